@@ -1,0 +1,47 @@
+# Every target sets up what it needs in .venv. Nothing here needs root, a container or a running server.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help setup demo test bench lint types format wheel-test clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## create .venv with everything that the other targets need
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "fleetmeter needs Python >= 3.11, and $(PYTHON) is $$($(PYTHON) --version 2>&1); name another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot create virtual environments; install its venv package (Debian: python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## run the whole system here: store, upstream, 3 replicas, exporter, load (DEMO_SECONDS=30 ends it)
+	@$(BIN)/python -m fleetmeter_app.demo
+
+test: $(READY)  ## run all tests
+	$(BIN)/python -m pytest
+
+bench: $(READY)  ## run the side-by-side benchmarks
+	PYTHONPATH=tests $(BIN)/python -m bench
+
+lint: $(READY)  ## check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)  ## check types
+	$(BIN)/mypy
+
+format: $(READY)  ## put imports and layout in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel-test: $(READY)  ## build the wheel and try it in a fresh environment, beside a project with its own `app`
+	$(BIN)/python -m pytest tests/packaging
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache
