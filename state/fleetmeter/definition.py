@@ -1,0 +1,125 @@
+"""What a family is: the self-description that lets the exporter serve metrics whose code it never saw."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from fleetmeter.errors import StateError
+from fleetmeter.keys import family_field, split_family_field
+from fleetmeter.scale import Scale, scale_of
+
+OWN_PREFIX = "fleetmeter_"
+"""What the names of the machinery's own families begin with."""
+
+
+def compact_json(value: Any) -> str:
+    """JSON without spaces; text that UTF-8 cannot hold (lone surrogates) becomes `?`."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace").decode()
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One layout of a family.
+
+    `labels` are in display order, `bounds` are a histogram's upper bounds as Prometheus writes them, `mode` is a
+    gauge's multiprocess mode, `scale` is the number of stored units per unit of the family.
+    """
+
+    name: str
+    type: str
+    help: str = ""
+    unit: str = ""
+    labels: tuple[str, ...] = ()
+    bounds: tuple[str, ...] = ()
+    mode: str = ""
+    scale: int = Scale.PLAIN
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        metric_type: str,
+        help_text: str,
+        unit: str,
+        labels: Sequence[str],
+        bounds: Sequence[str],
+        mode: str,
+    ) -> "Definition":
+        """A definition whose scale is decided by the unit or the name."""
+        scale = scale_of(name, unit, metric_type)
+        return cls(name, metric_type, help_text, unit, tuple(labels), tuple(bounds), mode, scale)
+
+    @cached_property
+    def layout(self) -> str:
+        """A digest of type, sorted label names and scale: what decides the meaning of a stored number."""
+        meaning = compact_json([self.type, sorted(self.labels), int(self.scale)])
+        return hashlib.sha256(meaning.encode()).hexdigest()[:8]
+
+    @cached_property
+    def field(self) -> str:
+        """The field of this layout in the `families` hash, and the end of its key."""
+        return family_field(self.name, self.layout)
+
+    @cached_property
+    def sorted_positions(self) -> tuple[int, ...]:
+        """Position of each label in display order, listed in the order of sorted names."""
+        return tuple(sorted(range(len(self.labels)), key=self.labels.__getitem__))
+
+    def series_field(self, values: Sequence[str], part: str | None = None) -> str:
+        """The field of one number: label values by sorted name, then the bound, `sum` or `count` if it has one."""
+        items = [values[position] for position in self.sorted_positions]
+        if part is not None:
+            items.append(part)
+        return compact_json(items)
+
+    def to_json(self) -> str:
+        """The text that is stored; equal definitions give equal text."""
+        return compact_json(
+            {
+                "type": self.type,
+                "help": self.help,
+                "unit": self.unit,
+                "labels": self.labels,
+                "bounds": self.bounds,
+                "mode": self.mode,
+                "scale": int(self.scale),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class StoredDefinition:
+    """A definition as it was read back.
+
+    `first_us` is when this layout was first registered, `defined_us` when this text of it was (store clock, µs).
+    """
+
+    definition: Definition
+    first_us: int
+    defined_us: int
+
+    @classmethod
+    def parse(cls, field: str, text: str) -> "StoredDefinition":
+        """Read one field of `families`; raises `StateError` where it is not of this format."""
+        try:
+            first, defined, body = text.split(" ", 2)
+            raw = json.loads(body)
+            definition = Definition(
+                name=split_family_field(field)[0],
+                type=raw["type"],
+                help=raw["help"],
+                unit=raw["unit"],
+                labels=tuple(raw["labels"]),
+                bounds=tuple(raw["bounds"]),
+                mode=raw["mode"],
+                scale=int(raw["scale"]),
+            )
+            stored = cls(definition, int(first), int(defined))
+        except (ValueError, KeyError, TypeError) as error:
+            raise StateError(f"families[{field}]", f"no definition of this state format ({error!r})") from error
+        if definition.field != field:
+            raise StateError(f"families[{field}]", f"describes the layout {definition.layout}")
+        return stored

@@ -1,0 +1,237 @@
+"""The thread that hands over what was recorded, one batch at a time."""
+
+import threading
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from time import monotonic
+
+from fleetmeter.accumulator import Accumulator
+from fleetmeter.batch import encode
+from fleetmeter.errors import StoreError, StoreRefused
+from fleetmeter.protocol import Answer, Apply, Hello, Writer
+from fleetmeter.store import Store
+from fleetmeter.telemetry import Telemetry, log
+
+HEARTBEAT = 5.0
+"""Seconds between two signs of life of a writer that has nothing to hand over."""
+
+LONGEST_PAUSE = 2.0
+"""Seconds between two tries while the store is away, at most."""
+
+STRETCH = 20
+"""A call that took so long is followed by a pause of so many times its duration, so that a busy store is asked less."""
+
+HURRY = 0.01
+"""Seconds between two looks for something to send once the process was told to end; a record is sent at once then."""
+
+RETRY = 0.05
+"""Seconds to the next try when a call failed while somebody waits in `flush`; doubled with each further failure."""
+
+Receipt = SimpleQueue[None]
+"""Gets one item when what was asked for is in the store. It can be waited for without any lock of Python's."""
+
+
+class Flusher:
+    """Sends the accumulator's content to the store, from a thread of its own.
+
+    Only that thread talks to the store: a signal handler that raises, as Ctrl-C does, can then never cut off a
+    call half-way. `identity` is what hello says of this process. `interval` is in seconds.
+    """
+
+    def __init__(
+        self,
+        accumulator: Accumulator,
+        writer: Writer,
+        store: Store,
+        telemetry: Telemetry,
+        identity: dict[str, str],
+        interval: float,
+    ) -> None:
+        self._accumulator = accumulator
+        self._writer = writer
+        self._store = store
+        self._telemetry = telemetry
+        self._identity = identity
+        self._interval = interval
+        self._starting = threading.Lock()
+        self._sending = threading.Lock()
+        self._signals: SimpleQueue[None] = SimpleQueue()
+        self._receipts: set[Receipt] = set()
+        self._thread: threading.Thread | None = None
+        self._failures = 0
+        self._store_now_us = 0
+        self._answered_at = monotonic()
+        self._duration = 0.0
+        self._hurried = False
+        self.calling = False
+
+    def wake(self) -> None:
+        """Start the thread; where it runs, let it look for work. Never raises: what is recorded is kept."""
+        if self.running():
+            self._signals.put(None)
+            return
+        if not self._starting.acquire(blocking=False):  # somebody does, perhaps the code that a handler interrupted
+            return
+        try:
+            if not self.running():
+                self._thread = threading.Thread(target=self._run, name="fleetmeter-flush", daemon=True)
+                self._thread.start()
+        except RuntimeError as error:  # no thread can be had, as at the interpreter's end
+            log.debug("no flush thread: %s", error)
+        finally:
+            self._starting.release()
+
+    def stop(self, timeout: float) -> None:
+        """End the thread, after the call that it is in."""
+        thread, self._thread = self._thread, None
+        self._signals.put(None)
+        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
+            thread.join(timeout)
+
+    def hurry(self) -> None:
+        """Send each record at once from now on. Takes no lock: signal handlers call it."""
+        self._hurried = True
+        self._signals.put(None)
+
+    def running(self) -> bool:
+        """Whether there is a thread that sends."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something was recorded that the store has not acknowledged."""
+        return self._writer.in_flight or self._accumulator.has_work
+
+    def ask(self) -> Receipt:
+        """Ask for everything recorded before the call to be handed over. Takes no lock: signal handlers call it.
+
+        The receipt gets one item when that is done; whoever waits no longer gives it to `forget`.
+        """
+        receipt: Receipt = SimpleQueue()
+        self._receipts.add(receipt)
+        self._signals.put(None)
+        return receipt
+
+    def forget(self, receipt: Receipt) -> None:
+        """Let go of a receipt that nobody waits for any more."""
+        self._receipts.discard(receipt)
+
+    def flush(self, timeout: float) -> bool:
+        """Hand over everything recorded before the call; whether the store acknowledged it in time (seconds)."""
+        if not self.running():
+            if not self.has_work:
+                return True
+            self.wake()
+            if not self.running():
+                return self._send_here()
+        receipt = self.ask()
+        try:
+            receipt.get(timeout=max(0.0, timeout))
+        except Empty:
+            return False
+        finally:
+            self.forget(receipt)
+        return True
+
+    def _send_here(self) -> bool:
+        """Hand over from the calling thread, for want of one of our own."""
+        try:
+            self._hand_over()
+        except StoreError as error:
+            self._failed(error)
+            return False
+        return True
+
+    def _run(self) -> None:
+        pause = self._interval
+        while self._go_on_after(pause):
+            asked = list(self._receipts)
+            try:
+                if self._hurried and not self._failures:
+                    self._accumulator.rest()  # so that the next record wakes this thread
+                self._hand_over()
+            except StoreError as error:
+                self._failed(error)
+            except Exception:  # noqa: BLE001  a defect of ours must not end the thread, nor reach the application
+                self._failures = min(self._failures + 1, 8)
+                self._telemetry.failed("internal", "an unexpected error in the flush thread")
+                log.exception("fleetmeter: unexpected error in the flush thread")
+            else:
+                for receipt in asked:
+                    receipt.put(None)
+                    self.forget(receipt)
+            pause = self._pause()
+
+    def _go_on_after(self, pause: float) -> bool:
+        """Wait, in seconds, or until somebody signals; False when the thread shall end."""
+        with suppress(Empty):
+            self._signals.get(timeout=pause)
+            while True:  # several signals are one
+                self._signals.get_nowait()
+        return self._thread is threading.current_thread()
+
+    def _pause(self) -> float:
+        """Seconds until the next round, if nobody signals."""
+        if self._hurried:
+            return HURRY
+        if self._failures:
+            first = RETRY if self._receipts else self._interval
+            return min(LONGEST_PAUSE, first * 2.0**self._failures)
+        return max(self._interval, STRETCH * self._duration)
+
+    def _hand_over(self) -> None:
+        """Send what is in flight, then everything recorded before this call; a heartbeat when it is time for one."""
+        with self._sending:  # a thread that was stopped may still be in its last call
+            silent = monotonic() - self._answered_at >= HEARTBEAT and self._accumulator.awake
+            drained = not (self.has_work or silent)
+            while self._writer.in_flight or not drained:
+                drained = drained or not (self._writer.in_flight or self._writer.must_greet)
+                self._exchange()
+
+    def _exchange(self) -> None:
+        """One call and its answer."""
+        writer = self._writer
+        call: Hello | Apply
+        if writer.must_greet:
+            call = writer.greet()
+        else:
+            if not writer.in_flight:
+                batch = self._accumulator.drain()
+                if batch:
+                    now = monotonic()
+                    store_now_us = self._store_now_us + int((now - self._answered_at) * 1e6)
+                    writer.submit(encode(batch, self._store.keys, store_now_us, now))
+            call = writer.next_apply()
+        started = monotonic()
+        self.calling = True
+        try:
+            answer = self._store.hello(call, self._identity) if isinstance(call, Hello) else self._store.apply(call)
+        except BaseException:  # whatever cut it off: the store may have it
+            writer.unanswered()
+            raise
+        finally:
+            self.calling = False
+        self._duration = monotonic() - started
+        self._receive(call, answer)
+
+    def _receive(self, call: Hello | Apply, answer: Answer) -> None:
+        self._failures = 0
+        self._answered_at = monotonic()
+        self._store_now_us = answer.store_now_us
+        outcome = self._writer.receive(call, answer)
+        if outcome.send_all_again:
+            self._accumulator.send_all_again()
+        if outcome.trouble == "format":
+            raise StoreRefused(
+                "format",
+                f"the namespace {self._store.keys.namespace!r} is kept in another state format than this version's",
+            )
+        self._telemetry.answered(outcome, call.writer)
+        if answer.refused_count:
+            self._telemetry.refused(answer.refused_count, answer.refused)
+        if isinstance(call, Apply) and answer.status == "applied" and call.body.arguments:
+            self._telemetry.flushed(self._duration)
+
+    def _failed(self, error: StoreError) -> None:
+        self._failures = min(self._failures + 1, 8)
+        self._telemetry.failed(error.reason, str(error))

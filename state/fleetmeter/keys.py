@@ -1,0 +1,82 @@
+"""Every key of a namespace, built and split here and nowhere else.
+
+All keys share the hash tag `{fm:<namespace>:0}`, so that one script may touch them and Redis Cluster keeps them
+together. The 0 leaves room for shards.
+
+| key                            | type | field → value                                                            |
+|--------------------------------|------|--------------------------------------------------------------------------|
+| `<tag>:writers`                | hash | `@epoch` → `<id> <birth µs> <state format>`;                             |
+|                                |      | `<writer>` → `<applied> <given up> <heartbeat µs> <alive or goodbye>`    |
+| `<tag>:writer:<id>`            | hash | `replica`, `pid`, `version`, `started` of one writer                     |
+| `<tag>:retired`                | hash | `<writer>` → `<applied> <given up> <time of folding µs>`                 |
+| `<tag>:families`               | hash | `<family>:<layout>` → `<first µs> <defined µs> <definition, JSON>`       |
+| `<tag>:family:<family>:<layout>` | hash | label values by sorted name, then the bound, `sum` or `count`: a       |
+|                                |      | JSON array → a number, whole wherever it can be                          |
+| `<tag>:gauges`                 | hash | `<writer> [family, layout, [label values]]` → `<set at µs> <value>`      |
+| `<tag>:exemplars`              | hash | newest exemplar per bucket or counter                                    |
+| `<tag>:cache:entries`          | hash | digest → `<expiry µs> <entry>`: the gateway's prompt cache               |
+| `<tag>:cache:expiry`           | zset | digest, scored by its expiry (µs)                                        |
+| `<tag>:cache:order`            | zset | digest, scored by the time it was stored (µs)                            |
+| `<tag>:circuit:<model>`        | hash | the gateway's circuit breaker                                            |
+
+Times are the store's own clock, in microseconds since the epoch. A gauge that was set at 0 was created and never set.
+"""
+
+import re
+
+from fleetmeter.errors import SettingError
+
+STATE_FORMAT = 1
+"""Number of this layout; a store that holds another one is not written to and not read."""
+
+EPOCH_FIELD = "@epoch"
+"""The field of `writers` that is no writer: writer ids never start with `@`."""
+
+_NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+class Keys:
+    """The keys of one namespace.
+
+    Raises `SettingError` for a name that could leave its hash tag: 1 to 64 of letters, digits, `_`, `.`, `-`.
+    """
+
+    def __init__(self, namespace: str) -> None:
+        if not _NAMESPACE.fullmatch(namespace):
+            raise SettingError(
+                "namespace", f"{namespace!r} is not 1 to 64 letters, digits, '_', '.' or '-'; choose such a name"
+            )
+        self.namespace = namespace
+        tag = "{fm:" + namespace + ":0}"
+        self.writers = f"{tag}:writers"
+        self.retired = f"{tag}:retired"
+        self.families = f"{tag}:families"
+        self.gauges = f"{tag}:gauges"
+        self.exemplars = f"{tag}:exemplars"
+        self.cache_entries = f"{tag}:cache:entries"
+        self.cache_expiry = f"{tag}:cache:expiry"
+        self.cache_order = f"{tag}:cache:order"
+        self._tag = tag
+
+    def writer(self, writer: str) -> str:
+        """The key that says who a writer is."""
+        return f"{self._tag}:writer:{writer}"
+
+    def family(self, field: str) -> str:
+        """The key that holds the numbers of one layout; `field` is its field in `families`."""
+        return f"{self._tag}:family:{field}"
+
+    def circuit(self, model: str) -> str:
+        """The key of one model's circuit breaker."""
+        return f"{self._tag}:circuit:{model}"
+
+
+def family_field(name: str, layout: str) -> str:
+    """The field of `families` that one layout of a family has."""
+    return f"{name}:{layout}"
+
+
+def split_family_field(field: str) -> tuple[str, str]:
+    """Family name and layout; a name may itself hold colons."""
+    name, _, layout = field.rpartition(":")
+    return name, layout

@@ -1,0 +1,164 @@
+"""Reads a namespace as it is at one instant, with plain read commands only."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from fleetmeter.definition import StoredDefinition
+from fleetmeter.errors import StateError
+from fleetmeter.keys import EPOCH_FIELD, STATE_FORMAT, Keys
+from fleetmeter.rows import Epoch, Row
+from fleetmeter.store import connect, translated
+
+_GAUGE_TYPES = frozenset(("gauge", "info", "stateset"))
+"""Families whose values stand in the gauges hash and that have no key of their own."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything of a namespace at one instant.
+
+    `epoch` is None where nobody has written yet. `numbers` maps each family's field in `families` to its stored
+    numbers, as raw field → raw text; `gauges` is the raw gauges hash. `replicas` names the writers that have gauges.
+    `cache_size` is the number of live entries of the prompt cache, None where there is none. Times are the store's, µs.
+    """
+
+    taken_us: int
+    epoch: Epoch | None
+    rows: dict[str, Row]
+    definitions: tuple[StoredDefinition, ...]
+    numbers: dict[str, dict[bytes, bytes]]
+    gauges: dict[bytes, bytes]
+    replicas: dict[str, str]
+    cache_size: int | None
+
+    @property
+    def alive(self) -> list[str]:
+        """The writers that live."""
+        return [writer for writer, row in self.rows.items() if row.alive(self.taken_us)]
+
+    @property
+    def last_write_us(self) -> int | None:
+        """The newest heartbeat or batch of any writer."""
+        return max((row.heartbeat_us for row in self.rows.values()), default=None)
+
+
+class Reader:
+    """Reads snapshots of one namespace. For one thread at a time.
+
+    Every family is read inside one MULTI/EXEC, together with the list of families itself: where that names a family
+    that was not read, the read is repeated. What was written by one script call is therefore seen together.
+    """
+
+    def __init__(self, url: str, namespace: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.keys = Keys(namespace)
+        self._client = connect(url)
+        self._clock = clock
+        self._fields: frozenset[bytes] = frozenset()
+        self._definitions: dict[bytes, StoredDefinition] = {}
+        self._texts: dict[bytes, bytes] = {}
+        self._replicas: dict[str, str] = {}
+        self._store_now: tuple[int, float] | None = None
+
+    def read(self) -> Snapshot:
+        """The namespace now. Raises `StoreError` when the store fails, `StateError` for what cannot be understood."""
+        with translated():
+            while True:
+                now = self._estimated_now()
+                reply = self._transaction(now)
+                self._parse_families(reply[0])
+                asked, self._fields = self._fields, self._fields_with_key()
+                if self._fields <= asked:
+                    return self._snapshot(reply)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _transaction(self, now_us: int) -> list[Any]:
+        keys = self.keys
+        pipeline: Any = self._client.pipeline(transaction=True)
+        pipeline.hgetall(keys.families)
+        pipeline.hgetall(keys.writers)
+        pipeline.hgetall(keys.gauges)
+        pipeline.zcount(keys.cache_expiry, f"({now_us}", "+inf")
+        pipeline.exists(keys.cache_expiry)
+        pipeline.time()
+        self._asked = sorted(self._fields)
+        for field in self._asked:
+            pipeline.hgetall(keys.family(field.decode()))
+        try:
+            reply: list[Any] = pipeline.execute()
+        except redis.ResponseError as error:
+            if "WRONGTYPE" in str(error):
+                raise StateError(keys.families, f"a key of this namespace holds something else: {error}") from error
+            raise
+        return reply
+
+    def _estimated_now(self) -> int:
+        """The store's clock: as it was told with the last read, moved on by ours."""
+        if self._store_now is None:
+            seconds, micros = self._client.time()
+            self._store_now = (seconds * 10**6 + micros, self._clock())
+        told, at = self._store_now
+        return told + int((self._clock() - at) * 1e6)
+
+    def _parse_families(self, families: dict[bytes, bytes]) -> None:
+        for field, text in families.items():
+            if self._texts.get(field) != text:
+                self._definitions[field] = StoredDefinition.parse(_text(field), _text(text))
+                self._texts[field] = text
+        for field in self._texts.keys() - families.keys():
+            del self._texts[field], self._definitions[field]
+
+    def _fields_with_key(self) -> frozenset[bytes]:
+        return frozenset(
+            field for field, stored in self._definitions.items() if stored.definition.type not in _GAUGE_TYPES
+        )
+
+    def _snapshot(self, reply: list[Any]) -> Snapshot:
+        _, writers, gauges, cache_size, cache_exists, (seconds, micros), *numbers = reply
+        taken_us = seconds * 10**6 + micros
+        self._store_now = (taken_us, self._clock())
+        epoch = None
+        rows = {}
+        for raw_writer, raw_text in writers.items():
+            writer, text = _text(raw_writer), _text(raw_text)
+            if writer == EPOCH_FIELD:
+                epoch = Epoch.parse(text)
+                if epoch.format != STATE_FORMAT:
+                    problem = f"state format {epoch.format}; this version reads {STATE_FORMAT}"
+                    raise StateError(self.keys.writers, problem)
+            else:
+                rows[writer] = Row.parse(writer, text)
+        return Snapshot(
+            taken_us=taken_us,
+            epoch=epoch,
+            rows=rows,
+            definitions=tuple(self._definitions[field] for field in sorted(self._definitions)),
+            numbers={field.decode(): raw for field, raw in zip(self._asked, numbers, strict=True)},
+            gauges=gauges,
+            replicas=self._names({_text(raw.partition(b" ")[0]) for raw in gauges}),
+            cache_size=cache_size if cache_exists else None,
+        )
+
+    def _names(self, writers: set[str]) -> dict[str, str]:
+        """`<replica>:<pid>` of writers; who a writer is never changes, so each is asked for once."""
+        unknown = sorted(writers - self._replicas.keys())
+        if unknown:
+            pipeline: Any = self._client.pipeline(transaction=False)
+            for writer in unknown:
+                pipeline.hmget(self.keys.writer(writer), "replica", "pid")
+            for writer, (replica, pid) in zip(unknown, pipeline.execute(), strict=True):
+                self._replicas[writer] = f"{_text(replica)}:{_text(pid)}" if replica and pid else writer
+        for writer in self._replicas.keys() - writers:
+            del self._replicas[writer]
+        return dict(self._replicas)
+
+
+def _text(raw: bytes) -> str:
+    """Text that was read; what is no UTF-8 is no text of ours, and the parsers say so."""
+    return raw.decode("utf-8", "replace")

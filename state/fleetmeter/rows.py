@@ -1,0 +1,49 @@
+"""The `writers` hash: the epoch of the namespace and one row per living writer."""
+
+from dataclasses import dataclass
+
+from fleetmeter.errors import StateError
+
+ALIVE_US = 15 * 10**6
+"""A writer whose heartbeat is older is not alive: three heartbeats missed."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Identity of a namespace's life: a new one means that the counts started anew."""
+
+    id: str
+    birth_us: int
+    format: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Epoch":
+        """Read `<id> <birth µs> <format>`; raises `StateError`."""
+        try:
+            identity, birth, number = text.split(" ")
+            return cls(identity, int(birth), int(number))
+        except ValueError as error:
+            raise StateError("writers[@epoch]", f"{text!r} is no epoch") from error
+
+
+@dataclass(frozen=True)
+class Row:
+    """How far a writer is: last applied number, batches given up, last heartbeat (store clock, µs)."""
+
+    applied: int
+    given_up: int
+    heartbeat_us: int
+    said_goodbye: bool
+
+    @classmethod
+    def parse(cls, writer: str, text: str) -> "Row":
+        """Read `<applied> <given up> <heartbeat µs> <alive or goodbye>`; raises `StateError`."""
+        try:
+            applied, given_up, heartbeat, state = text.split(" ")
+            return cls(int(applied), int(given_up), int(heartbeat), state == "goodbye")
+        except ValueError as error:
+            raise StateError(f"writers[{writer}]", f"{text!r} is no row") from error
+
+    def alive(self, now_us: int) -> bool:
+        """Whether the writer counts as living at a time of the store's clock."""
+        return not self.said_goodbye and now_us - self.heartbeat_us < ALIVE_US

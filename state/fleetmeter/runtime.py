@@ -1,0 +1,186 @@
+"""One process' part in the fleet: composed here, from the settings, and nowhere else."""
+
+import asyncio
+import atexit
+import os
+import threading
+import time
+
+from fleetmeter._version import __version__
+from fleetmeter.accumulator import Accumulator
+from fleetmeter.definition import Definition
+from fleetmeter.errors import InstallError
+from fleetmeter.flusher import Flusher
+from fleetmeter.forks import Forks
+from fleetmeter.hooks import Hooks
+from fleetmeter.keys import Keys
+from fleetmeter.protocol import Writer
+from fleetmeter.settings import Settings
+from fleetmeter.store import Store
+from fleetmeter.telemetry import Telemetry
+from fleetmeter.termination import Termination
+
+EXIT_TIMEOUT = 2.0
+"""Seconds that a normal exit waits, at most, for the store to take what was recorded."""
+
+
+class Runtime:
+    """Everything that `install()` sets up. It lives on in forked children, as a writer of their own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.accumulator = Accumulator(self._wake, self._reject)
+        self._hooks = Hooks(self.accumulator)
+        self._hooks.install()
+        self._compose()
+        self._termination = Termination(self._flusher)
+        self._termination.install()
+        if self.accumulator.awake:  # metrics that were there before had counted already
+            self._flusher.wake()
+
+    def _compose(self) -> None:
+        """Make what belongs to one process life."""
+        self._ended = False
+        settings = self.settings
+        identity = {
+            "replica": settings.replica,
+            "pid": str(os.getpid()),
+            "version": __version__,
+            "started": str(int(time.time())),
+        }
+        self._telemetry = Telemetry()  # a child has its own: a thread of the parent may have held a lock of that one's
+        self._store = Store(settings.url, Keys(settings.namespace))
+        self._flusher = Flusher(
+            self.accumulator, Writer(), self._store, self._telemetry, identity, settings.flush_interval
+        )
+
+    def _wake(self) -> None:
+        flusher: Flusher | None = getattr(self, "_flusher", None)
+        if flusher is None:
+            return
+        if self._ended:  # a later exit function records: there may be no other moment to hand over
+            flusher.flush(EXIT_TIMEOUT)
+            self.accumulator.rest()
+        else:
+            flusher.wake()
+
+    def _reject(self, definition: Definition, amount: float) -> None:
+        self._telemetry.not_finite(definition, amount)
+
+    def flush(self, timeout: float) -> bool:
+        """Hand over everything recorded before the call; see `fleetmeter.flush`."""
+        return self._flusher.flush(timeout)
+
+    def shutdown(self, timeout: float = EXIT_TIMEOUT) -> bool:
+        """Hand over what is left and let the thread end; a later record starts a new one."""
+        done = self.flush(timeout)
+        self._flusher.stop(timeout)
+        self.accumulator.rest()
+        self._store.close()
+        return done
+
+    def end(self) -> None:
+        """Shut down at the interpreter's end; what is recorded after that is handed over at once."""
+        self._ended = self.shutdown()
+
+    def uninstall(self) -> None:
+        """Shut down and put prometheus_client and SIGTERM back as they were."""
+        self.shutdown()
+        self._termination.uninstall()
+        self._hooks.uninstall()
+
+    def before_fork(self) -> None:
+        """Hold still, so that the child's copy is whole."""
+        self.accumulator.before_fork()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on as before."""
+        self.accumulator.after_fork_in_parent()
+
+    def after_fork_in_child(self) -> None:
+        """Be another writer: nothing of the parent's is handed over, its thread and its connection stay behind."""
+        self.accumulator.after_fork_in_child()
+        self._compose()
+        self._termination.follow(self._flusher)
+
+
+_lock = threading.Lock()
+_current: Runtime | None = None
+_forks: Forks | None = None
+
+
+def current() -> Runtime | None:
+    """The runtime of this process; None before `install()` and after `uninstall()`."""
+    return _current
+
+
+def install(
+    *,
+    url: str | None = None,
+    namespace: str | None = None,
+    flush_interval: float | None = None,
+    replica: str | None = None,
+) -> None:
+    """Make every metric of prometheus_client in this process a metric of the fleet.
+
+    `url` is the store's (`redis://`, `rediss://`, `unix://`), `namespace` separates fleets in one store,
+    `flush_interval` is in seconds, `replica` names this process' host. Each has an environment twin:
+    FLEETMETER_REDIS_URL, FLEETMETER_NAMESPACE, FLEETMETER_FLUSH_INTERVAL, FLEETMETER_REPLICA.
+
+    No connection is made before the first record. Raises `SettingError` for a setting that cannot be used, and
+    `InstallError` when installed already with other settings; with the same ones it does nothing.
+    """
+    global _current, _forks
+    settings = Settings.from_env(url=url, namespace=namespace, flush_interval=flush_interval, replica=replica)
+    with _lock:
+        if _current is not None:
+            if _current.settings == settings:
+                return
+            raise InstallError(
+                "fleetmeter is installed with other settings; call uninstall() first, or install() once, with one set"
+            )
+        _current = Runtime(settings)
+        if _forks is None:
+            _forks = Forks(current, _at_exit)
+        _forks.join_multiprocessing()
+        atexit.register(_at_exit)
+
+
+def uninstall() -> None:
+    """Hand over what is left, then let the metrics go on as stock ones, with this process's own totals."""
+    global _current
+    with _lock:
+        runtime, _current = _current, None
+        atexit.unregister(_at_exit)
+    if runtime is not None:
+        runtime.uninstall()
+
+
+def flush(timeout: float = 5.0) -> bool:
+    """Hand over everything that this process recorded before the call.
+
+    Returns whether the store acknowledged it within `timeout` seconds; what it did not is kept and sent later. True
+    where fleetmeter is not installed. Never raises because of the store.
+    """
+    runtime = _current
+    return True if runtime is None else runtime.flush(timeout)
+
+
+async def aflush(timeout: float = 5.0) -> bool:  # noqa: ASYNC109  the store's deadline, which a cancellation cannot replace
+    """`flush` for asynchronous code: it waits in another thread, not in the event loop."""
+    return await asyncio.to_thread(flush, timeout)
+
+
+def shutdown(timeout: float = EXIT_TIMEOUT) -> bool:
+    """Hand over what is left, end the flush thread and close the connection; whether all was acknowledged in time.
+
+    Runs by itself at the interpreter's end. A record made later is handed over too.
+    """
+    runtime = _current
+    return True if runtime is None else runtime.shutdown(timeout)
+
+
+def _at_exit() -> None:
+    runtime = _current
+    if runtime is not None:
+        runtime.end()

@@ -1,0 +1,61 @@
+"""How amounts become whole numbers: money in nano-dollars, seconds in microseconds, counts as they are.
+
+Whole numbers add up to the same total in any order, so a batch that is sent again, merged or reordered ends in the
+same value. Floating-point sums do not.
+"""
+
+from enum import IntEnum
+from math import inf
+from sys import float_info
+
+from prometheus_client.utils import floatToGoString
+
+LARGEST = float_info.max
+"""The largest amount that can be counted; what prometheus_client shows are floats."""
+
+
+class Scale(IntEnum):
+    """Stored units per unit of the family."""
+
+    PLAIN = 1
+    MICRO = 10**6
+    NANO = 10**9
+
+
+_BY_UNIT = {"usd": Scale.NANO, "seconds": Scale.MICRO}
+
+
+def scale_of(name: str, unit: str, metric_type: str) -> Scale:
+    """The scale of a family's amounts, decided by its unit, or by a name that ends in one.
+
+    Gauges, infos and state sets are not added up and stay as they are.
+    """
+    if metric_type not in ("counter", "histogram", "summary"):
+        return Scale.PLAIN
+    return _BY_UNIT.get(unit or name.rpartition("_")[2], Scale.PLAIN)
+
+
+def number_text(number: float) -> str:
+    """A number as it is sent: whole where it is whole, otherwise with all its digits; NaN and infinities too."""
+    if not -inf < number < inf:
+        return repr(float(number))
+    whole = int(number)
+    return str(whole) if whole == number else repr(float(number))
+
+
+def bound_text(bound: float) -> str:
+    """A bucket's upper bound as prometheus_client writes it."""
+    return str(floatToGoString(bound))  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
+
+
+def parse_number(raw: bytes) -> float:
+    """A stored number; an `int` where the text is whole, so that no digit is lost."""
+    try:
+        return int(raw)
+    except ValueError:
+        return float(raw)
+
+
+def unscaled(stored: float, scale: int) -> float:
+    """A stored number in the family's own unit; the division of whole numbers is rounded once, correctly."""
+    return stored if scale == 1 else stored / scale

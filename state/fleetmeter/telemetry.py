@@ -1,0 +1,117 @@
+"""The machinery's own metrics: ordinary families that ride along with the application's and never cause a flush."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from fleetmeter.definition import Definition
+from fleetmeter.protocol import Outcome
+
+log = logging.getLogger("fleetmeter")
+
+LOG_PAUSE = 60.0
+"""Seconds between two messages about the same trouble."""
+
+FLUSH_ERRORS = (
+    "unreachable",
+    "timeout",
+    "auth",
+    "refused",
+    "format",
+    "unknown",
+    "epoch",
+    "behind",
+    "foreign",
+    "internal",
+)
+
+
+class Telemetry:
+    """Counts what the machinery does. Made while the hooks are in place, so that its families are the fleet's."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.registry = CollectorRegistry()
+        self._clock = clock
+        self._last_log: dict[str, float] = {}
+        self._failing = False
+        self._flushes = Counter("fleetmeter_flushes", "Batches that the store acknowledged.", registry=self.registry)
+        self._errors = Counter(
+            "fleetmeter_flush_errors",
+            "Calls to the store that did not go as they should, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._duration = Histogram(
+            "fleetmeter_flush_duration_seconds",
+            "Time from sending a batch to its answer.",
+            unit="seconds",
+            buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+            registry=self.registry,
+        )
+        self._lost = Counter(
+            "fleetmeter_lost_batches",
+            "Batches that the store had acknowledged and lost, and that no writer could send again.",
+            registry=self.registry,
+        )
+        self._rejected = Counter(
+            "fleetmeter_rejected_values",
+            "Amounts that were not counted: not finite, or refused by the store.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._retained = Gauge(
+            "fleetmeter_retained_bytes",
+            "Bytes of batches that living replicas hold for sending again.",
+            unit="bytes",
+            multiprocess_mode="livesum",
+            registry=self.registry,
+        )
+        # bound once: a child forked while a parent's thread is inside labels() would inherit a lock that nobody frees
+        self._error = {reason: self._errors.labels(reason) for reason in FLUSH_ERRORS}
+        self._reject = {reason: self._rejected.labels(reason) for reason in ("not_finite", "store")}
+
+    def flushed(self, seconds: float) -> None:
+        """A batch was acknowledged."""
+        self._flushes.inc()
+        self._duration.observe(seconds)
+        if self._failing:
+            self._failing = False
+            log.warning("the store answers again; nothing that was recorded meanwhile is lost")
+
+    def retain(self, size: int) -> None:
+        """So many bytes are held for sending again."""
+        self._retained.set(size)
+
+    def failed(self, reason: str, message: str) -> None:
+        """A call failed."""
+        self._failing = True
+        self._error[reason].inc()
+        self._log(reason, "%s; recording goes on and is kept", message)
+
+    def answered(self, outcome: Outcome, writer: str) -> None:
+        """An answer said that the store and the writer disagree."""
+        if outcome.trouble is not None:
+            self._error[outcome.trouble].inc()
+            self._log(outcome.trouble, "the store's state of writer %s: %s", writer, outcome.trouble)
+        if outcome.lost:
+            self._lost.inc(outcome.lost)
+            self._log("lost", "the store lost %d acknowledged batches of writer %s", outcome.lost, writer)
+
+    def refused(self, count: int, items: tuple[str, ...]) -> None:
+        """The store could not add some numbers of a batch."""
+        self._reject["store"].inc(count)
+        self._log("store", "the store refused %d values, among them %s", count, "; ".join(items))
+
+    def not_finite(self, definition: Definition, amount: float) -> None:
+        """An amount of a counter, histogram or summary was NaN or infinite."""
+        self._reject["not_finite"].inc()
+        self._log(f"value {definition.name}", "%s: %r is not finite and was not counted", definition.name, amount)
+
+    def _log(self, subject: str, message: str, *values: object) -> None:
+        now = self._clock()
+        last = self._last_log.get(subject)
+        if last is None or now - last >= LOG_PAUSE:
+            self._last_log[subject] = now
+            log.warning(message, *values)

@@ -1,0 +1,119 @@
+"""SIGTERM: what a process that is told to end must do so that nothing it recorded is lost."""
+
+import _thread
+import os
+import signal
+import threading
+import time
+from queue import Empty, SimpleQueue
+from types import FrameType
+from typing import Any, Protocol
+
+LAST_WORDS = 2.0
+"""Seconds that a process told to end by the default action of SIGTERM stays for handing over what it recorded."""
+
+STALL = 0.02
+"""Seconds without a call to the store, after which the interrupted code is taken to hold what sending waits for."""
+
+GO_ON = 0.001
+"""Seconds for which the interrupted code goes on, before the signal comes again."""
+
+
+class Sender(Protocol):
+    """What hands over, from a thread of its own, and can be asked to without taking a lock; see `Flusher`."""
+
+    calling: bool
+
+    def hurry(self) -> None:
+        """Send each record at once from now on."""
+
+    def running(self) -> bool:
+        """Whether there is a thread that sends."""
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something was recorded that the store has not acknowledged."""
+
+    def ask(self) -> "SimpleQueue[None]":
+        """A queue that gets one item when everything recorded before the call is in the store."""
+
+    def forget(self, receipt: "SimpleQueue[None]") -> None:
+        """Let go of such a queue."""
+
+
+class Termination:
+    """A SIGTERM handler that takes no lock, does no I/O, and hands on to the one that was there before.
+
+    From the signal on the flush thread sends each record at once. Where the former action is to end the process, the
+    process lives on until everything was sent, or `LAST_WORDS` are over. The signal may have interrupted code that
+    holds something which sending waits for; the handler then returns, and the signal comes again a moment later.
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        self.follow(sender)
+        self._former: Any = None
+
+    def install(self) -> None:
+        """Take the signal; only the main thread of a process can."""
+        if threading.current_thread() is threading.main_thread():
+            self._former = signal.getsignal(signal.SIGTERM)
+            if self._former is not None:  # it is for a handler that was not set by Python, which cannot be put back
+                signal.signal(signal.SIGTERM, self._handle)
+
+    def uninstall(self) -> None:
+        """Give the signal back; where somebody has taken it since, or outside the main thread, only hand it on."""
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and signal.getsignal(signal.SIGTERM) == self._handle:
+            signal.signal(signal.SIGTERM, self._former)
+
+    def follow(self, sender: Sender) -> None:
+        """Let this sender do the sending; a forked child has one of its own."""
+        self._sender = sender
+        self._deadline: float | None = None
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._former == signal.SIG_IGN:
+            return
+        self._sender.hurry()
+        if callable(self._former):
+            self._former(number, frame)
+        elif self._said_all() or not _send_again():
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    def _said_all(self) -> bool:
+        """Whether the process can end: everything is in the store, or its time is over."""
+        sender = self._sender
+        if not sender.running() and not sender.has_work:
+            return True
+        if self._deadline is None:
+            self._deadline = time.monotonic() + LAST_WORDS
+        receipt = sender.ask()
+        try:
+            while time.monotonic() < self._deadline:
+                if not sender.running():  # it is being started
+                    return False
+                try:
+                    receipt.get(timeout=STALL)
+                except Empty:
+                    if not sender.calling:
+                        return False
+                else:
+                    return True
+        finally:
+            sender.forget(receipt)
+        return True
+
+
+def _send_again() -> bool:
+    """Let the signal come again in a moment; False where no thread can be had for it."""
+    try:
+        _thread.start_new_thread(_terminate_self, ())  # `threading` would take locks
+    except RuntimeError:
+        return False
+    return True
+
+
+def _terminate_self() -> None:
+    time.sleep(GO_ON)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,48 @@
+"""What every test may ask for."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import fleetmeter
+from fleetmeter.embedded import EmbeddedStore
+from support.store import StoreAddress, new_address
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedStore]:
+    """A real Valkey server on a unix socket, for the whole run."""
+    with EmbeddedStore() as store:
+        yield store
+
+
+@pytest.fixture
+def store(server: EmbeddedStore) -> StoreAddress:
+    """A namespace of its own in the run's server."""
+    return new_address(server)
+
+
+@pytest.fixture
+def installed(store: StoreAddress) -> Iterator[StoreAddress]:
+    """A namespace that this process records into; in effect only `flush()` hands over."""
+    fleetmeter.install(url=store.url, namespace=store.namespace, flush_interval=60.0, replica="here")
+    yield store
+    fleetmeter.uninstall()
+
+
+@pytest.fixture
+def binary() -> Callable[[str], str]:
+    """The path of an optional program; where it is missing the test is skipped, and fails with CI=true."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            reason = f"{name} is not installed"
+            if os.environ.get("CI") == "true":
+                pytest.fail(reason)
+            pytest.skip(reason)
+        return path
+
+    return find

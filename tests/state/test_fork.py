@@ -1,0 +1,68 @@
+"""Forks and multiprocessing: a child is a replica of its own, and everybody's records count once."""
+
+import pytest
+
+from support.processes import fleet, run, value
+from support.store import StoreAddress
+
+
+@pytest.mark.parametrize(
+    ("way", "total"),
+    [
+        ("after counting", 11),
+        ("after a flush", 11),
+        ("in an atomic block", 11),
+        ("grandchild", 111),
+        ("terminated child", 11),
+        ("uninstalled child", 11),
+    ],
+)
+def test_what_was_recorded_before_a_fork_is_the_parents(way: str, total: int, store: StoreAddress) -> None:
+    """The parent counts 10 and its child 1: the fleet has 11, whenever the fork came."""
+    ended = run("fork.py", store, way)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert value(fleet(store), "counted_total") == total
+
+
+def test_a_fork_while_other_threads_record_is_exact_and_blocks_nobody(store: StoreAddress) -> None:
+    """Fifteen forks under three busy threads: no child inherits a held lock, and no record is lost or copied."""
+    ended = run("fork.py", store, "while threads record")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    samples = fleet(store)
+    assert value(samples, "counted_total") == int(ended.stdout) > 0
+    assert value(samples, "counted_by_total", who="child") == 15
+
+
+def test_threads_may_fork_at_the_same_time(store: StoreAddress) -> None:
+    """Three threads fork 25 children each, all at once: nobody blocks, and each record counts once."""
+    ended = run("fork.py", store, "from several threads")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    samples = fleet(store)
+    assert value(samples, "counted_total") == 10 + 75
+    assert value(samples, "counted_by_total", who="child") == 75
+
+
+@pytest.mark.parametrize(
+    ("method", "use", "installer"),
+    [
+        ("fork", "processes", "main"),
+        ("fork", "pool", "main"),
+        ("fork", "terminated pool", "main"),
+        ("fork", "pool", "work"),
+        ("forkserver", "processes", "module"),
+        ("forkserver", "pool", "work"),
+        ("spawn", "processes", "module"),
+        ("spawn", "pool", "work"),
+    ],
+)
+def test_children_of_multiprocessing_hand_over_when_they_end(
+    method: str, use: str, installer: str, store: StoreAddress
+) -> None:
+    """Such children run no exit functions, and still lose nothing, whatever starts them and whoever installs."""
+    ended = run("pools.py", store, method, use, installer, FLEETMETER_FLUSH_INTERVAL="60")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert value(fleet(store), "counted_total") == 15

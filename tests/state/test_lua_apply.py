@@ -1,0 +1,296 @@
+"""apply.lua on a real server: once or not at all."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from fleetmeter.embedded import EmbeddedStore
+from fleetmeter.store import lua_source
+from support.store import StoreAddress
+
+BIG = 2**53 + 1
+
+
+class Door:
+    """Calls apply.lua by hand, for writer `w` in epoch `E`, whose row is at 0 to begin with."""
+
+    def __init__(self, client: Any, address: StoreAddress) -> None:
+        self.client = client
+        self.keys = address.keys
+        self._script = self.client.register_script(lua_source("apply"))
+        self.client.hset(self.keys.writers, mapping={"@epoch": "E 1 1", "w": "0 0 1 alive"})
+        self.count = self.keys.family("c:1")
+
+    def apply(
+        self,
+        prev: object,
+        seq: object,
+        *body: object,
+        epoch: str = "E",
+        given_up: object = 0,
+        keys: tuple[str, ...] = (),
+    ) -> list[str]:
+        """The reply, as text; the body's first key is the counter's, further ones come from `keys`."""
+        every = [self.keys.writers, self.keys.retired, self.count, *keys]
+        reply = self._script(keys=every, args=[epoch, "w", prev, seq, given_up, *body])
+        return [item.decode() for item in reply]
+
+    def add(self, prev: int, seq: int, amount: object = 1, **options: Any) -> list[str]:
+        """Add an amount to one number."""
+        return self.apply(prev, seq, "add", 3, 1, "[]", amount, **options)
+
+    def hash(self, key: str) -> dict[str, str]:
+        """A whole hash, as text."""
+        return {field.decode(): value.decode() for field, value in self.client.hgetall(key).items()}
+
+    def everything(self) -> dict[str, dict[str, str]]:
+        """All that is stored."""
+        keys = (self.keys.writers, self.keys.retired, self.keys.families, self.keys.gauges, self.count)
+        return {key: self.hash(key) for key in keys}
+
+
+@pytest.fixture
+def door(store: StoreAddress) -> Iterator[Door]:
+    """A namespace with one writer at 0."""
+    client = store.client()
+    yield Door(client, store)
+    client.close()
+
+
+def test_the_next_batch_is_applied_and_the_row_moves(door: Door) -> None:
+    """Row = prev: everything is in, the row holds seq, what was given up, and the time."""
+    status, row, epoch, now, refused = door.add(0, 1, 5, given_up=2)
+    assert (status, row, epoch, refused) == ("applied", "1", "E 1 1", "0")
+    assert door.hash(door.count) == {"[]": "5"}
+    assert door.hash(door.keys.writers)["w"] == f"1 2 {now} alive"
+
+
+def test_a_copy_is_already_in_and_changes_nothing(door: Door) -> None:
+    """Any copy of a batch, at any later time, is harmless."""
+    door.add(0, 1)
+    door.add(1, 2)
+    before = door.everything()
+    assert door.add(0, 1)[:2] == ["already", "2"]
+    assert door.add(1, 2)[:2] == ["already", "2"]
+    assert door.everything() == before
+
+
+def test_a_row_below_prev_is_behind_and_changes_nothing(door: Door) -> None:
+    """A batch whose predecessor is not in is not applied."""
+    before = door.everything()
+    assert door.add(3, 4)[:2] == ["behind", "0"]
+    assert door.everything() == before
+
+
+def test_a_row_between_prev_and_seq_is_behind(door: Door) -> None:
+    """A merged batch of which a part is in already must not count that part twice."""
+    door.add(0, 2)
+    assert door.add(1, 3)[:2] == ["behind", "2"]
+    assert door.hash(door.count) == {"[]": "1"}
+
+
+def test_a_merged_batch_moves_the_row_over_several_numbers(door: Door) -> None:
+    """Δ(0, 7] is in at once."""
+    assert door.add(0, 7)[:2] == ["applied", "7"]
+    assert door.add(0, 7)[:2] == ["already", "7"]
+
+
+def test_a_heartbeat_renews_the_time_and_nothing_else(door: Door) -> None:
+    """Prev = seq without a body: the row keeps its number and becomes younger."""
+    door.add(0, 1)
+    counts = door.hash(door.count)
+    status, _, _, now, _ = door.apply(1, 1, given_up=1)
+    assert status == "applied"
+    assert door.hash(door.keys.writers)["w"] == f"1 1 {now} alive"
+    assert door.hash(door.count) == counts
+
+
+def test_a_writer_without_row_is_unknown(door: Door) -> None:
+    """Only hello makes a row."""
+    door.client.hdel(door.keys.writers, "w")
+    before = door.everything()
+    assert door.add(0, 1)[:2] == ["unknown", "0"]
+    assert door.everything() == before
+
+
+@pytest.mark.parametrize("stored", ["F 1 1", "EE 1 1", None])
+def test_another_epoch_or_none_is_told(door: Door, stored: str | None) -> None:
+    """What belongs to another life of the namespace is not added to this one."""
+    door.client.hdel(door.keys.writers, "@epoch")
+    if stored is not None:
+        door.client.hset(door.keys.writers, "@epoch", stored)
+    before = door.everything()
+    assert door.add(0, 1)[:3] == ["epoch", "0", stored or ""]
+    assert door.everything() == before
+
+
+def test_a_folded_writer_is_taken_up(door: Door) -> None:
+    """A row in `retired` counts like one in `writers`, and moves back with the batch."""
+    door.client.hdel(door.keys.writers, "w")
+    door.client.hset(door.keys.retired, "w", "4 1 99")
+    assert door.add(3, 4)[:2] == ["already", "4"]
+    assert door.hash(door.keys.retired) == {"w": "4 1 99"}
+    assert door.add(4, 5)[:2] == ["applied", "5"]
+    assert door.hash(door.keys.retired) == {}
+    assert door.hash(door.keys.writers)["w"].startswith("5 0 ")
+    assert door.hash(door.count) == {"[]": "1"}
+
+
+def test_large_whole_numbers_are_exact(door: Door) -> None:
+    """Beyond 2^53 no unit is lost, neither in an amount nor in a total."""
+    door.add(0, 1, BIG)
+    door.add(1, 2, BIG)
+    door.add(2, 3, 1)
+    assert door.hash(door.count) == {"[]": str(2 * BIG + 1)}
+
+
+def test_a_fraction_goes_by_float(door: Door) -> None:
+    """HINCRBY refuses it, HINCRBYFLOAT takes it, and the batch has no refused item."""
+    assert door.add(0, 1, "0.5")[4] == "0"
+    assert door.add(1, 2, 1)[4] == "0"  # the field holds a fraction now: a whole amount goes the same way
+    assert door.hash(door.count) == {"[]": "1.5"}
+
+
+def test_an_overflow_goes_by_float(door: Door) -> None:
+    """A total beyond 2^63 does not block the writer."""
+    door.add(0, 1, 2**63 - 1)
+    assert door.add(1, 2, 2**63 - 1)[4] == "0"
+    assert float(door.hash(door.count)["[]"]) == pytest.approx(2.0**64)
+
+
+@pytest.mark.parametrize("amount", ["nan", "inf", "x", ""])
+def test_a_number_that_cannot_be_added_is_named_and_the_rest_is_in(door: Door, amount: str) -> None:
+    """No single number can block a writer."""
+    reply = door.apply(0, 1, "add", 3, 3, "a", "1", "b", amount, "c", "2")
+    assert (reply[0], reply[4], len(reply)) == ("applied", "1", 6)
+    assert reply[5].startswith(f"{door.count} b: ")
+    assert door.hash(door.count) == {"a": "1", "c": "2"}
+
+
+def test_a_key_of_another_type_is_named_and_the_rest_is_in(door: Door) -> None:
+    """Somebody's string under a family's key costs that family, and nothing else."""
+    other = door.keys.family("d:1")
+    door.client.set(other, "text")
+    reply = door.apply(
+        0, 1, "add", 4, 12, *(x for i in range(12) for x in (f"f{i}", "1")), "add", 3, 1, "[]", "1", keys=(other,)
+    )
+    assert (reply[0], reply[4]) == ("applied", "12")
+    assert len(reply) == 15  # the first ten are named
+    assert all(item.startswith(f"{other} f") and "WRONGTYPE" in item for item in reply[5:])
+    assert door.hash(door.count) == {"[]": "1"}
+    assert door.client.get(other) == b"text"
+
+
+def test_foreign_types_under_every_other_key_are_named(door: Door) -> None:
+    """Definitions, gauges, settings and removals are refused like numbers."""
+    for key in (door.keys.families, door.keys.gauges, door.count):
+        door.client.set(key, "text")
+    reply = door.apply(
+        0, 1, "define", 4, 1, "f:1", "{}", "gauge", 5, 1, "[]", "1 1", "remove", 3, 1, "x", "set", 3, 1, "x", "y",
+        keys=(door.keys.families, door.keys.gauges),
+    )  # fmt: skip
+    assert (reply[0], reply[4]) == ("applied", "4")
+
+
+def test_a_definition_keeps_its_times_while_it_is_the_same(door: Door) -> None:
+    """First registration stays for ever; the time of definition moves when the text does."""
+
+    def define(seq: int, text: str) -> tuple[str, str, str]:
+        now = door.apply(seq - 1, seq, "define", 4, 1, "f:1", text, keys=(door.keys.families,))[3]
+        first, defined, stored = door.hash(door.keys.families)["f:1"].split(" ", 2)
+        assert stored == text
+        return now, first, defined
+
+    born, first, defined = define(1, '{"help": "a b"}')
+    assert (first, defined) == (born, born)
+    assert define(2, '{"help": "a b"}')[1:] == (born, born)
+    changed, first, defined = define(3, '{"help": "c"}')
+    assert (first, defined) == (born, changed)
+    assert changed > born
+
+
+def test_gauges_stand_under_their_writer(door: Door) -> None:
+    """Two writers' values of one series never cover each other."""
+    door.apply(0, 1, "gauge", 4, 1, '["g","1",[]]', "5 1.5", keys=(door.keys.gauges,))
+    assert door.hash(door.keys.gauges) == {'w ["g","1",[]]': "5 1.5"}
+
+
+def test_sections_take_effect_in_their_order(door: Door) -> None:
+    """A removed field that is counted again in the same batch is there."""
+    door.add(0, 1, 5)
+    door.apply(1, 2, "remove", 3, 1, "[]", "add", 3, 1, "[]", 2, "set", 3, 1, "s", "v")
+    assert door.hash(door.count) == {"[]": "2", "s": "v"}
+
+
+@pytest.mark.parametrize(
+    ("prev", "seq", "given_up"),
+    [("x", 1, 0), (0, "", 0), (0, 1, "x"), (-1, 1, 0), (2, 1, 0), ("0x0", 1, 0), (0, "1e3", 0), (0, "1.5", 0),
+     (0, " 1", 0), ("nan", 1, 0), (0, "inf", 0), (0, 1, "-1")],
+)  # fmt: skip
+def test_malformed_numbers_write_nothing(door: Door, prev: object, seq: object, given_up: object) -> None:
+    """The row would hold what is no number, so the call is refused."""
+    before = door.everything()
+    with pytest.raises(redis.ResponseError, match="malformed numbers"):
+        door.apply(prev, seq, "add", 3, 1, "[]", 1, given_up=given_up)
+    assert door.everything() == before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ("add",),
+        ("add", 3),
+        ("add", 3, 1),
+        ("add", 3, 1, "[]"),
+        ("add", 3, 2, "[]", 1),
+        ("add", 3, 1, "[]", 1, "rest"),
+        ("add", 4, 1, "[]", 1),
+        ("add", 0, 1, "[]", 1),
+        ("add", 1, 1, "w", 1),
+        ("add", 2, 1, "w", 1),
+        ("add", "x", 1, "[]", 1),
+        ("add", 3, "x", "[]", 1),
+        ("add", 3, -1, "[]", 1),
+        ("add", 3, "1.5", "[]", 1, "[]"),
+        ("add", 3, "0.5", "[]"),
+        ("sub", 3, 1, "[]", 1),
+        ("add", 3, 1, "[]", 1, "define", 3, 1, "f"),
+    ],
+)
+def test_a_malformed_body_writes_nothing(door: Door, body: tuple[object, ...]) -> None:
+    """The shape of every section is checked before the first write, the fixed keys are out of reach."""
+    before = door.everything()
+    with pytest.raises(redis.ResponseError, match="malformed"):
+        door.apply(0, 1, *body)
+    assert door.everything() == before
+
+
+def test_a_full_store_refuses_a_batch_with_nothing_written() -> None:
+    """The row is written first: out of memory stops the script before any number, and the batch can come again."""
+    with EmbeddedStore(options={"maxmemory-policy": "noeviction"}) as full:
+        address = StoreAddress(full.url, "full")
+        client = address.client()
+        door = Door(client, address)
+        door.add(0, 1)
+        before = door.everything()
+        client.config_set("maxmemory", "1")
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            door.add(1, 2)
+        assert door.everything() == before
+        client.config_set("maxmemory", "0")
+        assert door.add(1, 2)[0] == "applied"
+        assert door.hash(door.count) == {"[]": "2"}
+        client.close()
+
+
+def test_the_scripts_run_in_the_in_process_double(store: StoreAddress) -> None:
+    """Fakeredis runs the same scripts, so that a simulator can."""
+    fakeredis = pytest.importorskip("fakeredis")
+    door = Door(fakeredis.FakeRedis(), store)
+    assert door.add(0, 1, 5)[:2] == ["applied", "1"]
+    assert door.add(0, 1, 5)[:2] == ["already", "1"]
+    assert door.add(3, 4)[:2] == ["behind", "1"]
+    assert door.add(1, 2, "0.5")[4] == "0"
+    assert door.hash(door.count) == {"[]": "5.5"}

@@ -1,0 +1,98 @@
+"""hello.lua on a real server."""
+
+from typing import Any
+
+import pytest
+import redis
+
+from fleetmeter.embedded import EmbeddedStore
+from fleetmeter.store import lua_source
+from support.store import StoreAddress
+
+
+class Door:
+    """Calls hello.lua by hand."""
+
+    def __init__(self, address: StoreAddress) -> None:
+        self.client = address.client()
+        self.keys = address.keys
+        self._script = self.client.register_script(lua_source("hello"))
+
+    def hello(self, writer: str = "w", epoch: str = "E", form: str = "1", *pairs: str) -> list[str]:
+        """The reply, as text."""
+        keys = [self.keys.writers, self.keys.writer(writer), self.keys.retired]
+        return [item.decode() for item in self._script(keys=keys, args=[writer, epoch, form, *pairs])]
+
+    def hash(self, key: str) -> dict[str, str]:
+        """A whole hash, as text."""
+        return {field.decode(): value.decode() for field, value in self.client.hgetall(key).items()}
+
+
+@pytest.fixture
+def door(store: StoreAddress) -> Any:
+    """A namespace that nobody has written to."""
+    door = Door(store)
+    yield door
+    door.client.close()
+
+
+def test_the_first_hello_makes_the_epoch_and_a_row_at_0(door: Door) -> None:
+    """The epoch holds its id, its birth by the store's clock and the state format; the row begins at 0."""
+    status, row, epoch, now = door.hello("w", "E", "1", "replica", "here", "pid", "7")
+    assert (status, row, epoch) == ("hello", "0", f"E {now} 1")
+    assert door.hash(door.keys.writers) == {"@epoch": epoch, "w": f"0 0 {now} alive"}
+    assert door.hash(door.keys.writer("w")) == {"replica": "here", "pid": "7"}
+
+
+def test_a_later_hello_keeps_the_epoch(door: Door) -> None:
+    """Whoever comes second takes the epoch that is there."""
+    epoch = door.hello("w", "E")[2]
+    assert door.hello("v", "F")[2] == epoch
+
+
+def test_hello_again_keeps_the_row(door: Door) -> None:
+    """A repeated hello cannot set a writer back."""
+    door.hello()
+    door.client.hset(door.keys.writers, "w", "5 2 1 goodbye")
+    status, row, _, now = door.hello()
+    assert (status, row) == ("hello", "5")
+    assert door.hash(door.keys.writers)["w"] == f"5 2 {now} alive"
+
+
+def test_a_folded_writer_is_taken_up_with_its_number(door: Door) -> None:
+    """A writer that comes back after a long silence is never taken for one at 0."""
+    door.hello("other")
+    door.client.hset(door.keys.retired, "w", "9 3 123")
+    status, row, _, now = door.hello()
+    assert (status, row) == ("hello", "9")
+    assert door.hash(door.keys.writers)["w"] == f"9 3 {now} alive"
+    assert door.hash(door.keys.retired) == {}
+
+
+def test_another_state_format_is_told_and_nothing_is_written(door: Door) -> None:
+    """A version that does not know the state's form leaves it alone."""
+    door.hello()
+    before = door.hash(door.keys.writers)
+    assert door.hello("v", "F", "2", "replica", "x")[0] == "format"
+    assert door.hash(door.keys.writers) == before
+    assert not door.client.exists(door.keys.writer("v"))
+
+
+@pytest.mark.parametrize("arguments", [["w"], ["w", "E"], ["w", "E", "1", "replica"]])
+def test_malformed_arguments_write_nothing(door: Door, arguments: list[str]) -> None:
+    """A call of the wrong shape is refused before the first write."""
+    script = door.client.register_script(lua_source("hello"))
+    keys = [door.keys.writers, door.keys.writer("w"), door.keys.retired]
+    with pytest.raises(redis.ResponseError, match="malformed"):
+        script(keys=keys, args=arguments)
+    assert door.client.exists(*keys) == 0
+
+
+def test_a_full_store_refuses_hello_with_nothing_written() -> None:
+    """Out of memory stops the script at its first write."""
+    with EmbeddedStore(options={"maxmemory": "1", "maxmemory-policy": "noeviction"}) as full:
+        door = Door(StoreAddress(full.url, "full"))
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            door.hello("w", "E", "1", "replica", "x")
+        assert door.client.dbsize() == 0
+        door.client.close()

@@ -1,0 +1,36 @@
+"""Rows: what the `writers` hash says."""
+
+import pytest
+
+from fleetmeter.errors import StateError
+from fleetmeter.rows import ALIVE_US, Epoch, Row
+
+
+def test_rows_and_epochs_are_read() -> None:
+    """Each part stands in its place."""
+    assert Epoch.parse("abc 12 1") == Epoch("abc", 12, 1)
+    assert Row.parse("w", "5 2 77 alive") == Row(5, 2, 77, said_goodbye=False)
+    assert Row.parse("w", "5 2 77 goodbye").said_goodbye
+
+
+@pytest.mark.parametrize("text", ["", "5", "5 2 77", "a 2 77 alive", "5 2 77 alive more", "5.5 2 77 alive"])
+def test_what_is_no_row_is_refused_by_writer(text: str) -> None:
+    """A row of another form names its writer."""
+    with pytest.raises(StateError, match="no row") as caught:
+        Row.parse("w", text)
+    assert caught.value.key == "writers[w]"
+
+
+@pytest.mark.parametrize("text", ["", "abc", "abc x 1", "abc 1 2 3"])
+def test_what_is_no_epoch_is_refused(text: str) -> None:
+    """An epoch of another form is not taken for one."""
+    with pytest.raises(StateError, match="no epoch"):
+        Epoch.parse(text)
+
+
+def test_a_writer_lives_until_three_heartbeats_are_missed() -> None:
+    """15 seconds of silence, or a goodbye, end a writer's life."""
+    row = Row.parse("w", "1 0 1000 alive")
+    assert row.alive(1000 + ALIVE_US - 1)
+    assert not row.alive(1000 + ALIVE_US)
+    assert not Row.parse("w", "1 0 1000 goodbye").alive(1001)

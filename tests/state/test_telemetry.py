@@ -1,0 +1,86 @@
+"""The machinery's own metrics and messages."""
+
+import logging
+import math
+
+import pytest
+from prometheus_client import Counter
+
+import fleetmeter
+from fleetmeter.definition import Definition
+from fleetmeter.protocol import Outcome
+from fleetmeter.runtime import current
+from fleetmeter.telemetry import FLUSH_ERRORS, LOG_PAUSE, Telemetry
+from support.fleet import value
+from support.store import StoreAddress
+
+
+def sample(telemetry: Telemetry, name: str, **labels: str) -> float | None:
+    """One of its numbers."""
+    return telemetry.registry.get_sample_value(name, labels)
+
+
+def test_every_reason_exists_at_0() -> None:
+    """The first trouble is an increase and not a birth."""
+    telemetry = Telemetry()
+    assert {sample(telemetry, "fleetmeter_flush_errors_total", reason=reason) for reason in FLUSH_ERRORS} == {0}
+    assert sample(telemetry, "fleetmeter_rejected_values_total", reason="not_finite") == 0
+    assert sample(telemetry, "fleetmeter_rejected_values_total", reason="store") == 0
+
+
+def test_what_is_counted() -> None:
+    """Each event has its number."""
+    telemetry = Telemetry()
+    telemetry.flushed(0.003)
+    telemetry.failed("timeout", "late")
+    telemetry.answered(Outcome("behind", 3), "w")
+    telemetry.answered(Outcome(), "w")
+    telemetry.refused(4, ("k f: error",))
+    telemetry.not_finite(Definition("c", "counter"), math.nan)
+    telemetry.retain(99)
+    assert sample(telemetry, "fleetmeter_flushes_total") == 1
+    assert sample(telemetry, "fleetmeter_flush_duration_seconds_bucket", le="0.005") == 1
+    assert sample(telemetry, "fleetmeter_flush_errors_total", reason="timeout") == 1
+    assert sample(telemetry, "fleetmeter_flush_errors_total", reason="behind") == 1
+    assert sample(telemetry, "fleetmeter_lost_batches_total") == 3
+    assert sample(telemetry, "fleetmeter_rejected_values_total", reason="store") == 4
+    assert sample(telemetry, "fleetmeter_rejected_values_total", reason="not_finite") == 1
+    assert sample(telemetry, "fleetmeter_retained_bytes") == 99
+
+
+def test_each_trouble_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """A store that is away for an hour does not fill the log; another trouble is heard at once."""
+    now = [0.0]
+    telemetry = Telemetry(clock=lambda: now[0])
+    with caplog.at_level(logging.WARNING, "fleetmeter"):
+        for _ in range(5):
+            telemetry.failed("timeout", "late")
+        telemetry.failed("auth", "wrong")
+        now[0] = LOG_PAUSE
+        telemetry.failed("timeout", "late")
+    assert [record.args for record in caplog.records] == [("late",), ("wrong",), ("late",)]
+
+
+def test_the_end_of_an_outage_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Once, after a failure, and not after every flush."""
+    telemetry = Telemetry()
+    with caplog.at_level(logging.WARNING, "fleetmeter"):
+        telemetry.flushed(0.1)
+        telemetry.failed("timeout", "late")
+        telemetry.flushed(0.1)
+        telemetry.flushed(0.1)
+    assert [record.message.startswith("the store answers again") for record in caplog.records] == [False, True]
+
+
+def test_own_metrics_ride_along_and_never_cause_a_flush(installed: StoreAddress) -> None:
+    """They wait for the application's next record, and are the fleet's like every other family."""
+    runtime = current()
+    assert runtime is not None
+    counter = Counter("rides", "x", registry=None)
+    counter.inc()
+    assert fleetmeter.flush()
+    runtime._telemetry.failed("timeout", "late")
+    assert not runtime.accumulator.has_work
+    counter.inc()
+    assert fleetmeter.flush()
+    assert value(installed, "fleetmeter_flush_errors_total", reason="timeout") == 1

@@ -1,0 +1,115 @@
+"""`uninstall()`: prometheus_client and the signal are as if we had never been there."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, Summary, values
+
+import fleetmeter
+from support.processes import fleet, value
+from support.store import StoreAddress
+
+OWNERS: tuple[Any, ...] = (values, Counter, Gauge, Histogram, Summary, Info)
+
+
+@pytest.fixture
+def sigterm() -> Iterator[Any]:
+    """An application's own SIGTERM handler, and the number of its calls."""
+    calls: list[int] = []
+    former = signal.signal(signal.SIGTERM, lambda number, _: calls.append(number))
+    yield calls
+    signal.signal(signal.SIGTERM, former)
+
+
+def install(store: StoreAddress) -> None:
+    """Install for a namespace."""
+    fleetmeter.install(url=store.url, namespace=store.namespace)
+
+
+def test_the_classes_of_the_client_are_as_they_were(store: StoreAddress) -> None:
+    """Every attribute of every hooked class is the identical object again."""
+    before = [dict(vars(owner)) for owner in OWNERS]
+    install(store)
+    during = [dict(vars(owner)) for owner in OWNERS]
+    fleetmeter.uninstall()
+    after = [dict(vars(owner)) for owner in OWNERS]
+
+    assert all(hooked != stock for hooked, stock in zip(during, before, strict=True))
+    for stock, restored in zip(before, after, strict=True):
+        assert restored.keys() == stock.keys()
+        assert all(restored[name] is stock[name] for name in stock)
+
+
+def test_metrics_go_on_with_this_process_own_totals(store: StoreAddress) -> None:
+    """The stock objects have what was recorded before, during and after; the fleet what was recorded until the end."""
+    registry = CollectorRegistry()
+    jobs = Counter("jobs", "Jobs.", ["kind"], registry=registry)
+    size = Histogram("size", "Sizes.", registry=registry)
+    jobs.labels("a").inc(1)
+    install(store)
+    jobs.labels("a").inc(10)
+    size.observe(2)
+    fleetmeter.uninstall()
+    jobs.labels("a").inc(100)
+    size.observe(3)
+
+    assert registry.get_sample_value("jobs_total", {"kind": "a"}) == 111
+    assert registry.get_sample_value("size_sum") == 5
+    samples = fleet(store)
+    assert value(samples, "jobs_total", kind="a") == 11
+    assert value(samples, "size_sum") == 2
+
+
+def test_nothing_of_ours_runs_on(store: StoreAddress) -> None:
+    """The flush thread is gone, and who installs again starts a new one."""
+    for _ in range(2):
+        install(store)
+        Counter("again", "Records.", registry=None).inc()
+        assert "fleetmeter-flush" in {thread.name for thread in threading.enumerate()}
+        fleetmeter.uninstall()
+        assert "fleetmeter-flush" not in {thread.name for thread in threading.enumerate()}
+    assert value(fleet(store), "again_total") == 2
+
+
+def test_the_signal_is_given_back(store: StoreAddress, sigterm: list[int]) -> None:
+    """SIGTERM has the application's handler again, the identical object."""
+    own = signal.getsignal(signal.SIGTERM)
+    install(store)
+    assert signal.getsignal(signal.SIGTERM) is not own
+    fleetmeter.uninstall()
+
+    assert signal.getsignal(signal.SIGTERM) is own
+
+
+def test_a_handler_set_over_ours_is_left_alone_and_may_still_call_it(store: StoreAddress, sigterm: list[int]) -> None:
+    """Who chained our handler reaches, through it, the application's first one, after `uninstall()` too."""
+    install(store)
+    ours: Any = signal.getsignal(signal.SIGTERM)
+
+    def newer(number: int, frame: Any) -> None:
+        ours(number, frame)
+
+    signal.signal(signal.SIGTERM, newer)
+    fleetmeter.uninstall()
+    assert signal.getsignal(signal.SIGTERM) is newer
+    signal.raise_signal(signal.SIGTERM)
+
+    assert sigterm == [signal.SIGTERM]
+
+
+def test_another_thread_may_uninstall(store: StoreAddress, sigterm: list[int]) -> None:
+    """Only the main thread can set handlers: elsewhere ours stays, and does no more than to hand the signal on."""
+    counter = Counter("elsewhere", "Records.", registry=None)
+    install(store)
+    counter.inc()
+    thread = threading.Thread(target=fleetmeter.uninstall)
+    thread.start()
+    thread.join()
+    counter.inc()
+    signal.raise_signal(signal.SIGTERM)
+
+    assert sigterm == [signal.SIGTERM]
+    assert value(fleet(store), "elsewhere_total") == 1

@@ -1,0 +1,96 @@
+"""The two ends of the state in tests: a writer of its own, and the fleet's numbers as an exporter sees them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import fleetmeter
+from fleetmeter.accumulator import Accumulator
+from fleetmeter.cells import Amount, Level, cell_of
+from fleetmeter.definition import Definition
+from fleetmeter.families import Family, families_of
+from fleetmeter.flusher import Flusher
+from fleetmeter.protocol import Writer
+from fleetmeter.reading import Reader
+from fleetmeter.store import Store
+from fleetmeter.telemetry import Telemetry
+from support.exposition import Series
+from support.store import StoreAddress
+
+
+def families(address: StoreAddress) -> dict[str, Family]:
+    """The fleet's families, by name."""
+    reader = Reader(address.url, address.namespace)
+    try:
+        return {family.definition.name: family for family in families_of(reader.read())}
+    finally:
+        reader.close()
+
+
+def samples(address: StoreAddress) -> dict[Series, float]:
+    """Every sample of the fleet, by name and labels."""
+    return samples_of(families(address))
+
+
+def samples_of(found: dict[str, Family]) -> dict[Series, float]:
+    """Every sample of some families, by name and labels."""
+    return {
+        (name + sample.suffix, frozenset(sample.labels)): sample.value
+        for name, family in found.items()
+        for sample in family.samples
+    }
+
+
+def value(address: StoreAddress, name: str, **labels: str) -> float | None:
+    """One sample of the fleet; None where there is none."""
+    return samples(address).get((name, frozenset(labels.items())))
+
+
+@contextmanager
+def installation(address: StoreAddress) -> Iterator[None]:
+    """This process as a replica of a namespace, for a while."""
+    fleetmeter.install(url=address.url, namespace=address.namespace, flush_interval=60.0, replica="here")
+    try:
+        yield
+    finally:
+        fleetmeter.uninstall()
+
+
+class Replica:
+    """One writer as `Runtime` composes it, without hooks: several of them can live in one process.
+
+    Nothing is sent but by `flush`, in effect.
+    """
+
+    def __init__(self, address: StoreAddress, url: str | None = None, interval: float = 60.0) -> None:
+        self.rejected: list[tuple[str, float]] = []
+        self.accumulator = Accumulator(
+            lambda: None, lambda definition, amount: self.rejected.append((definition.name, amount))
+        )
+        self.writer = Writer()
+        self.telemetry = Telemetry()
+        self.store = Store(url or address.url, address.keys)
+        identity = {"replica": "test", "pid": "1", "version": "0", "started": "0"}
+        self.flusher = Flusher(self.accumulator, self.writer, self.store, self.telemetry, identity, interval)
+
+    def cell(self, definition: Definition, labelvalues: Sequence[str] = (), part: str | None = None) -> Amount | Level:
+        """A value of a family, made known first."""
+        self.accumulator.define(definition)
+        return cell_of(self.accumulator, definition, labelvalues, part)
+
+    def counter(self, name: str, unit: str = "", labels: Sequence[str] = (), values: Sequence[str] = ()) -> Any:
+        """A counter's value."""
+        return self.cell(Definition.of(name, "counter", "help", unit, labels, (), ""), values)
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Hand over what was recorded."""
+        return self.flusher.flush(timeout)
+
+    def errors(self, reason: str) -> float | None:
+        """How often the machinery met this trouble."""
+        return self.telemetry.registry.get_sample_value("fleetmeter_flush_errors_total", {"reason": reason})
+
+    def close(self) -> None:
+        """End the thread and the connections."""
+        self.flusher.stop(5.0)
+        self.store.close()
