@@ -1,0 +1,7 @@
+"""The stand-alone exporter: reads the fleet's numbers from Redis on each scrape."""
+
+from fleetmeter_exporter.asgi import make_asgi_app
+from fleetmeter_exporter.collector import RedisCollector
+from fleetmeter_exporter.exposition import get_metrics, get_metrics_content_type
+
+__all__ = ["RedisCollector", "get_metrics", "get_metrics_content_type", "make_asgi_app"]

@@ -1,0 +1,129 @@
+"""A custom Collector of prometheus_client that shows the fleet's families instead of this process's."""
+
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+import fleetmeter
+from fleetmeter.errors import FleetmeterError
+from fleetmeter.families import Family, families_of
+from fleetmeter.reading import Reader, Snapshot
+from fleetmeter.runtime import current
+from fleetmeter.settings import Settings
+from fleetmeter_exporter.cache import with_cache_state
+
+log = logging.getLogger("fleetmeter.exporter")
+
+OWN_FLUSH_TIMEOUT = 0.5
+"""Seconds that a process which both records and collects waits for its own records to be in the store."""
+
+
+class RedisCollector:
+    """Collects the families of one namespace. Register it in a registry of its own.
+
+    `url` and `namespace` default to `FLEETMETER_REDIS_URL` and `FLEETMETER_NAMESPACE`; `SettingError` says which of
+    them cannot be used. `collect()` never raises for the store: it then yields `fleetmeter_up 0` and no fleet family,
+    so that no stale number is served. A process that records into the same namespace hands over its own records first.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry | None = None,
+        *,
+        url: str | None = None,
+        namespace: str | None = None,
+    ) -> None:
+        self._settings = Settings.from_env(url=url, namespace=namespace)
+        self._reader = Reader(self._settings.url, self._settings.namespace)
+        # a registry has no end of life to close it in: the connections go with the collector
+        weakref.finalize(self, self._reader.close).atexit = False
+        self._lock = threading.Lock()
+        self._up: bool | None = None
+        if registry is not None:
+            registry.register(self)
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: what the fleet has is known only at a scrape, and registering must not read the store."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The exporter's own metrics, and the fleet's families by name."""
+        started = time.perf_counter()
+        self._flush_own_records()
+        snapshot, families = self._read()
+        metrics = [_metric(family) for family in families]
+        yield _gauge("fleetmeter_up", "Whether the store could be read (1) or not (0).", float(snapshot is not None))
+        if snapshot is not None:
+            yield from _state_metrics(snapshot)
+        samples = sum(len(metric.samples) for metric in metrics)
+        yield _gauge("fleetmeter_scrape_series", "Samples of the fleet's families in this scrape.", samples)
+        yield _gauge(
+            "fleetmeter_scrape_duration_seconds",
+            "Time to read the store and to merge what was read.",
+            time.perf_counter() - started,
+            "seconds",
+        )
+        yield from metrics
+
+    def check(self) -> None:
+        """Read the store once; raises `FleetmeterError` where a scrape would show `fleetmeter_up 0`."""
+        with self._lock:
+            families_of(self._reader.read())
+
+    def _read(self) -> tuple[Snapshot | None, list[Family]]:
+        try:
+            with self._lock:
+                snapshot = self._reader.read()
+            families = with_cache_state(families_of(snapshot), snapshot.cache_size)
+        except FleetmeterError as error:
+            if self._up is not False:
+                log.error("cannot read namespace %r: %s", self._settings.namespace, error)  # noqa: TRY400  one line
+            self._up = False
+            return None, []
+        if self._up is False:
+            log.info("namespace %r can be read again", self._settings.namespace)
+        self._up = True
+        return snapshot, families
+
+    def _flush_own_records(self) -> None:
+        runtime = current()
+        if runtime is not None and (runtime.settings.url, runtime.settings.namespace) == (
+            self._settings.url,
+            self._settings.namespace,
+        ):
+            fleetmeter.flush(OWN_FLUSH_TIMEOUT)
+
+
+def _metric(family: Family) -> Metric:
+    definition = family.definition
+    metric = Metric(definition.name, definition.help, definition.type, definition.unit)
+    for sample in family.samples:
+        metric.add_sample(definition.name + sample.suffix, dict(sample.labels), sample.value)
+    return metric
+
+
+def _gauge(name: str, help_text: str, value: float, unit: str = "") -> Metric:
+    return GaugeMetricFamily(name, help_text, value, unit=unit)
+
+
+def _state_metrics(snapshot: Snapshot) -> Iterator[Metric]:
+    yield _gauge("fleetmeter_replicas", "Processes that record into this namespace and live.", len(snapshot.alive))
+    if snapshot.last_write_us is not None:
+        yield _gauge(
+            "fleetmeter_last_write_timestamp_seconds",
+            "When a replica last wrote, heartbeats included, by the store's clock.",
+            snapshot.last_write_us / 1e6,
+            "seconds",
+        )
+    if snapshot.epoch is not None:
+        yield _gauge(
+            "fleetmeter_state_epoch_timestamp_seconds",
+            "When the namespace's counts began, by the store's clock.",
+            snapshot.epoch.birth_us / 1e6,
+            "seconds",
+        )

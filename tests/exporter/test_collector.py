@@ -1,0 +1,177 @@
+"""`RedisCollector` as a plain collector of prometheus_client, in anybody's registry."""
+
+import logging
+import socket
+import threading
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+
+import fleetmeter
+from fleetmeter.definition import Definition
+from fleetmeter.embedded import EmbeddedStore
+from fleetmeter.errors import SettingError, StateError, StoreUnreachable
+from fleetmeter.keys import EPOCH_FIELD
+from fleetmeter_exporter import RedisCollector
+from support.exposition import parse, total
+from support.scraping import FixedState, scrape
+from support.store import StoreAddress
+
+REQUESTS = Definition.of("requests", "counter", "Requests.", "", [], [], "")
+
+
+def test_registering_reads_nothing(store: StoreAddress) -> None:
+    """Neither making it nor registering it opens a connection, in registries that ask for descriptions too."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        url = f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+        for auto_describe in (False, True):
+            RedisCollector(CollectorRegistry(auto_describe=auto_describe), url=url, namespace=store.namespace)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_it_shares_a_registry_with_other_metrics(store: StoreAddress) -> None:
+    """In somebody's own registry its families stand beside theirs; unregistered, they are gone."""
+    registry = CollectorRegistry()
+    Counter("mine", "My own.", registry=registry).inc(3)
+    with FixedState(store) as fixed:
+        fixed.family(REQUESTS, {(): 7})
+    collector = RedisCollector(registry, url=store.url, namespace=store.namespace)
+    samples = parse(generate_latest(registry))
+    assert (total(samples, "mine_total"), total(samples, "requests_total")) == (3, 7)
+    registry.unregister(collector)
+    assert "requests_total" not in generate_latest(registry).decode()
+
+
+def test_settings_come_from_the_environment(store: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without arguments the library's variables decide; a wrong one is refused by its name."""
+    with FixedState(store) as fixed:
+        fixed.family(REQUESTS, {(): 7})
+    for name, text in store.environ.items():
+        monkeypatch.setenv(name, text)
+    registry = CollectorRegistry()
+    RedisCollector(registry)
+    assert total(parse(generate_latest(registry)), "requests_total") == 7
+    monkeypatch.setenv("FLEETMETER_REDIS_URL", "nowhere")
+    with pytest.raises(SettingError, match=r"^FLEETMETER_REDIS_URL: "):
+        RedisCollector()
+
+
+def test_an_empty_namespace_is_up(store: StoreAddress) -> None:
+    """Nobody has recorded yet: up, no replica, no series, and no time that would be made up."""
+    samples = scrape(store)
+    assert total(samples, "fleetmeter_up") == 1
+    assert total(samples, "fleetmeter_replicas") == total(samples, "fleetmeter_scrape_series") == 0
+    assert {name for name, _ in samples} == {
+        "fleetmeter_up",
+        "fleetmeter_replicas",
+        "fleetmeter_scrape_series",
+        "fleetmeter_scrape_duration_seconds",
+    }
+
+
+def test_only_living_processes_are_replicas(store: StoreAddress) -> None:
+    """A row whose heartbeat is old, or that said goodbye, is no replica; last write is the newest of all."""
+    client = store.client()
+    seconds, _ = client.time()
+    now_us = seconds * 10**6
+    for writer, age, state in (("a", 1, "alive"), ("b", 14, "alive"), ("c", 16, "alive"), ("d", 0, "goodbye")):
+        client.hset(store.keys.writers, writer, f"1 0 {now_us - age * 10**6} {state}")
+    client.close()
+    samples = scrape(store)
+    assert total(samples, "fleetmeter_replicas") == 2
+    assert total(samples, "fleetmeter_last_write_timestamp_seconds") == seconds
+
+
+def test_a_process_that_records_sees_its_own_records(installed: StoreAddress) -> None:
+    """What was recorded before the scrape is in it, though nothing had been flushed."""
+    counter = Counter("seen", "Seen.", registry=CollectorRegistry())
+    counter.inc(5)
+    assert total(scrape(installed), "seen_total") == 5
+    counter.inc()
+    assert total(scrape(installed), "seen_total") == 6
+    assert fleetmeter.flush()
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "text"),
+    [
+        ("writers", EPOCH_FIELD, "epoch 1 99"),
+        ("writers", "w", "no row"),
+        ("families", "requests:00000000", "1 1 {}"),
+        ("families", "requests:00000000", "nonsense"),
+        ("gauges", "w", "5"),
+    ],
+)
+def test_a_state_that_cannot_be_understood_is_down(
+    store: StoreAddress, caplog: pytest.LogCaptureFixture, key: str, field: str, text: str
+) -> None:
+    """No exception reaches the registry: up 0, no family of the fleet, one line that names the key."""
+    with FixedState(store) as fixed:
+        fixed.family(REQUESTS, {(): 7})
+    client = store.client()
+    client.hset(getattr(store.keys, key), field, text)
+    registry = CollectorRegistry()
+    collector = RedisCollector(registry, url=store.url, namespace=store.namespace)
+    with caplog.at_level(logging.INFO, "fleetmeter.exporter"):
+        for _ in range(3):
+            samples = parse(generate_latest(registry))
+            assert total(samples, "fleetmeter_up") == 0
+            assert not [name for name, _ in samples if not name.startswith("fleetmeter_")]
+        with pytest.raises(StateError):
+            collector.check()
+        (line,) = caplog.messages
+        assert key in line
+        client.hdel(getattr(store.keys, key), field)
+        samples = parse(generate_latest(registry))
+        assert (total(samples, "fleetmeter_up"), total(samples, "requests_total")) == (1, 7)
+        assert caplog.messages[1:] == [f"namespace {store.namespace!r} can be read again"]
+    client.close()
+
+
+def test_a_store_that_goes_and_comes_back(caplog: pytest.LogCaptureFixture) -> None:
+    """While it is away: up 0 and nothing stale, one line; afterwards up 1 and every number again."""
+    with EmbeddedStore() as own:
+        store = StoreAddress(own.url, "mine")
+        registry = CollectorRegistry()
+        collector = RedisCollector(registry, url=store.url, namespace=store.namespace)
+        for _ in range(2):
+            with FixedState(store) as fixed:
+                fixed.family(REQUESTS, {(): 7})
+            samples = parse(generate_latest(registry))
+            assert (total(samples, "fleetmeter_up"), total(samples, "requests_total")) == (1, 7)
+            collector.check()
+            own.kill()
+            caplog.clear()
+            for _ in range(3):
+                assert "requests" not in (text := generate_latest(registry).decode())
+                assert "fleetmeter_up 0.0\n" in text
+                assert "fleetmeter_replicas" not in text
+            assert len(caplog.records) == 1
+            with pytest.raises(StoreUnreachable):
+                collector.check()
+            own.start()
+
+
+def test_scrapes_at_the_same_time_are_each_whole(store: StoreAddress) -> None:
+    """One collector serves many threads: every scrape has every series."""
+    with FixedState(store) as fixed:
+        for number in range(50):
+            definition = Definition.of(f"family_{number}", "counter", "Many.", "", ["n"], [], "")
+            fixed.family(definition, {(str(n),): n for n in range(5)})
+    registry = CollectorRegistry()
+    RedisCollector(registry, url=store.url, namespace=store.namespace)
+    found: list[int] = []
+
+    def work() -> None:
+        for _ in range(10):
+            samples = parse(generate_latest(registry))
+            found.append(sum(name.startswith("family_") for name, _ in samples))
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [250] * 60

@@ -1,0 +1,145 @@
+"""The exposition as text: golden files for both formats, both official parsers, promtool, any label value."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from fleetmeter.definition import Definition
+from fleetmeter_exporter import get_metrics, get_metrics_content_type
+from fleetmeter_exporter.exposition import _default_registry, fleet_registry, negotiated
+from support.scraping import FixedState
+from support.store import StoreAddress
+
+GOLDEN = Path(__file__).parent / "golden"
+TEXT, OPENMETRICS = "text/plain", "application/openmetrics-text; version=1.0.0"
+STRANGE = [
+    "",
+    'quote " and \\ backslash',
+    "line\nfeed, carriage\rreturn, tab\t",
+    "\\n is no line feed",
+    "emoji 🚀, € and e\u0301",
+    '{a="b"} 1 # EOF',
+    "\u2028\u0085 separators",
+    "\0 zero",
+    " " + "x" * 4096 + " ",
+]
+
+
+@pytest.fixture
+def state(store: StoreAddress) -> StoreAddress:
+    """A namespace with every type of family, and fixed times."""
+    with FixedState(store) as fixed:
+        fixed.writer("w1", "shop", 7)
+        fixed.writer("w2", "shop", 8)
+        fixed.writer("w3", "gone", 9, heartbeat_us=1)
+        requests = Definition.of("http_requests", "counter", "Requests.", "", ["method", "code"], [], "")
+        fixed.family(requests, {("200", "GET"): 9007199254740993, ("500", "POST"): 2})
+        cost = Definition.of("cost_usd", "counter", 'Money,\nwith a "\\" in its help.', "usd", ["model"], [], "")
+        fixed.family(cost, {("a",): 20200000, ("b",): 1})
+        fixed.family(Definition.of("never", "counter", "Declared, without a series.", "", ["x"], [], ""))
+        bounds = ["0.1", "1.0", "+Inf"]
+        seconds = Definition.of("wait_seconds", "histogram", "Waiting.", "seconds", ["queue"], bounds, "")
+        fixed.family(seconds, {("a", "0.1"): 3, ("a", "1.0"): 1, ("a", "+Inf"): 2, ("a", "sum"): 12_345_678})
+        summary = Definition.of("size_bytes", "summary", "Sizes.", "bytes", [], [], "")
+        fixed.family(summary, {("count",): 4, ("sum",): 1000})
+        for mode in ("livesum", "liveall", "max", "mostrecent"):
+            gauge = Definition.of(f"gauge_{mode}", "gauge", f"A gauge by {mode}.", "", ["zone"], [], mode)
+            fixed.family(gauge)
+            for place, writer in enumerate(("w1", "w2", "w3")):
+                fixed.gauge(gauge, writer, ("eu",), str(place + 1), set_us=10 - place)
+        info = Definition.of("build", "info", "Versions.", "", [], [], "")
+        fixed.family(info)
+        for writer, version in (("w1", "1"), ("w2", "2"), ("w3", "0")):
+            fixed.gauge(info, writer, (), f'{{"version":"{version}"}}')
+    return store
+
+
+def exposed(store: StoreAddress, accept: str, names: list[str] | None = None) -> tuple[str, str]:
+    """Text and content type of a scrape; how long it took is set to 0."""
+    body, content_type = negotiated(fleet_registry(store.url, store.namespace)[0], accept, names or [])
+    return re.sub(r"(?m)^(fleetmeter_scrape_duration_seconds) .*$", r"\1 0.0", body.decode()), content_type
+
+
+@pytest.mark.parametrize(("accept", "name"), [(TEXT, "text.prom"), (OPENMETRICS, "openmetrics.prom")])
+def test_the_exposition_is_the_golden_one(state: StoreAddress, accept: str, name: str) -> None:
+    """Every type of family, dead and living writers, money and seconds: to the byte."""
+    assert exposed(state, accept)[0] == (GOLDEN / name).read_text(encoding="utf-8")
+
+
+def test_both_formats_say_the_same(state: StoreAddress) -> None:
+    """The official parsers accept what they are meant for, and find equal samples."""
+    found = []
+    for parse, accept in ((parse_text, TEXT), (parse_openmetrics, OPENMETRICS)):
+        text = exposed(state, accept)[0]
+        samples = {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in parse(text)
+            for sample in family.samples
+        }
+        found.append(samples)
+    assert len(found[0]) > 20
+    assert found[0] == found[1]
+
+
+def test_the_format_follows_the_accept_header(state: StoreAddress) -> None:
+    """OpenMetrics ends with EOF and has its content type; anything else gets the text format."""
+    text, content_type = exposed(state, OPENMETRICS + ",*/*;q=0.1")
+    assert content_type.startswith("application/openmetrics-text; version=1.0.0")
+    assert text.endswith("# EOF\n")
+    for accept in ("", "*/*", "text/html"):
+        text, content_type = exposed(state, accept)
+        assert content_type.startswith("text/plain; version=")
+        assert not text.endswith("# EOF\n")
+
+
+@pytest.mark.parametrize("value", STRANGE, ids=range(len(STRANGE)))
+def test_any_label_value_comes_back(store: StoreAddress, value: str) -> None:
+    """Quotes, backslashes, line feeds, emoji and 4 KiB are read back as they were, in both formats."""
+    with FixedState(store) as fixed:
+        fixed.family(Definition.of("odd", "counter", value, "", ["b", "a"], [], ""), {(value, "plain"): 3})
+    for parse, accept in ((parse_text, TEXT), (parse_openmetrics, OPENMETRICS)):
+        (family,) = [item for item in parse(exposed(store, accept)[0]) if item.name == "odd"]
+        (sample,) = family.samples
+        assert sample.labels == {"a": value, "b": "plain"}
+        assert sample.value == 3
+
+
+def test_names_restrict_what_is_shown(state: StoreAddress) -> None:
+    """`name[]` leaves the samples of these names and no other family."""
+    text = exposed(state, TEXT, ["http_requests_total", "fleetmeter_up"])[0]
+    assert {line.partition("{")[0].split()[0] for line in text.splitlines() if not line.startswith("#")} == {
+        "http_requests_total",
+        "fleetmeter_up",
+    }
+    assert exposed(state, TEXT, ["no_such_family"])[0] == ""
+
+
+def test_promtool_has_no_complaint_about_the_exporters_own(state: StoreAddress, binary: Callable[[str], str]) -> None:
+    """Names, units, help and types of what the exporter adds are as Prometheus wants them."""
+    text = "\n".join(
+        line for line in exposed(state, TEXT)[0].splitlines() if re.match(r"(# (HELP|TYPE) )?fleetmeter_", line)
+    )
+    done = subprocess.run(
+        [binary("promtool"), "check", "metrics"], input=text + "\n", capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_get_metrics_serves_the_environments_namespace(state: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hand-written route needs two calls: the bytes and their content type."""
+    for name, text in state.environ.items():
+        monkeypatch.setenv(name, text)
+    _default_registry.cache_clear()
+    try:
+        text = get_metrics().decode()
+    finally:
+        _default_registry.cache_clear()
+    assert "fleetmeter_up 1.0\n" in text
+    assert 'http_requests_total{code="500",method="POST"} 2.0\n' in text
+    assert get_metrics_content_type().startswith("text/plain; version=")
+    assert list(parse_text(text))

@@ -1,0 +1,88 @@
+"""The exporter as a program: how it starts, what it refuses, how it ends."""
+
+import signal
+import socket
+from typing import Any
+
+import httpx
+import pytest
+
+from fleetmeter.definition import Definition
+from support.gateway import EXPORTER, Programs
+from support.scraping import FixedState
+from support.store import StoreAddress
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_it_serves_until_it_is_told_to_end(store: StoreAddress, ending: signal.Signals) -> None:
+    """It logs one line with its address and no password, serves its own path, and ends with status 0."""
+    with FixedState(store) as fixed, Programs() as programs:
+        fixed.family(Definition.of("requests", "counter", "Requests.", "", [], [], ""), {(): 7})
+        program = programs.exporter(store, "--web.telemetry-path", "/fleet")
+        assert "requests_total 7.0\n" in program.get("/fleet").text
+        assert program.get("/metrics").status_code == 404
+        assert program.get("/-/healthy").text == "healthy\n"
+        assert program.get("/-/ready").text == "ready\n"
+        (line,) = [line for line in program.output().splitlines() if "fleetmeter.exporter" in line]
+        assert line.endswith(f"serving namespace {store.namespace!r} of {store.url} at {program.address()}/fleet")
+        with httpx.Client() as idle:  # a connection that is kept alive does not hold it up
+            idle.get(program.address() + "/fleet")
+            program.process.send_signal(ending)
+            assert program.process.wait(15) == 0
+        assert "Traceback" not in program.output()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "status", "line"),
+    [
+        (["--web.port=1"], {}, 2, "unrecognized arguments: --web.port=1"),
+        (["--redis.url=nowhere"], {}, 2, "fleetmeter-exporter: --redis.url: there is no scheme"),
+        (
+            [],
+            {"FLEETMETER_EXPORTER_REDIS_URL": "redis://u:very-secret@h:port/0"},
+            2,
+            "fleetmeter-exporter: FLEETMETER_EXPORTER_REDIS_URL: ",
+        ),
+        (
+            [],
+            {"FLEETMETER_REDIS_URL": "redis://:very-secret@h/0?x=1"},
+            2,
+            "fleetmeter-exporter: FLEETMETER_REDIS_URL: ",
+        ),
+        (["--web.listen-address=here"], {}, 2, "fleetmeter-exporter: --web.listen-address: 'here' is no address"),
+        (["--web.listen-address=192.0.2.1:0"], {}, 1, "cannot listen on 192.0.2.1:0: Cannot assign"),
+    ],
+)
+def test_a_wrong_start_is_one_line(arguments: list[str], environ: dict[str, str], status: int, line: str) -> None:
+    """The exit status, and at the end one line that names flag or variable and reason; no traceback, no password."""
+    with Programs() as programs:
+        program = programs.start(EXPORTER, *arguments, environ=environ)
+        assert program.process.wait(30) == status
+        lines = program.output().splitlines()
+        assert line in lines[-1]
+        assert len(lines) == 1 or lines[0].startswith("usage: ")
+        assert "Traceback" not in program.output()
+        assert "very-secret" not in program.output()
+
+
+def test_a_busy_port_is_one_line(store: StoreAddress) -> None:
+    """Status 1, the flag, the address and the reason."""
+    with socket.create_server(("127.0.0.1", 0)) as busy, Programs() as programs:
+        port = busy.getsockname()[1]
+        program = programs.start(EXPORTER, f"--web.listen-address=127.0.0.1:{port}", environ=store.environ)
+        assert program.process.wait(30) == 1
+        expected = f"--web.listen-address: cannot listen on 127.0.0.1:{port}: Address already in use"
+        assert program.output() == f"fleetmeter-exporter: {expected}\n"
+
+
+def test_an_empty_host_listens_on_both_protocols(store: StoreAddress) -> None:
+    """`:0` takes IPv4, and IPv6 where the machine has it."""
+    with Programs() as programs:
+        program = programs.start(EXPORTER, "--web.listen-address=:0", environ=store.environ)
+        while "serving namespace" not in program.output():
+            assert program.process.poll() is None, program.output()
+        port = int(program.output().partition(" at http://")[2].partition("/metrics")[0].rpartition(":")[2])
+        hosts: list[Any] = ["127.0.0.1", *(["[::1]"] if socket.has_dualstack_ipv6() else [])]
+        for host in hosts:
+            assert httpx.get(f"http://{host}:{port}/-/healthy").status_code == 200
+        assert program.end() == 0

@@ -1,0 +1,103 @@
+"""The exporter's flags and their environment twins."""
+
+import pytest
+
+from fleetmeter.errors import SettingError
+from fleetmeter_exporter.settings import ExporterSettings, variable
+
+URL = "redis://127.0.0.1:7000/1"
+
+
+def test_defaults() -> None:
+    """Without flags and variables: the library's store and namespace, port 9847 on every interface, /metrics."""
+    settings = ExporterSettings.parse([], {})
+    assert settings == ExporterSettings()
+    assert (settings.host, settings.port, settings.telemetry_path) == ("", 9847, "/metrics")
+
+
+def test_a_flag_wins_over_its_variable_and_that_over_the_librarys() -> None:
+    """Flag, FLEETMETER_EXPORTER_…, FLEETMETER_…, default, in this order; an empty one counts as not given."""
+    environ = {"FLEETMETER_REDIS_URL": "redis://library/0", "FLEETMETER_NAMESPACE": "library"}
+    assert ExporterSettings.parse([], environ).url == "redis://library/0"
+    environ |= {"FLEETMETER_EXPORTER_REDIS_URL": "redis://twin/0", "FLEETMETER_EXPORTER_NAMESPACE": ""}
+    settings = ExporterSettings.parse([], environ)
+    assert (settings.url, settings.namespace) == ("redis://twin/0", "library")
+    settings = ExporterSettings.parse([f"--redis.url={URL}", "--namespace", "flag"], environ)
+    assert (settings.url, settings.namespace) == (URL, "flag")
+
+
+def test_every_flag_has_a_twin() -> None:
+    """All five flags can be given by the environment."""
+    environ = {
+        variable("redis.url"): URL,
+        variable("namespace"): "shop",
+        variable("web.listen-address"): "127.0.0.1:1234",
+        variable("web.telemetry-path"): "/fleet",
+        variable("log.level"): "debug",
+    }
+    assert set(environ) >= {"FLEETMETER_EXPORTER_WEB_LISTEN_ADDRESS", "FLEETMETER_EXPORTER_LOG_LEVEL"}
+    assert ExporterSettings.parse([], environ) == ExporterSettings(URL, "shop", "127.0.0.1", 1234, "/fleet", "debug")
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "port"),
+    [
+        (":80", "", 80),
+        ("10.0.0.1:0", "10.0.0.1", 0),
+        ("[::1]:9847", "::1", 9847),
+        ("h.local:1", "h.local", 1),
+    ],
+)
+def test_listen_addresses(address: str, host: str, port: int) -> None:
+    """Host and port, an empty host, IPv6 in brackets."""
+    settings = ExporterSettings.parse(["--web.listen-address", address], {})
+    assert (settings.host, settings.port) == (host, port)
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "reason"),
+    [
+        ("redis.url", "localhost", "there is no scheme"),
+        ("redis.url", "redis://u:very-secret@h/0?colour=red", "'colour'"),
+        ("redis.url", "redis://u:very-secret@h:port/0", "port"),
+        ("namespace", "a b", "'a b'"),
+        ("web.listen-address", "9847", "HOST:PORT"),
+        ("web.listen-address", ":65536", "HOST:PORT"),
+        ("web.listen-address", "h:-1", "HOST:PORT"),
+        ("web.telemetry-path", "metrics", "no path"),
+        ("web.telemetry-path", "/-/ready", "no path"),
+        ("web.telemetry-path", "/", "no path"),
+        ("log.level", "loud", "'loud'"),
+    ],
+)
+def test_a_wrong_value_names_where_it_was_given(flag: str, text: str, reason: str) -> None:
+    """The message begins with the flag or the variable that holds the value, and never shows a password."""
+    for name, arguments, environ in (
+        (f"--{flag}", [f"--{flag}={text}"], {}),
+        (variable(flag), [], {variable(flag): text}),
+    ):
+        with pytest.raises(SettingError) as raised:
+            ExporterSettings.parse(arguments, environ)
+        assert str(raised.value).startswith(f"{name}: ")
+        assert reason in str(raised.value)
+        assert "very-secret" not in str(raised.value)
+
+
+def test_the_librarys_variable_is_named_where_it_decided() -> None:
+    """A wrong FLEETMETER_REDIS_URL is called by its name."""
+    for name, text in (("FLEETMETER_REDIS_URL", "nowhere"), ("FLEETMETER_NAMESPACE", "a b")):
+        with pytest.raises(SettingError, match=f"^{name}: "):
+            ExporterSettings.parse([], {name: text})
+
+
+def test_a_password_shows_in_no_repr() -> None:
+    """The URL is left out of the settings' text."""
+    assert "very-secret" not in repr(ExporterSettings.parse(["--redis.url=redis://:very-secret@h/0"], {}))
+
+
+def test_unknown_flags_end_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 2 and a line that names the flag."""
+    with pytest.raises(SystemExit) as raised:
+        ExporterSettings.parse(["--web.port=5"], {})
+    assert raised.value.code == 2
+    assert "--web.port=5" in capsys.readouterr().err.splitlines()[-1]
