@@ -1,0 +1,270 @@
+"""The record helpers, by what the stock client shows afterwards."""
+
+import logging
+import math
+import random
+from collections.abc import Callable
+
+import pytest
+
+from fleetmeter import llm
+from fleetmeter.llm import Usage, catalogue, records
+from fleetmeter.llm.vocabulary import Vocabulary
+from fleetmeter.pricing import Cost
+
+USAGE = Usage(prompt=10_000, cached=6_000, cache_write=2_000, completion=1_000, reasoning=400)
+COST = Cost(20_200_000)
+
+Value = Callable[..., float]
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has label sets and complaints of its own, and starts without series."""
+    monkeypatch.setattr(records, "VOCABULARY", Vocabulary())
+    monkeypatch.setattr(records, "_complained", set())
+    for name in dir(catalogue):
+        metric = getattr(catalogue, name)
+        if getattr(metric, "_labelnames", ()):
+            metric.clear()
+    catalogue.create_children()
+
+
+def value(sample: str, **labels: str) -> float:
+    """What the stock client shows; -1 where the series does not exist."""
+    found = catalogue.REGISTRY.get_sample_value(sample, labels)
+    return -1 if found is None else found
+
+
+def record_call(**changes: object) -> None:
+    """One answered call of gpt-6-sol, with some arguments changed."""
+    arguments: dict[str, object] = {
+        "model": "gpt-6-sol",
+        "endpoint": "chat.completions",
+        "intent": "analysis",
+        "duration": 1.5,
+        "usage": USAGE,
+        "cost": COST,
+    }
+    llm.record_openai_call(**(arguments | changes))  # type: ignore[arg-type]  # wrong types are among the cases
+
+
+def test_a_selection_is_counted_by_intent_model_and_tier() -> None:
+    """One selection is one increment of its own series, without any configuration."""
+    llm.record_model_selection("chat", "gpt-6-luna", "cheap")
+    assert value("model_selections_total", intent="chat", model="gpt-6-luna", tier="cheap") == 1
+
+
+def test_a_fallback_is_counted_by_reason() -> None:
+    """A known reason is kept, an unknown one becomes other."""
+    llm.record_model_fallback("chat", "rate_limited")
+    llm.record_model_fallback("chat", "Error: quota of org-123 is used up")
+    assert value("model_fallbacks_total", intent="chat", reason="rate_limited") == 1
+    assert value("model_fallbacks_total", intent="chat", reason="other") == 1
+
+
+def test_routing_durations_are_seconds() -> None:
+    """Seven microseconds land in the bucket of 10 µs."""
+    llm.record_model_routing_duration("chat", 7e-6)
+    assert value("model_routing_duration_seconds_sum", intent="chat") == 7e-6
+    assert value("model_routing_duration_seconds_bucket", intent="chat", le="5e-06") == 0
+    assert value("model_routing_duration_seconds_bucket", intent="chat", le="1e-05") == 1
+
+
+def test_cache_results_belong_to_their_operation() -> None:
+    """A result of another operation is no result of this one."""
+    llm.record_cache_operation("get", "hit")
+    llm.record_cache_operation("put", "hit")
+    llm.record_cache_operation("delete", "hit")
+    assert value("prompt_cache_operations_total", operation="get", result="hit") == 1
+    assert value("prompt_cache_operations_total", operation="put", result="other") == 1
+    assert value("prompt_cache_operations_total", operation="other", result="other") == 1
+
+
+def test_a_cache_of_the_service_itself() -> None:
+    """Size and rate are replaced, evictions are added."""
+    llm.update_cache_metrics(10, 0.5, 3)
+    llm.update_cache_metrics(12, 0.75, 4)
+    assert value("prompt_cache_size") == 12
+    assert value("prompt_cache_hit_rate") == 0.75
+    assert value("prompt_cache_evictions_total", reason="capacity") == 7
+
+
+def test_a_rate_above_1_is_left_out() -> None:
+    """A hit rate in percent is no share."""
+    llm.update_cache_metrics(10, 0.5, 0)
+    llm.update_cache_metrics(11, 50.0, 0)
+    assert value("prompt_cache_hit_rate") == 0.5
+    assert value("prompt_cache_size") == 11
+
+
+def test_savings_are_counted_by_source() -> None:
+    """Routing is the default source."""
+    llm.record_cost_savings("chat", 0.25)
+    llm.record_cost_savings("chat", 0.5, source="prompt_cache")
+    assert value("cost_savings_usd_total", intent="chat", source="routing") == 0.25
+    assert value("cost_savings_usd_total", intent="chat", source="prompt_cache") == 0.5
+
+
+def test_a_dearer_model_is_extra_cost_and_no_saving() -> None:
+    """A negative saving of routing grows another counter, and a negative one of the cache is left out."""
+    llm.record_cost_savings("chat", -0.25)
+    llm.record_cost_savings("chat", -0.5, source="prompt_cache")
+    assert value("routing_extra_cost_usd_total", intent="chat") == 0.25
+    assert value("cost_savings_usd_total", intent="chat", source="routing") == -1
+    assert value("cost_savings_usd_total", intent="chat", source="prompt_cache") == -1
+
+
+def test_an_answered_call_has_tokens_and_cost() -> None:
+    """One call moves calls, duration, tokens by disjoint type, total and cost, each once."""
+    record_call()
+    labels = {"model": "gpt-6-sol", "intent": "analysis"}
+    assert value("openai_api_calls_total", endpoint="chat.completions", stream="false", **labels) == 1
+    assert value("openai_api_duration_seconds_sum", model="gpt-6-sol", endpoint="chat.completions") == 1.5
+    tokens = {kind: value("openai_tokens_used_sum", type=kind, **labels) for kind in USAGE.disjoint()}
+    assert tokens == {
+        "prompt": 2000,
+        "cached": 6000,
+        "cache_write": 2000,
+        "completion": 600,
+        "reasoning": 400,
+    }
+    assert value("openai_tokens_per_call_sum", **labels) == sum(tokens.values()) == 11_000
+    assert value("openai_tokens_per_call_count", **labels) == 1
+    assert round(value("openai_cost_usd_sum", **labels) * 10**9) == 20_200_000
+    assert value("openai_cost_usd_count", **labels) == 1
+    assert round(value("openai_total_cost_usd_total", model="gpt-6-sol") * 10**9) == 20_200_000
+    assert value("openai_unpriced_calls_total", model="gpt-6-sol") == 0
+
+
+def test_an_unanswered_call_has_a_duration_and_neither_tokens_nor_cost() -> None:
+    """A failed call counts, took time, and was not unpriced."""
+    record_call(usage=None, cost=None)
+    labels = {"model": "gpt-6-sol", "intent": "analysis"}
+    assert value("openai_api_calls_total", endpoint="chat.completions", stream="false", **labels) == 1
+    assert value("openai_api_duration_seconds_count", model="gpt-6-sol", endpoint="chat.completions") == 1
+    assert value("openai_tokens_per_call_count", **labels) == -1
+    assert value("openai_cost_usd_count", **labels) == -1
+    assert value("openai_unpriced_calls_total", model="gpt-6-sol") == 0
+
+
+def test_a_call_without_a_price_is_never_silently_free() -> None:
+    """Usage without cost counts as unpriced, and leaves the cost families alone."""
+    record_call(cost=None)
+    assert value("openai_unpriced_calls_total", model="gpt-6-sol") == 1
+    assert value("openai_tokens_per_call_count", model="gpt-6-sol", intent="analysis") == 1
+    assert value("openai_cost_usd_count", model="gpt-6-sol", intent="analysis") == -1
+
+
+def test_a_call_that_costs_nothing_is_priced() -> None:
+    """A price of 0 is a price."""
+    record_call(cost=Cost(0))
+    assert value("openai_unpriced_calls_total", model="gpt-6-sol") == 0
+    assert value("openai_cost_usd_count", model="gpt-6-sol", intent="analysis") == 1
+
+
+def test_streams_retries_and_aborts() -> None:
+    """A stream has a time to its first token; retries are added; an abort says where its usage is from."""
+    record_call(stream=True, time_to_first_token=0.25, retries=2, aborted="estimated")
+    labels = {"model": "gpt-6-sol", "intent": "analysis"}
+    assert value("openai_api_calls_total", endpoint="chat.completions", stream="true", **labels) == 1
+    assert value("openai_time_to_first_token_seconds_sum", model="gpt-6-sol") == 0.25
+    assert value("openai_retries_total", model="gpt-6-sol") == 2
+    assert value("openai_stream_aborts_total", model="gpt-6-sol", usage="estimated") == 1
+
+
+def test_a_plain_call_has_no_first_token_and_no_abort() -> None:
+    """What did not happen leaves no series, but retries exist at 0 from the first call."""
+    record_call()
+    assert value("openai_time_to_first_token_seconds_count", model="gpt-6-sol") == -1
+    assert value("openai_stream_aborts_total", model="gpt-6-sol", usage="reported") == -1
+    assert value("openai_retries_total", model="gpt-6-sol") == 0
+
+
+def test_the_announced_end_of_a_model_shows_once_it_is_used() -> None:
+    """2026-12-11T00:00:00Z for gpt-5, nothing for a model without an announced end."""
+    record_call(model="gpt-5")
+    record_call(model="gpt-6-sol")
+    assert value("openai_model_shutdown_timestamp_seconds", model="gpt-5") == 1_796_947_200
+    assert value("openai_model_shutdown_timestamp_seconds", model="gpt-6-sol") == -1
+
+
+def test_nano_dollars_survive_the_metric() -> None:
+    """The float that a money metric is given leads back to the same whole number of nano-dollars."""
+    digits = random.Random(7)
+    for nanodollars in (0, 1, 3, 10**9, *(digits.randrange(2 * 10**15) for _ in range(20_000))):
+        assert round(Cost(nanodollars).usd * 10**9) == nanodollars
+
+
+def test_calls_outside_the_closed_sets_become_other() -> None:
+    """No text that a caller passes in becomes a label."""
+    record_call(endpoint="/v1/chat/completions?key=sk-1", intent="my secret plan", model="a model of mine")
+    labels = {"model": "other", "endpoint": "other", "intent": "other", "stream": "false"}
+    assert value("openai_api_calls_total", **labels) == 1
+
+
+def test_errors_are_counted_by_type_and_endpoint() -> None:
+    """An exception's class is a type, its text is not."""
+    llm.record_error("ValueError", "/ask")
+    llm.record_error("could not parse 'my secret'", "/ask")
+    assert value("errors_total", type="ValueError", endpoint="/ask") == 1
+    assert value("errors_total", type="other", endpoint="/ask") == 1
+
+
+def test_errors_of_the_sdk_are_counted_by_exception_class() -> None:
+    """The SDK's classes are kept, any other becomes other."""
+    llm.record_openai_error("gpt-6-sol", "RateLimitError")
+    llm.record_openai_error("gpt-6-sol", "KeyError")
+    assert value("openai_errors_total", model="gpt-6-sol", type="RateLimitError") == 1
+    assert value("openai_errors_total", model="gpt-6-sol", type="other") == 1
+
+
+def test_tools_are_counted_and_timed() -> None:
+    """One execution is one increment and one observation."""
+    llm.record_tool_execution("get_price", "timeout", 30.0)
+    assert value("tool_executions_total", tool_name="get_price", status="timeout") == 1
+    assert value("tool_execution_duration_seconds_sum", tool_name="get_price") == 30
+
+
+@pytest.mark.parametrize("amount", [-1.0, math.nan, math.inf, -math.inf])
+def test_amounts_that_are_none_are_left_out_and_logged_once(amount: float, caplog: pytest.LogCaptureFixture) -> None:
+    """The event counts, the amount does not, the caller sees no exception, the log one line a metric."""
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            record_call(duration=amount, time_to_first_token=amount, retries=amount)
+            llm.record_tool_execution("get_price", "success", amount)
+            llm.record_model_routing_duration("chat", amount)
+            llm.record_cost_savings("chat", amount, source="prompt_cache")
+            llm.update_cache_metrics(amount, amount, amount)  # type: ignore[arg-type]
+    named = [str(record.args[0]) for record in caplog.records if isinstance(record.args, tuple)]
+    assert sorted(named) == [
+        "cost_savings_usd",
+        "model_routing_duration_seconds",
+        "openai_api_duration_seconds",
+        "openai_retries_total",
+        "openai_time_to_first_token_seconds",
+        "prompt_cache_evictions_total",
+        "prompt_cache_hit_rate",
+        "prompt_cache_size",
+        "tool_execution_duration_seconds",
+    ]
+    labels = {"model": "gpt-6-sol", "intent": "analysis", "endpoint": "chat.completions", "stream": "false"}
+    assert value("openai_api_calls_total", **labels) == 2
+    assert value("openai_api_duration_seconds_count", model="gpt-6-sol", endpoint="chat.completions") <= 0
+    assert value("tool_executions_total", tool_name="get_price", status="success") == 2
+
+
+def test_savings_that_are_no_number_are_left_out() -> None:
+    """Neither counter of routing takes infinity or NaN."""
+    for amount in (math.nan, math.inf, -math.inf):
+        llm.record_cost_savings("chat", amount)
+    assert value("cost_savings_usd_total", intent="chat", source="routing") <= 0
+    assert value("routing_extra_cost_usd_total", intent="chat") <= 0
+
+
+def test_a_wrong_call_is_a_type_error() -> None:
+    """Missing and positional arguments of a call are mistakes of the program, and show at once."""
+    with pytest.raises(TypeError):
+        llm.record_openai_call("gpt-6-sol", "responses", "chat", duration=1.0)  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        llm.record_openai_call(model="gpt-6-sol", endpoint="responses", intent="chat")  # type: ignore[call-arg]
