@@ -1,0 +1,237 @@
+"""A pure ASGI middleware that counts HTTP requests, to the last byte."""
+
+import logging
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from pathlib import Path
+from time import monotonic, perf_counter
+from typing import Any
+
+from prometheus_client import Gauge
+
+from fleetmeter.instrumentation.endpoints import Endpoints
+from fleetmeter.instrumentation.http_metrics import HTTPMetrics
+from fleetmeter.transaction import atomic
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+DEFAULT_EXCLUDED = ("/health", "/ready", "/metrics")
+"""Asked by machines every few seconds: counted, they would drown the traffic of people."""
+
+CLIENT_CLOSED_REQUEST = 499
+"""The status of a request whose client left before any response: the code that nginx logs for it."""
+
+_COUNTED_BY = "fleetmeter.http"
+"""Scope key: the families that count this request already, in an outer middleware."""
+
+_LOG_INTERVAL = 60.0
+"""Seconds between two log lines about trouble in the metrics."""
+
+_logger = logging.getLogger("fleetmeter")
+
+
+class HTTPMiddleware:
+    """Counts every HTTP request of an ASGI application; websockets pass through untouched.
+
+    Each request is recorded once, atomically, when the last byte of its response is sent: work that goes on
+    after that (background tasks) counts neither as duration nor as in progress. Sizes are the bytes of the
+    bodies that were really read by the application and really sent, streamed and chunked ones included,
+    without headers; the response to HEAD has none.
+
+    The status is the code that was sent. A request that ends without one is a 500, or a 499 when its client
+    left first; a response that begins after its client has left is a 499 too, because nobody received it.
+    Only the server knows that a client has left: when the application does not listen (it reads no body, it
+    does not stream) and the server's `send` does not say so, the status is the one the application gave.
+
+    Whatever goes wrong in the metrics is logged, once a minute at most, and never reaches the application.
+
+    Args:
+        app: the application to count.
+        metrics: the families to record in; without it, `HTTPMetrics()`.
+        excluded: route templates that are not counted. A request whose path is one of them passes through
+            untouched; one that turns out to have such a template shows in `http_requests_in_progress` only.
+        on_shutdown: awaited before the server learns that the lifespan has ended, so that the last counts
+            leave a process which the server is about to kill.
+        requests_gauge: goes up by one with each request; a nested middleware leaves it to the outermost.
+        errors_gauge: goes up by one with each request whose status is 500 or more.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: HTTPMetrics | None = None,
+        excluded: Collection[str] = DEFAULT_EXCLUDED,
+        on_shutdown: Callable[[], Awaitable[object]] | None = None,
+        requests_gauge: Gauge | None = None,
+        errors_gauge: Gauge | None = None,
+    ) -> None:
+        self.app = app
+        self._metrics = HTTPMetrics() if metrics is None else metrics
+        self._in_progress = self._metrics.families.in_progress
+        self._excluded = frozenset(excluded)
+        self._on_shutdown = on_shutdown
+        self._requests_gauge = requests_gauge
+        self._errors_gauge = errors_gauge
+        self._endpoints = Endpoints()
+        self._next_log = 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application; every exception of its own goes on to the server."""
+        if scope["type"] == "lifespan" and self._on_shutdown is not None:
+            await self.app(scope, receive, self._flushing(send))
+            return
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        outer = scope.get(_COUNTED_BY, ())
+        if self._metrics.families in outer or _route_path(scope) in self._excluded:
+            await self.app(scope, receive, send)
+            return
+        scope[_COUNTED_BY] = (*outer, self._metrics.families)
+        exchange = _Exchange(self, scope, receive, send, outermost=not outer)
+        self._begin()
+        try:
+            await self.app(scope, exchange.receive, exchange.send)
+        finally:
+            exchange.finish()
+
+    def _begin(self) -> None:
+        try:
+            self._in_progress.inc()
+        except Exception as error:  # noqa: BLE001 - a broken metric must not cost a request
+            self._trouble("the start of an HTTP request was not counted", error)
+
+    def _record(self, exchange: "_Exchange", seconds: float) -> None:
+        """Count one finished request: everything in one atomic block."""
+        try:
+            scope = exchange.scope
+            status = exchange.status
+            if status is None:
+                status = CLIENT_CLOSED_REQUEST if exchange.client_left else 500
+            endpoint = self._endpoints.template(scope)
+            with atomic():
+                self._in_progress.dec()
+                if endpoint in self._excluded:
+                    return
+                self._metrics.record(scope["method"], endpoint, status, seconds, exchange.received, exchange.sent)
+                if exchange.outermost and self._requests_gauge is not None:
+                    self._requests_gauge.inc()
+                if exchange.outermost and self._errors_gauge is not None and status >= 500:
+                    self._errors_gauge.inc()
+        except Exception as error:  # noqa: BLE001 - a broken metric must not cost a request
+            self._trouble("an HTTP request was not counted", error)
+
+    def _flushing(self, send: Send) -> Send:
+        async def flush_and_send(message: Message) -> None:
+            if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+                await self._flush()
+            await send(message)
+
+        return flush_and_send
+
+    async def _flush(self) -> None:
+        if self._on_shutdown is None:
+            return
+        try:
+            await self._on_shutdown()
+        except Exception as error:  # noqa: BLE001 - a store that is away must not keep the server from stopping
+            self._trouble("the last counts were not flushed when the application stopped", error)
+
+    def _trouble(self, what: str, error: Exception) -> None:
+        now = monotonic()
+        if now >= self._next_log:
+            self._next_log = now + _LOG_INTERVAL
+            _logger.error("%s; the application goes on", what, exc_info=error)
+
+
+class _Exchange:
+    """One request and its response: counts what passes between the server and the application."""
+
+    __slots__ = (
+        "_done",
+        "_middleware",
+        "_receive",
+        "_send",
+        "_started",
+        "client_left",
+        "outermost",
+        "received",
+        "scope",
+        "sent",
+        "status",
+    )
+
+    def __init__(
+        self, middleware: HTTPMiddleware, scope: Scope, receive: Receive, send: Send, *, outermost: bool
+    ) -> None:
+        self._middleware = middleware
+        self._receive = receive
+        self._send = send
+        self._done = False
+        self.scope = scope
+        self.outermost = outermost
+        self.status: int | None = None
+        self.client_left = False
+        self.received = 0
+        self.sent = 0
+        self._started = perf_counter()
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self.received += _size(message.get("body"))
+        elif message["type"] == "http.disconnect":
+            self.client_left = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except OSError:  # ASGI 2.4: what a server raises when the client has left
+            self.client_left = True
+            raise
+        kind = message["type"]
+        if kind == "http.response.body":
+            if not self.client_left and self.scope["method"] != "HEAD":
+                self.sent += _size(message.get("body"))
+            if not message.get("more_body"):
+                self.finish()
+        elif kind == "http.response.start":
+            if not self.client_left:
+                self.status = message["status"]
+        elif kind == "http.response.pathsend":  # an ASGI extension: the server sends the file itself
+            if not self.client_left and self.scope["method"] != "HEAD":
+                self.sent += _file_size(message.get("path"))
+            self.finish()
+
+    def finish(self) -> None:
+        """Record the request, unless it is recorded already."""
+        if not self._done:
+            self._done = True
+            self._middleware._record(self, perf_counter() - self._started)  # noqa: SLF001 - one machine in two classes
+
+
+def _size(body: object) -> int:
+    if isinstance(body, bytes | bytearray):
+        return len(body)
+    return body.nbytes if isinstance(body, memoryview) else 0
+
+
+def _file_size(path: str | None) -> int:
+    try:
+        return Path(path or "").stat().st_size
+    except OSError:  # gone since: the server had it open
+        return 0
+
+
+def _route_path(scope: Scope) -> str:
+    """The path below `root_path`, as routers see it (servers put the root path before it)."""
+    path: str = scope["path"]
+    root_path: str = scope.get("root_path", "")
+    if root_path and path.startswith(root_path + "/"):
+        return path[len(root_path) :]
+    return path
