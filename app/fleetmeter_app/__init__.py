@@ -1,0 +1,1 @@
+"""The LLM gateway: the reference application that runs as any number of replicas."""

@@ -1,0 +1,170 @@
+"""What an upstream was asked and what it billed: the truth that every other count is compared with.
+
+Its prices are a table of its own, in whole nano-dollars per token, and share nothing with the gateway's
+pricing: two ways to the same figure prove more than one.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+# Above this many prompt tokens the whole request is billed at the long-context rates.
+LONG_CONTEXT_TOKENS = 272_000
+
+
+@dataclass(frozen=True)
+class Price:
+    """Rates of one model in nano-dollars per token (1 USD per million tokens = 1,000).
+
+    For long requests OpenAI doubles the three prompt rates and takes half as much again for the completion,
+    so `output` has to be even to stay exact.
+    """
+
+    input: int
+    cached: int
+    cache_write: int
+    output: int
+
+    def bill(self, usage: "Usage") -> int:
+        """The price of one call in nano-dollars; exact, since every rate and count is whole."""
+        prompt = usage.prompt * self.input + usage.cached * self.cached + usage.cache_write * self.cache_write
+        completion = (usage.completion + usage.reasoning) * self.output
+        if usage.prompt_tokens > LONG_CONTEXT_TOKENS:
+            return 2 * prompt + completion * 3 // 2
+        return prompt + completion
+
+
+# OpenAI's list prices of 2026-11-23, standard tier.
+PRICES = {
+    "gpt-6-luna": Price(input=100, cached=10, cache_write=125, output=500),
+    "gpt-6.1-terra": Price(input=1_000, cached=50, cache_write=1_250, output=5_000),
+    "gpt-6.1-sol": Price(input=2_000, cached=100, cache_write=2_500, output=10_000),
+    "gpt-6-astra": Price(input=10_000, cached=1_000, cache_write=12_500, output=50_000),
+    "gpt-6-sol": Price(input=2_000, cached=200, cache_write=2_500, output=10_000),
+}
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens of one call by disjoint type, so that their sum is the total.
+
+    `prompt` is neither cached nor written to the cache, `completion` is not reasoning.
+    """
+
+    prompt: int = 0
+    cached: int = 0
+    cache_write: int = 0
+    completion: int = 0
+    reasoning: int = 0
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Prompt tokens as the API counts them: the cached and the written ones are part of them."""
+        return self.prompt + self.cached + self.cache_write
+
+    @property
+    def completion_tokens(self) -> int:
+        """Completion tokens as the API counts them: the reasoning ones are part of them."""
+        return self.completion + self.reasoning
+
+    @property
+    def total(self) -> int:
+        """All tokens."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.prompt + other.prompt,
+            self.cached + other.cached,
+            self.cache_write + other.cache_write,
+            self.completion + other.completion,
+            self.reasoning + other.reasoning,
+        )
+
+
+@dataclass
+class Outcomes:
+    """What answers came to: how many by HTTP status, and tokens and money of those that were billed."""
+
+    statuses: dict[int, int] = field(default_factory=dict)
+    usage: Usage = Usage()
+    nanodollars: int = 0
+
+    @property
+    def answered(self) -> int:
+        """Calls that got a completion: the ones that cost something."""
+        return self.statuses.get(200, 0)
+
+    @property
+    def requests(self) -> int:
+        """Requests of any outcome."""
+        return sum(self.statuses.values())
+
+    def add(self, other: "Outcomes") -> None:
+        """Count what another one holds in here too."""
+        for status, count in other.statuses.items():
+            self.statuses[status] = self.statuses.get(status, 0) + count
+        self.usage += other.usage
+        self.nanodollars += other.nanodollars
+
+
+@dataclass
+class Account:
+    """One model: requests that came in, and what became of them.
+
+    `abandoned` holds those whose client had left before the answer: it has been worked for and is billed,
+    and the client never saw it. What came in and is in neither is still being worked on.
+    """
+
+    received: int = 0
+    delivered: Outcomes = field(default_factory=Outcomes)
+    abandoned: Outcomes = field(default_factory=Outcomes)
+
+
+@dataclass
+class Ledger:
+    """Accounts by the model that was asked for; "" stands for requests that name none."""
+
+    models: dict[str, Account] = field(default_factory=dict)
+
+    def account(self, model: str) -> Account:
+        """The account of a model, opened at its first use."""
+        return self.models.setdefault(model, Account())
+
+    def receive(self, model: str) -> None:
+        """Count a request as it comes in."""
+        self.account(model).received += 1
+
+    def record(self, model: str, status: int, *, abandoned: bool, usage: Usage = Usage(), nanodollars: int = 0) -> None:
+        """Count what became of one request."""
+        account = self.account(model)
+        outcomes = account.abandoned if abandoned else account.delivered
+        outcomes.add(Outcomes({status: 1}, usage, nanodollars))
+
+    def total(self) -> Account:
+        """All models in one account."""
+        total = Account()
+        for account in self.models.values():
+            total.received += account.received
+            total.delivered.add(account.delivered)
+            total.abandoned.add(account.abandoned)
+        return total
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON, readable by `from_json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        """The ledger that `to_json` wrote; KeyError or TypeError for anything else."""
+        return cls(
+            {
+                model: Account(account["received"], _outcomes(account["delivered"]), _outcomes(account["abandoned"]))
+                for model, account in document["models"].items()
+            }
+        )
+
+
+def _outcomes(document: dict[str, Any]) -> Outcomes:
+    # JSON has no whole-number keys
+    statuses = {int(status): count for status, count in document["statuses"].items()}
+    return Outcomes(statuses, Usage(**document["usage"]), document["nanodollars"])

@@ -1,0 +1,90 @@
+"""The OpenAI-compatible upstream as a process of its own, on a free port of this machine."""
+
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from fleetmeter_app.ledger import Ledger
+
+# A cold start on a busy machine takes a second or two.
+_START_SECONDS = 30.0
+_STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class RunningUpstream:
+    """An upstream that answers: `address` is its root, `base_url` what the SDK wants."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+
+    @property
+    def base_url(self) -> str:
+        """The value for OPENAI_BASE_URL."""
+        return f"{self.address}/v1"
+
+    def ledger(self) -> Ledger:
+        """What it was asked and billed so far."""
+        return Ledger.from_json(httpx.get(f"{self.address}/ledger").raise_for_status().json())
+
+    def reset_ledger(self) -> Ledger:
+        """The ledger so far; from now on it starts at 0."""
+        return Ledger.from_json(httpx.post(f"{self.address}/ledger/reset").raise_for_status().json())
+
+
+@contextmanager
+def running_upstream(config: str = "") -> Iterator[RunningUpstream]:
+    """Start one with this configuration (TOML), wait until it answers, stop it at the end."""
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "output").open("w+b") as output:
+        path = Path(folder) / "upstream.toml"
+        path.write_text(config, encoding="utf-8")
+        port = free_port()
+        command = [
+            sys.executable,
+            "-m",
+            "fleetmeter_app.upstream",
+            "--port",
+            str(port),
+            "--config",
+            str(path),
+        ]
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+        try:
+            upstream = RunningUpstream(f"http://127.0.0.1:{port}", process)
+            if not _answers(upstream):
+                output.seek(0)
+                raise RuntimeError(f"the upstream does not answer: {output.read().decode()}")
+            yield upstream
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _answers(upstream: RunningUpstream) -> bool:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and upstream.process.poll() is None:
+        try:
+            return httpx.get(f"{upstream.address}/health").is_success
+        except httpx.TransportError:
+            time.sleep(0.05)
+    return False
