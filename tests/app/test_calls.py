@@ -1,0 +1,254 @@
+"""A model call by the real SDK, and its record: once, with its final outcome, whatever the upstream answers."""
+
+import asyncio
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import openai
+import pytest
+from prometheus_client import generate_latest
+
+from fleetmeter.llm import catalogue, records
+from fleetmeter.llm.vocabulary import Vocabulary
+from fleetmeter.pricing import PriceList
+from fleetmeter_app.calls import Answer, ModelCalls
+from support.exposition import parse, total
+from support.upstream import RunningUpstream, free_port, running_upstream
+
+MODEL = "gpt-6-luna"
+OWN_MODEL = "[models.gpt-6-luna]\n[models.mystery]\nprice = {input = 1, cached = 1, cache_write = 1, output = 2}"
+
+
+class Recorded:
+    """What was recorded since it was made."""
+
+    def __init__(self) -> None:
+        self._before = parse(generate_latest(catalogue.REGISTRY))
+
+    def __call__(self, name: str, **labels: str) -> float:
+        """The growth of a sample, over all series that carry these labels."""
+        now = parse(generate_latest(catalogue.REGISTRY))
+        return total(now, name, **labels) - total(self._before, name, **labels)
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    """A fresh vocabulary, and what is recorded from here on."""
+    monkeypatch.setattr(records, "VOCABULARY", Vocabulary())
+    return Recorded()
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[RunningUpstream]:
+    """The models."""
+    with running_upstream(OWN_MODEL) as running:
+        yield running
+
+
+def ask(
+    base_url: str, prompt: str, model: str = MODEL, *, timeout: float = 10, retries: int = 2, limit: int | None = None
+) -> Answer:
+    """One call."""
+
+    async def call() -> Answer:
+        async with openai.AsyncOpenAI(api_key="k", base_url=base_url, timeout=timeout, max_retries=retries) as client:
+            return await ModelCalls(client, PriceList()).ask(
+                model, "chat", [{"role": "user", "content": prompt}], limit
+            )
+
+    return asyncio.run(call())
+
+
+def test_an_answered_call_is_recorded_as_the_upstream_billed_it(upstream: RunningUpstream, recorded: Recorded) -> None:
+    """One call, its tokens by disjoint type, and its cost to the nano-dollar; no retry and no error."""
+    upstream.reset_ledger()
+    answer = ask(upstream.base_url, "x [[usage:prompt=1000,cached=600,cache_write=100,completion=90,reasoning=40]]")
+    billed = upstream.ledger().models[MODEL].delivered
+    assert answer.model == MODEL
+    assert len(answer.text.split()) == 50
+    assert answer.usage is not None
+    assert (answer.usage.prompt, answer.usage.cached, answer.usage.reasoning) == (1000, 600, 40)
+    assert answer.cost is not None
+    assert answer.cost.nanodollars == billed.nanodollars
+    assert recorded("openai_api_calls_total", model=MODEL, endpoint="chat.completions", intent="chat") == 1
+    assert recorded("openai_tokens_used_sum", type="prompt") == 300
+    assert recorded("openai_tokens_used_sum") == billed.usage.total == 1090
+    assert round(recorded("openai_cost_usd_sum", model=MODEL) * 1e9) == billed.nanodollars
+    assert recorded("openai_retries_total") == recorded("openai_errors_total") == 0
+
+
+def test_a_limit_reaches_the_upstream(upstream: RunningUpstream, recorded: Recorded) -> None:
+    """The completion is no longer than the limit; without one none is sent."""
+    prompt = "x [[usage:prompt=10,completion=50]]"
+    assert len(ask(upstream.base_url, prompt, limit=7).text.split()) == 7
+    assert len(ask(upstream.base_url, prompt).text.split()) == 50
+
+
+def test_a_call_that_succeeds_at_the_second_try_is_one_call(upstream: RunningUpstream, recorded: Recorded) -> None:
+    """One call and one retry, no error: the SDK's own retries are part of the call."""
+    upstream.reset_ledger()
+    ask(upstream.base_url, "x [[fault:429,retry_after=0.01,times=1]]")
+    assert recorded("openai_api_calls_total") == recorded("openai_retries_total", model=MODEL) == 1
+    assert recorded("openai_errors_total") == 0
+    assert recorded("openai_api_duration_seconds_count") == 1
+    assert upstream.ledger().total().received == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "requests"),
+    [
+        ("404", "NotFoundError", 1),
+        ("401", "AuthenticationError", 1),
+        ("400", "BadRequestError", 1),
+        ("429,retry_after=0.01", "RateLimitError", 3),
+        ("503,retry_after=0.01", "InternalServerError", 3),
+        ("latency=1", "APITimeoutError", 3),
+    ],
+)
+def test_a_failed_call_is_one_call_with_its_retries(
+    upstream: RunningUpstream, recorded: Recorded, fault: str, error: str, requests: int
+) -> None:
+    """One call, one error by the SDK's class, and as many retries as the upstream saw; no tokens, no cost."""
+    upstream.reset_ledger()
+    timeout = 0.15 if error == "APITimeoutError" else 10
+    with pytest.raises(openai.APIError):
+        ask(upstream.base_url, f"x [[fault:{fault}]]", timeout=timeout)
+    assert upstream.ledger().total().received == requests
+    assert recorded("openai_api_calls_total", model=MODEL) == 1
+    assert recorded("openai_retries_total", model=MODEL) == requests - 1
+    assert recorded("openai_errors_total") == recorded("openai_errors_total", model=MODEL, type=error) == 1
+    assert recorded("openai_tokens_used_count") == recorded("openai_cost_usd_count") == 0
+    assert recorded("openai_unpriced_calls_total") == 0
+
+
+def test_an_upstream_that_is_not_there_is_a_connection_error(recorded: Recorded) -> None:
+    """A refused connection is a failed call too."""
+    with pytest.raises(openai.APIConnectionError):
+        ask(f"http://127.0.0.1:{free_port()}/v1", "x", retries=1)
+    assert recorded("openai_api_calls_total", model=MODEL) == 1
+    assert recorded("openai_retries_total", model=MODEL) == 1
+    assert recorded("openai_errors_total", type="APIConnectionError") == 1
+
+
+def test_a_model_without_a_price_is_not_free(upstream: RunningUpstream, recorded: Recorded) -> None:
+    """Its tokens count, its call counts as unpriced, and no cost is recorded."""
+    answer = ask(upstream.base_url, "x", "mystery")
+    assert answer.cost is None
+    assert answer.usage is not None
+    assert recorded("openai_unpriced_calls_total", model="mystery") == 1
+    assert recorded("openai_tokens_used_sum") == answer.usage.total
+    assert recorded("openai_cost_usd_count") == 0
+
+
+def test_a_cancelled_call_is_recorded(upstream: RunningUpstream, recorded: Recorded) -> None:
+    """A call that its caller gave up is a call, and no error of the upstream; the cancellation goes on."""
+
+    async def give_up() -> None:
+        async with openai.AsyncOpenAI(api_key="k", base_url=upstream.base_url) as client:
+            calls = ModelCalls(client, PriceList())
+            message = [{"role": "user", "content": "x [[fault:latency=1]]"}]
+            async with asyncio.timeout(0.2):
+                await calls.ask(MODEL, "chat", message, None)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(give_up())
+    assert recorded("openai_api_calls_total", model=MODEL) == 1
+    assert recorded("openai_errors_total") == 0
+
+
+@pytest.fixture(scope="module")
+def answering() -> Iterator[Any]:
+    """A server that answers 200 with whatever body the test gives it."""
+
+    class Answering(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        body = b""
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(self.body)))
+            self.end_headers()
+            self.wfile.write(self.body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering) as listening:
+        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+
+        def answer(body: bytes) -> Answer:
+            Answering.body = body
+            return ask(f"http://127.0.0.1:{listening.server_port}/v1", "x")
+
+        yield answer
+        listening.shutdown()
+        thread.join()
+
+
+def completion(**changes: object) -> bytes:
+    """A chat completion of MODEL with some fields changed."""
+    message = {"role": "assistant", "content": "hello"}
+    plain: dict[str, object] = {
+        "id": "c",
+        "object": "chat.completion",
+        "created": 1,
+        "model": MODEL,
+        "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+        "usage": {"prompt_tokens": 4, "completion_tokens": 3, "total_tokens": 7},
+    }
+    return json.dumps(plain | changes).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "tokens"),
+    [
+        (b"", 0),
+        (b"{", 0),
+        (b"[]", 0),
+        (b"<p>", 0),
+        (b"\xff", 0),
+        (b"{}", 0),
+        (completion(choices=[]), 7),
+        (completion(choices=None), 7),
+        (completion(choices="text"), 7),
+        (completion(choices=[{"message": None}]), 7),
+        (completion(choices=[{"message": {"content": 5}}]), 7),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_the_sdks_error(
+    answering: Any, recorded: Recorded, body: bytes, tokens: int
+) -> None:
+    """What is no chat completion fails the call, once; tokens that it states were spent, and count."""
+    with pytest.raises(openai.APIResponseValidationError):
+        answering(body)
+    assert recorded("openai_api_calls_total", model=MODEL) == 1
+    assert recorded("openai_errors_total", model=MODEL, type="APIResponseValidationError") == 1
+    assert recorded("openai_tokens_used_sum") == tokens
+
+
+@pytest.mark.parametrize("model", [None, 5, ""])
+def test_an_answer_without_a_model_is_the_asked_ones(answering: Any, recorded: Recorded, model: object) -> None:
+    """Where the answer names no model, the one that was asked has answered."""
+    assert answering(completion(model=model)).model == MODEL
+    assert recorded("openai_api_calls_total", model=MODEL) == 1
+
+
+@pytest.mark.parametrize("usage", [None, "much", {}, {"prompt_tokens": -1, "completion_tokens": 2}])
+def test_an_answer_without_a_usage_is_an_answer(answering: Any, recorded: Recorded, usage: object) -> None:
+    """A usage that is missing or makes no sense costs the caller nothing: the text is there, no token is counted."""
+    answer = answering(completion(usage=usage))
+    assert (answer.text, answer.usage, answer.cost) == ("hello", None, None)
+    assert recorded("openai_api_calls_total") == 1
+    assert recorded("openai_tokens_used_count") == 0
+
+
+def test_a_refusal_is_an_empty_answer(answering: Any, recorded: Recorded) -> None:
+    """A message without content is legal; halves of surrogate pairs are replaced."""
+    assert answering(completion(choices=[{"message": {"content": None}}])).text == ""
+    assert answering(completion(choices=[{"message": {"content": "a\ud83d"}}])).text == "a?"
