@@ -1,0 +1,108 @@
+"""What the demo consists of: the command line, the environment and the address of each program."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleetmeter_app.config import GatewayConfig
+from fleetmeter_app.demo import prometheus
+from fleetmeter_app.demo.ports import HOST, with_free_ports
+from fleetmeter_app.demo.processes import Program
+from fleetmeter_app.demo.settings import REPLICAS, DemoSettings
+
+NAMESPACE = "demo"
+
+_EVERYONE_NEEDS = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "PYTHONPATH")
+_REAL_MODELS_NEED = (
+    "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
+)  # fmt: skip
+
+_LATENCIES = (0.03, 0.08, 0.15)
+"""Seconds that the demo's models take, from the cheapest tier up: fast enough to watch, slow enough to see."""
+
+_REPLICAS_END, _READERS_END, _UPSTREAM_ENDS = range(3)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Where everything answers; `upstream` is None where real models do, `no_prometheus` says why there is none."""
+
+    gateways: Mapping[str, str]
+    exporter: str
+    upstream: str | None
+    prometheus: str | None
+    no_prometheus: str | None
+    programs: tuple[Program, ...]
+
+
+def plan(settings: DemoSettings, environ: Mapping[str, str], directory: Path, store_url: str) -> Fleet:
+    """The programs for these settings, with what they need written below `directory`; starts nothing."""
+    ports = with_free_ports([*settings.gateway_ports, settings.exporter_port, settings.prometheus_port, None])
+    exporter_port, prometheus_port, upstream_port = ports[REPLICAS:]
+    shared = {name: environ[name] for name in _EVERYONE_NEEDS if name in environ}
+    state = {**shared, "FLEETMETER_REDIS_URL": store_url, "FLEETMETER_NAMESPACE": NAMESPACE}
+    upstream = None if settings.costs_money else f"http://{HOST}:{upstream_port}"
+    gateways = {f"gateway-{number}": f"http://{HOST}:{port}" for number, port in enumerate(ports[:REPLICAS], 1)}
+    exporter = f"{HOST}:{exporter_port}"
+    models = _models(settings, environ, upstream)
+    programs = [_gateway(name, address, {**state, **models}) for name, address in gateways.items()]
+    programs.append(
+        Program(
+            "exporter",
+            _module("fleetmeter_exporter.main", "--web.listen-address", exporter),
+            state,
+            exporter,
+            f"http://{exporter}/-/ready",
+            _READERS_END,
+        )
+    )
+    if upstream is not None:
+        programs.append(_upstream(upstream_port, shared, directory))
+    no_prometheus = prometheus.reason_to_leave_out(environ.get("PATH"))
+    if no_prometheus is None:
+        programs.append(prometheus.program(directory, exporter, prometheus_port, shared))
+    return Fleet(
+        gateways,
+        f"http://{exporter}",
+        upstream,
+        None if no_prometheus else f"http://{HOST}:{prometheus_port}",
+        no_prometheus,
+        tuple(programs),
+    )
+
+
+def _models(settings: DemoSettings, environ: Mapping[str, str], upstream: str | None) -> dict[str, str]:
+    """What tells a replica whom to call."""
+    if upstream is not None:
+        return {"OPENAI_API_KEY": "demo", "OPENAI_BASE_URL": f"{upstream}/v1"}
+    real = {name: environ[name] for name in _REAL_MODELS_NEED if name in environ}
+    return {**real, "OPENAI_API_KEY": settings.openai_api_key or "", "OPENAI_BASE_URL": settings.openai_base_url}
+
+
+def _gateway(name: str, url: str, environ: Mapping[str, str]) -> Program:
+    address = url.removeprefix("http://")
+    command = _module("fleetmeter_app.main", "--host", HOST, "--port", address.rpartition(":")[2])
+    return Program(name, command, {**environ, "FLEETMETER_REPLICA": name}, address, f"{url}/health", _REPLICAS_END)
+
+
+def _upstream(port: int, environ: Mapping[str, str], directory: Path) -> Program:
+    config = directory / "upstream.toml"
+    config.write_text(upstream_config(GatewayConfig.load()), encoding="utf-8")
+    command = _module("fleetmeter_app.upstream", "--host", HOST, "--port", str(port), "--config", str(config))
+    address = f"{HOST}:{port}"
+    return Program("upstream", command, environ, address, f"http://{address}/health", _UPSTREAM_ENDS)
+
+
+def upstream_config(gateway: GatewayConfig) -> str:
+    """A TOML text for the upstream: the models of the gateway's tiers, the dearer the slower."""
+    tables = []
+    for place, tier in enumerate(gateway.tiers.values()):
+        latency = _LATENCIES[min(place, len(_LATENCIES) - 1)]
+        tables.append(f'[models."{tier.model}"]\nlatency_seconds = {latency}\nlatency_jitter_seconds = {latency}\n')
+    return "\n".join(tables)
+
+
+def _module(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", name, *arguments]

@@ -1,0 +1,88 @@
+"""The load: questions at a steady rate, spread over the replicas in turn, and every reply counted."""
+
+import asyncio
+from collections.abc import Mapping
+from itertools import cycle
+from typing import Any
+
+import httpx
+
+from fleetmeter_app.demo.questions import Question, Questions
+from fleetmeter_app.demo.tally import Tally
+
+_REPLY_SECONDS = 60.0
+_MOST_IN_FLIGHT = 100
+"""Requests that wait for their reply at once; at this number the load waits too."""
+
+_IDLE_SECONDS = 2.0
+"""How long a connection is kept: less than uvicorn's 5 s, or a request could meet the server's own closing."""
+
+
+class Load:
+    """Asks `rate` questions per second of the gateways (name → address) and keeps the tally."""
+
+    def __init__(self, gateways: Mapping[str, str], questions: Questions, rate: float) -> None:
+        self.tally = Tally()
+        self._gateways = cycle(gateways.items())
+        self._questions = questions
+        self._pause = 1 / rate
+        self._client = httpx.AsyncClient(
+            timeout=_REPLY_SECONDS, trust_env=False, limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS)
+        )
+        self._in_flight: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Ask until cancelled; what is under way then goes on."""
+        clock = asyncio.get_running_loop().time
+        due = clock()
+        while True:
+            replica, address = next(self._gateways)
+            self._in_flight.add(asyncio.create_task(self._ask(replica, address, self._questions.next())))
+            self._collect()
+            while len(self._in_flight) >= _MOST_IN_FLIGHT:
+                await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
+                self._collect()
+            # A load that fell behind goes on at its rate: no burst to catch up.
+            due = max(due + self._pause, clock())
+            await asyncio.sleep(due - clock())
+
+    async def finish(self, seconds: float) -> None:
+        """Wait for the replies that are still due; those that do not come in time count as unknown."""
+        if self._in_flight:
+            _, late = await asyncio.wait(self._in_flight, timeout=seconds)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        self._collect()
+
+    async def close(self) -> None:
+        """Drop what is under way and close the connections."""
+        await self.finish(0.0)
+        await self._client.aclose()
+
+    async def _ask(self, replica: str, address: str, question: Question) -> None:
+        try:
+            response = await self._client.post(
+                f"{address}/ask", content=question.body, headers={"content-type": question.content_type}
+            )
+        except (httpx.TransportError, asyncio.CancelledError):  # nobody awaits the task but `finish`
+            self.tally.lose()
+            return
+        self.tally.record(replica, question, response.status_code, _json(response))
+
+    def _collect(self) -> None:
+        """Forget what is done; an error in it is ours, and ends the load."""
+        done = {task for task in self._in_flight if task.done()}
+        self._in_flight -= done
+        for task in done:
+            task.result()
+
+
+def _json(response: httpx.Response) -> dict[str, Any]:
+    """The reply's object; empty for what is none, as a server's plain 500."""
+    try:
+        document = response.json()
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}

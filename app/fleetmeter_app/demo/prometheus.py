@@ -1,0 +1,50 @@
+"""A Prometheus for the demo: the repository's own configuration, aimed at the demo's exporter."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from fleetmeter_app.demo.errors import DemoError
+from fleetmeter_app.demo.ports import HOST
+from fleetmeter_app.demo.processes import Program
+
+TEMPLATE = Path(__file__).parents[3] / "prometheus"
+"""The folder of the source tree; a wheel does not carry it."""
+
+_REPLACED = {"127.0.0.1:9847": "{target}", "scrape_interval: 5s": "scrape_interval: 1s"}
+
+
+def configuration(template: str, target: str) -> str:
+    """The text with another target, scraped each second because a demo is short.
+
+    Raises `DemoError` where the text does not hold what is replaced exactly once.
+    """
+    for old, new in _REPLACED.items():
+        if template.count(old) != 1:
+            raise DemoError(f"prometheus.yml holds {old!r} {template.count(old)} times; the demo replaces it once")
+        template = template.replace(old, new.format(target=target))
+    return template
+
+
+def reason_to_leave_out(search_path: str | None, template: Path = TEMPLATE) -> str | None:
+    """Why there will be no Prometheus, or None."""
+    if shutil.which("prometheus", path=search_path) is None:
+        return "left out: no program 'prometheus' on the PATH"
+    if not (template / "prometheus.yml").is_file():
+        return "left out: its configuration comes with the source tree only"
+    return None
+
+
+def program(directory: Path, target: str, port: int, environ: Mapping[str, str]) -> Program:
+    """Prometheus with its data and a copy of its configuration below `directory`."""
+    folder = directory / "prometheus"
+    # The whole folder, so that the files which the configuration names beside itself are found.
+    shutil.copytree(TEMPLATE, folder)
+    config = folder / "prometheus.yml"
+    config.write_text(configuration(config.read_text(encoding="utf-8"), target), encoding="utf-8")
+    address = f"{HOST}:{port}"
+    command = [
+        shutil.which("prometheus", path=environ.get("PATH")) or "prometheus", f"--config.file={config}",
+        f"--storage.tsdb.path={directory / 'prometheus-data'}", f"--web.listen-address={address}",
+    ]  # fmt: skip
+    return Program("prometheus", command, environ, address, f"http://{address}/-/ready")

@@ -1,0 +1,32 @@
+"""Waiting for the first of several things, among them the user's wish to end."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+
+
+async def first_of(*coroutines: Coroutine[object, object, object]) -> int:
+    """Run all of them until one ends: its place. The others are cancelled; an error of any that ended is raised."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        return min(tasks.index(task) for task in done)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Wish:
+    """The user's wish to end: the first SIGINT, SIGTERM or SIGHUP ends the load, the second one everything."""
+
+    def __init__(self) -> None:
+        self.to_end = asyncio.Event()
+        self.at_once = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self._receive)
+
+    def _receive(self) -> None:
+        (self.at_once if self.to_end.is_set() else self.to_end).set()
