@@ -1,0 +1,33 @@
+"""Only type-checked: what a user of the library writes, with the types that it promises."""
+
+from typing import assert_type
+
+from prometheus_client import CollectorRegistry, Counter
+
+import fleetmeter
+from fleetmeter.llm import Usage, record_openai_call
+from fleetmeter.pricing import Cost, PriceList
+from fleetmeter_exporter import RedisCollector, get_metrics, get_metrics_content_type
+
+fleetmeter.install(url="redis://127.0.0.1:6379/0", namespace="shop", flush_interval=0.5, replica="web-1")
+with fleetmeter.atomic():
+    Counter("orders_total", "Orders.").inc()
+assert_type(fleetmeter.flush(timeout=1.0), bool)
+assert_type(fleetmeter.shutdown(), bool)
+fleetmeter.uninstall()
+
+
+async def at_the_end() -> None:
+    """The asynchronous twin."""
+    assert_type(await fleetmeter.aflush(), bool)
+
+
+registry = CollectorRegistry()
+RedisCollector(registry, url="redis://127.0.0.1:6379/0", namespace="shop")
+assert_type(get_metrics(), bytes)
+assert_type(get_metrics_content_type(), str)
+
+usage = Usage(prompt=10, completion=5)
+cost = PriceList().cost("gpt-6-luna", usage)
+assert_type(cost, Cost | None)
+record_openai_call(model="gpt-6-luna", endpoint="chat.completions", intent="chat", duration=0.2, usage=usage, cost=cost)
