@@ -44,6 +44,10 @@ class Amount:
         """An amount in the family's unit as it is added to `pending`."""
         return amount
 
+    def in_unit(self, units: float) -> float:
+        """What stands in `pending` or `flushed`, in the family's unit."""
+        return float(units)
+
     def inc(self, amount: float) -> None:
         """Add an amount in the family's unit; what no finite float can hold is refused and counted."""
         accumulator = self.accumulator
@@ -75,7 +79,12 @@ class Amount:
     def get(self) -> float:
         """This process's total, in the family's unit."""
         with self.accumulator.lock:
-            return float(self.flushed + self.pending)
+            return self.in_unit(self.flushed + self.pending)
+
+    def handed_over(self) -> float:
+        """What of this process's total has left it, in the family's unit."""
+        with self.accumulator.lock:
+            return self.in_unit(self.flushed)
 
     def get_exemplar(self) -> Any:
         """The newest exemplar of this process."""
@@ -136,9 +145,9 @@ class Money(Amount):
         """Set this process's own total, in dollars."""
         super().set(round(value * Scale.NANO))
 
-    def get(self) -> float:
-        """This process's total, in dollars."""
-        return super().get() / Scale.NANO
+    def in_unit(self, units: float) -> float:
+        """Dollars."""
+        return units / Scale.NANO
 
 
 class Level:

@@ -7,7 +7,6 @@ from the metric while it is initialised), an observation as one step, and Info.
 
 import gc
 import threading
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import wraps
 from math import isfinite
@@ -17,11 +16,14 @@ from prometheus_client import Counter, Gauge, Histogram, Info, Summary, values
 from prometheus_client.metrics import MetricWrapperBase
 
 from fleetmeter.accumulator import Accumulator
-from fleetmeter.cells import Amount, Facts, Level, cell_of
+from fleetmeter.cells import Amount, Level, cell_of
 from fleetmeter.definition import OWN_PREFIX, Definition
-from fleetmeter.scale import LARGEST, bound_text
+from fleetmeter.recording import counter_inc, histogram_observe, info_info, summary_observe
+from fleetmeter.scale import bound_text
 
 _HOOKED = (Counter, Gauge, Histogram, Summary, Info)
+_HANDED_OVER = "_fleetmeter_handed_over"
+"""What an ended installation had sent to its store, kept on the metric."""
 _PARTS = {"_bucket": None, "_sum": "sum", "_count": "count"}
 
 
@@ -40,15 +42,18 @@ class Hooks:
             self._replace(metric_class, "_metric_init", self._initialiser(metric_class._metric_init))
         self._replace(Info, "_metric_init", self._info_initialiser(Info._metric_init))
         self._replace(MetricWrapperBase, "__init__", self._parent_initialiser(MetricWrapperBase.__init__))
-        self._replace(Info, "info", _info(Info.info))
+        self._replace(Info, "info", info_info(Info.info))
         self._rebuild(installing=True)
         # the methods below expect our cells; until here other threads record by the stock ones
-        self._replace(Counter, "inc", _counter_inc(Counter.inc))
-        self._replace(Histogram, "observe", _histogram_observe(Histogram.observe))
-        self._replace(Summary, "observe", _summary_observe(Summary.observe))
+        self._replace(Counter, "inc", counter_inc(Counter.inc))
+        self._replace(Histogram, "observe", histogram_observe(Histogram.observe))
+        self._replace(Summary, "observe", summary_observe(Summary.observe))
 
     def uninstall(self) -> None:
-        """Put everything back; existing metrics go on with this process's own totals."""
+        """Put everything back; existing metrics go on with this process's own totals.
+
+        They remember what was handed over, so that a later installation does not count it a second time.
+        """
         for owner, name, original in reversed(self._before):
             setattr(owner, name, original)
         self._before.clear()
@@ -65,7 +70,12 @@ class Hooks:
             if totals is not None:
                 if installing and metric._name.startswith(OWN_PREFIX):
                     totals = [0.0] * len(totals)  # a former installation's, not this one's
-                _restore(metric, totals)
+                if installing:
+                    _restore(metric, totals, metric.__dict__.pop(_HANDED_OVER, ()))
+                else:
+                    handed_over = _handed_over(metric)
+                    _restore(metric, totals)
+                    metric.__dict__[_HANDED_OVER] = handed_over
             elif installing and _is_parent(metric):
                 self._definition(metric)
 
@@ -157,10 +167,16 @@ def _totals(metric: Any) -> list[Any] | None:
         return None
 
 
-def _restore(metric: Any, totals: list[Any]) -> None:
+def _handed_over(metric: Any) -> list[float]:
+    """What of a metric's totals a store has been sent; nothing for gauges and infos, which are no amounts."""
+    return [] if isinstance(metric, Gauge | Info) else [value.handed_over() for value in _values_of(metric)]
+
+
+def _restore(metric: Any, totals: list[Any], handed_over: Sequence[float] = ()) -> None:
     """Make a metric's values anew, and give them what the old ones held; it was not created just now.
 
-    They are made in a stand-in and change places in one step: other threads may be recording.
+    They are made in a stand-in and change places in one step: other threads may be recording. Of `totals`, what was
+    `handed_over` by an earlier installation shows in this process's total and is not recorded again.
     """
     made = object.__new__(type(metric))
     made.__dict__.update(metric.__dict__)
@@ -171,110 +187,15 @@ def _restore(metric: Any, totals: list[Any]) -> None:
         if totals[0]:
             made.info(totals[0])
     else:
-        for value, total in zip(_values_of(made), totals, strict=True):
-            if isinstance(made, Gauge) and total:
-                value.set(total)
-            elif total and isfinite(total):
-                value.inc(int(total) if total == int(total) else total)
+        known = dict(enumerate(handed_over))
+        for index, (value, total) in enumerate(zip(_values_of(made), totals, strict=True)):
+            if isinstance(made, Gauge):
+                if total:
+                    value.set(total)
+            elif isfinite(total):
+                counted = min(known.get(index, 0.0), total)
+                if counted:
+                    value.set(counted)
+                if total != counted:
+                    value.inc(total - counted)
     metric.__dict__.update(made.__dict__)
-
-
-def _counter_inc(original: Any) -> Any:
-    def inc(self: Counter, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:
-        """Increment counter by the given amount."""
-        try:
-            cell: Any = self._value
-        except AttributeError:
-            original(self, amount, exemplar)  # raises: label values are missing
-            return
-        if exemplar is not None or not 0 <= amount <= LARGEST:
-            original(self, amount, exemplar)  # raises for a negative amount
-            return
-        accumulator = cell.accumulator
-        units = cell.units(amount)
-        if accumulator.open_blocks and accumulator.defer(cell.add, units):
-            return
-        with accumulator.lock:
-            cell.pending += units
-            if cell.dirty:
-                return
-            wake = accumulator.mark(cell)
-        if wake:
-            accumulator.wake()
-
-    return inc
-
-
-def _observe_both(first: Amount, second: Amount, units: float) -> None:
-    """Count an observation in two cells, its sum and its bucket or count, in one step."""
-    accumulator = first.accumulator
-    if accumulator.open_blocks and accumulator.defer(_add_both, (first, second, units)):
-        return
-    wake = False
-    with accumulator.lock:
-        first.pending += units
-        second.pending += 1
-        if not first.dirty:
-            wake = accumulator.mark(first)
-        if not second.dirty:
-            wake = accumulator.mark(second) or wake
-    if wake:
-        accumulator.wake()
-
-
-def _add_both(observation: tuple[Amount, Amount, float]) -> None:
-    first, second, units = observation
-    first.add(units)
-    second.add(1)
-
-
-def _histogram_observe(original: Any) -> Any:
-    def observe(self: Histogram, amount: float, exemplar: dict[str, str] | None = None) -> None:
-        """Observe the given amount."""
-        try:
-            total: Any = self._sum
-        except AttributeError:
-            original(self, amount, exemplar)  # raises: label values are missing
-            return
-        if not -LARGEST <= amount <= LARGEST:
-            total.accumulator.reject(total.definition, amount)
-            return
-        if exemplar:
-            block = total.accumulator.begin()
-            try:
-                original(self, amount, exemplar)  # checks and keeps the exemplar
-            finally:
-                total.accumulator.commit(block)
-            return
-        bucket: Any = self._buckets[bisect_left(self._upper_bounds, amount)]
-        _observe_both(total, bucket, total.units(amount))
-
-    return observe
-
-
-def _summary_observe(original: Any) -> Any:
-    def observe(self: Summary, amount: float) -> None:
-        """Observe the given amount."""
-        try:
-            total: Any = self._sum
-        except AttributeError:
-            original(self, amount)  # raises: label values are missing
-            return
-        if not -LARGEST <= amount <= LARGEST:
-            total.accumulator.reject(total.definition, amount)
-            return
-        count: Any = self._count
-        _observe_both(total, count, total.units(amount))
-
-    return observe
-
-
-def _info(original: Any) -> Any:
-    def info(self: Info, val: dict[str, str]) -> None:
-        """Set info metric."""
-        original(self, val)
-        cell: Facts | None = getattr(self, "_fleetmeter", None)
-        if cell is not None:
-            cell.set({key: str(value) for key, value in val.items()})
-
-    return info

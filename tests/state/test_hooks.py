@@ -143,14 +143,24 @@ def test_uninstall_puts_everything_back(stock_samples: dict[Any, float], store: 
     assert samples(store) == handed_over
 
 
-def test_install_again_counts_on(store: StoreAddress) -> None:
-    """Uninstalled and installed again, a process is another writer that brings its totals: it was told to leave."""
+def test_install_again_counts_nothing_twice(store: StoreAddress) -> None:
+    """What an ended installation handed over is not handed over again; what was counted in between is."""
     counter = Counter("e_again", "x", registry=None)
-    for number in (1, 2):
-        address = StoreAddress(store.url, f"{store.namespace}-{number}")
-        with installation(address):
+    money = Counter("e_again_usd", "x", registry=None)
+    seconds = Histogram("e_again_seconds", "x", registry=None, buckets=(1,))
+    for number in (1, 2, 3):
+        with installation(store):
             counter.inc()
-        assert value(address, "e_again_total") == number
+            money.inc(0.1)
+            seconds.observe(0.3)
+        assert value(store, "e_again_total") == 2 * number - 1
+        counter.inc()
+        money.inc(0.1)
+        seconds.observe(0.3)
+    assert value(store, "e_again_usd_total") == 0.5
+    assert value(store, "e_again_seconds_sum") == 1.5
+    assert value(store, "e_again_seconds_count") == 5
+    assert counter._value.get() == 6
 
 
 def test_children_exist_at_0_from_the_first_flush(installed: StoreAddress) -> None:
@@ -326,25 +336,25 @@ def test_threads_that_record_while_fleetmeter_is_installed_get_no_error(store: S
 
 
 class Watched(Histogram):
-    """A histogram that notes which objects are initialised."""
+    """A histogram that notes the ids of the objects that are initialised."""
 
-    initialised: ClassVar[list[Histogram]] = []
+    initialised: ClassVar[list[int]] = []
 
     def _metric_init(self) -> None:
-        Watched.initialised.append(self)
+        Watched.initialised.append(id(self))
         super()._metric_init()
 
 
 def test_a_metric_in_use_is_never_half_made(store: StoreAddress) -> None:
     """Its new values are made beside it and change places in one step: no thread sees a histogram without buckets."""
+    Watched.initialised.clear()
     histogram = Watched("e_watched", "x", registry=None, buckets=(1,))
     histogram.observe(0.5)
     with installation(store):
         histogram.observe(0.5)
     histogram.observe(0.5)
-    assert [made is histogram for made in Watched.initialised] == [True, False, False]
+    assert [made == id(histogram) for made in Watched.initialised] == [True, False, False]
     assert histogram._buckets[0].get() == 3
-    Watched.initialised.clear()
 
 
 def test_exemplars_are_kept_and_checked(installed: StoreAddress) -> None:
@@ -445,11 +455,14 @@ def test_misuse_raises_what_the_stock_client_raises(store: StoreAddress) -> None
 
 
 @pytest.fixture
-def multiprocess_mode(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[None]:
+def multiprocess_mode(monkeypatch: pytest.MonkeyPatch, tmp_path: Any, store: StoreAddress) -> Iterator[None]:
     """The client in its own multiprocess mode."""
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    monkeypatch.setattr(values, "ValueClass", values.get_value_class())  # type: ignore[no-untyped-call]
-    yield
+    with monkeypatch.context() as patch:
+        patch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+        patch.setattr(values, "ValueClass", values.get_value_class())  # type: ignore[no-untyped-call]
+        yield
+    with installation(store):  # which gives every metric of this process the stock values back
+        pass
     values.close_all_multiprocess_files()  # type: ignore[no-untyped-call]
 
 
