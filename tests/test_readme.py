@@ -48,7 +48,8 @@ def declared(registry: CollectorRegistry) -> dict[str, tuple[str, str, str]]:
 @pytest.fixture
 def documented() -> dict[str, tuple[str, ...]]:
     """The rows of the README's metric tables, by family."""
-    rows = {cells[0].strip("`"): tuple(cells[1:]) for cells in table_rows(README) if len(cells) == 4}
+    metrics = README.partition("## Metrics")[2].partition("## What is where")[0]
+    rows = {cells[0].strip("`"): tuple(cells[1:]) for cells in table_rows(metrics)}
     del rows["family"], rows["---"]
     return rows
 

@@ -3,9 +3,12 @@
 import gc
 import logging
 import math
+import subprocess
+import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
@@ -18,7 +21,6 @@ from prometheus_client import (
     Info,
     Summary,
     generate_latest,
-    metrics,
     values,
 )
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
@@ -454,24 +456,21 @@ def test_misuse_raises_what_the_stock_client_raises(store: StoreAddress) -> None
         assert complaints() == stock
 
 
-@pytest.fixture
-def multiprocess_mode(monkeypatch: pytest.MonkeyPatch, tmp_path: Any, store: StoreAddress) -> Iterator[None]:
-    """The client in its own multiprocess mode."""
-    with monkeypatch.context() as patch:
-        patch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-        patch.setattr(values, "ValueClass", values.get_value_class())  # type: ignore[no-untyped-call]
-        yield
-    with installation(store):  # which gives every metric of this process the stock values back
-        pass
-    values.close_all_multiprocess_files()  # type: ignore[no-untyped-call]
+MULTIPROCESS = """
+from prometheus_client import Counter
+import fleetmeter
+
+counter = Counter("e_mmap", "x", registry=None)
+counter.inc(4)
+assert type(counter._value).__name__ == "MmapedValue"
+fleetmeter.install()
+counter.inc()
+fleetmeter.uninstall()
+"""
 
 
-def test_a_process_in_multiprocess_mode_is_taken_over(multiprocess_mode: None, store: StoreAddress) -> None:
-    """What stands in this process's files counts in the fleet."""
-    counter = Counter("e_mmap", "x", registry=None)
-    counter.inc(4)
-    assert type(counter._value).__name__ == "MmapedValue"
-    with installation(store):
-        counter.inc()
+def test_a_process_in_multiprocess_mode_is_taken_over(store: StoreAddress, tmp_path: Path) -> None:
+    """What stands in this process's files of the client's own multiprocess mode counts in the fleet."""
+    environ = {**store.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", MULTIPROCESS], env=environ, check=True, timeout=60)
     assert value(store, "e_mmap_total") == 5
-    assert isinstance(counter, metrics.Counter)

