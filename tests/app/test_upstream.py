@@ -284,11 +284,8 @@ def test_a_request_that_cannot_be_read_is_a_400_in_openais_shape(
 ) -> None:
     """Whatever is wrong with a request, the answer names the field, and the ledger has the refusal."""
     url = f"{upstream.base_url}/chat/completions"
-    if isinstance(body, str):
-        response = httpx.post(url, content=body)
-    else:
-        # as ASCII, in which JSON can spell a lone surrogate
-        response = httpx.post(url, content=json.dumps(body))
+    content = body if isinstance(body, str) else json.dumps(body)  # as ASCII, where JSON can spell a lone surrogate
+    response = httpx.post(url, content=content)
     assert response.status_code == 400
     error = response.json()["error"]
     assert set(error) == {"message", "type", "param", "code"}
