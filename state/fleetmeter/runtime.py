@@ -29,6 +29,7 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._leaving = False
         self.accumulator = Accumulator(self._wake, self._reject)
         self._hooks = Hooks(self.accumulator)
         self._hooks.install()
@@ -56,7 +57,7 @@ class Runtime:
 
     def _wake(self) -> None:
         flusher: Flusher | None = getattr(self, "_flusher", None)
-        if flusher is None:
+        if flusher is None or self._leaving:
             return
         if self._ended:  # a later exit function records: there may be no other moment to hand over
             flusher.flush(EXIT_TIMEOUT)
@@ -85,6 +86,7 @@ class Runtime:
 
     def uninstall(self) -> None:
         """Shut down and put prometheus_client and SIGTERM back as they were."""
+        self._leaving = True  # a thread that records until the last moment must not start another flush thread
         self.shutdown()
         self._termination.uninstall()
         self._hooks.uninstall()

@@ -75,6 +75,28 @@ def test_nothing_of_ours_runs_on(store: StoreAddress) -> None:
     assert value(fleet(store), "again_total") == 2
 
 
+def test_threads_that_record_during_uninstall_start_nothing_anew(store: StoreAddress) -> None:
+    """A busy thread goes on by the stock client; no flush thread is left, which would keep a dead replica alive."""
+    counter = Counter("busy", "Records.", registry=None)
+    done = threading.Event()
+
+    def record() -> None:
+        while not done.is_set():
+            counter.inc()
+
+    busy = threading.Thread(target=record)
+    busy.start()
+    before = set(threading.enumerate())
+    for _ in range(5):
+        install(store)
+        fleetmeter.uninstall()
+    left = set(threading.enumerate()) - before
+    done.set()
+    busy.join()
+
+    assert not left
+
+
 def test_the_signal_is_given_back(store: StoreAddress, sigterm: list[int]) -> None:
     """SIGTERM has the application's handler again, the identical object."""
     own = signal.getsignal(signal.SIGTERM)
