@@ -1,10 +1,10 @@
 """What a family is: the self-description that lets the exporter serve metrics whose code it never saw."""
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from fleetmeter.errors import StateError
@@ -25,7 +25,10 @@ class Definition:
     """One layout of a family.
 
     `labels` are in display order, `bounds` are a histogram's upper bounds as Prometheus writes them, `mode` is a
-    gauge's multiprocess mode, `scale` is the number of stored units per unit of the family.
+    gauge's multiprocess mode, `scale` is the number of stored units per unit of the family. From these follow `layout`,
+    a digest of type, sorted label names and scale, which decides the meaning of a stored number; `field`, the field of
+    this layout in the `families` hash and the end of its key; `sorted_positions`, the position of each label in display
+    order, listed in the order of sorted names.
     """
 
     name: str
@@ -36,6 +39,9 @@ class Definition:
     bounds: tuple[str, ...] = ()
     mode: str = ""
     scale: int = Scale.PLAIN
+    layout: str = dataclasses.field(init=False, repr=False, compare=False)
+    field: str = dataclasses.field(init=False, repr=False, compare=False)
+    sorted_positions: tuple[int, ...] = dataclasses.field(init=False, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -52,21 +58,14 @@ class Definition:
         scale = scale_of(name, unit, metric_type)
         return cls(name, metric_type, help_text, unit, tuple(labels), tuple(bounds), mode, scale)
 
-    @cached_property
-    def layout(self) -> str:
-        """A digest of type, sorted label names and scale: what decides the meaning of a stored number."""
+    def __post_init__(self) -> None:
+        # Not cached properties: before Python 3.12 those take a lock, which a fork may copy while it is held.
         meaning = compact_json([self.type, sorted(self.labels), int(self.scale)])
-        return hashlib.sha256(meaning.encode()).hexdigest()[:8]
-
-    @cached_property
-    def field(self) -> str:
-        """The field of this layout in the `families` hash, and the end of its key."""
-        return family_field(self.name, self.layout)
-
-    @cached_property
-    def sorted_positions(self) -> tuple[int, ...]:
-        """Position of each label in display order, listed in the order of sorted names."""
-        return tuple(sorted(range(len(self.labels)), key=self.labels.__getitem__))
+        layout = hashlib.sha256(meaning.encode()).hexdigest()[:8]
+        positions = tuple(sorted(range(len(self.labels)), key=self.labels.__getitem__))
+        object.__setattr__(self, "layout", layout)
+        object.__setattr__(self, "field", family_field(self.name, layout))
+        object.__setattr__(self, "sorted_positions", positions)
 
     def series_field(self, values: Sequence[str], part: str | None = None) -> str:
         """The field of one number: label values by sorted name, then the bound, `sum` or `count` if it has one."""
