@@ -11,6 +11,8 @@ from openai.types.chat import ChatCompletion
 
 from fleetmeter import atomic
 from fleetmeter.llm import Usage, record_openai_call, record_openai_error
+from fleetmeter.llm.catalogue import OPENAI_UNPRICED_CALLS
+from fleetmeter.llm.vocabulary import VOCABULARY
 from fleetmeter.pricing import Cost, PriceList
 
 log = logging.getLogger("fleetmeter.app")
@@ -58,6 +60,8 @@ class ModelCalls:
                 )
                 if isinstance(error, openai.APIError):
                     record_openai_error(model, type(error).__name__)
+                if isinstance(error, openai.APIResponseValidationError):  # answered, for nobody knows how many tokens
+                    _record_unpriced(model)
             raise
         answered = _utf8(completion.model) or model
         usage = _usage(completion.usage)
@@ -73,11 +77,18 @@ class ModelCalls:
                 cost=cost,
                 retries=raw.retries_taken,
             )
+            if usage is None:  # it was answered and has cost something, whatever that is
+                _record_unpriced(answered)
             if text is None:
                 record_openai_error(answered, openai.APIResponseValidationError.__name__)
         if text is None:  # what was spent is spent, but nobody can read the answer
             raise openai.APIResponseValidationError(response=raw.http_response, body=None)
         return Answer(text, answered, usage, cost)
+
+
+def _record_unpriced(model: str) -> None:
+    """Count an answered call of which nobody knows what it has cost."""
+    OPENAI_UNPRICED_CALLS.labels(VOCABULARY.model(model)).inc()
 
 
 def _parsed(raw: Any) -> ChatCompletion:

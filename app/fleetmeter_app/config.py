@@ -15,6 +15,8 @@ from fleetmeter_app.errors import ConfigError
 from fleetmeter_app.tables import Table
 
 _PACKAGED = "gateway.toml"
+_SHORTEST_TTL = 0.001
+"""Seconds. The store keeps whole microseconds, and an entry that lives for less than a millisecond helps nobody."""
 # Tiers and intents become label values, which have to stay short and plain.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -185,8 +187,11 @@ def _pattern(table: Table, text: str) -> re.Pattern[str]:
 
 
 def _cache(table: Table) -> CacheConfig:
+    ttl = table.take_number("ttl_seconds")
+    if ttl < _SHORTEST_TTL:
+        table.refuse("ttl_seconds", f"is {ttl}; it must be at least {_SHORTEST_TTL}, a millisecond")
     cache = CacheConfig(
-        ttl_seconds=table.take_number("ttl_seconds"),
+        ttl_seconds=ttl,
         max_entries=table.take_integer("max_entries", minimum=1),
         max_entry_bytes=table.take_integer("max_entry_bytes", minimum=1),
     )

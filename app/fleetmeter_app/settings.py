@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from fleetmeter_app.errors import ConfigError
 
@@ -15,6 +16,8 @@ class AppSettings:
 
     None leaves a choice to the default of whoever uses it: the packaged configuration, OpenAI's own address,
     the library's store and namespace. What may hold a secret (key, URLs) shows in no repr.
+
+    Raises `ConfigError` for an upstream that no call could reach: the SDK would find out with the first question.
     """
 
     host: str = "127.0.0.1"
@@ -25,9 +28,15 @@ class AppSettings:
     redis_url: str | None = field(default=None, repr=False)
     namespace: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.openai_base_url is not None and (problem := _problem_of(self.openai_base_url)):
+            raise ConfigError(
+                "environment", "OPENAI_BASE_URL", f"{problem}; expected a URL as in https://api.openai.com/v1"
+            )
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Read the variables; an empty one counts as not set, a port that is none raises `ConfigError`."""
+        """Read the variables; an empty one counts as not set, one that cannot be used raises `ConfigError`."""
 
         def value(name: str) -> str | None:
             return environ.get(name) or None
@@ -68,6 +77,28 @@ class AppSettings:
             port=settings.port if flags.port is None else _port("command line", "--port", flags.port),
             config=flags.config or settings.config,
         )
+
+
+def _problem_of(url: str) -> str | None:
+    """What keeps a URL from being an upstream's; never quotes it, as it may hold a password."""
+    if not url.isprintable() or " " in url:
+        return "has a space or a control character in it"
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:  # an IPv6 address that is none
+        return "has no usable host"
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if parts.scheme not in ("http", "https"):
+        return "does not begin with http:// or https://"
+    if not host:
+        return "has no host"
+    if port == 0:
+        return "has a port that is not from 1 to 65535"
+    return None
 
 
 def _port(file: str, key: str, text: str) -> int:

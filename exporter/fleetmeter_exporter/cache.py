@@ -24,7 +24,7 @@ def with_cache_state(families: list[Family], cache_size: int | None) -> list[Fam
 
 def _hit_rate(operations: Family) -> float:
     gets = [(dict(sample.labels), sample.value) for sample in operations.samples]
-    gets = [(labels, value) for labels, value in gets if labels.get("operation") == "get"]
+    gets = [(labels, float(value)) for labels, value in gets if labels.get("operation") == "get"]
     hits = sum(value for labels, value in gets if labels.get("result") == "hit")
     total = sum(value for _, value in gets)
     return hits / total if total else 0.0

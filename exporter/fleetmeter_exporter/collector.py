@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 import fleetmeter
 from fleetmeter.errors import FleetmeterError
-from fleetmeter.families import Family, families_of
+from fleetmeter.families import Family, families_of, types_left_out
 from fleetmeter.reading import Reader, Snapshot
 from fleetmeter.runtime import current
 from fleetmeter.settings import Settings
@@ -23,12 +23,21 @@ OWN_FLUSH_TIMEOUT = 0.5
 """Seconds that a process which both records and collects waits for its own records to be in the store."""
 
 
+def fleet_settings(url: str | None = None, namespace: str | None = None) -> Settings:
+    """Which fleet is meant: by argument, else the one that this process records into, else by environment."""
+    runtime = current()
+    if runtime is not None:
+        url, namespace = url or runtime.settings.url, namespace or runtime.settings.namespace
+    return Settings.from_env(url=url, namespace=namespace)
+
+
 class RedisCollector:
     """Collects the families of one namespace. Register it in a registry of its own.
 
-    `url` and `namespace` default to `FLEETMETER_REDIS_URL` and `FLEETMETER_NAMESPACE`; `SettingError` says which of
-    them cannot be used. `collect()` never raises for the store: it then yields `fleetmeter_up 0` and no fleet family,
-    so that no stale number is served. A process that records into the same namespace hands over its own records first.
+    `url` and `namespace` default to those of `fleetmeter.install()`, if this process has called it, and else to
+    `FLEETMETER_REDIS_URL` and `FLEETMETER_NAMESPACE`; `SettingError` says which of them cannot be used. `collect()`
+    never raises for the store: it then yields `fleetmeter_up 0` and no fleet family, so that no stale number is
+    served. A process that records into the same namespace hands over its own records first.
     """
 
     def __init__(
@@ -38,12 +47,13 @@ class RedisCollector:
         url: str | None = None,
         namespace: str | None = None,
     ) -> None:
-        self._settings = Settings.from_env(url=url, namespace=namespace)
+        self._settings = fleet_settings(url, namespace)
         self._reader = Reader(self._settings.url, self._settings.namespace)
         # a registry has no end of life to close it in: the connections go with the collector
         weakref.finalize(self, self._reader.close).atexit = False
         self._lock = threading.Lock()
         self._up: bool | None = None
+        self._left_out: frozenset[str] = frozenset()
         if registry is not None:
             registry.register(self)
 
@@ -80,6 +90,7 @@ class RedisCollector:
             with self._lock:
                 snapshot = self._reader.read()
             families = with_cache_state(families_of(snapshot), snapshot.cache_size)
+            left_out = types_left_out(snapshot)
         except FleetmeterError as error:
             if self._up is not False:
                 log.error("cannot read namespace %r: %s", self._settings.namespace, error)  # noqa: TRY400  one line
@@ -88,7 +99,17 @@ class RedisCollector:
         if self._up is False:
             log.info("namespace %r can be read again", self._settings.namespace)
         self._up = True
+        self._tell_left_out(left_out)
         return snapshot, families
+
+    def _tell_left_out(self, types: dict[str, str]) -> None:
+        """One line for each family that cannot be served, when it is first left out."""
+        with self._lock:
+            new, self._left_out = types.keys() - self._left_out, frozenset(types)
+        for name in sorted(new):
+            log.warning(
+                "family %r is not served: its type %r is of a later version; update this one", name, types[name]
+            )
 
     def _flush_own_records(self) -> None:
         runtime = current()

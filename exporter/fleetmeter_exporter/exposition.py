@@ -1,11 +1,11 @@
 """The fleet's exposition as bytes, for hand-written `/metrics` routes and for the ASGI app."""
 
-from functools import cache
+from functools import lru_cache
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, choose_encoder, generate_latest
 
-from fleetmeter_exporter.collector import RedisCollector
+from fleetmeter_exporter.collector import RedisCollector, fleet_settings
 
 
 def fleet_registry(url: str | None = None, namespace: str | None = None) -> tuple[CollectorRegistry, RedisCollector]:
@@ -14,17 +14,18 @@ def fleet_registry(url: str | None = None, namespace: str | None = None) -> tupl
     return registry, RedisCollector(registry, url=url, namespace=namespace)
 
 
-@cache
-def _default_registry() -> CollectorRegistry:
-    return fleet_registry()[0]
+@lru_cache(maxsize=4)
+def _registry_of(url: str, namespace: str) -> CollectorRegistry:
+    return fleet_registry(url, namespace)[0]
 
 
 def get_metrics() -> bytes:
-    """The fleet's families in Prometheus' text format, for the store and namespace that the environment names.
+    """The fleet's families in Prometheus' text format, for the fleet of `install()`, or of the environment without it.
 
     Raises `SettingError` for an environment that cannot be used. A store that is away shows as `fleetmeter_up 0`.
     """
-    return generate_latest(_default_registry())
+    settings = fleet_settings()
+    return generate_latest(_registry_of(settings.url, settings.namespace))
 
 
 def get_metrics_content_type() -> str:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
+from math import nan
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet
 
@@ -15,11 +16,15 @@ if TYPE_CHECKING:
 class Cell(Protocol):
     """One value of one metric in this process; see `cells`."""
 
+    definition: "Definition"
     dirty: bool
     quiet: bool
 
     def take(self) -> Any:
         """What is pending, which is pending no longer; called under the lock."""
+
+    def drop(self) -> None:
+        """Let go of what is pending and cannot be taken."""
 
     def put(self, batch: Batch, taken: Any) -> None:
         """Put what was taken into a batch; called without the lock."""
@@ -62,7 +67,7 @@ class Accumulator:
     holds it, and a finalizer or a handler may record.
     """
 
-    def __init__(self, wake: Callable[[], None], reject: Callable[["Definition", float], None]) -> None:
+    def __init__(self, wake: Callable[[], None], reject: Callable[["Definition", object], None]) -> None:
         self.lock = threading.RLock()
         self.open_blocks: set[AtomicBlock] = set()
         self.wake = wake
@@ -159,10 +164,16 @@ class Accumulator:
             self._undefined, self._born, self._dirty, self._quiet = {}, {}, [], []
             changed.update(dict.fromkeys(dirty))
             changed.update(dict.fromkeys(quiet))
-            taken = []
+            taken, broken = [], []
             for cell in changed:
                 cell.dirty = False
-                taken.append((cell, cell.take()))
+                try:
+                    taken.append((cell, cell.take()))
+                except (ArithmeticError, TypeError, ValueError):  # no single number may block a writer
+                    cell.drop()
+                    broken.append(cell)
+        for cell in broken:
+            self.reject(cell.definition, nan)
         batch = Batch()
         for definition in undefined:
             batch.define(definition)

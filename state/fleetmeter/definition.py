@@ -5,6 +5,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
 from typing import Any
 
 from fleetmeter.errors import StateError
@@ -18,6 +20,22 @@ OWN_PREFIX = "fleetmeter_"
 def compact_json(value: Any) -> str:
     """JSON without spaces; text that UTF-8 cannot hold (lone surrogates) becomes `?`."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace").decode()
+
+
+def read_json(raw: bytes | str) -> Any:
+    """What a stored JSON text holds; raises `ValueError` for whatever is none, too deep nesting included."""
+    try:
+        return json.loads(raw if isinstance(raw, str) else raw.decode())
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def texts_of(value: Any) -> list[str]:
+    """The value itself if it is a list of texts that UTF-8 can hold; raises `ValueError` or `TypeError`."""
+    if not isinstance(value, list):
+        raise TypeError(f"expected a list of texts, not {type(value).__name__}")
+    "".join(value).encode()  # refuses what is no text, and lone surrogates
+    return value
 
 
 @dataclass(frozen=True)
@@ -105,16 +123,17 @@ class StoredDefinition:
         """Read one field of `families`; raises `StateError` where it is not of this format."""
         try:
             first, defined, body = text.split(" ", 2)
-            raw = json.loads(body)
+            raw = read_json(body)
+            kind, help_text, unit, mode = texts_of([raw["type"], raw["help"], raw["unit"], raw["mode"]])
             definition = Definition(
-                name=split_family_field(field)[0],
-                type=raw["type"],
-                help=raw["help"],
-                unit=raw["unit"],
-                labels=tuple(raw["labels"]),
-                bounds=tuple(raw["bounds"]),
-                mode=raw["mode"],
-                scale=int(raw["scale"]),
+                name=_checked_name(split_family_field(field)[0]),
+                type=kind,
+                help=help_text,
+                unit=unit,
+                labels=_checked_labels(texts_of(raw["labels"])),
+                bounds=_checked_bounds(texts_of(raw["bounds"])),
+                mode=mode,
+                scale=_checked_scale(raw["scale"]),
             )
             stored = cls(definition, int(first), int(defined))
         except (ValueError, KeyError, TypeError) as error:
@@ -122,3 +141,29 @@ class StoredDefinition:
         if definition.field != field:
             raise StateError(f"families[{field}]", f"describes the layout {definition.layout}")
         return stored
+
+
+def _checked_name(name: str) -> str:
+    if not name:
+        raise ValueError("the family has no name")
+    return name
+
+
+def _checked_labels(labels: list[str]) -> tuple[str, ...]:
+    if len(set(labels)) != len(labels):
+        raise ValueError("a label is there twice")
+    return tuple(labels)
+
+
+def _checked_bounds(bounds: list[str]) -> tuple[str, ...]:
+    """None at all, or ascending up to infinity, so that every observation has a bucket."""
+    numbers = [float(text) for text in bounds]
+    if numbers and not (all(low < high for low, high in pairwise(numbers)) and numbers[-1] == inf):
+        raise ValueError("the bounds do not ascend up to '+Inf'")
+    return tuple(bounds)
+
+
+def _checked_scale(scale: Any) -> int:
+    if type(scale) is not int or scale < 1:
+        raise ValueError(f"the scale {scale!r} is no whole number from 1")
+    return scale

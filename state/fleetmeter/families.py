@@ -1,19 +1,22 @@
 """From a snapshot to the fleet's families: layouts side by side, histograms cumulative, gauges by their mode."""
 
-import json
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any
 
-from fleetmeter.definition import Definition, StoredDefinition
+from fleetmeter.definition import Definition, StoredDefinition, read_json, texts_of
 from fleetmeter.errors import StateError
 from fleetmeter.reading import Snapshot
 from fleetmeter.scale import parse_number, unscaled
 
 Labels = tuple[tuple[str, str], ...]
 """Label pairs in display order."""
+
+SERVED_TYPES = frozenset(("counter", "gauge", "histogram", "info", "summary"))
+"""The types that this version can serve; replicas of a later one may write more."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,15 @@ class GaugeValue:
 
 
 def families_of(snapshot: Snapshot) -> list[Family]:
-    """The families of a snapshot, by name. Raises `StateError` for a stored value that cannot be read."""
+    """The families of a snapshot, by name. Raises `StateError` for a stored value that cannot be read.
+
+    Those whose newest type this version does not know are left out; `types_left_out` names them.
+    """
     gauges = _gauge_values(snapshot)
-    by_name: dict[str, list[StoredDefinition]] = defaultdict(list)
-    for stored in snapshot.definitions:
-        by_name[stored.definition.name].append(stored)
     families = []
-    for name in sorted(by_name):
-        newest = max(by_name[name], key=lambda stored: stored.defined_us)
-        layouts = [stored for stored in by_name[name] if stored.definition.type == newest.definition.type]
+    for name, (newest, layouts) in sorted(_layouts(snapshot).items()):
+        if newest.definition.type not in SERVED_TYPES:
+            continue
         family = Family(newest.definition, min(stored.first_us for stored in layouts))
         family.ever_set = any(
             value.set_us
@@ -67,6 +70,24 @@ def families_of(snapshot: Snapshot) -> list[Family]:
         family.samples = list(_samples(newest.definition, [item.definition for item in layouts], snapshot, gauges))
         families.append(family)
     return families
+
+
+def types_left_out(snapshot: Snapshot) -> dict[str, str]:
+    """The families that `families_of` leaves out, by name: each with its type, which this version does not know."""
+    types = {name: newest.definition.type for name, (newest, _) in _layouts(snapshot).items()}
+    return {name: kind for name, kind in types.items() if kind not in SERVED_TYPES}
+
+
+def _layouts(snapshot: Snapshot) -> dict[str, tuple[StoredDefinition, list[StoredDefinition]]]:
+    """By family: its newest definition, and all that have the newest one's type."""
+    by_name: dict[str, list[StoredDefinition]] = defaultdict(list)
+    for stored in snapshot.definitions:
+        by_name[stored.definition.name].append(stored)
+    found = {}
+    for name, all_of_it in by_name.items():
+        newest = max(all_of_it, key=lambda stored: stored.defined_us)
+        found[name] = (newest, [stored for stored in all_of_it if stored.definition.type == newest.definition.type])
+    return found
 
 
 def _samples(
@@ -83,11 +104,7 @@ def _samples(
         for labels, part, value in _numbers(layout, order, snapshot.numbers.get(layout.field, {})):
             parts = series.setdefault(labels, {})
             parts[part] = parts.get(part, 0) + value
-    expand = {"counter": _counter_samples, "histogram": _histogram_samples, "summary": _summary_samples}.get(
-        newest.type
-    )
-    if expand is None:
-        raise StateError(f"families[{newest.field}]", f"this version does not know the type {newest.type!r}")
+    expand = {"counter": _counter_samples, "histogram": _histogram_samples, "summary": _summary_samples}[newest.type]
     for labels in sorted(series):
         yield from expand(newest, labels, series[labels])
 
@@ -100,13 +117,15 @@ def _numbers(
     has_part = layout.type != "counter"
     for raw_field, text in raw.items():
         try:
-            values = json.loads(raw_field)
+            values = texts_of(read_json(raw_field))
             part = values.pop() if has_part else ""
             pairs = dict(zip(names, values, strict=True))
             number = parse_number(text)
+            if layout.type == "histogram" and part != "sum" and isnan(float(part)):
+                raise ValueError("no bucket has the bound NaN")
         except (ValueError, TypeError, IndexError) as error:
             raise StateError(f"family:{layout.field}", f"{raw_field!r} → {text!r} is no number of it") from error
-        scaled = unscaled(number, layout.scale) if part in ("", "sum") else number
+        scaled = unscaled(number, layout.scale if part in ("", "sum") else 1)
         yield tuple((name, pairs[name]) for name in order), part, scaled
 
 
@@ -141,12 +160,13 @@ def _gauge_values(snapshot: Snapshot) -> dict[tuple[str, str], dict[tuple[str, .
     for raw_field, raw_value in snapshot.gauges.items():
         try:
             writer, _, series = raw_field.decode().partition(" ")
-            name, layout, values = json.loads(series)
+            *family, values = read_json(series)
+            name, layout = texts_of(family)
+            members = found.setdefault((name, layout), {}).setdefault(tuple(texts_of(values)), [])
             set_us, _, text = raw_value.decode().partition(" ")
-            value = GaugeValue(writer, int(set_us), text)
+            members.append(GaugeValue(writer, int(set_us), text))
         except (ValueError, TypeError) as error:
             raise StateError("gauges", f"{raw_field!r} → {raw_value!r} is no gauge") from error
-        found.setdefault((name, layout), {}).setdefault(tuple(values), []).append(value)
     return found
 
 
@@ -154,14 +174,13 @@ def _gauge_samples(
     newest: Definition, layout: Definition, series: dict[tuple[str, ...], list[GaugeValue]], snapshot: Snapshot
 ) -> Iterator[Sample]:
     mode = newest.mode
-    names = sorted(layout.labels)
     for values in sorted(series):
         members = series[values]
         if mode.startswith("live"):
             members = [item for item in members if _alive(snapshot, item.writer)]
         if not members:
             continue
-        pairs = dict(zip(names, values, strict=True))
+        pairs = _pairs(layout, values)
         labels = tuple((name, pairs[name]) for name in layout.labels)
         match mode.removeprefix("live"):
             case "sum":
@@ -189,22 +208,31 @@ def _info_samples(
     _newest: Definition, layout: Definition, series: dict[tuple[str, ...], list[GaugeValue]], snapshot: Snapshot
 ) -> Iterator[Sample]:
     """One sample per distinct set of facts that a living writer states."""
-    names = sorted(layout.labels)
     stated: set[Labels] = set()
     for values, members in series.items():
         for item in members:
             if _alive(snapshot, item.writer):
-                facts = {**dict(zip(names, values, strict=True)), **_facts(item)}
+                facts = {**_pairs(layout, values), **_facts(item)}
                 stated.add(tuple(sorted(facts.items())))
     for labels in sorted(stated):
         yield Sample("_info", labels, 1)
 
 
+def _pairs(layout: Definition, values: tuple[str, ...]) -> dict[str, str]:
+    """Label values, which are stored by sorted name, with their names."""
+    try:
+        return dict(zip(sorted(layout.labels), values, strict=True))
+    except ValueError as error:
+        raise StateError("gauges", f"{values!r} do not fit the labels of {layout.field}") from error
+
+
 def _facts(value: GaugeValue) -> dict[str, str]:
     try:
-        return {str(name): str(text) for name, text in json.loads(value.text).items()}
-    except (ValueError, AttributeError) as error:
+        facts = {name: str(text) for name, text in read_json(value.text).items()}
+        texts_of([*facts, *facts.values()])
+    except (ValueError, TypeError, AttributeError) as error:
         raise StateError("gauges", f"{value.text!r} of writer {value.writer} are no facts") from error
+    return facts
 
 
 def _alive(snapshot: Snapshot, writer: str) -> bool:

@@ -27,6 +27,9 @@ HURRY = 0.01
 RETRY = 0.05
 """Seconds to the next try when a call failed while somebody waits in `flush`; doubled with each further failure."""
 
+START_PAUSE = 1.0
+"""Seconds until a thread that could not be had is asked for again."""
+
 Receipt = SimpleQueue[None]
 """Gets one item when what was asked for is in the store. It can be waited for without any lock of Python's."""
 
@@ -63,12 +66,17 @@ class Flusher:
         self._answered_at = monotonic()
         self._duration = 0.0
         self._hurried = False
+        self._next_start = 0.0
+        self._signalled = False
         self.calling = False
 
     def wake(self) -> None:
         """Start the thread; where it runs, let it look for work. Never raises: what is recorded is kept."""
         if self.running():
             self._signals.put(None)
+            return
+        if monotonic() < self._next_start:
+            self._accumulator.rest()
             return
         if not self._starting.acquire(blocking=False):  # somebody does, perhaps the code that a handler interrupted
             return
@@ -78,6 +86,8 @@ class Flusher:
                 self._thread.start()
         except RuntimeError as error:  # no thread can be had, as at the interpreter's end
             log.debug("no flush thread: %s", error)
+            self._next_start = monotonic() + START_PAUSE
+            self._accumulator.rest()  # so that a later record tries again
         finally:
             self._starting.release()
 
@@ -143,29 +153,45 @@ class Flusher:
         return True
 
     def _run(self) -> None:
-        pause = self._interval
-        while self._go_on_after(pause):
+        due = monotonic() + self._interval
+        while self._go_on_after(min(due - monotonic(), HEARTBEAT)):
             asked = list(self._receipts)
             try:
                 if self._hurried and not self._failures:
                     self._accumulator.rest()  # so that the next record wakes this thread
+                if not self._signalled and monotonic() < due:
+                    self._beat()
+                    continue
                 self._hand_over()
             except StoreError as error:
                 self._failed(error)
-            except Exception:  # noqa: BLE001  a defect of ours must not end the thread, nor reach the application
+            except Exception as error:  # noqa: BLE001  a defect of ours must not end the thread, nor reach the application
                 self._failures = min(self._failures + 1, 8)
-                self._telemetry.failed("internal", "an unexpected error in the flush thread")
-                log.exception("fleetmeter: unexpected error in the flush thread")
+                self._accumulator.send_all_again()
+                self._telemetry.failed("internal", "an unexpected error in the flush thread", error)
             else:
                 for receipt in asked:
                     receipt.put(None)
                     self.forget(receipt)
-            pause = self._pause()
+            due = monotonic() + self._pause()
+
+    def _beat(self) -> None:
+        """A heartbeat when it is time for one, and nothing else: the next batch is not due yet."""
+        with self._sending:
+            if self._silent and not (self._writer.in_flight or self._writer.must_greet):
+                self._exchange(drain=False)
+
+    @property
+    def _silent(self) -> bool:
+        """Whether a writer that lives has not been heard of for long."""
+        return monotonic() - self._answered_at >= HEARTBEAT and self._accumulator.awake
 
     def _go_on_after(self, pause: float) -> bool:
         """Wait, in seconds, or until somebody signals; False when the thread shall end."""
+        self._signalled = False
         with suppress(Empty):
-            self._signals.get(timeout=pause)
+            self._signals.get(timeout=max(0.0, pause))
+            self._signalled = True
             while True:  # several signals are one
                 self._signals.get_nowait()
         return self._thread is threading.current_thread()
@@ -182,20 +208,19 @@ class Flusher:
     def _hand_over(self) -> None:
         """Send what is in flight, then everything recorded before this call; a heartbeat when it is time for one."""
         with self._sending:  # a thread that was stopped may still be in its last call
-            silent = monotonic() - self._answered_at >= HEARTBEAT and self._accumulator.awake
-            drained = not (self.has_work or silent)
+            drained = not (self.has_work or self._silent)
             while self._writer.in_flight or not drained:
                 drained = drained or not (self._writer.in_flight or self._writer.must_greet)
                 self._exchange()
 
-    def _exchange(self) -> None:
+    def _exchange(self, *, drain: bool = True) -> None:
         """One call and its answer."""
         writer = self._writer
         call: Hello | Apply
         if writer.must_greet:
             call = writer.greet()
         else:
-            if not writer.in_flight:
+            if drain and not writer.in_flight:
                 batch = self._accumulator.drain()
                 if batch:
                     now = monotonic()

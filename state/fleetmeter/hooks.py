@@ -16,9 +16,11 @@ from prometheus_client import Counter, Gauge, Histogram, Info, Summary, values
 from prometheus_client.metrics import MetricWrapperBase
 
 from fleetmeter.accumulator import Accumulator
-from fleetmeter.cells import Amount, Level, cell_of
+from fleetmeter.amounts import Amount
+from fleetmeter.cells import cell_of
 from fleetmeter.definition import OWN_PREFIX, Definition
-from fleetmeter.recording import counter_inc, histogram_observe, info_info, summary_observe
+from fleetmeter.levels import Level
+from fleetmeter.recording import counter_inc, gauge_set_function, histogram_observe, info_info, summary_observe
 from fleetmeter.scale import bound_text
 
 _HOOKED = (Counter, Gauge, Histogram, Summary, Info)
@@ -46,6 +48,7 @@ class Hooks:
         self._rebuild(installing=True)
         # the methods below expect our cells; until here other threads record by the stock ones
         self._replace(Counter, "inc", counter_inc(Counter.inc))
+        self._replace(Gauge, "set_function", gauge_set_function(Gauge.set_function))
         self._replace(Histogram, "observe", histogram_observe(Histogram.observe))
         self._replace(Summary, "observe", summary_observe(Summary.observe))
 
@@ -168,7 +171,7 @@ def _totals(metric: Any) -> list[Any] | None:
 
 
 def _handed_over(metric: Any) -> list[float]:
-    """What of a metric's totals a store has been sent; nothing for gauges and infos, which are no amounts."""
+    """What of a metric's totals was drained for the store; nothing for gauges and infos, which are no amounts."""
     return [] if isinstance(metric, Gauge | Info) else [value.handed_over() for value in _values_of(metric)]
 
 
@@ -178,6 +181,7 @@ def _restore(metric: Any, totals: list[Any], handed_over: Sequence[float] = ()) 
     They are made in a stand-in and change places in one step: other threads may be recording. Of `totals`, what was
     `handed_over` by an earlier installation shows in this process's total and is not recorded again.
     """
+    before = [] if isinstance(metric, Info | Gauge) else [(value, value.get()) for value in _values_of(metric)]
     made = object.__new__(type(metric))
     made.__dict__.update(metric.__dict__)
     made._metric_init()
@@ -192,6 +196,8 @@ def _restore(metric: Any, totals: list[Any], handed_over: Sequence[float] = ()) 
             if isinstance(made, Gauge):
                 if total:
                     value.set(total)
+                if isinstance(value, Level) and "_child_samples" in metric.__dict__:  # what set_function() leaves
+                    value.hide()
             elif isfinite(total):
                 counted = min(known.get(index, 0.0), total)
                 if counted:
@@ -199,3 +205,8 @@ def _restore(metric: Any, totals: list[Any], handed_over: Sequence[float] = ()) 
                 if total != counted:
                     value.inc(total - counted)
     metric.__dict__.update(made.__dict__)
+    if before:  # what another thread has added to the old values meanwhile
+        for (old, read), new in zip(before, _values_of(metric), strict=True):
+            late = old.get() - read
+            if isfinite(late) and late > 0:
+                new.inc(late)

@@ -74,6 +74,7 @@ class Writer:
         self.seq = 0
         self.acknowledged = 0
         self.given_up = 0
+        self._held: list[tuple[int, int]] = []  # runs of numbers of batches that the store is known to hold
         self._known = False
         self._in_flight: Apply | None = None
         self._sent_before = False
@@ -149,27 +150,45 @@ class Writer:
         if self._in_flight is not None and answer.row == self.seq:
             return self._acknowledge(self.seq)
         if new_epoch:
-            self.acknowledged = answer.row
-            return Outcome(send_all_again=True)
+            self.acknowledged, lost = answer.row, self._forget_above(0)
+            return Outcome(lost=lost, send_all_again=True)
         return self._rolled_back_to(answer.row)
 
     def _acknowledge(self, seq: int) -> Outcome:
+        if seq > self.acknowledged:
+            last = self._held[-1] if self._held else (seq, seq - 1)
+            if last[1] == seq - 1:
+                self._held[-1:] = [(last[0], seq)]
+            else:  # numbers between were lost
+                self._held.append((seq, seq))
         self.acknowledged = seq
         self._in_flight = None
         return Outcome()
 
     def _rolled_back_to(self, row: int) -> Outcome:
-        lost = self.acknowledged - row
-        if lost < 0:
+        if row > self.seq:
             return self._leave_id()
-        self.acknowledged = row
+        if row > self.acknowledged:  # a late copy of a batch of ours, which the store had lost, came in after all
+            self._held.append((row, row))
+            self.acknowledged = row
+            return Outcome("behind", send_all_again=True)
+        behind = row < self.acknowledged
+        self.acknowledged, lost = row, self._forget_above(row)
+        return Outcome("behind" if behind else None, lost, send_all_again=behind)
+
+    def _forget_above(self, row: int) -> int:
+        """How many batches above a number the store was known to hold, and holds no longer."""
+        before = sum(last - first + 1 for first, last in self._held)
+        self._held = [(first, min(last, row)) for first, last in self._held if first <= row]
+        lost = before - sum(last - first + 1 for first, last in self._held)
         self.given_up += lost
-        return Outcome("behind" if lost else None, lost, send_all_again=bool(lost))
+        return lost
 
     def _leave_id(self) -> Outcome:
         """Take a new id: another process uses this one. What is in flight is sent again, under the new id."""
         self.id = self._new_id()
         self.acknowledged = 0
+        self._held = []
         self.seq = 1 if self._in_flight is not None else 0
         if self._in_flight is not None:
             self._in_flight = replace(self._in_flight, seq=self.seq)

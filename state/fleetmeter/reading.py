@@ -13,8 +13,8 @@ from fleetmeter.keys import EPOCH_FIELD, STATE_FORMAT, Keys
 from fleetmeter.rows import Epoch, Row
 from fleetmeter.store import connect, translated
 
-_GAUGE_TYPES = frozenset(("gauge", "info", "stateset"))
-"""Families whose values stand in the gauges hash and that have no key of their own."""
+_NUMBER_TYPES = frozenset(("counter", "histogram", "summary"))
+"""Families whose values stand under a key of their own; what a later version keeps there is not asked for."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +109,15 @@ class Reader:
     def _parse_families(self, families: dict[bytes, bytes]) -> None:
         for field, text in families.items():
             if self._texts.get(field) != text:
-                self._definitions[field] = StoredDefinition.parse(_text(field), _text(text))
+                name = _text(self.keys.families, field)
+                self._definitions[field] = StoredDefinition.parse(name, _text(f"families[{name}]", text))
                 self._texts[field] = text
         for field in self._texts.keys() - families.keys():
             del self._texts[field], self._definitions[field]
 
     def _fields_with_key(self) -> frozenset[bytes]:
         return frozenset(
-            field for field, stored in self._definitions.items() if stored.definition.type not in _GAUGE_TYPES
+            field for field, stored in self._definitions.items() if stored.definition.type in _NUMBER_TYPES
         )
 
     def _snapshot(self, reply: list[Any]) -> Snapshot:
@@ -126,7 +127,10 @@ class Reader:
         epoch = None
         rows = {}
         for raw_writer, raw_text in writers.items():
-            writer, text = _text(raw_writer), _text(raw_text)
+            if raw_writer.startswith(b"@") and raw_writer != EPOCH_FIELD.encode():
+                continue  # what a later version keeps beside the epoch is no writer
+            writer = _text(self.keys.writers, raw_writer)
+            text = _text(f"writers[{writer}]", raw_text)
             if writer == EPOCH_FIELD:
                 epoch = Epoch.parse(text)
                 if epoch.format != STATE_FORMAT:
@@ -141,7 +145,7 @@ class Reader:
             definitions=tuple(self._definitions[field] for field in sorted(self._definitions)),
             numbers={field.decode(): raw for field, raw in zip(self._asked, numbers, strict=True)},
             gauges=gauges,
-            replicas=self._names({_text(raw.partition(b" ")[0]) for raw in gauges}),
+            replicas=self._names({_shown(raw.partition(b" ")[0]) for raw in gauges}),
             cache_size=cache_size if cache_exists else None,
         )
 
@@ -153,12 +157,20 @@ class Reader:
             for writer in unknown:
                 pipeline.hmget(self.keys.writer(writer), "replica", "pid")
             for writer, (replica, pid) in zip(unknown, pipeline.execute(), strict=True):
-                self._replicas[writer] = f"{_text(replica)}:{_text(pid)}" if replica and pid else writer
+                self._replicas[writer] = f"{_shown(replica)}:{_shown(pid)}" if replica and pid else writer
         for writer in self._replicas.keys() - writers:
             del self._replicas[writer]
         return dict(self._replicas)
 
 
-def _text(raw: bytes) -> str:
-    """Text that was read; what is no UTF-8 is no text of ours, and the parsers say so."""
+def _text(place: str, raw: bytes) -> str:
+    """Text that was read at a place; raises `StateError` for what is no UTF-8 and so no text of ours."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise StateError(place, f"{raw!r} is no UTF-8; a fleetmeter writer stores nothing else") from error
+
+
+def _shown(raw: bytes) -> str:
+    """A name for display; nothing else depends on it."""
     return raw.decode("utf-8", "replace")

@@ -3,13 +3,23 @@
 Each takes the method that it replaces, which goes on to raise what a wrong call raises.
 """
 
+import logging
 from bisect import bisect_left
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from prometheus_client import Counter, Histogram, Info, Summary
+from prometheus_client import Counter, Gauge, Histogram, Info, Summary
 
-from fleetmeter.cells import Amount, Facts
-from fleetmeter.scale import LARGEST
+from fleetmeter.amounts import Amount
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fleetmeter.levels import Facts
+
+log = logging.getLogger("fleetmeter")
+
+_SMALL = 2**62
+"""A whole amount up to this is usable as it is, whatever the scale."""
 
 
 def counter_inc(original: Any) -> Any:
@@ -22,11 +32,17 @@ def counter_inc(original: Any) -> Any:
         except AttributeError:
             original(self, amount, exemplar)  # raises: label values are missing
             return
-        if exemplar is not None or not 0 <= amount <= LARGEST:
+        if exemplar is not None or not amount >= 0:
             original(self, amount, exemplar)  # raises for a negative amount
             return
+        # From here on as `Amount.inc`, written out: each call less is a fifth of what an increment costs.
+        if type(amount) is int and amount <= _SMALL and cell.takes_whole:
+            units: float | None = amount
+        else:
+            units = cell.units(amount)
+            if units is None:
+                return
         accumulator = cell.accumulator
-        units = cell.units(amount)
         if accumulator.open_blocks and accumulator.defer(cell.add, units):
             return
         with accumulator.lock:
@@ -63,6 +79,18 @@ def _add_both(observation: tuple[Amount, Amount, float]) -> None:
     second.add(1)
 
 
+def _observe_with_exemplar(histogram: Any, amount: float, exemplar: dict[str, str], original: Any) -> None:
+    """The stock method, which checks and keeps the exemplar, in one step."""
+    total = histogram._sum
+    if total.units(amount) is None:
+        return
+    block = total.accumulator.begin()
+    try:
+        original(histogram, amount, exemplar)
+    finally:
+        total.accumulator.commit(block)
+
+
 def histogram_observe(original: Any) -> Any:
     """`Histogram.observe` that adds to sum and bucket in one step, so that one flush has both."""
 
@@ -73,18 +101,12 @@ def histogram_observe(original: Any) -> Any:
         except AttributeError:
             original(self, amount, exemplar)  # raises: label values are missing
             return
-        if not -LARGEST <= amount <= LARGEST:
-            total.accumulator.reject(total.definition, amount)
-            return
         if exemplar:
-            block = total.accumulator.begin()
-            try:
-                original(self, amount, exemplar)  # checks and keeps the exemplar
-            finally:
-                total.accumulator.commit(block)
+            _observe_with_exemplar(self, amount, exemplar, original)
             return
-        bucket: Any = self._buckets[bisect_left(self._upper_bounds, amount)]
-        _observe_both(total, bucket, total.units(amount))
+        units = total.units(amount)
+        if units is not None:
+            _observe_both(total, self._buckets[bisect_left(self._upper_bounds, amount)], units)
 
     return observe
 
@@ -99,13 +121,24 @@ def summary_observe(original: Any) -> Any:
         except AttributeError:
             original(self, amount)  # raises: label values are missing
             return
-        if not -LARGEST <= amount <= LARGEST:
-            total.accumulator.reject(total.definition, amount)
-            return
-        count: Any = self._count
-        _observe_both(total, count, total.units(amount))
+        units = total.units(amount)
+        if units is not None:
+            _observe_both(total, self._count, units)
 
     return observe
+
+
+def gauge_set_function(original: Any) -> Any:
+    """`Gauge.set_function` that hides the gauge from the fleet: a 0 that nobody set would be wrong."""
+
+    def set_function(self: Gauge, f: "Callable[[], float]") -> None:
+        """Call the provided function to return the Gauge value."""
+        original(self, f)
+        cell: Any = self._value
+        cell.hide()
+        log.warning("fleetmeter: %s: gauges with a function are shown by this process only, not by the fleet", self)
+
+    return set_function
 
 
 def info_info(original: Any) -> Any:

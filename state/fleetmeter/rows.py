@@ -8,6 +8,10 @@ ALIVE_US = 15 * 10**6
 """A writer whose heartbeat is older is not alive: three heartbeats missed."""
 
 
+_LIMIT = 2**63
+"""No number or time of a row reaches this; what does may be more than a float can show."""
+
+
 @dataclass(frozen=True)
 class Epoch:
     """Identity of a namespace's life: a new one means that the counts started anew."""
@@ -18,10 +22,10 @@ class Epoch:
 
     @classmethod
     def parse(cls, text: str) -> "Epoch":
-        """Read `<id> <birth µs> <format>`; raises `StateError`."""
+        """Read `<id> <birth µs> <format>`, whatever words follow; raises `StateError`."""
         try:
-            identity, birth, number = text.split(" ")
-            return cls(identity, int(birth), int(number))
+            identity, birth, number, *_ = text.split(" ")
+            return cls(identity, _whole(birth), _whole(number))
         except ValueError as error:
             raise StateError("writers[@epoch]", f"{text!r} is no epoch") from error
 
@@ -37,13 +41,20 @@ class Row:
 
     @classmethod
     def parse(cls, writer: str, text: str) -> "Row":
-        """Read `<applied> <given up> <heartbeat µs> <alive or goodbye>`; raises `StateError`."""
+        """Read `<applied> <given up> <heartbeat µs> <alive or goodbye>`, whatever words follow; raises `StateError`."""
         try:
-            applied, given_up, heartbeat, state = text.split(" ")
-            return cls(int(applied), int(given_up), int(heartbeat), state == "goodbye")
+            applied, given_up, heartbeat, state, *_ = text.split(" ")
+            return cls(_whole(applied), _whole(given_up), _whole(heartbeat), state == "goodbye")
         except ValueError as error:
             raise StateError(f"writers[{writer}]", f"{text!r} is no row") from error
 
     def alive(self, now_us: int) -> bool:
         """Whether the writer counts as living at a time of the store's clock."""
         return not self.said_goodbye and now_us - self.heartbeat_us < ALIVE_US
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < _LIMIT:
+        raise ValueError(f"{number} is out of range")
+    return number

@@ -15,7 +15,7 @@ from fleetmeter.forks import Forks
 from fleetmeter.hooks import Hooks
 from fleetmeter.keys import Keys
 from fleetmeter.protocol import Writer
-from fleetmeter.settings import Settings
+from fleetmeter.settings import Settings, without_password
 from fleetmeter.store import Store
 from fleetmeter.telemetry import Telemetry
 from fleetmeter.termination import Termination
@@ -49,7 +49,8 @@ class Runtime:
             "version": __version__,
             "started": str(int(time.time())),
         }
-        self._telemetry = Telemetry()  # a child has its own: a thread of the parent may have held a lock of that one's
+        # a child has its own: a thread of the parent may have held a lock of that one's
+        self._telemetry = Telemetry(without_password(settings.url))
         self._store = Store(settings.url, Keys(settings.namespace))
         self._flusher = Flusher(
             self.accumulator, Writer(), self._store, self._telemetry, identity, settings.flush_interval
@@ -65,7 +66,7 @@ class Runtime:
         else:
             flusher.wake()
 
-    def _reject(self, definition: Definition, amount: float) -> None:
+    def _reject(self, definition: Definition, amount: object) -> None:
         self._telemetry.not_finite(definition, amount)
 
     def flush(self, timeout: float) -> bool:
@@ -78,6 +79,8 @@ class Runtime:
         self._flusher.stop(timeout)
         self.accumulator.rest()
         self._store.close()
+        if not done:
+            self._telemetry.left_behind()
         return done
 
     def end(self) -> None:

@@ -6,12 +6,11 @@ same value. Floating-point sums do not.
 
 from enum import IntEnum
 from math import inf
-from sys import float_info
 
 from prometheus_client.utils import floatToGoString
 
-LARGEST = float_info.max
-"""The largest amount that can be counted; what prometheus_client shows are floats."""
+LARGEST = 1e290
+"""The largest amount, in stored units, that can be counted: no sum of such amounts leaves what a float can hold."""
 
 
 class Scale(IntEnum):
@@ -57,5 +56,14 @@ def parse_number(raw: bytes) -> float:
 
 
 def unscaled(stored: float, scale: int) -> float:
-    """A stored number in the family's own unit; the division of whole numbers is rounded once, correctly."""
-    return stored if scale == 1 else stored / scale
+    """A stored number in the family's own unit; the division of whole numbers is rounded once, correctly.
+
+    Infinite where no float is as large: the store adds up further than floats go.
+    """
+    try:
+        if scale != 1:
+            return stored / scale
+        float(stored)
+    except OverflowError:
+        return inf if stored > 0 else -inf
+    return stored

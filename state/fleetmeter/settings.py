@@ -30,6 +30,8 @@ def check_url(setting: str, url: str) -> str:
         found = f"the scheme is {scheme!r}" if scheme else "there is no scheme"
         raise SettingError(setting, f"{found}; {expected}")
     try:
+        if not _is_utf8(url):
+            raise ValueError("it holds characters that UTF-8 cannot hold")
         parts = _parts(url)
         database = "" if scheme == "unix" else parts.path.strip("/")
         if scheme == "unix" and not unquote(parts.path):
@@ -44,10 +46,28 @@ def check_url(setting: str, url: str) -> str:
         connection: Any = connect(url).connection_pool.make_connection()  # from every parameter; opens nothing
         for name in ("socket_timeout", "socket_connect_timeout"):
             parse_seconds(name, getattr(connection, name))
+        _check_host(getattr(connection, "host", None) or "")
     except (ValueError, TypeError, redis.RedisError) as error:
         problem = str(error).rpartition("() ")[2]  # Python names the function that got an unexpected parameter
         raise SettingError(setting, f"{problem}; {expected}") from None  # a cause could show a password
     return url
+
+
+def _check_host(host: str) -> None:
+    """Raises `ValueError` for a host that the system could not even look up, in words that hold nothing of it."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise ValueError("the host is no DNS name: between dots there are 1 to 63 characters") from None
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether UTF-8 can hold it; what the system hands over may have surrogates in place of bytes that are none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _parts(url: str) -> SplitResult:
@@ -116,9 +136,11 @@ class Settings:
         url_name, url_value = pick(url, "url", "FLEETMETER_REDIS_URL", DEFAULT_URL)
         space_name, space = pick(namespace, "namespace", "FLEETMETER_NAMESPACE", "default")
         interval_name, interval = pick(flush_interval, "flush_interval", "FLEETMETER_FLUSH_INTERVAL", 0.25)
-        _, name = pick(replica, "replica", "FLEETMETER_REPLICA", socket.gethostname())
+        replica_name, name = pick(replica, "replica", "FLEETMETER_REPLICA", socket.gethostname())
         try:
             Keys(space)
         except SettingError as error:
             raise SettingError(space_name, error.problem) from None
+        if not _is_utf8(name):
+            raise SettingError(replica_name, f"{name!r} cannot be stored; expected text that UTF-8 can hold")
         return cls(check_url(url_name, url_value), space, parse_seconds(interval_name, interval), name)

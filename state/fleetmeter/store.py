@@ -46,7 +46,7 @@ def translated() -> Iterator[None]:
         raise StoreRefused("auth", f"the store refused the user or the password: {error}") from error
     except redis.TimeoutError as error:
         raise StoreUnreachable("timeout", f"the store did not answer in time: {error}") from error
-    except (redis.ConnectionError, OSError) as error:
+    except (redis.ConnectionError, OSError, UnicodeError) as error:  # the last for a host that is no DNS name
         raise StoreUnreachable("unreachable", f"the store cannot be reached: {error}") from error
     except redis.ResponseError as error:
         reason = "auth" if isinstance(error, redis.exceptions.NoPermissionError) else "refused"

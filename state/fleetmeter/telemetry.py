@@ -28,10 +28,24 @@ FLUSH_ERRORS = (
 )
 
 
-class Telemetry:
-    """Counts what the machinery does. Made while the hooks are in place, so that its families are the fleet's."""
+_TROUBLES = {
+    "format": "the namespace is kept in another state format; use the version that wrote it, or another namespace",
+    "unknown": "the store does not know this writer any more; it says hello again",
+    "epoch": "the namespace began anew (the store came back empty, or was emptied); counting goes on in the new one",
+    "behind": "the store went back to an earlier state; counting goes on from there",
+    "foreign": "another process uses this writer's id (a restored checkpoint?); it takes a new one",
+}
+"""What each answer means to whoever reads the log."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+
+class Telemetry:
+    """Counts what the machinery does. Made while the hooks are in place, so that its families are the fleet's.
+
+    `store` is what the log calls the store: its URL without the password.
+    """
+
+    def __init__(self, store: str = "the store", clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = f"fleetmeter: {store}"
         self.registry = CollectorRegistry()
         self._clock = clock
         self._last_log: dict[str, float] = {}
@@ -78,40 +92,58 @@ class Telemetry:
         self._duration.observe(seconds)
         if self._failing:
             self._failing = False
-            log.warning("the store answers again; nothing that was recorded meanwhile is lost")
+            log.info("%s answers again; what was recorded meanwhile is handed over", self._store)
 
     def retain(self, size: int) -> None:
         """So many bytes are held for sending again."""
         self._retained.set(size)
 
-    def failed(self, reason: str, message: str) -> None:
-        """A call failed."""
+    def failed(self, reason: str, message: str, defect: BaseException | None = None) -> None:
+        """A call failed; `defect` is an error of our own, whose traceback is worth keeping."""
         self._failing = True
         self._error[reason].inc()
-        self._log(reason, "%s; recording goes on and is kept", message)
+        text = message.rstrip(".")
+        self._log(
+            reason, "%s: %s; recording goes on, and is kept while this process lives", self._store, text, defect=defect
+        )
+
+    def left_behind(self) -> None:
+        """The process may end now, and the store has not taken everything."""
+        log.warning(
+            "%s did not take everything that this process recorded; what it did not is lost when the process ends",
+            self._store,
+        )
 
     def answered(self, outcome: Outcome, writer: str) -> None:
         """An answer said that the store and the writer disagree."""
         if outcome.trouble is not None:
             self._error[outcome.trouble].inc()
-            self._log(outcome.trouble, "the store's state of writer %s: %s", writer, outcome.trouble)
+            self._log(outcome.trouble, "%s, writer %s: %s", self._store, writer, _TROUBLES[outcome.trouble])
         if outcome.lost:
             self._lost.inc(outcome.lost)
-            self._log("lost", "the store lost %d acknowledged batches of writer %s", outcome.lost, writer)
+            self._log(
+                "lost",
+                "%s lost %d batches that it had acknowledged to writer %s; check its persistence and replication",
+                self._store,
+                outcome.lost,
+                writer,
+            )
 
     def refused(self, count: int, items: tuple[str, ...]) -> None:
         """The store could not add some numbers of a batch."""
         self._reject["store"].inc(count)
-        self._log("store", "the store refused %d values, among them %s", count, "; ".join(items))
+        self._log("store", "%s refused %d values, among them %s", self._store, count, "; ".join(items))
 
-    def not_finite(self, definition: Definition, amount: float) -> None:
+    def not_finite(self, definition: Definition, amount: object) -> None:
         """An amount of a counter, histogram or summary was NaN or infinite."""
         self._reject["not_finite"].inc()
-        self._log(f"value {definition.name}", "%s: %r is not finite and was not counted", definition.name, amount)
+        self._log(
+            f"value {definition.name}", "fleetmeter: %s: %r cannot be counted and was left out", definition.name, amount
+        )
 
-    def _log(self, subject: str, message: str, *values: object) -> None:
+    def _log(self, subject: str, message: str, *values: object, defect: BaseException | None = None) -> None:
         now = self._clock()
         last = self._last_log.get(subject)
         if last is None or now - last >= LOG_PAUSE:
             self._last_log[subject] = now
-            log.warning(message, *values)
+            log.warning(message, *values, exc_info=defect)

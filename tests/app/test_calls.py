@@ -14,6 +14,7 @@ from prometheus_client import generate_latest
 from fleetmeter.llm import catalogue, records
 from fleetmeter.llm.vocabulary import Vocabulary
 from fleetmeter.pricing import PriceList
+from fleetmeter_app import calls
 from fleetmeter_app.calls import Answer, ModelCalls
 from support.exposition import parse, total
 from support.upstream import RunningUpstream, free_port, running_upstream
@@ -37,7 +38,9 @@ class Recorded:
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
     """A fresh vocabulary, and what is recorded from here on."""
-    monkeypatch.setattr(records, "VOCABULARY", Vocabulary())
+    vocabulary = Vocabulary()
+    monkeypatch.setattr(records, "VOCABULARY", vocabulary)
+    monkeypatch.setattr(calls, "VOCABULARY", vocabulary)
     return Recorded()
 
 
@@ -148,10 +151,10 @@ def test_a_cancelled_call_is_recorded(upstream: RunningUpstream, recorded: Recor
 
     async def give_up() -> None:
         async with openai.AsyncOpenAI(api_key="k", base_url=upstream.base_url) as client:
-            calls = ModelCalls(client, PriceList())
+            model_calls = ModelCalls(client, PriceList())
             message = [{"role": "user", "content": "x [[fault:latency=1]]"}]
             async with asyncio.timeout(0.2):
-                await calls.ask(MODEL, "chat", message, None)
+                await model_calls.ask(MODEL, "chat", message, None)
 
     with pytest.raises(TimeoutError):
         asyncio.run(give_up())
@@ -224,12 +227,13 @@ def completion(**changes: object) -> bytes:
 def test_an_answer_that_cannot_be_read_is_the_sdks_error(
     answering: Any, recorded: Recorded, body: bytes, tokens: int
 ) -> None:
-    """What is no chat completion fails the call, once; tokens that it states were spent, and count."""
+    """What is no chat completion fails the call, once; tokens that it states count, and without them it is unpriced."""
     with pytest.raises(openai.APIResponseValidationError):
         answering(body)
     assert recorded("openai_api_calls_total", model=MODEL) == 1
     assert recorded("openai_errors_total", model=MODEL, type="APIResponseValidationError") == 1
     assert recorded("openai_tokens_used_sum") == tokens
+    assert recorded("openai_unpriced_calls_total", model=MODEL) == (0 if tokens else 1)
 
 
 @pytest.mark.parametrize("model", [None, 5, ""])
@@ -241,11 +245,12 @@ def test_an_answer_without_a_model_is_the_asked_ones(answering: Any, recorded: R
 
 @pytest.mark.parametrize("usage", [None, "much", {}, {"prompt_tokens": -1, "completion_tokens": 2}])
 def test_an_answer_without_a_usage_is_an_answer(answering: Any, recorded: Recorded, usage: object) -> None:
-    """A usage that is missing or makes no sense costs the caller nothing: the text is there, no token is counted."""
+    """The text is there and no token is counted; the call was not free, so it counts as one without a price."""
     answer = answering(completion(usage=usage))
     assert (answer.text, answer.usage, answer.cost) == ("hello", None, None)
     assert recorded("openai_api_calls_total") == 1
-    assert recorded("openai_tokens_used_count") == 0
+    assert recorded("openai_tokens_used_count") == recorded("openai_cost_usd_count") == 0
+    assert recorded("openai_unpriced_calls_total") == recorded("openai_unpriced_calls_total", model=MODEL) == 1
 
 
 def test_a_refusal_is_an_empty_answer(answering: Any, recorded: Recorded) -> None:

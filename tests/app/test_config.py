@@ -153,6 +153,8 @@ def test_a_configuration_cannot_be_changed() -> None:
         # values out of range
         (TIERS + INTENTS + "max_tokens = 0", "intents.general.max_tokens", "at least 1"),
         (TIERS + INTENTS + "[cache]\nttl_seconds = 0", "cache.ttl_seconds", "above 0"),
+        (TIERS + INTENTS + "[cache]\nttl_seconds = 1e-7", "cache.ttl_seconds", "is 1e-07; it must be at least 0.001"),
+        (TIERS + INTENTS + "[cache]\nttl_seconds = 0.000999", "cache.ttl_seconds", "at least 0.001"),
         (TIERS + INTENTS + "[cache]\nttl_seconds = nan", "cache.ttl_seconds", "above 0"),
         (TIERS + INTENTS + "[cache]\nmax_entries = 0", "cache.max_entries", "at least 1"),
         (TIERS + INTENTS + "[cache]\nmax_entry_bytes = 0", "cache.max_entry_bytes", "at least 1"),
@@ -286,6 +288,43 @@ def test_a_port_that_is_none_is_refused_by_its_name(port: str) -> None:
     with pytest.raises(ConfigError, match="must be a port") as of_flag:
         AppSettings.from_arguments([f"--port={port}"], {})
     assert (of_flag.value.file, of_flag.value.key) == ("command line", "--port")
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("nonsense", "does not begin with http:// or https://"),
+        ("api.openai.com/v1", "does not begin with http:// or https://"),
+        ("localhost:8002/v1", "does not begin with http:// or https://"),
+        ("ftp://x/v1", "does not begin with http:// or https://"),
+        ("http://", "has no host"),
+        ("http:///v1", "has no host"),
+        ("http://:8002/v1", "has no host"),
+        ("http://[::1", "has no usable host"),
+        ("http://x:99999", "port that is not from 1 to 65535"),
+        ("http://x:0", "port that is not from 1 to 65535"),
+        ("http://x:http", "port that is not from 1 to 65535"),
+        (" http://x/v1", "a space"),
+        ("http://x y/v1", "a space"),
+        ("http://x/v1\n", "a control character"),
+    ],
+)
+def test_an_upstream_that_no_call_could_reach_is_refused(url: str, problem: str) -> None:
+    """Scheme, host and port are checked at start, by the name of the variable, however the settings were made."""
+    with pytest.raises(ConfigError) as read:
+        AppSettings.from_env({"OPENAI_BASE_URL": url})
+    with pytest.raises(ConfigError) as made:
+        AppSettings(openai_base_url=url)
+    assert str(read.value) == str(made.value)
+    assert (read.value.file, read.value.key) == ("environment", "OPENAI_BASE_URL")
+    assert problem in read.value.reason
+    assert "as in https://api.openai.com/v1" in read.value.reason
+
+
+@pytest.mark.parametrize("url", ["http://x", "HTTPS://x:65535/v1/", "http://[::1]:8002/v1", "http://u:p@127.0.0.1:1/"])
+def test_an_upstream_is_a_url_of_http_or_https(url: str) -> None:
+    """Any host, with or without a port, a path and a password."""
+    assert AppSettings.from_env({"OPENAI_BASE_URL": url}).openai_base_url == url
 
 
 def test_no_secret_shows() -> None:

@@ -63,6 +63,8 @@ def test_a_wrong_file_is_refused(
     ("name", "text", "reason"),
     [
         ("OPENAI_API_KEY", "", "is not set"),
+        ("OPENAI_BASE_URL", "nonsense", "does not begin with http:// or https://"),
+        ("OPENAI_BASE_URL", "http://user:very-secret@x:99999", "port"),
         ("FLEETMETER_REDIS_URL", "localhost:6379", "there is no scheme"),
         ("FLEETMETER_REDIS_URL", "http://user:very-secret@127.0.0.1/0", "the scheme is 'http'"),
         ("FLEETMETER_REDIS_URL", "redis://user:very-secret@127.0.0.1/0?colour=red", "'colour'"),

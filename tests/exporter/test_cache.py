@@ -15,7 +15,7 @@ def gauge(name: str, *, ever_set: bool = False) -> Family:
     return Family(Definition(name, "gauge", mode="max"), 1, ever_set, [Sample("", (), 0)])
 
 
-def operations(**results: int) -> Family:
+def operations(**results: float) -> Family:
     """The gets by result, and some puts."""
     samples = [Sample("_total", (("operation", "get"), ("result", name)), value) for name, value in results.items()]
     samples.append(Sample("_total", (("operation", "put"), ("result", "hit")), 1000))
@@ -24,9 +24,15 @@ def operations(**results: int) -> Family:
 
 @pytest.mark.parametrize(
     ("results", "rate"),
-    [({"hit": 3, "miss": 5, "expired": 1, "error": 3}, 0.25), ({"hit": 0, "miss": 0}, 0.0), ({}, 0.0)],
+    [
+        ({"hit": 3, "miss": 5, "expired": 1, "error": 3}, 0.25),
+        ({"hit": 0, "miss": 0}, 0.0),
+        ({}, 0.0),
+        ({"hit": int(1.7e308), "miss": int(1.7e308), "expired": 5}, 0.0),
+        ({"hit": 1, "miss": float("inf")}, 0.0),
+    ],
 )
-def test_the_hit_rate_is_hits_by_gets(results: dict[str, int], rate: float) -> None:
+def test_the_hit_rate_is_hits_by_gets(results: dict[str, float], rate: float) -> None:
     """Gets are the sum over all results; puts do not matter; before the first get the rate is 0."""
     families = with_cache_state([gauge("prompt_cache_hit_rate"), operations(**results)], None)
     assert families[0].samples == [Sample("", (), rate)]

@@ -12,12 +12,19 @@ from fleetmeter.definition import Definition
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.errors import SettingError, StateError, StoreUnreachable
 from fleetmeter.keys import EPOCH_FIELD
-from fleetmeter_exporter import RedisCollector
+from fleetmeter_exporter import RedisCollector, get_metrics
 from support.exposition import parse, total
 from support.scraping import FixedState, scrape
 from support.store import StoreAddress
 
 REQUESTS = Definition.of("requests", "counter", "Requests.", "", [], [], "")
+
+
+def test_the_fleet_of_install_is_the_default(installed: StoreAddress) -> None:
+    """Who records into a fleet and collects without saying which gets that one."""
+    Counter("own_fleet", "x", registry=None).inc()
+    assert b"own_fleet_total 1.0" in get_metrics()
+    assert any(family.name == "own_fleet" for family in RedisCollector().collect())
 
 
 def test_registering_reads_nothing(store: StoreAddress) -> None:
@@ -128,6 +135,38 @@ def test_a_state_that_cannot_be_understood_is_down(
         assert (total(samples, "fleetmeter_up"), total(samples, "requests_total")) == (1, 7)
         assert caplog.messages[1:] == [f"namespace {store.namespace!r} can be read again"]
     client.close()
+
+
+def test_a_family_of_a_later_version_does_not_stop_the_others(
+    store: StoreAddress, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An exporter that is older than a replica serves what it knows, and says once what it does not."""
+    later = Definition.of("states", "stateset", "States.", "", [], [], "")
+    with FixedState(store) as fixed:
+        fixed.family(REQUESTS, {(): 7})
+    client = store.client()
+    client.hset(store.keys.families, later.field, f"1 1 {later.to_json()}")
+    client.close()
+    registry = CollectorRegistry()
+    collector = RedisCollector(registry, url=store.url, namespace=store.namespace)
+    with caplog.at_level(logging.INFO, "fleetmeter.exporter"):
+        for _ in range(3):
+            samples = parse(generate_latest(registry))
+            assert (total(samples, "fleetmeter_up"), total(samples, "requests_total")) == (1, 7)
+        collector.check()
+    (line,) = caplog.messages
+    assert "'states'" in line
+    assert "'stateset'" in line
+
+
+def test_a_count_that_no_float_holds_does_not_stop_the_others(store: StoreAddress) -> None:
+    """The store adds up further than floats go; the scrape shows an infinity and all the rest."""
+    large = int(1.7e308)
+    with FixedState(store) as fixed:
+        fixed.family(REQUESTS, {(): 2 * large})
+        fixed.family(Definition.of("small", "counter", "Small.", "", [], [], ""), {(): large})
+    samples = scrape(store)
+    assert (total(samples, "requests_total"), total(samples, "small_total")) == (float("inf"), 1.7e308)
 
 
 def test_a_store_that_goes_and_comes_back(caplog: pytest.LogCaptureFixture) -> None:

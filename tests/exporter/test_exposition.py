@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from fleetmeter.definition import Definition
 from fleetmeter_exporter import get_metrics, get_metrics_content_type
-from fleetmeter_exporter.exposition import _default_registry, fleet_registry, negotiated
+from fleetmeter_exporter.exposition import _registry_of, fleet_registry, negotiated
 from support.scraping import FixedState
 from support.store import StoreAddress
 
@@ -134,11 +134,11 @@ def test_get_metrics_serves_the_environments_namespace(state: StoreAddress, monk
     """A hand-written route needs two calls: the bytes and their content type."""
     for name, text in state.environ.items():
         monkeypatch.setenv(name, text)
-    _default_registry.cache_clear()
+    _registry_of.cache_clear()
     try:
         text = get_metrics().decode()
     finally:
-        _default_registry.cache_clear()
+        _registry_of.cache_clear()
     assert "fleetmeter_up 1.0\n" in text
     assert 'http_requests_total{code="500",method="POST"} 2.0\n' in text
     assert get_metrics_content_type().startswith("text/plain; version=")

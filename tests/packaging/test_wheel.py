@@ -84,3 +84,10 @@ def test_core_imports_neither_fastapi_nor_openai(wheel: Path, tmp_path: Path) ->
     run(*pip, "--constraint", ROOT / "constraints.txt", str(wheel), cwd=tmp_path)
     check = "import sys, fleetmeter, fleetmeter.llm; print(sorted({'fastapi', 'openai', 'uvicorn'} & set(sys.modules)))"
     assert run(python, "-c", check, cwd=tmp_path).strip() == "[]"
+    for command, extra in (("fleetmeter-exporter", "exporter"), ("fleetmeter-app", "app")):
+        done = subprocess.run(
+            [environment / "bin" / command], capture_output=True, text=True, check=False, cwd=tmp_path
+        )
+        assert done.returncode == 1
+        assert done.stderr.endswith(f"pip install 'fleetmeter[{extra}]'\n")
+        assert "Traceback" not in done.stderr

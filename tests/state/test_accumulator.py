@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from fleetmeter.accumulator import Accumulator
+from fleetmeter.amounts import Amount
 from fleetmeter.batch import Batch
-from fleetmeter.cells import Amount, cell_of
+from fleetmeter.cells import cell_of
 from fleetmeter.definition import Definition
 
 COUNTER = Definition.of("c", "counter", "", "", ("i",), (), "")

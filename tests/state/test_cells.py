@@ -18,7 +18,7 @@ class Bench:
     """An accumulator and what it rejected."""
 
     def __init__(self) -> None:
-        self.rejected: list[float] = []
+        self.rejected: list[object] = []
         self.accumulator = Accumulator(lambda: None, lambda _, amount: self.rejected.append(amount))
 
     def cell(self, name: str, kind: str = "counter", part: str | None = None, unit: str = "") -> Any:
@@ -132,11 +132,25 @@ def test_money_beyond_a_float_is_rejected_and_not_raised(bench: Bench) -> None:
 
 
 def test_a_total_that_overflows_does_not_cost_the_batch(bench: Bench) -> None:
-    """Two finite amounts whose sum is not are the store's to refuse; making the batch does not fail."""
+    """The largest amounts that are taken add up to a float; what could overflow on its way is refused at once."""
     cell = bench.cell("c")
     cell.inc(LARGEST)
     cell.inc(LARGEST)
-    assert bench.added() == math.inf
+    assert bench.added() == 2 * LARGEST
+    seconds = bench.cell("c_seconds")
+    seconds.inc(LARGEST)
+    assert bench.rejected == [LARGEST]
+    assert seconds.get() == 0
+
+
+@pytest.mark.parametrize("name", ["c", "c_seconds"])
+def test_number_types_do_not_mix(bench: Bench, name: str) -> None:
+    """A Decimal before a float adds up with it: the first amount does not decide which ones may follow."""
+    cell = bench.cell(name)
+    cell.inc(Decimal("1.5"))
+    assert bench.added() == 1.5 * cell.definition.scale
+    cell.inc(0.5)
+    assert cell.get() == 2
 
 
 def test_setting_an_amount_changes_this_processs_total_only(bench: Bench) -> None:

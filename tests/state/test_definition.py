@@ -66,6 +66,39 @@ def test_a_definition_of_another_form_is_refused_by_key(text: str) -> None:
     assert BASE.field in caught.value.key
 
 
+BASE_JSON = json.loads(BASE.to_json())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"type": None}, {"help": 3}, {"unit": 3}, {"mode": None}, {"mode": ["max"]}, {"labels": "ab"}, {"labels": [1]},
+        {"labels": {"a": 1}}, {"labels": ["a", "a"]}, {"labels": None}, {"bounds": ["a"]}, {"bounds": [1, 2]},
+        {"bounds": ["1.0"]}, {"bounds": ["nan", "+Inf"]}, {"bounds": ["2.0", "1.0", "+Inf"]}, {"bounds": "+Inf"},
+        {"scale": 0}, {"scale": -1}, {"scale": "x"}, {"scale": 1.5}, {"scale": True}, {"help": "\ud800"},
+    ],
+)  # fmt: skip
+def test_every_part_of_a_definition_has_its_shape(change: dict[str, object]) -> None:
+    """What would fail later, in the middle of a scrape, is refused where it is read."""
+    with pytest.raises(StateError, match="no definition of this state format"):
+        StoredDefinition.parse(BASE.field, f"1 2 {json.dumps(BASE_JSON | change)}")
+
+
+@pytest.mark.parametrize(
+    ("field", "text"), [(f":{BASE.layout}", f"1 2 {BASE.to_json()}"), ("x:1", "1 2 " + "[" * 10**5)]
+)
+def test_no_name_and_no_end_are_refused(field: str, text: str) -> None:
+    """A family without a name, and JSON that nests deeper than Python reads, are told like anything else."""
+    with pytest.raises(StateError, match="no definition of this state format"):
+        StoredDefinition.parse(field, text)
+
+
+def test_a_type_of_a_later_version_is_read() -> None:
+    """Only who serves it needs to know what it means."""
+    later = replace(BASE, type="sketch")
+    assert StoredDefinition.parse(later.field, f"1 2 {later.to_json()}").definition == later
+
+
 def test_a_definition_under_a_layout_that_is_not_its_own_is_refused() -> None:
     """A definition whose digest differs from its field would give numbers another meaning."""
     with pytest.raises(StateError, match="describes the layout"):

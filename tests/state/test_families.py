@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from math import inf
 
 import pytest
 
 from fleetmeter.definition import Definition, StoredDefinition, compact_json
 from fleetmeter.errors import StateError
-from fleetmeter.families import Family, families_of
+from fleetmeter.families import Family, families_of, types_left_out
 from fleetmeter.reading import Snapshot
 from fleetmeter.rows import ALIVE_US, Row
 
@@ -50,12 +51,13 @@ class State:
         series = compact_json([definition.name, definition.layout, ordered])
         self.gauges[f"{writer} {series}".encode()] = f"{set_us} {text}".encode()
 
+    def snapshot(self) -> Snapshot:
+        """All of it at once."""
+        return Snapshot(NOW, None, self.rows, tuple(self.definitions), self.numbers, self.gauges, self.replicas, None)
+
     def families(self) -> dict[str, Family]:
         """What is made of it."""
-        snapshot = Snapshot(
-            NOW, None, self.rows, tuple(self.definitions), self.numbers, self.gauges, self.replicas, None
-        )
-        return {family.definition.name: family for family in families_of(snapshot)}
+        return {family.definition.name: family for family in families_of(self.snapshot())}
 
     def samples(self, name: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
         """One family's samples; none is there twice."""
@@ -267,14 +269,49 @@ def test_info_shows_each_set_of_facts_of_living_writers_once(state: State) -> No
 
 @pytest.mark.parametrize(
     ("field", "text"),
-    [(b"nonsense", b"1"), (b'["x","y"]', b"1"), (b'["x"]', b"many"), (b"3", b"1"), (b'["x"]', b"\xff")],
-)
+    [
+        (b"nonsense", b"1"), (b'["x","y"]', b"1"), (b'["x"]', b"many"), (b"3", b"1"), (b'["x"]', b"\xff"),
+        (b"[3]", b"1"), (b'[["x"]]', b"1"), (b"[null]", b"1"), (b'{"x":1}', b"1"), (b'"x"', b"1"), (b'["\xff"]', b"1"),
+        (b'["\\ud800"]', b"1"), (b"[" * 10**5, b"1"),
+    ],
+)  # fmt: skip
 def test_a_number_that_is_none_is_a_state_error(state: State, field: bytes, text: bytes) -> None:
     """What cannot be read is named with its key, and no other exception leaves."""
     state.define(COUNTER)
-    state.numbers[COUNTER.field] = {field: text}
+    state.numbers[COUNTER.field] = {b'["y"]': b"1", field: text}
     with pytest.raises(StateError, match=COUNTER.field):
         state.families()
+
+
+@pytest.mark.parametrize(
+    "field", [b"5", b"[]", b'["x"]', b'["x","abc"]', b'["x",3]', b'["x",null]', b'["x","nan"]', b'["x","1.0","sum"]']
+)
+def test_a_bucket_that_is_none_is_a_state_error(state: State, field: bytes) -> None:
+    """A histogram's number ends in a bound or in `sum`."""
+    labelled = replace(HISTOGRAM, labels=("k",))
+    state.define(labelled)
+    state.numbers[labelled.field] = {field: b"1"}
+    with pytest.raises(StateError, match=labelled.field):
+        state.families()
+
+
+def test_a_total_that_no_float_holds_is_infinite(state: State) -> None:
+    """Two of the largest amounts, in one layout, in two, or as buckets: an infinity, and never an exception."""
+    large = str(int(1.7e308))
+    money = Definition.of("c", "counter", "", "usd", ("a",), (), "")
+    for definition in (COUNTER, money, HISTOGRAM):
+        state.define(definition)
+    state.number(COUNTER, ("stored",), None, str(2 * int(1.7e308)))
+    state.number(COUNTER, ("added",), None, large)
+    state.number(money, ("added",), None, str(10**9 * int(1.7e308)))
+    for part in ("1.0", "5.0"):
+        state.number(HISTOGRAM, (), part, str(2 * int(1.7e308)))
+    assert {labels[0][1]: float(value) for (_, labels), value in state.samples("c").items()} == {
+        "stored": inf, "added": inf
+    }  # fmt: skip
+    assert state.samples("h")[("_count", ())] == inf
+    state.number(money, ("added",), None, "0")
+    assert float(state.samples("c")[("_total", (("a", "added"),))]) == 1.7e308
 
 
 @pytest.mark.parametrize(
@@ -283,6 +320,12 @@ def test_a_number_that_is_none_is_a_state_error(state: State, field: bytes, text
         (b"w nonsense", b"1 1"), (b"w", b"1 1"), (b'w ["g"]', b"1 1"), (b"\xff", b"1 1"),
         (f'w ["g","{GAUGE.layout}",[]]'.encode(), b"x 1"), (f'w ["g","{GAUGE.layout}",[]]'.encode(), b"1 x"),
         (f'w ["i","{INFO.layout}",[]]'.encode(), b"1 x"), (f'w ["i","{INFO.layout}",[]]'.encode(), b"1 [1]"),
+        (f'w ["g","{GAUGE.layout}",[]]'.encode(), b"1 []"), (f'w ["g","{GAUGE.layout}",["extra"]]'.encode(), b"1 1"),
+        (f'w ["i","{INFO.layout}",["extra"]]'.encode(), b"1 {}"), (b'w ["i",[],[]]', b"1 1"), (b'w "abc"', b"1 1"),
+        (b'w ["i","x",[[]]]', b"1 1"), (b'w ["i","x","y"]', b"1 1"), (b'w ["i","x",[3]]', b"1 1"),
+        (b'w ["i","x",["\\ud800"]]', b"1 1"), (b"w " + b"[" * 10**5, b"1 1"),
+        (f'w ["i","{INFO.layout}",[]]'.encode(), b"1 " + b"[" * 10**5),
+        (f'w ["i","{INFO.layout}",[]]'.encode(), b'1 {"v":"\\ud800"}'),
     ],
 )  # fmt: skip
 def test_a_gauge_that_is_none_is_a_state_error(state: State, field: bytes, text: bytes) -> None:
@@ -295,8 +338,14 @@ def test_a_gauge_that_is_none_is_a_state_error(state: State, field: bytes, text:
         state.families()
 
 
-def test_a_type_of_a_later_version_is_a_state_error(state: State) -> None:
-    """An exporter older than its replicas says so instead of failing in the middle of a scrape."""
-    state.define(replace(COUNTER, type="sketch"))
-    with pytest.raises(StateError, match="'sketch'"):
-        state.families()
+@pytest.mark.parametrize("kind", ["sketch", "stateset"])
+def test_a_type_of_a_later_version_is_left_out_and_named(state: State, kind: str) -> None:
+    """An exporter older than its replicas serves every family that it understands, and can tell which it does not."""
+    state.define(COUNTER)
+    state.define(replace(HISTOGRAM, type=kind), 2, 2)
+    state.define(HISTOGRAM, 1, 1)
+    state.number(COUNTER, ("x",), None, "5")
+    assert list(state.families()) == ["c"]
+    assert types_left_out(state.snapshot()) == {"h": kind}
+    state.definitions.pop(1)
+    assert types_left_out(state.snapshot()) == {}

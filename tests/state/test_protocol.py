@@ -177,14 +177,26 @@ def test_gaps_add_up() -> None:
     assert writer.next_apply().given_up == 4
 
 
-def test_a_row_that_moved_without_this_writer_is_another_processs() -> None:
-    """Rolled back to 2 and then found at 4, neither of which this writer wrote since: the id is shared."""
+def test_a_row_that_moved_up_to_what_was_sent_is_this_writers() -> None:
+    """Rolled back to 2 and then found at 4: late copies of its own batches came in, so it goes on from there."""
     writer = greeted()
     advance(writer, 5)
     call = sent(writer)
     writer.receive(call, answer("behind", 2))
-    assert writer.receive(writer.next_apply(), answer("behind", 4)).trouble == "foreign"
-    assert (writer.in_flight, writer.given_up) == (True, 3)
+    before = writer.id
+    assert writer.receive(writer.next_apply(), answer("behind", 4)) == Outcome("behind", send_all_again=True)
+    again = writer.next_apply()
+    assert (again.writer, again.prev, again.seq, writer.given_up) == (before, 4, 6, 3)
+
+
+def test_numbers_that_a_gap_skipped_are_not_lost_twice() -> None:
+    """Two roll-backs to nothing lose the batches that there were, and not the numbers between them."""
+    writer = greeted()
+    advance(writer, 9)
+    assert writer.receive(sent(writer), answer("behind", 0)).lost == 9
+    writer.receive(writer.next_apply(), answer("applied", 10))
+    assert writer.receive(sent(writer), answer("behind", 0)).lost == 1
+    assert writer.given_up == 10
 
 
 def test_a_new_epoch_that_knows_the_id_with_a_higher_row_is_another_processs() -> None:
@@ -221,15 +233,15 @@ def test_a_folded_writer_comes_back_with_its_number() -> None:
     assert (writer.next_apply().prev, writer.given_up) == (2, 0)
 
 
-def test_a_new_epoch_forgets_what_was_acknowledged_and_keeps_what_was_not() -> None:
-    """The counts began anew on purpose: nothing is lost, the batch in flight counts in the new life."""
+def test_a_new_epoch_counts_what_was_acknowledged_as_lost_and_keeps_what_was_not() -> None:
+    """The store came back empty: what it held is lost, and says so; the batch in flight counts in the new life."""
     writer = greeted()
     advance(writer, 4)
     call = sent(writer)
     assert writer.receive(call, answer("epoch", epoch="")) == Outcome("epoch", send_all_again=True)
-    assert writer.receive(writer.greet(), answer("hello", 0, "F")) == Outcome(send_all_again=True)
+    assert writer.receive(writer.greet(), answer("hello", 0, "F")) == Outcome(lost=4, send_all_again=True)
     again = writer.next_apply()
-    assert (again.epoch, again.prev, again.seq, again.given_up, again.body) == ("F", 0, 5, 0, BODY)
+    assert (again.epoch, again.prev, again.seq, again.given_up, again.body) == ("F", 0, 5, 4, BODY)
     assert writer.receive(again, answer("applied", 5)) == Outcome()
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fleetmeter.definition import Definition
 from fleetmeter.errors import StateError, StoreRefused, StoreUnreachable
 from fleetmeter.reading import Reader
 from support.fleet import Replica, value
@@ -148,7 +149,8 @@ def test_a_foreign_type_under_a_familys_key_is_a_state_error(
     [
         ("families", b"x:1", b"nonsense"), ("families", b"\xff", b"1 2 {}"), ("families", b"x:1", b"\xff"),
         ("writers", b"w", b"nonsense"), ("writers", b"\xff", b"\xff"), ("writers", b"@epoch", b"nonsense"),
-        ("writers", b"@epoch", b"id 1 2"),
+        ("writers", b"@epoch", b"id 1 2"), ("writers", b"\xff", b"1 1 1 alive"), ("families", b"\xff:1", b"1 2 {}"),
+        ("families", b"x:1", b"1 2 " + b"[" * 10**5),
     ],
 )  # fmt: skip
 def test_foreign_content_and_other_state_formats_are_state_errors(
@@ -158,6 +160,39 @@ def test_foreign_content_and_other_state_formats_are_state_errors(
     client.hset(getattr(store.keys, key), field, text)
     with pytest.raises(StateError, match=key):
         reader.read()
+
+
+def test_a_familys_name_that_is_no_utf8_is_a_state_error(
+    replica: Replica, reader: Reader, client: Any, store: StoreAddress
+) -> None:
+    """Though the rest of its definition is in order: no key could be made of it."""
+    counter = replica.counter("r_c")
+    counter.inc(1)
+    assert replica.flush()
+    text = client.hget(store.keys.families, counter.definition.field)
+    client.hset(store.keys.families, b"\xff:" + counter.definition.layout.encode(), text)
+    with pytest.raises(StateError, match="no UTF-8"):
+        reader.read()
+
+
+def test_what_a_later_version_keeps_beside_the_epoch_is_no_writer(
+    reader: Reader, client: Any, store: StoreAddress
+) -> None:
+    """Fields of `writers` that begin with `@` are never writers."""
+    client.hset(store.keys.writers, mapping={"@epoch": "id 1 1 more", "@later": b"\xff", "w": "1 0 1 alive"})
+    snapshot = reader.read()
+    assert list(snapshot.rows) == ["w"]
+    assert snapshot.epoch is not None
+
+
+def test_a_family_of_a_later_type_is_not_asked_for(reader: Reader, client: Any, store: StoreAddress) -> None:
+    """Its key may be of a type that would make the whole read fail."""
+    later = Definition.of("r_sketch", "sketch", "", "", [], [], "")
+    client.hset(store.keys.families, later.field, f"1 1 {later.to_json()}")
+    client.set(store.keys.family(later.field), "text")
+    snapshot = reader.read()
+    assert [stored.definition for stored in snapshot.definitions] == [later]
+    assert snapshot.numbers == {}
 
 
 def test_another_state_format_stops_writers_and_is_counted(replica: Replica, client: Any, store: StoreAddress) -> None:

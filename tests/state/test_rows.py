@@ -13,7 +13,16 @@ def test_rows_and_epochs_are_read() -> None:
     assert Row.parse("w", "5 2 77 goodbye").said_goodbye
 
 
-@pytest.mark.parametrize("text", ["", "5", "5 2 77", "a 2 77 alive", "5 2 77 alive more", "5.5 2 77 alive"])
+def test_further_words_are_ignored() -> None:
+    """A later version may say more of a writer or an epoch without stopping this one."""
+    assert Epoch.parse("abc 12 1 more words") == Epoch("abc", 12, 1)
+    assert Row.parse("w", "5 2 77 alive more words") == Row(5, 2, 77, said_goodbye=False)
+    assert Row.parse("w", "5 2 77 goodbye more").said_goodbye
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5", "5 2 77", "a 2 77 alive", "5.5 2 77 alive", "5 2 -1 alive", f"5 2 {10**400} alive"]
+)
 def test_what_is_no_row_is_refused_by_writer(text: str) -> None:
     """A row of another form names its writer."""
     with pytest.raises(StateError, match="no row") as caught:
@@ -21,7 +30,7 @@ def test_what_is_no_row_is_refused_by_writer(text: str) -> None:
     assert caught.value.key == "writers[w]"
 
 
-@pytest.mark.parametrize("text", ["", "abc", "abc x 1", "abc 1 2 3"])
+@pytest.mark.parametrize("text", ["", "abc", "abc x 1", "abc 1", f"abc {10**400} 1"])
 def test_what_is_no_epoch_is_refused(text: str) -> None:
     """An epoch of another form is not taken for one."""
     with pytest.raises(StateError, match="no epoch"):

@@ -49,6 +49,15 @@ def test_numbers_that_are_not_finite_have_a_text(number: float, text: str) -> No
     assert repr(float(parse_number(text.encode()))) == text
 
 
+@pytest.mark.parametrize("scale", [Scale.PLAIN, Scale.NANO])
+def test_what_no_float_holds_is_infinite(scale: Scale) -> None:
+    """The store adds up further than floats go; such a total is shown as an infinity and stops no scrape."""
+    assert unscaled(parse_number(b"9" * 400), scale) == math.inf
+    assert unscaled(parse_number(b"-" + b"9" * 400), scale) == -math.inf
+    assert unscaled(parse_number(b"9" * 4400), scale) == math.inf
+    assert float(unscaled(parse_number(str(int(1.7e308)).encode()), 1)) == 1.7e308
+
+
 def test_a_stored_number_loses_no_digit() -> None:
     """Whole numbers are read as integers, and divided by their scale with one correct rounding."""
     assert parse_number(b"9007199254740993") == 2**53 + 1

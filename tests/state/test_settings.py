@@ -38,6 +38,7 @@ def test_an_empty_variable_counts_as_absent() -> None:
         ("FLEETMETER_REDIS_URL", "url", "http://x"),
         ("FLEETMETER_NAMESPACE", "namespace", "a b"),
         ("FLEETMETER_FLUSH_INTERVAL", "flush_interval", "soon"),
+        ("FLEETMETER_REPLICA", "replica", "pod\udcff"),
     ],
 )
 def test_the_error_names_the_setting_as_the_user_wrote_it(variable: str, argument: str, text: str) -> None:
@@ -58,6 +59,8 @@ def test_the_error_names_the_setting_as_the_user_wrote_it(variable: str, argumen
         "rediss://localhost/0?ssl_ca_certs=/x.pem",
         "unix:///tmp/x.sock?db=2",
         "redis://localhost/0?protocol=3",
+        "redis://redis.svc.cluster.local.:6379",
+        "redis://bücher.example",
     ],
 )
 def test_usable_urls_are_taken(url: str) -> None:
@@ -91,6 +94,12 @@ def test_usable_urls_are_taken(url: str) -> None:
         ("redis://localhost?decode_responses=1", "decode_responses"),
         ("redis://localhost?encoding=utf-16", "encoding"),
         ("rediss://localhost?ssl_cert_reqs=perhaps", "perhaps"),
+        ("redis://redis..svc:6379", "no DNS name"),
+        ("redis://.svc", "no DNS name"),
+        ("redis://a%2e%2eb", "no DNS name"),
+        (f"rediss://{'a' * 64}.svc", "no DNS name"),
+        ("redis://host\udc80", "UTF-8"),
+        ("redis://user:p\udc80@host", "UTF-8"),
     ],
 )
 def test_a_url_that_cannot_work_is_refused_at_start(url: str, problem: str) -> None:
@@ -115,6 +124,9 @@ def test_a_url_that_cannot_work_is_refused_at_start(url: str, problem: str) -> N
         f"redis://user:{SECRET}@localhost?nonsense=1",
         f"redis://localhost?password={SECRET}&socket_timeout=x",
         f"user:{SECRET}@localhost",
+        f"redis://user:{SECRET}\udc80@localhost",
+        f"redis://user:1/{SECRET}..x",
+        f"redis://{SECRET}..x#@localhost",
     ],
 )
 def test_no_error_shows_a_password(url: str) -> None:

@@ -49,6 +49,14 @@ def test_nobody_listens(store: StoreAddress) -> None:
     assert error.reason == "unreachable"
 
 
+def test_a_host_that_cannot_be_looked_up(store: StoreAddress) -> None:
+    """A host that is no DNS name is `unreachable` too, for writers and readers alike."""
+    error = refusal(Store("redis://redis..svc:6379", store.keys))
+    assert (type(error), error.reason) == (StoreUnreachable, "unreachable")
+    with pytest.raises(StoreUnreachable):
+        Reader("redis://redis..svc:6379", store.namespace).read()
+
+
 def test_no_answer_in_time(store: StoreAddress) -> None:
     """A lost reply is a `timeout`: whether it took effect is not known."""
     with FaultProxy(store.url) as proxy:

@@ -58,18 +58,19 @@ def test_each_trouble_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) 
         telemetry.failed("auth", "wrong")
         now[0] = LOG_PAUSE
         telemetry.failed("timeout", "late")
-    assert [record.args for record in caplog.records] == [("late",), ("wrong",), ("late",)]
+    store = "fleetmeter: the store"
+    assert [record.args for record in caplog.records] == [(store, "late"), (store, "wrong"), (store, "late")]
 
 
 def test_the_end_of_an_outage_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """Once, after a failure, and not after every flush."""
     telemetry = Telemetry()
-    with caplog.at_level(logging.WARNING, "fleetmeter"):
+    with caplog.at_level(logging.INFO, "fleetmeter"):
         telemetry.flushed(0.1)
         telemetry.failed("timeout", "late")
         telemetry.flushed(0.1)
         telemetry.flushed(0.1)
-    assert [record.message.startswith("the store answers again") for record in caplog.records] == [False, True]
+    assert ["the store answers again" in record.message for record in caplog.records] == [False, True]
 
 
 def test_own_metrics_ride_along_and_never_cause_a_flush(installed: StoreAddress) -> None:

@@ -10,13 +10,9 @@ from pathlib import Path
 import pytest
 
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.termination import LAST_WORDS
 from support.exposition import Series
 from support.processes import PATIENCE, eventually, fleet, run, started, value
 from support.store import StoreAddress, new_address
-
-MARGIN = 3.0
-"""Seconds for a busy machine to end a process that has decided to end."""
 
 
 def ledger(path: Path) -> list[tuple[int, int]]:
@@ -172,12 +168,10 @@ def test_sigterm_ends_a_process_whose_store_does_not_answer(tmp_path: Path) -> N
 
 
 def assert_all_end(processes: list[subprocess.Popen[str]]) -> None:
-    """Tell processes to end; all of them do, by the signal, within the time for last words."""
-    asked = time.monotonic()
+    """Tell processes to end; all of them do, by the signal, long before a store or a `flush(60)` would let them."""
     for process in processes:
         process.terminate()
     assert [process.wait(PATIENCE) for process in processes] == [-signal.SIGTERM] * len(processes)
-    assert time.monotonic() - asked < LAST_WORDS + MARGIN
 
 
 def test_sigkill_loses_at_most_the_last_flush_interval_and_one_round_trip(store: StoreAddress) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import fleetmeter
 from fleetmeter.accumulator import Accumulator
-from fleetmeter.cells import Amount, Level, cell_of
+from fleetmeter.amounts import Amount
+from fleetmeter.cells import cell_of
 from fleetmeter.definition import Definition
 from fleetmeter.families import Family, families_of
 from fleetmeter.flusher import Flusher
+from fleetmeter.levels import Level
 from fleetmeter.protocol import Writer
 from fleetmeter.reading import Reader
 from fleetmeter.store import Store
@@ -63,7 +65,7 @@ class Replica:
     """
 
     def __init__(self, address: StoreAddress, url: str | None = None, interval: float = 60.0) -> None:
-        self.rejected: list[tuple[str, float]] = []
+        self.rejected: list[tuple[str, object]] = []
         self.accumulator = Accumulator(
             lambda: None, lambda definition, amount: self.rejected.append((definition.name, amount))
         )

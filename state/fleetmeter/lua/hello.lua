@@ -17,7 +17,7 @@ local now = string.format('%d%06d', time[1], time[2])
 
 local epoch = redis.call('HGET', KEYS[1], '@epoch')
 if epoch then
-  if string.match(epoch, ' (%d+)$') ~= format then
+  if string.match(epoch, '^%S+ %d+ (%d+)') ~= format then
     return { 'format', '0', epoch, now }
   end
 else

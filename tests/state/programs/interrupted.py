@@ -11,12 +11,12 @@ import fleetmeter
 
 
 class Interrupting(int):
-    """An amount that is interrupted while it is added, which happens under our lock."""
+    """A pending amount that is interrupted while another is added to it, which happens under our lock."""
 
-    def __radd__(self, other: int) -> int:
+    def __add__(self, other: int) -> int:
         os.kill(os.getpid(), signal.SIGTERM)
         os.write(1, b"went on\n")
-        return other + int(self)
+        return int(self) + other
 
 
 fleetmeter.install()
@@ -24,7 +24,9 @@ counted = Counter("counted", "Records.", ["thread"]).labels("0")
 os.write(1, b"ready\n")
 counted.inc(5)
 if sys.argv[1] == "recording":
-    counted.inc(Interrupting(6))
+    fleetmeter.flush()
+    counted._value.pending = Interrupting(4)
+    counted.inc(2)
 elif sys.argv[1] == "logging":  # the flush thread has something to say about the store
     handler = logging.StreamHandler()
     logging.getLogger("fleetmeter").addHandler(handler)

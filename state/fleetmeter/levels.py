@@ -1,0 +1,123 @@
+"""The cells of gauges and infos: values that are replaced, not added up."""
+
+from collections.abc import Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from fleetmeter.definition import OWN_PREFIX, compact_json
+from fleetmeter.scale import number_text
+
+if TYPE_CHECKING:
+    from fleetmeter.accumulator import Accumulator
+    from fleetmeter.batch import Batch
+    from fleetmeter.definition import Definition
+
+
+class Level:
+    """A gauge: the newest value of this process and when it was set."""
+
+    __slots__ = (
+        "__weakref__",
+        "accumulator",
+        "definition",
+        "dirty",
+        "hidden",
+        "labelvalues",
+        "quiet",
+        "set_at",
+        "value",
+    )
+
+    def __init__(self, accumulator: "Accumulator", definition: "Definition", labelvalues: Sequence[str]) -> None:
+        self.accumulator = accumulator
+        self.definition = definition
+        self.labelvalues = labelvalues
+        self.value: Any = 0.0
+        self.set_at: float | None = None
+        self.dirty = False
+        self.hidden = False
+        self.quiet = definition.name.startswith(OWN_PREFIX)
+        accumulator.adopt(self)
+
+    def inc(self, amount: float) -> None:
+        """Change the value by an amount."""
+        # adding 0.0 lets what is no number fail here, as the caller's error, and not at a block's end
+        self._record(self.change, amount + 0.0)
+
+    def set(self, value: Any, timestamp: float | None = None) -> None:  # noqa: ARG002  the client names it
+        """Replace the value; NaN and infinities are values like any other."""
+        self._record(self.replace, value)
+
+    def _record(self, apply: Any, amount: Any) -> None:
+        accumulator = self.accumulator
+        if accumulator.open_blocks and accumulator.defer(apply, amount):
+            return
+        with accumulator.lock:
+            wake = apply(amount)
+        if wake:
+            accumulator.wake()
+
+    def change(self, amount: float) -> bool:
+        """Change the value under the lock."""
+        return self.replace(self.value + amount)
+
+    def replace(self, value: Any) -> bool:
+        """Replace the value under the lock."""
+        self.value = value
+        self.set_at = monotonic()
+        return not self.dirty and self.accumulator.mark(self)
+
+    def get(self) -> Any:
+        """This process's value."""
+        with self.accumulator.lock:
+            return self.value
+
+    def get_exemplar(self) -> None:
+        """Gauges have no exemplars."""
+
+    def take(self) -> tuple[Any, float | None]:
+        """The present value, and when it was set (monotonic; None: never)."""
+        return self.value, self.set_at
+
+    def put(self, batch: "Batch", taken: tuple[Any, float | None]) -> None:
+        """Put a value into a batch."""
+        if self.hidden:
+            return
+        value, set_at = taken
+        batch.set_gauge(self.definition, self.labelvalues, set_at, self.text(value))
+
+    def text(self, value: Any) -> str:
+        """A value as it is stored."""
+        return number_text(float(value))
+
+    def hide(self) -> None:
+        """Show nothing to the fleet: the value is not the gauge's."""
+        self.hidden = True
+
+    def drop(self) -> None:
+        """Keep the value, which is not pending but present."""
+
+    def forget(self) -> None:
+        """Start from nothing."""
+        self.value = 0.0
+        self.set_at = None
+        self.dirty = False
+
+
+class Facts(Level):
+    """The label values of an Info metric; nothing is shown until they are set."""
+
+    __slots__ = ()
+
+    def put(self, batch: "Batch", taken: tuple[Any, float | None]) -> None:
+        """Put the label values into a batch."""
+        if taken[1] is not None:
+            super().put(batch, taken)
+
+    def text(self, value: Any) -> str:
+        """The label values as JSON."""
+        return compact_json(value)
+
+    def forget(self) -> None:
+        """Keep the facts, which are as true of a forked child."""
+        self.dirty = False
