@@ -196,10 +196,6 @@ class Accumulator:
                 cell.dirty = False
                 self._born[cell] = None
 
-    def holds_lock(self) -> bool:
-        """Whether this thread holds the lock, which a signal handler may have to know."""
-        return bool(self.lock._is_owned())  # type: ignore[attr-defined]  # noqa: SLF001  what threading.Condition asks
-
     def before_fork(self) -> None:
         """Hold the lock over the fork, so that the child's copy is whole."""
         self.lock.acquire()

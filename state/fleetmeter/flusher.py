@@ -208,10 +208,11 @@ class Flusher:
     def _hand_over(self) -> None:
         """Send what is in flight, then everything recorded before this call; a heartbeat when it is time for one."""
         with self._sending:  # a thread that was stopped may still be in its last call
-            drained = not (self.has_work or self._silent)
+            work = self.has_work
+            drained = not (work or self._silent)
             while self._writer.in_flight or not drained:
                 drained = drained or not (self._writer.in_flight or self._writer.must_greet)
-                self._exchange()
+                self._exchange(drain=work)  # our own metrics alone make no batch: that would have metrics of its own
 
     def _exchange(self, *, drain: bool = True) -> None:
         """One call and its answer."""
@@ -225,7 +226,9 @@ class Flusher:
                 if batch:
                     now = monotonic()
                     store_now_us = self._store_now_us + int((now - self._answered_at) * 1e6)
-                    writer.submit(encode(batch, self._store.keys, store_now_us, now))
+                    body = encode(batch, self._store.keys, store_now_us, now)
+                    writer.submit(body)
+                    self._telemetry.retain(body.size)
             call = writer.next_apply()
         started = monotonic()
         self.calling = True
@@ -256,6 +259,8 @@ class Flusher:
             self._telemetry.refused(answer.refused_count, answer.refused)
         if isinstance(call, Apply) and answer.status == "applied" and call.body.arguments:
             self._telemetry.flushed(self._duration)
+        if not self._writer.in_flight:
+            self._telemetry.retain(0)
 
     def _failed(self, error: StoreError) -> None:
         self._failures = min(self._failures + 1, 8)

@@ -25,7 +25,8 @@ class Woken(Accumulator):
         super().__init__(self._count, lambda definition, amount: None)
 
     def _count(self) -> None:
-        assert not self.holds_lock(), "wake() is called without the lock"
+        owned: bool = self.lock._is_owned()  # type: ignore[attr-defined]  # what threading.Condition asks
+        assert not owned, "wake() is called without the lock"
         self.woken += 1
 
 

@@ -11,6 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram, Info
 import fleetmeter
 from fleetmeter import flusher
 from fleetmeter.embedded import EmbeddedStore
+from fleetmeter.rows import Row
 from fleetmeter.runtime import current
 from support.fleet import installation, samples, value
 from support.processes import eventually
@@ -21,9 +22,9 @@ def test_an_amount_that_its_scale_cannot_hold_stops_nothing(installed: StoreAddr
     """It is refused before any part of the observation is counted; everything else goes on."""
     seconds = Histogram("r_seconds", "x", registry=None)
     money = Histogram("r_usd", "x", registry=None)
-    for histogram in (seconds, money):
+    for histogram, amount in ((seconds, 1e303), (money, 1e285)):
         histogram.observe(0.5)
-        histogram.observe(1e303)
+        histogram.observe(amount)
     assert fleetmeter.flush()
     seconds.observe(0.5)
     assert fleetmeter.flush()
@@ -57,8 +58,35 @@ def test_a_long_interval_does_not_make_a_replica_look_dead(
         assert fleetmeter.flush()
         counter.inc()
         row = store.client().hgetall(store.keys.writers)
-        eventually(lambda: store.client().hgetall(store.keys.writers) != row, within=10)
+        assert eventually(lambda: store.client().hgetall(store.keys.writers) != row, within=10)
         assert value(store, "r_beats_total") == 1
+
+
+def test_an_idle_writer_sends_signs_of_life_only(store: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Heartbeats are no batches: the machinery's own metrics would otherwise feed on themselves."""
+    monkeypatch.setattr(flusher, "HEARTBEAT", 0.02)
+    fleetmeter.install(url=store.url, namespace=store.namespace, flush_interval=0.01)
+    try:
+        Counter("r_idle", "x", registry=None).inc()
+        assert fleetmeter.flush()
+        (first,) = rows(store)
+        beats = {first.heartbeat_us}
+        assert eventually(lambda: len(beats_of(store, beats)) > 4, within=10)
+        assert [row.applied for row in rows(store)] == [first.applied]
+    finally:
+        fleetmeter.uninstall()
+
+
+def rows(store: StoreAddress) -> list[Row]:
+    """The rows of all writers."""
+    found = store.client().hgetall(store.keys.writers)
+    return [Row.parse(name.decode(), text.decode()) for name, text in found.items() if not name.startswith(b"@")]
+
+
+def beats_of(store: StoreAddress, seen: set[int]) -> set[int]:
+    """The heartbeats seen so far, with the present one."""
+    seen |= {row.heartbeat_us for row in rows(store)}
+    return seen
 
 
 def test_a_thread_that_cannot_be_had_is_asked_for_again(store: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +99,7 @@ def test_a_thread_that_cannot_be_had_is_asked_for_again(store: StoreAddress, mon
             patch.setattr(threading.Thread, "start", _no_thread)
             counter.inc()
         counter.inc()
-        eventually(lambda: value(store, "r_threads_total") == 2, within=10)
+        assert eventually(lambda: value(store, "r_threads_total") == 2, within=10)
     finally:
         fleetmeter.uninstall()
 
