@@ -115,7 +115,7 @@ class Amount:
         if taken or self.part in (None, "sum", "count"):
             if self.field is None:
                 self.field = self.definition.series_field(self.labelvalues, self.part)
-            batch.add(self.definition.field, self.field, taken)
+            batch.add(self.definition, self.field, taken)
 
     def drop(self) -> None:
         """Let go of what is pending."""

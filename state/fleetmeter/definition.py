@@ -85,6 +85,11 @@ class Definition:
         object.__setattr__(self, "field", family_field(self.name, layout))
         object.__setattr__(self, "sorted_positions", positions)
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether a series has several numbers: buckets or a count, and a sum."""
+        return self.type in ("histogram", "summary")
+
     def series_field(self, values: Sequence[str], part: str | None = None) -> str:
         """The field of one number: label values by sorted name, then the bound, `sum` or `count` if it has one."""
         items = [values[position] for position in self.sorted_positions]

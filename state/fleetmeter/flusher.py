@@ -6,14 +6,9 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 
 from fleetmeter.accumulator import Accumulator
-from fleetmeter.batch import encode
-from fleetmeter.errors import StoreError, StoreRefused
-from fleetmeter.protocol import Answer, Apply, Hello, Writer
-from fleetmeter.store import Store
+from fleetmeter.errors import StoreError
+from fleetmeter.exchange import HEARTBEAT, Exchange
 from fleetmeter.telemetry import Telemetry, log
-
-HEARTBEAT = 5.0
-"""Seconds between two signs of life of a writer that has nothing to hand over."""
 
 LONGEST_PAUSE = 2.0
 """Seconds between two tries while the store is away, at most."""
@@ -38,37 +33,23 @@ class Flusher:
     """Sends the accumulator's content to the store, from a thread of its own.
 
     Only that thread talks to the store: a signal handler that raises, as Ctrl-C does, can then never cut off a
-    call half-way. `identity` is what hello says of this process. `interval` is in seconds.
+    call half-way. `interval` is in seconds.
     """
 
-    def __init__(
-        self,
-        accumulator: Accumulator,
-        writer: Writer,
-        store: Store,
-        telemetry: Telemetry,
-        identity: dict[str, str],
-        interval: float,
-    ) -> None:
+    def __init__(self, accumulator: Accumulator, exchange: Exchange, telemetry: Telemetry, interval: float) -> None:
         self._accumulator = accumulator
-        self._writer = writer
-        self._store = store
+        self._exchange = exchange
         self._telemetry = telemetry
-        self._identity = identity
         self._interval = interval
         self._starting = threading.Lock()
-        self._sending = threading.Lock()
         self._signals: SimpleQueue[None] = SimpleQueue()
         self._receipts: set[Receipt] = set()
         self._thread: threading.Thread | None = None
         self._failures = 0
-        self._store_now_us = 0
-        self._answered_at = monotonic()
-        self._duration = 0.0
         self._hurried = False
         self._next_start = 0.0
         self._signalled = False
-        self.calling = False
+        self._leaving = False
 
     def wake(self) -> None:
         """Start the thread; where it runs, let it look for work. Never raises: what is recorded is kept."""
@@ -110,13 +91,20 @@ class Flusher:
     @property
     def has_work(self) -> bool:
         """Whether something was recorded that the store has not acknowledged."""
-        return self._writer.in_flight or self._accumulator.has_work
+        return self._exchange.has_work
 
-    def ask(self) -> Receipt:
+    @property
+    def calling(self) -> bool:
+        """Whether a call to the store is under way."""
+        return self._exchange.calling
+
+    def ask(self, *, goodbye: bool = False) -> Receipt:
         """Ask for everything recorded before the call to be handed over. Takes no lock: signal handlers call it.
 
-        The receipt gets one item when that is done; whoever waits no longer gives it to `forget`.
+        The receipt gets one item when that is done; whoever waits no longer gives it to `forget`. With `goodbye` the
+        store is told, too, that this process is no replica any more, unless it records again.
         """
+        self._leaving = self._leaving or goodbye
         receipt: Receipt = SimpleQueue()
         self._receipts.add(receipt)
         self._signals.put(None)
@@ -126,15 +114,15 @@ class Flusher:
         """Let go of a receipt that nobody waits for any more."""
         self._receipts.discard(receipt)
 
-    def flush(self, timeout: float) -> bool:
+    def flush(self, timeout: float, *, goodbye: bool = False) -> bool:
         """Hand over everything recorded before the call; whether the store acknowledged it in time (seconds)."""
         if not self.running():
             if not self.has_work:
                 return True
             self.wake()
             if not self.running():
-                return self._send_here()
-        receipt = self.ask()
+                return self._send_here(goodbye=goodbye)
+        receipt = self.ask(goodbye=goodbye)
         try:
             receipt.get(timeout=max(0.0, timeout))
         except Empty:
@@ -143,10 +131,12 @@ class Flusher:
             self.forget(receipt)
         return True
 
-    def _send_here(self) -> bool:
+    def _send_here(self, *, goodbye: bool) -> bool:
         """Hand over from the calling thread, for want of one of our own."""
         try:
-            self._hand_over()
+            self._exchange.hand_over()
+            if goodbye:
+                self._exchange.say_goodbye()
         except StoreError as error:
             self._failed(error)
             return False
@@ -160,9 +150,13 @@ class Flusher:
                 if self._hurried and not self._failures:
                     self._accumulator.rest()  # so that the next record wakes this thread
                 if not self._signalled and monotonic() < due:
-                    self._beat()
+                    self._exchange.beat()
                     continue
-                self._hand_over()
+                self._exchange.hand_over()
+                self._failures = 0
+                if self._leaving:
+                    self._leaving = False
+                    self._exchange.say_goodbye()
             except StoreError as error:
                 self._failed(error)
             except Exception as error:  # noqa: BLE001  a defect of ours must not end the thread, nor reach the application
@@ -174,17 +168,6 @@ class Flusher:
                     receipt.put(None)
                     self.forget(receipt)
             due = monotonic() + self._pause()
-
-    def _beat(self) -> None:
-        """A heartbeat when it is time for one, and nothing else: the next batch is not due yet."""
-        with self._sending:
-            if self._silent and not (self._writer.in_flight or self._writer.must_greet):
-                self._exchange(drain=False)
-
-    @property
-    def _silent(self) -> bool:
-        """Whether a writer that lives has not been heard of for long."""
-        return monotonic() - self._answered_at >= HEARTBEAT and self._accumulator.awake
 
     def _go_on_after(self, pause: float) -> bool:
         """Wait, in seconds, or until somebody signals; False when the thread shall end."""
@@ -203,64 +186,7 @@ class Flusher:
         if self._failures:
             first = RETRY if self._receipts else self._interval
             return min(LONGEST_PAUSE, first * 2.0**self._failures)
-        return max(self._interval, STRETCH * self._duration)
-
-    def _hand_over(self) -> None:
-        """Send what is in flight, then everything recorded before this call; a heartbeat when it is time for one."""
-        with self._sending:  # a thread that was stopped may still be in its last call
-            work = self.has_work
-            drained = not (work or self._silent)
-            while self._writer.in_flight or not drained:
-                drained = drained or not (self._writer.in_flight or self._writer.must_greet)
-                self._exchange(drain=work)  # our own metrics alone make no batch: that would have metrics of its own
-
-    def _exchange(self, *, drain: bool = True) -> None:
-        """One call and its answer."""
-        writer = self._writer
-        call: Hello | Apply
-        if writer.must_greet:
-            call = writer.greet()
-        else:
-            if drain and not writer.in_flight:
-                batch = self._accumulator.drain()
-                if batch:
-                    now = monotonic()
-                    store_now_us = self._store_now_us + int((now - self._answered_at) * 1e6)
-                    body = encode(batch, self._store.keys, store_now_us, now)
-                    writer.submit(body)
-                    self._telemetry.retain(body.size)
-            call = writer.next_apply()
-        started = monotonic()
-        self.calling = True
-        try:
-            answer = self._store.hello(call, self._identity) if isinstance(call, Hello) else self._store.apply(call)
-        except BaseException:  # whatever cut it off: the store may have it
-            writer.unanswered()
-            raise
-        finally:
-            self.calling = False
-        self._duration = monotonic() - started
-        self._receive(call, answer)
-
-    def _receive(self, call: Hello | Apply, answer: Answer) -> None:
-        self._failures = 0
-        self._answered_at = monotonic()
-        self._store_now_us = answer.store_now_us
-        outcome = self._writer.receive(call, answer)
-        if outcome.send_all_again:
-            self._accumulator.send_all_again()
-        if outcome.trouble == "format":
-            raise StoreRefused(
-                "format",
-                f"the namespace {self._store.keys.namespace!r} is kept in another state format than this version's",
-            )
-        self._telemetry.answered(outcome, call.writer)
-        if answer.refused_count:
-            self._telemetry.refused(answer.refused_count, answer.refused)
-        if isinstance(call, Apply) and answer.status == "applied" and call.body.arguments:
-            self._telemetry.flushed(self._duration)
-        if not self._writer.in_flight:
-            self._telemetry.retain(0)
+        return max(self._interval, STRETCH * self._exchange.duration)
 
     def _failed(self, error: StoreError) -> None:
         self._failures = min(self._failures + 1, 8)

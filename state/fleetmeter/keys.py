@@ -5,15 +5,20 @@ together. The 0 leaves room for shards.
 
 | key                            | type | field → value                                                            |
 |--------------------------------|------|--------------------------------------------------------------------------|
-| `<tag>:writers`                | hash | `@epoch` → `<id> <birth µs> <state format>`;                             |
-|                                |      | `<writer>` → `<applied> <given up> <heartbeat µs> <alive or goodbye>`    |
+| `<tag>:writers`                | hash | `@epoch` → `<id> <birth µs> <state format>`, and `reset` after one;      |
+|                                |      | `<writer>` → `<applied> <given up> <heartbeat µs> <alive or goodbye>`;   |
+|                                |      | `@swept` → when ended writers were last put away (µs)                    |
 | `<tag>:writer:<id>`            | hash | `replica`, `pid`, `version`, `started` of one writer                     |
-| `<tag>:retired`                | hash | `<writer>` → `<applied> <given up> <time of folding µs>`                 |
+| `<tag>:retired`                | hash | `<writer>` → `<applied> <given up> <last heartbeat µs>`, folded writers; |
+|                                |      | `@horizon` → newest heartbeat of a row that was dropped on purpose (µs)  |
 | `<tag>:families`               | hash | `<family>:<layout>` → `<first µs> <defined µs> <definition, JSON>`       |
 | `<tag>:family:<family>:<layout>` | hash | label values by sorted name, then the bound, `sum` or `count`: a       |
 |                                |      | JSON array → a number, whole wherever it can be                          |
-| `<tag>:gauges`                 | hash | `<writer> [family, layout, [label values]]` → `<set at µs> <value>`      |
-| `<tag>:exemplars`              | hash | newest exemplar per bucket or counter                                    |
+| `<tag>:gauges`                 | hash | `<writer> [family, layout, [label values]]` → `<set at µs> <value>`;     |
+|                                |      | the writer `@folded` has what ended ones left                            |
+| `<tag>:exemplars`              | hash | `<family>:<layout> <field of the number>` → `<µs> <exemplar, JSON>`      |
+| `<tag>:removed`                | hash | `<family>:<layout>`, or that and a pattern → when it was removed (µs)    |
+| `<tag>:sizes`                  | hash | key of a family's numbers → its label sets, once they came near `max_series` |
 | `<tag>:cache:entries`          | hash | digest → `<expiry µs> <entry>`: the gateway's prompt cache               |
 | `<tag>:cache:expiry`           | zset | digest, scored by its expiry (µs)                                        |
 | `<tag>:cache:order`            | zset | digest, scored by the time it was stored (µs)                            |
@@ -31,6 +36,9 @@ STATE_FORMAT = 1
 
 EPOCH_FIELD = "@epoch"
 """The field of `writers` that is no writer: writer ids never start with `@`."""
+
+SWEPT_FIELD = "@swept"
+"""The field of `writers` that tells when ended writers were last put away."""
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -53,6 +61,8 @@ class Keys:
         self.families = f"{tag}:families"
         self.gauges = f"{tag}:gauges"
         self.exemplars = f"{tag}:exemplars"
+        self.removed = f"{tag}:removed"
+        self.sizes = f"{tag}:sizes"
         self.cache_entries = f"{tag}:cache:entries"
         self.cache_expiry = f"{tag}:cache:expiry"
         self.cache_order = f"{tag}:cache:order"

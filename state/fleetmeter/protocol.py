@@ -1,14 +1,17 @@
 """A writer's side of the conversation with the store, without any I/O: what to say next, and what an answer means.
 
-The rules and the schedules behind them stand in ARCHITECTURE.md. Two calls exist, `Hello` and `Apply`; at most one
-batch is in flight, and it is sent with the same content until its outcome is known.
+The rules and the schedules behind them stand in ARCHITECTURE.md. Two calls exist, `Hello` and `Apply`. At most one
+batch is in flight, and until its outcome is known its content is in every call that is made.
 """
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from time import monotonic
 
-from fleetmeter.batch import Body
+from fleetmeter.delta import NOTHING, Delta
+from fleetmeter.gaps import Gaps
+from fleetmeter.replay import ReplayLog
 
 
 def random_id() -> str:
@@ -26,14 +29,19 @@ class Hello:
 
 @dataclass(frozen=True)
 class Apply:
-    """Apply `body`, the sum of the writer's batches after `prev` up to `seq`; without a body it is a heartbeat."""
+    """Apply `delta`, the sum of the writer's batches after `prev` up to `seq`.
+
+    With `prev` = `seq` and no content it is a heartbeat. `given_up` counts the batches up to `seq` that the store will
+    not hold; `goodbye` says that the writer ends.
+    """
 
     epoch: str
     writer: str
     prev: int
     seq: int
     given_up: int
-    body: Body = field(default_factory=Body)
+    delta: Delta = NOTHING
+    goodbye: bool = False
 
 
 Call = Hello | Apply
@@ -41,19 +49,29 @@ Call = Hello | Apply
 
 @dataclass(frozen=True)
 class Answer:
-    """The store's answer: `row` is the writer's last applied number, `refused` the numbers that could not be added."""
+    """The store's answer.
+
+    `row` is the writer's last applied number; `epoch` the namespace's, `deliberate` if an operator began it;
+    `horizon_us` the newest heartbeat of any writer whose row was dropped on purpose; `refused` the numbers that could
+    not be added, and how many in all; `overflowed` how many series went to `__overflow__`, by key; `conflicts` the
+    definitions that say something else than this writer's: field of `families` and stored text.
+    """
 
     status: str
     row: int
     epoch: str
     store_now_us: int
+    deliberate: bool = False
+    horizon_us: int = 0
     refused: tuple[str, ...] = ()
     refused_count: int = 0
+    overflowed: tuple[tuple[str, int], ...] = ()
+    conflicts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an answer meant: `trouble` is None or the reason to count, `lost` the batches that are gone."""
+    """What an answer meant: `trouble` is None or the reason to count, `lost` the batches now known to be gone."""
 
     trouble: str | None = None
     lost: int = 0
@@ -63,21 +81,29 @@ class Outcome:
 class Writer:
     """One writer's place in the protocol.
 
-    `seq` is the highest number given to a batch, `acknowledged` the highest that the store is known to hold,
-    `given_up` the batches that the store lost and this writer could not send again.
+    `seq` is the highest number given to a batch, `row` the number that the store is known to have applied last. Where
+    they differ, the next call brings the store from one to the other.
     """
 
-    def __init__(self, new_id: Callable[[], str] = random_id) -> None:
+    def __init__(
+        self,
+        new_id: Callable[[], str] = random_id,
+        clock: Callable[[], float] = monotonic,
+        log: ReplayLog | None = None,
+    ) -> None:
         self._new_id = new_id
+        self._clock = clock
         self.id = new_id()
         self.epoch: str | None = None
         self.seq = 0
-        self.acknowledged = 0
-        self.given_up = 0
-        self._held: list[tuple[int, int]] = []  # runs of numbers of batches that the store is known to hold
+        self.row = 0
+        self.log = log or ReplayLog()
+        self._gaps = Gaps()
+        self._sent = 0  # the highest number of any call that may have reached the store
         self._known = False
-        self._in_flight: Apply | None = None
-        self._sent_before = False
+        self._in_flight: Delta | None = None
+        self._answered_us = 0  # the store's time of the last answer that proved this writer's row
+        self._ended = False
 
     @property
     def in_flight(self) -> bool:
@@ -85,46 +111,81 @@ class Writer:
         return self._in_flight is not None
 
     @property
+    def behind(self) -> bool:
+        """Whether the store lacks something that this writer can send: a batch in flight, or one to be sent again."""
+        return self._in_flight is not None or self.row < self.seq
+
+    @property
     def must_greet(self) -> bool:
         """Whether the next call is a hello."""
         return not self._known
+
+    @property
+    def ended(self) -> bool:
+        """Whether goodbye was said, and nothing since."""
+        return self._ended
+
+    @property
+    def given_up(self) -> int:
+        """Batches that the store lost and this writer could not send again."""
+        return self._gaps.up_to(self.row)
+
+    @property
+    def retained(self) -> int:
+        """Bytes that are held for sending again."""
+        return self.log.size + (self._in_flight.size if self._in_flight is not None else 0)
 
     def greet(self) -> Hello:
         """The hello to send."""
         return Hello(self.id, self._new_id())
 
-    def submit(self, body: Body) -> None:
+    def submit(self, delta: Delta) -> None:
         """Give the next number to a batch; it is in flight from here on."""
         if self._in_flight is not None:
             raise RuntimeError("a batch is in flight already")
+        if self._ended:
+            self._renew()
         self.seq += 1
-        self._in_flight = Apply("", self.id, self.acknowledged, self.seq, self.given_up, body)
-        self._sent_before = False
+        self._in_flight = delta
 
-    def next_apply(self) -> Apply:
-        """The batch in flight, or a heartbeat where there is none."""
+    def next_apply(self, *, goodbye: bool = False) -> Apply:
+        """What brings the store from its row to this writer's newest batch, in one call; else a heartbeat.
+
+        A `goodbye` is this writer's last word: whatever is recorded later goes under a new id, so that a row which
+        was dropped on purpose is never taken for one that was lost. Everything must be acknowledged before it.
+        """
         if self.epoch is None:
             raise RuntimeError("hello comes first")
-        if self._in_flight is None:
-            return Apply(self.epoch, self.id, self.acknowledged, self.acknowledged, self.given_up)
-        return replace(
-            self._in_flight, epoch=self.epoch, writer=self.id, prev=self.acknowledged, given_up=self.given_up
-        )
+        if goodbye and self.behind:
+            raise RuntimeError("goodbye comes last")
+        self._ended = self._ended or goodbye
+        delta = self.log.after(self.row, self._in_flight or NOTHING) if self.behind else NOTHING
+        given_up = self._gaps.with_gap(self.row, self.log.base).up_to(self.seq)
+        return Apply(self.epoch, self.id, self.row, self.seq, given_up, delta, goodbye)
 
     def receive(self, call: Call, answer: Answer) -> Outcome:
         """Take in the answer to a call."""
         if isinstance(call, Hello):
             return self._greeted(answer)
-        first_try, self._sent_before = not self._sent_before, True
+        sent, self._sent = self._sent, max(self._sent, call.seq)
+        if answer.status in ("applied", "already", "behind"):
+            self._answered_us = answer.store_now_us
+        if answer.status != "applied":
+            self._ended = False  # the store has gone back, and not taken the last word
         match answer.status:
             case "applied":
                 return self._acknowledge(call.seq)
-            case "already" if answer.row > self.seq or (first_try and call.body.arguments):
+            case "already" if answer.row > sent:
                 return self._leave_id()
             case "already":
                 return self._acknowledge(call.seq)
+            case "behind" if answer.row > sent:
+                return self._leave_id()
             case "behind":
-                return self._rolled_back_to(answer.row)
+                self.row = answer.row
+                return Outcome("behind", send_all_again=True)
+            case "unknown" if 0 < self._answered_us <= answer.horizon_us:
+                return self._forgotten(sent)
             case "unknown":
                 self._known = False
                 return Outcome("unknown", send_all_again=True)
@@ -133,65 +194,60 @@ class Writer:
                 return Outcome("epoch", send_all_again=True)
         raise ValueError(f"the store answered apply with {answer.status!r}")
 
-    def unanswered(self) -> None:
+    def unanswered(self, call: Call) -> None:
         """Note that a call may have reached the store though no answer came."""
-        self._sent_before = True
+        if isinstance(call, Apply):
+            self._sent = max(self._sent, call.seq)
 
     def _greeted(self, answer: Answer) -> Outcome:
         if answer.status == "format":
             return Outcome("format")
         if answer.status != "hello":
             raise ValueError(f"the store answered hello with {answer.status!r}")
-        new_epoch = self.epoch is not None and self.epoch != answer.epoch
+        same_epoch = self.epoch in (None, answer.epoch)
+        if not same_epoch:  # what was acknowledged belonged to another life of the namespace
+            self.log.forget(self.seq - self.in_flight)
+            self._gaps = self._gaps.anew(self.log.base, deliberate=answer.deliberate)
         self.epoch = answer.epoch
-        if answer.row > self.seq:
+        if answer.row > self._sent:
             return self._leave_id()
         self._known = True
-        if self._in_flight is not None and answer.row == self.seq:
+        self._answered_us = answer.store_now_us
+        behind, self.row = same_epoch and answer.row < self.row, answer.row
+        if self._in_flight is not None and self.row == self.seq:
             return self._acknowledge(self.seq)
-        if new_epoch:
-            self.acknowledged, lost = answer.row, self._forget_above(0)
-            return Outcome(lost=lost, send_all_again=True)
-        return self._rolled_back_to(answer.row)
+        return Outcome("behind" if behind else None, send_all_again=behind)
 
     def _acknowledge(self, seq: int) -> Outcome:
-        if seq > self.acknowledged:
-            last = self._held[-1] if self._held else (seq, seq - 1)
-            if last[1] == seq - 1:
-                self._held[-1:] = [(last[0], seq)]
-            else:  # numbers between were lost
-                self._held.append((seq, seq))
-        self.acknowledged = seq
-        self._in_flight = None
-        return Outcome()
-
-    def _rolled_back_to(self, row: int) -> Outcome:
-        if row > self.seq:
-            return self._leave_id()
-        if row > self.acknowledged:  # a late copy of a batch of ours, which the store had lost, came in after all
-            self._held.append((row, row))
-            self.acknowledged = row
-            return Outcome("behind", send_all_again=True)
-        behind = row < self.acknowledged
-        self.acknowledged, lost = row, self._forget_above(row)
-        return Outcome("behind" if behind else None, lost, send_all_again=behind)
-
-    def _forget_above(self, row: int) -> int:
-        """How many batches above a number the store was known to hold, and holds no longer."""
-        before = sum(last - first + 1 for first, last in self._held)
-        self._held = [(first, min(last, row)) for first, last in self._held if first <= row]
-        lost = before - sum(last - first + 1 for first, last in self._held)
-        self.given_up += lost
-        return lost
+        """The store holds every batch up to `seq`, but for those that could not be sent again."""
+        self._gaps = self._gaps.with_gap(self.row, self.log.base)
+        self.row = seq
+        if self._in_flight is not None:
+            self.log.append(self._in_flight, self._clock())
+            self._in_flight = None
+        return Outcome(lost=self._gaps.newly_counted())
 
     def _leave_id(self) -> Outcome:
         """Take a new id: another process uses this one. What is in flight is sent again, under the new id."""
-        self.id = self._new_id()
-        self.acknowledged = 0
-        self._held = []
-        self.seq = 1 if self._in_flight is not None else 0
-        if self._in_flight is not None:
-            self._in_flight = replace(self._in_flight, seq=self.seq)
-        self._known = False
-        self._sent_before = False
+        self._renew()
         return Outcome("foreign", send_all_again=True)
+
+    def _forgotten(self, sent: int) -> Outcome:
+        """Take a new id: the row was dropped on purpose, so what was acknowledged is counted.
+
+        A batch in flight that was sent before may be counted too, which nobody can tell any more: it is given up.
+        """
+        lost = int(self._in_flight is not None and sent >= self.seq)
+        if lost:
+            self._in_flight = None
+        self._renew()
+        return Outcome("unknown", lost, send_all_again=True)
+
+    def _renew(self) -> None:
+        """Be another writer from here on, with what is in flight as the first batch."""
+        self.id = self._new_id()
+        self.seq = int(self.in_flight)
+        self.row = self._sent = self._answered_us = 0
+        self.log.forget(0)
+        self._gaps = Gaps()
+        self._known = self._ended = False

@@ -14,18 +14,22 @@ _LIMIT = 2**63
 
 @dataclass(frozen=True)
 class Epoch:
-    """Identity of a namespace's life: a new one means that the counts started anew."""
+    """Identity of a namespace's life: a new one means that the counts started anew.
+
+    `deliberate` tells of one that an operator began.
+    """
 
     id: str
     birth_us: int
     format: int
+    deliberate: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "Epoch":
-        """Read `<id> <birth µs> <format>`, whatever words follow; raises `StateError`."""
+        """Read `<id> <birth µs> <format>`, perhaps `reset`, whatever words follow; raises `StateError`."""
         try:
-            identity, birth, number, *_ = text.split(" ")
-            return cls(identity, _whole(birth), _whole(number))
+            identity, birth, number, *more = text.split(" ")
+            return cls(identity, _whole(birth), _whole(number), "reset" in more)
         except ValueError as error:
             raise StateError("writers[@epoch]", f"{text!r} is no epoch") from error
 

@@ -10,6 +10,7 @@ from fleetmeter._version import __version__
 from fleetmeter.accumulator import Accumulator
 from fleetmeter.definition import Definition
 from fleetmeter.errors import InstallError
+from fleetmeter.exchange import Exchange
 from fleetmeter.flusher import Flusher
 from fleetmeter.forks import Forks
 from fleetmeter.hooks import Hooks
@@ -52,9 +53,8 @@ class Runtime:
         # a child has its own: a thread of the parent may have held a lock of that one's
         self._telemetry = Telemetry(without_password(settings.url))
         self._store = Store(settings.url, Keys(settings.namespace))
-        self._flusher = Flusher(
-            self.accumulator, Writer(), self._store, self._telemetry, identity, settings.flush_interval
-        )
+        self._exchange = Exchange(self.accumulator, Writer(), self._store, self._telemetry, identity)
+        self._flusher = Flusher(self.accumulator, self._exchange, self._telemetry, settings.flush_interval)
 
     def _wake(self) -> None:
         flusher: Flusher | None = getattr(self, "_flusher", None)
@@ -75,7 +75,7 @@ class Runtime:
 
     def shutdown(self, timeout: float = EXIT_TIMEOUT) -> bool:
         """Hand over what is left and let the thread end; a later record starts a new one."""
-        done = self.flush(timeout)
+        done = self._flusher.flush(timeout, goodbye=True)
         self._flusher.stop(timeout)
         self.accumulator.rest()
         self._store.close()

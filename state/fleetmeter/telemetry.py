@@ -7,7 +7,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from fleetmeter.definition import Definition
-from fleetmeter.protocol import Outcome
+from fleetmeter.protocol import Answer, Outcome
 
 log = logging.getLogger("fleetmeter")
 
@@ -129,10 +129,12 @@ class Telemetry:
                 writer,
             )
 
-    def refused(self, count: int, items: tuple[str, ...]) -> None:
-        """The store could not add some numbers of a batch."""
-        self._reject["store"].inc(count)
-        self._log("store", "%s refused %d values, among them %s", self._store, count, "; ".join(items))
+    def noted(self, answer: Answer) -> None:
+        """An answer told of numbers that could not be added, of full families, of definitions that disagree."""
+        if answer.refused_count:
+            self._reject["store"].inc(answer.refused_count)
+            items = "; ".join(answer.refused)
+            self._log("store", "%s refused %d values, among them %s", self._store, answer.refused_count, items)
 
     def not_finite(self, definition: Definition, amount: object) -> None:
         """An amount of a counter, histogram or summary was NaN or infinite."""

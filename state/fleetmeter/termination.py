@@ -22,7 +22,9 @@ GO_ON = 0.001
 class Sender(Protocol):
     """What hands over, from a thread of its own, and can be asked to without taking a lock; see `Flusher`."""
 
-    calling: bool
+    @property
+    def calling(self) -> bool:
+        """Whether a call to the store is under way."""
 
     def hurry(self) -> None:
         """Send each record at once from now on."""
@@ -34,7 +36,7 @@ class Sender(Protocol):
     def has_work(self) -> bool:
         """Whether something was recorded that the store has not acknowledged."""
 
-    def ask(self) -> "SimpleQueue[None]":
+    def ask(self, *, goodbye: bool = False) -> "SimpleQueue[None]":
         """A queue that gets one item when everything recorded before the call is in the store."""
 
     def forget(self, receipt: "SimpleQueue[None]") -> None:
@@ -88,7 +90,7 @@ class Termination:
             return True
         if self._deadline is None:
             self._deadline = time.monotonic() + LAST_WORDS
-        receipt = sender.ask()
+        receipt = sender.ask(goodbye=True)
         try:
             while time.monotonic() < self._deadline:
                 if not sender.running():  # it is being started

@@ -1,20 +1,27 @@
-"""Batches: equal series add up, and a copy tells the same as the original."""
+"""Batches and how they stand on the wire: equal series add up, and a copy tells the same as the original."""
 
-from fleetmeter.batch import Batch, encode
+from fleetmeter.batch import Batch
 from fleetmeter.definition import Definition
 from fleetmeter.keys import Keys
+from fleetmeter.wire import Body, encode
 
 KEYS = Keys("n")
 COUNTER = Definition.of("c", "counter", "", "", (), (), "")
+HISTOGRAM = Definition.of("h", "histogram", "", "", ("b", "a"), ("+Inf",), "")
 GAUGE = Definition.of("g", "gauge", "", "", ("b", "a"), (), "sum")
+
+
+def on_the_wire(batch: Batch, store_now_us: int = 0, now: float = 0.0) -> Body:
+    """Keys and arguments of the call."""
+    return encode(batch.freeze(store_now_us, now), KEYS)
 
 
 def test_equal_series_add_up() -> None:
     """Two objects of one family in two registries are one series."""
     batch = Batch()
-    batch.add(COUNTER.field, "[]", 2**60)
-    batch.add(COUNTER.field, "[]", 1)
-    assert encode(batch, KEYS, 0, 0.0).arguments == ("add", "3", "1", "[]", str(2**60 + 1))
+    batch.add(COUNTER, "[]", 2**60)
+    batch.add(COUNTER, "[]", 1)
+    assert on_the_wire(batch).arguments == ("add", "8", "1", "[]", str(2**60 + 1))
 
 
 def test_of_equal_gauges_the_one_set_last_stands() -> None:
@@ -28,18 +35,37 @@ def test_of_equal_gauges_the_one_set_last_stands() -> None:
 
 
 def test_sections_point_at_their_keys() -> None:
-    """Each section names its operation, its key's index after the two fixed keys, and its number of items."""
+    """Each section names its operation, its key's index and its number of items, in the order of effect."""
     batch = Batch()
-    batch.define(COUNTER)
-    batch.add(COUNTER.field, "[]", 1)
+    batch.add(COUNTER, "[]", 1)
+    batch.add(HISTOGRAM, '["y","x","sum"]', 2)
+    batch.set_exemplar(COUNTER, "[]", 1.5, "{}")
     batch.set_gauge(GAUGE, ("1", "2"), 5.0, "9")
-    body = encode(batch, KEYS, 10**12, 6.0)
-    assert body.keys == (KEYS.families, KEYS.gauges, KEYS.family(COUNTER.field))
+    batch.unset_gauge(GAUGE, ("3", "4"))
+    batch.remove(HISTOGRAM, ("1", None))
+    batch.define(COUNTER)
+    body = on_the_wire(batch, 10**12, 6.0)
+    assert body.keys[2:] == (
+        KEYS.families, KEYS.gauges, KEYS.exemplars, KEYS.removed, KEYS.sizes,
+        KEYS.family(HISTOGRAM.field), KEYS.family(COUNTER.field),
+    )  # fmt: skip
     assert body.arguments == (
         "define", "3", "1", COUNTER.field, COUNTER.to_json(),
+        "remove", "8", "1", HISTOGRAM.field, '[null,"1"]', "parts",
+        "unset", "4", "1", f'["g","{GAUGE.layout}",["4","3"]]',
         "gauge", "4", "1", f'["g","{GAUGE.layout}",["2","1"]]', f"{10**12 - 10**6} 9",
-        "add", "5", "1", "[]", "1",
+        "exemplar", "5", "1", f"{COUNTER.field} []", "1500000 {}",
+        "add", "9", "1", "[]", "1",
+        "add_part", "8", "1", '["y","x","sum"]', "2",
     )  # fmt: skip
+
+
+def test_of_equal_exemplars_the_newest_stands() -> None:
+    """Two threads that observe at once leave the later one's."""
+    batch = Batch()
+    for at, text in ((5.0, "a"), (7.0, "b"), (6.0, "c")):
+        batch.set_exemplar(COUNTER, "[]", at, text)
+    assert list(batch.exemplars.values()) == [(7.0, "b")]
 
 
 def test_a_gauge_that_was_never_set_has_the_time_0() -> None:
@@ -47,11 +73,11 @@ def test_a_gauge_that_was_never_set_has_the_time_0() -> None:
     batch = Batch()
     batch.set_gauge(GAUGE, ("1", "2"), None, "0")
     batch.set_gauge(GAUGE, ("3", "4"), 1.0, "0")
-    times = [text.split(" ")[0] for text in encode(batch, KEYS, 5, 9.0).arguments[4::2]]
+    times = [text.split(" ")[0] for text in on_the_wire(batch, 5, 9.0).arguments[4::2]]
     assert times == ["0", "1"]
 
 
 def test_an_empty_batch_is_falsy_and_has_no_sections() -> None:
     """A heartbeat carries nothing."""
     assert not Batch()
-    assert encode(Batch(), KEYS, 0, 0.0).arguments == ()
+    assert on_the_wire(Batch()).arguments == ()

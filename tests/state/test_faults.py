@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 import fleetmeter
 from fleetmeter.definition import Definition
 from fleetmeter.embedded import EmbeddedStore
+from fleetmeter.replay import ReplayLog
 from fleetmeter.rows import Row
 from fleetmeter.runtime import Runtime, current
 from support.fleet import Replica, samples, value
@@ -184,9 +185,11 @@ def test_a_store_that_forgot_everything_gets_what_is_new() -> None:
         replica.close()
 
 
-def test_a_rolled_back_store_is_noticed_and_counted(store: StoreAddress) -> None:
-    """A row behind what was acknowledged costs the gap, which is told; everything later is exact."""
+@pytest.mark.parametrize(("kept", "total", "lost"), [(8 * 2**20, 5, 0), (0, 2, 3)])
+def test_a_rolled_back_store_gets_again_what_it_lost(kept: int, total: int, lost: int, store: StoreAddress) -> None:
+    """A row behind what was acknowledged: what is kept is sent again, and only what is not is lost, and counted."""
     replica = Replica(store)
+    replica.writer.log = ReplayLog(keep_bytes=kept)
     counter = replica.counter("f_back")
     for _ in range(4):
         counter.inc(1)
@@ -196,9 +199,9 @@ def test_a_rolled_back_store_is_noticed_and_counted(store: StoreAddress) -> None
     client.hset(store.keys.family(counter.definition.field), "[]", 1)
     counter.inc(1)
     assert replica.flush()
-    assert value(store, "f_back_total") == 2
-    assert replica.telemetry.registry.get_sample_value("fleetmeter_lost_batches_total") == 3
-    assert client.hget(store.keys.writers, replica.writer.id).startswith(b"5 3 ")
+    assert value(store, "f_back_total") == total
+    assert replica.telemetry.registry.get_sample_value("fleetmeter_lost_batches_total") == lost
+    assert client.hget(store.keys.writers, replica.writer.id).startswith(b"5 %d " % lost)
     client.close()
     replica.close()
 

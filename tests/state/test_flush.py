@@ -182,8 +182,27 @@ def test_the_time_at_which_a_gauge_was_set_is_the_stores(store: StoreAddress) ->
     second.close()
 
 
-def test_gauges_of_a_process_that_ended_stay_until_it_is_taken_for_dead(store: StoreAddress) -> None:
-    """A live mode shows a writer that was heard of lately."""
+def test_a_process_that_ends_is_no_replica_from_then_on(store: StoreAddress) -> None:
+    """Its row says goodbye: what only living writers show goes at once, counts and other gauges stay."""
     with installation(store):
         Gauge("u_live", "x", registry=None, multiprocess_mode="livesum").set(3)
-    assert value(store, "u_live") == 3
+        Gauge("u_max", "x", registry=None, multiprocess_mode="max").set(4)
+        Counter("u_c", "x", registry=None).inc(5)
+        assert fleetmeter.flush()
+        assert value(store, "u_live") == 3
+    assert value(store, "u_live") is None
+    assert (value(store, "u_max"), value(store, "u_c_total")) == (4, 5)
+
+
+def test_a_record_after_the_goodbye_is_another_writers(installed: StoreAddress) -> None:
+    """The row that said goodbye will be dropped: nothing is recorded under its id any more."""
+    counter = Counter("u_again", "x", registry=None)
+    counter.inc()
+    assert fleetmeter.shutdown()
+    counter.inc(2)
+    assert fleetmeter.flush()
+    client = installed.client()
+    rows = [text.split()[3] for field, text in client.hgetall(installed.keys.writers).items() if field[:1] != b"@"]
+    client.close()
+    assert sorted(rows) == [b"alive", b"goodbye"]
+    assert value(installed, "u_again_total") == 3

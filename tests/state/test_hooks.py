@@ -32,7 +32,8 @@ def test_a_fleet_of_one_shows_what_the_stock_client_shows(store: StoreAddress) -
         everything = Everything()
         everything.record()
         assert everything.own() == expected
-    assert fleet_of_one(store) == expected
+        assert fleetmeter.flush()
+        assert fleet_of_one(store) == expected
 
 
 def test_children_exist_at_0_from_the_first_flush(installed: StoreAddress) -> None:

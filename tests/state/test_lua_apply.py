@@ -31,15 +31,27 @@ class Door:
         epoch: str = "E",
         given_up: object = 0,
         keys: tuple[str, ...] = (),
+        state: str = "alive",
+        limit: object = 10_000,
     ) -> list[str]:
         """The reply, as text; the body's first key is the counter's, further ones come from `keys`."""
-        every = [self.keys.writers, self.keys.retired, self.count, *keys]
-        reply = self._script(keys=every, args=[epoch, "w", prev, seq, given_up, *body])
+        names = self.keys
+        fixed = [
+            names.writers,
+            names.retired,
+            names.families,
+            names.gauges,
+            names.exemplars,
+            names.removed,
+            names.sizes,
+        ]
+        head = [epoch, "w", prev, seq, given_up, state, limit]
+        reply = self._script(keys=[*fixed, self.count, *keys], args=[*head, *body])
         return [item.decode() for item in reply]
 
     def add(self, prev: int, seq: int, amount: object = 1, **options: Any) -> list[str]:
         """Add an amount to one number."""
-        return self.apply(prev, seq, "add", 3, 1, "[]", amount, **options)
+        return self.apply(prev, seq, "add", 8, 1, "[]", amount, **options)
 
     def hash(self, key: str) -> dict[str, str]:
         """A whole hash, as text."""
@@ -163,9 +175,10 @@ def test_an_overflow_goes_by_float(door: Door) -> None:
 @pytest.mark.parametrize("amount", ["nan", "inf", "x", ""])
 def test_a_number_that_cannot_be_added_is_named_and_the_rest_is_in(door: Door, amount: str) -> None:
     """No single number can block a writer."""
-    reply = door.apply(0, 1, "add", 3, 3, "a", "1", "b", amount, "c", "2")
-    assert (reply[0], reply[4], len(reply)) == ("applied", "1", 6)
-    assert reply[5].startswith(f"{door.count} b: ")
+    reply = door.apply(0, 1, "add", 8, 3, "a", "1", "b", amount, "c", "2")
+    assert (reply[0], reply[4], len(reply)) == ("applied", "1", 7)
+    assert reply[5] == "refused"
+    assert reply[6].startswith(f"{door.count} b: ")
     assert door.hash(door.count) == {"a": "1", "c": "2"}
 
 
@@ -174,31 +187,32 @@ def test_a_key_of_another_type_is_named_and_the_rest_is_in(door: Door) -> None:
     other = door.keys.family("d:1")
     door.client.set(other, "text")
     reply = door.apply(
-        0, 1, "add", 4, 12, *(x for i in range(12) for x in (f"f{i}", "1")), "add", 3, 1, "[]", "1", keys=(other,)
+        0, 1, "add", 9, 12, *(x for i in range(12) for x in (f"f{i}", "1")), "add", 8, 1, "[]", "1", keys=(other,)
     )
     assert (reply[0], reply[4]) == ("applied", "12")
-    assert len(reply) == 15  # the first ten are named
-    assert all(item.startswith(f"{other} f") and "WRONGTYPE" in item for item in reply[5:])
+    assert reply[5::2] == ["refused"] * 10  # the first ten are named
+    assert all(item.startswith(f"{other} f") and "WRONGTYPE" in item for item in reply[6::2])
     assert door.hash(door.count) == {"[]": "1"}
     assert door.client.get(other) == b"text"
 
 
 def test_foreign_types_under_every_other_key_are_named(door: Door) -> None:
     """Definitions, gauges, settings and removals are refused like numbers."""
-    for key in (door.keys.families, door.keys.gauges, door.count):
+    keys = door.keys
+    for key in (keys.families, keys.gauges, keys.exemplars, keys.removed, keys.sizes, door.count):
         door.client.set(key, "text")
     reply = door.apply(
-        0, 1, "define", 4, 1, "f:1", "{}", "gauge", 5, 1, "[]", "1 1", "remove", 3, 1, "x", "set", 3, 1, "x", "y",
-        keys=(door.keys.families, door.keys.gauges),
+        0, 1, "define", 3, 1, "f:1", "{}", "remove", 8, 1, "c:1", '["x"]', "one", "unset", 4, 1, "[]",
+        "gauge", 4, 1, "[]", "1 1", "exemplar", 5, 1, "c:1 []", "1 {}", "add", 8, 1, "[]", "1",
     )  # fmt: skip
-    assert (reply[0], reply[4]) == ("applied", "4")
+    assert (reply[0], reply[4]) == ("applied", "7")
 
 
 def test_a_definition_keeps_its_times_while_it_is_the_same(door: Door) -> None:
     """First registration stays for ever; the time of definition moves when the text does."""
 
     def define(seq: int, text: str) -> tuple[str, str, str]:
-        now = door.apply(seq - 1, seq, "define", 4, 1, "f:1", text, keys=(door.keys.families,))[3]
+        now = door.apply(seq - 1, seq, "define", 3, 1, "f:1", text)[3]
         first, defined, stored = door.hash(door.keys.families)["f:1"].split(" ", 2)
         assert stored == text
         return now, first, defined
@@ -213,15 +227,121 @@ def test_a_definition_keeps_its_times_while_it_is_the_same(door: Door) -> None:
 
 def test_gauges_stand_under_their_writer(door: Door) -> None:
     """Two writers' values of one series never cover each other."""
-    door.apply(0, 1, "gauge", 4, 1, '["g","1",[]]', "5 1.5", keys=(door.keys.gauges,))
+    door.apply(0, 1, "gauge", 4, 1, '["g","1",[]]', "5 1.5")
     assert door.hash(door.keys.gauges) == {'w ["g","1",[]]': "5 1.5"}
 
 
 def test_sections_take_effect_in_their_order(door: Door) -> None:
-    """A removed field that is counted again in the same batch is there."""
-    door.add(0, 1, 5)
-    door.apply(1, 2, "remove", 3, 1, "[]", "add", 3, 1, "[]", 2, "set", 3, 1, "s", "v")
-    assert door.hash(door.count) == {"[]": "2", "s": "v"}
+    """A removed series that is counted again in the same batch is there."""
+    door.apply(0, 1, "add", 8, 2, '["a"]', 5, '["b"]', 7)
+    door.apply(1, 2, "remove", 8, 1, "c:1", '["a"]', "one", "add", 8, 1, '["a"]', 2)
+    assert door.hash(door.count) == {'["a"]': "2", '["b"]': "7"}
+
+
+PARTS: tuple[Any, ...] = ('["a","sum"]', 1, '["a","1.0"]', 2, '["b","sum"]', 3, '["b","1.0"]', 4, '["ab","sum"]', 5)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "left"),
+    [
+        ('["a"]', {'["b","sum"]': "3", '["b","1.0"]': "4", '["ab","sum"]': "5"}),
+        ("[null]", {}),
+        ('["c"]', dict(zip(PARTS[::2], map(str, PARTS[1::2]), strict=True))),
+    ],
+)
+def test_a_removal_takes_every_number_of_the_series_that_fit(door: Door, pattern: str, left: dict[str, str]) -> None:
+    """Buckets and sum go together, null fits any value, and the removal is on record with the store's time."""
+    door.apply(0, 1, "add_part", 8, 5, *PARTS)
+    now = door.apply(1, 2, "remove", 8, 1, "c:1", pattern, "parts")[3]
+    assert door.hash(door.count) == left
+    assert door.hash(door.keys.removed) == {f"c:1 {pattern}": now}
+
+
+def test_a_removal_takes_the_exemplars_of_its_series(door: Door) -> None:
+    """An exemplar of a bucket that is gone would come back with the next count."""
+    fields = ('c:1 ["a","1.0"]', 'c:1 ["b","1.0"]', 'd:1 ["a","1.0"]')
+    door.apply(0, 1, "exemplar", 5, 3, *(text for field in fields for text in (field, "1 {}")))
+    door.apply(1, 2, "remove", 8, 1, "c:1", '["a"]', "parts")
+    assert set(door.hash(door.keys.exemplars)) == set(fields[1:])
+
+
+def test_the_newest_exemplar_stands(door: Door) -> None:
+    """A batch that was kept back by an outage does not cover what happened since."""
+    for seq, time in enumerate((5, 9, 7), 1):
+        door.apply(seq - 1, seq, "exemplar", 5, 1, "c:1 []", f"{time} {{}}")
+    assert door.hash(door.keys.exemplars) == {"c:1 []": "9 {}"}
+
+
+def test_an_unset_gauge_is_this_writers_only(door: Door) -> None:
+    """The value of another writer stays, and a value set by the same batch is there."""
+    door.client.hset(door.keys.gauges, mapping={"w g": "1 1", "w h": "1 1", "x g": "1 1"})
+    door.apply(0, 1, "unset", 4, 2, "g", "h", "gauge", 4, 1, "h", "2 2")
+    assert door.hash(door.keys.gauges) == {"x g": "1 1", "w h": "2 2"}
+
+
+def test_a_full_family_sends_new_series_to_overflow(door: Door) -> None:
+    """At most so many label sets; what comes on top is in one series, to the last unit, and is told."""
+    items = [text for number in range(5) for text in (f'["k{number}","x"]', str(number + 1))]
+    reply = door.apply(0, 1, "add", 8, 5, *items, limit=3)
+    overflow = '["__overflow__","__overflow__"]'
+    assert door.hash(door.count) == {'["k0","x"]': "1", '["k1","x"]': "2", '["k2","x"]': "3", overflow: "9"}
+    assert reply[4:] == ["0", "overflow", f"2 {door.count}"]
+    door.apply(1, 2, "add", 8, 2, '["k1","x"]', 10, '["k9","x"]', 100, limit=3)
+    assert door.hash(door.count)['["k1","x"]'] == "12"
+    assert door.hash(door.count)[overflow] == "109"
+
+
+def test_a_full_family_keeps_the_parts_of_a_series_together(door: Door) -> None:
+    """A histogram's bound counts label sets, not numbers; a series that is refused is refused with all its parts."""
+    door.apply(0, 1, "add_part", 8, 5, *PARTS, limit=3)
+    assert len(door.hash(door.count)) == 5
+    reply = door.apply(1, 2, "add_part", 8, 3, '["z","2.0"]', 7, '["z","sum"]', 9, '["a","2.0"]', 1, limit=3)
+    overflow = {'["__overflow__","2.0"]': "7", '["__overflow__","sum"]': "9"}
+    stored = door.hash(door.count)
+    assert {field: text for field, text in stored.items() if "__overflow__" in field} == overflow
+    assert stored['["a","2.0"]'] == "1"
+    assert reply[5:] == ["overflow", f"1 {door.count}"]
+
+
+def test_a_removal_makes_room_in_a_full_family(door: Door) -> None:
+    """The bound is on what is there."""
+    door.apply(0, 1, "add", 8, 3, '["a"]', 1, '["b"]', 1, '["c"]', 1, limit=2)
+    door.apply(1, 2, "remove", 8, 1, "c:1", '["a"]', "one", "add", 8, 1, '["d"]', 1, limit=2)
+    assert set(door.hash(door.count)) == {'["b"]', '["__overflow__"]', '["d"]'}
+
+
+def test_a_family_without_labels_is_never_full(door: Door) -> None:
+    """There is only one series, however many numbers it has."""
+    reply = door.apply(0, 1, "add_part", 8, 3, '["sum"]', 1, '["1.0"]', 1, '["2.0"]', 1, limit=1)
+    assert (len(door.hash(door.count)), reply[5:]) == (3, [])
+
+
+def test_a_definition_that_says_something_else_is_told(door: Door) -> None:
+    """The text that stood there comes back with the answer; one that is the same, or older beside it, does not."""
+
+    def define(seq: int, field: str, text: str) -> list[str]:
+        return door.apply(seq - 1, seq, "define", 3, 1, field, text)[5:]
+
+    assert define(1, "f:1", "A") == []
+    assert define(2, "f:1", "A") == []
+    assert define(3, "f:1", "B") == ["conflict", "f:1 A"]
+    assert define(4, "f:2", "C") == ["conflict", "f:1 B"]
+    assert define(5, "f:2", "C") == []
+    assert define(6, "g:f:1", "D") == []
+
+
+def test_the_layout_that_was_defined_last_is_the_newest_also_when_it_is_an_old_one(door: Door) -> None:
+    """A roll-back of the application brings its definition back to the front, without a change of its text."""
+
+    def defined_at(field: str) -> int:
+        return int(door.hash(door.keys.families)[field].split(" ")[1])
+
+    door.apply(0, 1, "define", 3, 1, "f:1", "A")
+    door.apply(1, 2, "define", 3, 1, "f:2", "B")
+    assert defined_at("f:2") > defined_at("f:1")
+    reply = door.apply(2, 3, "define", 3, 1, "f:1", "A")
+    assert defined_at("f:1") > defined_at("f:2")
+    assert reply[5:] == ["conflict", "f:2 B"]
 
 
 @pytest.mark.parametrize(
@@ -232,8 +352,8 @@ def test_sections_take_effect_in_their_order(door: Door) -> None:
 def test_malformed_numbers_write_nothing(door: Door, prev: object, seq: object, given_up: object) -> None:
     """The row would hold what is no number, so the call is refused."""
     before = door.everything()
-    with pytest.raises(redis.ResponseError, match="malformed numbers"):
-        door.apply(prev, seq, "add", 3, 1, "[]", 1, given_up=given_up)
+    with pytest.raises(redis.ResponseError, match="malformed head"):
+        door.apply(prev, seq, "add", 8, 1, "[]", 1, given_up=given_up)
     assert door.everything() == before
 
 
@@ -241,22 +361,23 @@ def test_malformed_numbers_write_nothing(door: Door, prev: object, seq: object, 
     "body",
     [
         ("add",),
-        ("add", 3),
-        ("add", 3, 1),
-        ("add", 3, 1, "[]"),
-        ("add", 3, 2, "[]", 1),
-        ("add", 3, 1, "[]", 1, "rest"),
-        ("add", 4, 1, "[]", 1),
+        ("add", 8),
+        ("add", 8, 1),
+        ("add", 8, 1, "[]"),
+        ("add", 8, 2, "[]", 1),
+        ("add", 8, 1, "[]", 1, "rest"),
+        ("add", 9, 1, "[]", 1),
         ("add", 0, 1, "[]", 1),
-        ("add", 1, 1, "w", 1),
-        ("add", 2, 1, "w", 1),
+        *(("add", fixed, 1, "w", 1) for fixed in range(1, 8)),
+        ("define", 8, 1, "f:1", "{}"),
+        ("gauge", 3, 1, "w", "1 1"),
         ("add", "x", 1, "[]", 1),
-        ("add", 3, "x", "[]", 1),
-        ("add", 3, -1, "[]", 1),
-        ("add", 3, "1.5", "[]", 1, "[]"),
-        ("add", 3, "0.5", "[]"),
+        ("add", 8, "x", "[]", 1),
+        ("add", 8, -1, "[]", 1),
+        ("add", 8, "1.5", "[]", 1, "[]"),
+        ("add", 8, "0.5", "[]"),
         ("sub", 3, 1, "[]", 1),
-        ("add", 3, 1, "[]", 1, "define", 3, 1, "f"),
+        ("add", 8, 1, "[]", 1, "define", 3, 1, "f:1"),
     ],
 )
 def test_a_malformed_body_writes_nothing(door: Door, body: tuple[object, ...]) -> None:

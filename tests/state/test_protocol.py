@@ -1,30 +1,42 @@
 """The protocol as a state machine: every answer in every state."""
 
 from itertools import count
+from typing import Any
 
 import pytest
 
-from fleetmeter.batch import Body
+from fleetmeter.delta import NOTHING, Delta, Removal
 from fleetmeter.protocol import Answer, Apply, Hello, Outcome, Writer, random_id
+from fleetmeter.replay import ReplayLog
 
-BODY = Body(("k",), ("add", "3", "1", "[]", "1"))
-OTHER = Body(("k",), ("add", "3", "1", "[]", "2"))
+BODY = Delta(adds={"f": {"[]": 1}})
+OTHER = Delta(adds={"f": {"[]": 2}})
 
 
-def answer(status: str, row: int = 0, epoch: str = "E") -> Answer:
+def answer(status: str, row: int = 0, epoch: str = "E", **more: Any) -> Answer:
     """An answer of the store."""
-    return Answer(status, row, epoch, 1)
+    return Answer(status, row, epoch, 1, **more)
 
 
-def greeted(row: int = 0, epoch: str = "E") -> Writer:
+def greeted(row: int = 0, epoch: str = "E", log: ReplayLog | None = None) -> Writer:
     """A writer that the store knows."""
     ids = (f"id{number}" for number in count())
-    writer = Writer(lambda: next(ids))
+    writer = Writer(lambda: next(ids), log=log)
     writer.receive(writer.greet(), answer("hello", row, epoch))
     return writer
 
 
-def sent(writer: Writer, body: Body = BODY) -> Apply:
+def forgetful() -> Writer:
+    """A writer that keeps nothing for sending again."""
+    return greeted(log=ReplayLog(keep_bytes=0))
+
+
+def worth(call: Apply) -> float:
+    """What a call adds to the one counter there is."""
+    return sum(call.delta.adds.get("f", {}).values())
+
+
+def sent(writer: Writer, body: Delta = BODY) -> Apply:
     """A call that carries the writer's next batch."""
     writer.submit(body)
     return writer.next_apply()
@@ -57,7 +69,7 @@ def test_batches_are_numbered_and_follow_each_other() -> None:
     writer = greeted()
     advance(writer, 2)
     call = sent(writer)
-    assert (call.epoch, call.writer, call.prev, call.seq, call.body) == ("E", "id0", 2, 3, BODY)
+    assert (call.epoch, call.writer, call.prev, call.seq, call.delta) == ("E", "id0", 2, 3, BODY)
 
 
 def test_one_batch_at_a_time_is_in_flight() -> None:
@@ -72,7 +84,7 @@ def test_a_call_without_answer_is_repeated_unchanged() -> None:
     """Until its outcome is known, a batch is sent again with the same numbers and content."""
     writer = greeted()
     call = sent(writer)
-    writer.unanswered()
+    writer.unanswered(call)
     assert writer.in_flight
     assert writer.next_apply() == call
 
@@ -81,9 +93,9 @@ def test_already_after_a_lost_reply_is_an_acknowledgement() -> None:
     """The batch was applied the first time; nothing is lost and nothing is sent again."""
     writer = greeted()
     call = sent(writer)
-    writer.unanswered()
+    writer.unanswered(call)
     assert writer.receive(writer.next_apply(), answer("already", call.seq)) == Outcome()
-    assert (writer.acknowledged, writer.in_flight) == (1, False)
+    assert (writer.row, writer.in_flight) == (1, False)
 
 
 def test_already_to_a_batch_never_sent_means_another_process_has_the_id() -> None:
@@ -96,7 +108,7 @@ def test_already_to_a_batch_never_sent_means_another_process_has_the_id() -> Non
     assert (writer.id != call.writer, writer.must_greet, writer.in_flight) == (True, True, True)
     writer.receive(writer.greet(), answer("hello"))
     again = writer.next_apply()
-    assert (again.writer, again.prev, again.seq, again.body) == (writer.id, 0, 1, BODY)
+    assert (again.writer, again.prev, again.seq, again.delta) == (writer.id, 0, 1, BODY)
     assert writer.receive(again, answer("applied", 1)) == Outcome()
 
 
@@ -106,7 +118,7 @@ def test_a_row_above_everything_sent_means_another_process_has_the_id(tried_befo
     writer = greeted()
     call = sent(writer)
     if tried_before:
-        writer.unanswered()
+        writer.unanswered(call)
     assert writer.receive(call, answer("already", call.seq + 1)).trouble == "foreign"
     assert writer.in_flight
 
@@ -116,7 +128,7 @@ def test_a_heartbeat_that_finds_a_higher_row_means_another_process_has_the_id() 
     writer = greeted()
     advance(writer, 3)
     assert writer.receive(writer.next_apply(), answer("already", 4)).trouble == "foreign"
-    assert (writer.seq, writer.acknowledged, writer.in_flight) == (0, 0, False)
+    assert (writer.seq, writer.row, writer.in_flight) == (0, 0, False)
 
 
 def test_a_hello_that_finds_a_higher_row_means_another_process_has_the_id() -> None:
@@ -132,9 +144,9 @@ def test_a_heartbeat_is_a_call_without_body_at_the_acknowledged_number() -> None
     writer = greeted()
     advance(writer, 2)
     beat = writer.next_apply()
-    assert (beat.prev, beat.seq, beat.body) == (2, 2, Body())
+    assert (beat.prev, beat.seq, beat.delta) == (2, 2, NOTHING)
     assert writer.receive(beat, answer("applied", 2)) == Outcome()
-    assert (writer.acknowledged, writer.seq) == (2, 2)
+    assert (writer.row, writer.seq) == (2, 2)
 
 
 def test_a_heartbeat_does_not_make_the_next_batch_an_old_one() -> None:
@@ -145,36 +157,100 @@ def test_a_heartbeat_does_not_make_the_next_batch_an_old_one() -> None:
     assert writer.receive(call, answer("already", call.seq)).trouble == "foreign"
 
 
-def test_what_a_store_lost_is_counted_and_the_batch_in_flight_goes_on_from_there() -> None:
-    """A row behind the acknowledged number: the gap is named and counted, the batch keeps its number and content."""
+def test_what_a_store_lost_is_sent_again_in_one_call() -> None:
+    """A row behind the acknowledged number: one call brings what is between, and the batch in flight."""
     writer = greeted()
     advance(writer, 5)
-    call = sent(writer)
-    assert writer.receive(call, answer("behind", 2)) == Outcome("behind", 3, send_all_again=True)
+    call = sent(writer, OTHER)
+    assert writer.receive(call, answer("behind", 2)) == Outcome("behind", send_all_again=True)
     again = writer.next_apply()
-    assert (again.prev, again.seq, again.given_up, again.body) == (2, 6, 3, BODY)
+    assert (again.prev, again.seq, again.given_up, worth(again)) == (2, 6, 0, 3 + 2)
     assert writer.receive(again, answer("applied", 6)) == Outcome()
-    assert (writer.acknowledged, writer.given_up) == (6, 3)
+    assert (writer.row, writer.given_up, writer.behind) == (6, 0, False)
+
+
+def test_what_was_sent_again_can_be_sent_again() -> None:
+    """The log keeps each batch by itself: a second roll-back to another number gets just what lies after that."""
+    writer = greeted()
+    advance(writer, 5)
+    writer.receive(writer.next_apply(), answer("behind", 2))
+    writer.receive(writer.next_apply(), answer("applied", 5))
+    advance(writer, 1)
+    for row, missing in ((4, 2), (0, 6), (5, 1)):
+        writer.receive(writer.next_apply(), answer("behind", row))
+        again = writer.next_apply()
+        assert (again.prev, again.seq, worth(again)) == (row, 6, missing)
+        writer.receive(again, answer("applied", 6))
+
+
+def test_only_amounts_are_sent_again() -> None:
+    """Definitions, gauges, exemplars and removals are said once, by the batch that carries them."""
+    writer = greeted()
+    once = Delta(
+        BODY.adds,
+        definitions={"f": "{}"},
+        removals=(Removal("f", "[]", has_parts=False),),
+        unset=("u",),
+        gauges={"g": "1"},
+        exemplars={"e": "1"},
+    )
+    writer.receive(sent(writer, once), answer("applied", 1))
+    writer.receive(writer.next_apply(), answer("behind", 0))
+    assert writer.next_apply().delta == BODY
+    call = sent(writer, once)
+    assert (worth(call), call.delta.definitions, call.delta.removals) == (2, once.definitions, once.removals)
+
+
+def test_what_is_no_longer_kept_is_counted_once_the_store_goes_on_without_it() -> None:
+    """A gap never blocks: what is kept goes in on top of the store's row, and the rest is named and counted."""
+    writer = forgetful()
+    advance(writer, 5)
+    call = sent(writer)
+    assert writer.receive(call, answer("behind", 2)) == Outcome("behind", send_all_again=True)
+    again = writer.next_apply()
+    assert (again.prev, again.seq, again.given_up, again.delta) == (2, 6, 3, BODY)
+    assert writer.receive(again, answer("applied", 6)) == Outcome(lost=3)
+    assert (writer.row, writer.given_up) == (6, 3)
 
 
 def test_a_heartbeat_finds_a_loss_too() -> None:
-    """An idle writer does not wait for its next record to notice."""
+    """An idle writer does not wait for its next record to notice, nor to send again."""
     writer = greeted()
     advance(writer, 5)
-    assert writer.receive(writer.next_apply(), answer("behind", 4)) == Outcome("behind", 1, send_all_again=True)
-    assert writer.next_apply().prev == 4
+    assert writer.receive(writer.next_apply(), answer("behind", 4)) == Outcome("behind", send_all_again=True)
+    assert writer.behind
+    again = writer.next_apply()
+    assert (again.prev, again.seq, worth(again)) == (4, 5, 1)
+    writer.receive(again, answer("applied", 5))
     advance(writer, 1)
-    assert (writer.seq, writer.acknowledged, writer.given_up) == (6, 6, 1)
+    assert (writer.seq, writer.row, writer.given_up) == (6, 6, 0)
 
 
 def test_gaps_add_up() -> None:
     """Each loss is counted once, over as many roll-backs as there are."""
-    writer = greeted()
+    writer = forgetful()
     advance(writer, 5)
     writer.receive(writer.next_apply(), answer("behind", 4))
-    call = sent(writer)
-    assert writer.receive(call, answer("behind", 1)).lost == 3
-    assert writer.next_apply().given_up == 4
+    assert writer.receive(writer.next_apply(), answer("applied", 5)).lost == 1
+    writer.receive(writer.next_apply(), answer("behind", 1))
+    again = writer.next_apply()
+    assert again.given_up == 4
+    assert writer.receive(again, answer("applied", 5)).lost == 3
+
+
+def test_a_gap_that_the_store_went_back_behind_is_part_of_the_larger_one() -> None:
+    """What is given up is told for the numbers up to the store's row, however often it goes back and forth."""
+    writer = forgetful()
+    advance(writer, 5)
+    writer.receive(writer.next_apply(), answer("behind", 3))
+    assert writer.receive(writer.next_apply(), answer("applied", 5)).lost == 2
+    advance(writer, 5)
+    writer.receive(writer.next_apply(), answer("behind", 7))
+    assert writer.next_apply().given_up == 2 + 3
+    writer.receive(writer.next_apply(), answer("behind", 4))
+    again = writer.next_apply()
+    assert again.given_up == 1 + 6
+    assert writer.receive(again, answer("applied", 10)).lost == 5
 
 
 def test_a_row_that_moved_up_to_what_was_sent_is_this_writers() -> None:
@@ -186,17 +262,14 @@ def test_a_row_that_moved_up_to_what_was_sent_is_this_writers() -> None:
     before = writer.id
     assert writer.receive(writer.next_apply(), answer("behind", 4)) == Outcome("behind", send_all_again=True)
     again = writer.next_apply()
-    assert (again.writer, again.prev, again.seq, writer.given_up) == (before, 4, 6, 3)
+    assert (again.writer, again.prev, again.seq, worth(again)) == (before, 4, 6, 2)
 
 
-def test_numbers_that_a_gap_skipped_are_not_lost_twice() -> None:
-    """Two roll-backs to nothing lose the batches that there were, and not the numbers between them."""
+def test_a_row_below_that_no_call_of_this_writer_made_is_foreign() -> None:
+    """A number that was never sent cannot be this writer's, below the batch that is asked about or above it."""
     writer = greeted()
-    advance(writer, 9)
-    assert writer.receive(sent(writer), answer("behind", 0)).lost == 9
-    writer.receive(writer.next_apply(), answer("applied", 10))
-    assert writer.receive(sent(writer), answer("behind", 0)).lost == 1
-    assert writer.given_up == 10
+    writer.submit(BODY)
+    assert writer.receive(writer.next_apply(), answer("behind", 1)).trouble == "foreign"
 
 
 def test_a_new_epoch_that_knows_the_id_with_a_higher_row_is_another_processs() -> None:
@@ -208,19 +281,48 @@ def test_a_new_epoch_that_knows_the_id_with_a_higher_row_is_another_processs() -
     assert writer.receive(writer.greet(), answer("hello", 9, "F")).trouble == "foreign"
     writer.receive(writer.greet(), answer("hello", 0, "F"))
     again = writer.next_apply()
-    assert (again.epoch, again.prev, again.seq, again.body) == ("F", 0, 1, BODY)
+    assert (again.epoch, again.prev, again.seq, again.delta) == ("F", 0, 1, BODY)
 
 
 def test_unknown_in_its_own_epoch_means_rolled_back_to_before_the_hello() -> None:
-    """The writer greets again, and everything acknowledged is counted as lost; the batch in flight is not."""
+    """The writer greets again, and sends everything that it still has, from the beginning."""
     writer = greeted()
     advance(writer, 2)
     call = sent(writer)
     assert writer.receive(call, answer("unknown")) == Outcome("unknown", send_all_again=True)
     assert writer.must_greet
-    assert writer.receive(writer.greet(), answer("hello")) == Outcome("behind", 2, send_all_again=True)
+    assert writer.receive(writer.greet(), answer("hello")) == Outcome("behind", send_all_again=True)
     again = writer.next_apply()
-    assert (again.prev, again.seq, again.given_up, again.body) == (0, 3, 2, BODY)
+    assert (again.prev, again.seq, again.given_up, worth(again)) == (0, 3, 0, 3)
+
+
+@pytest.mark.parametrize("sent_before", [False, True])
+def test_a_writer_whose_row_was_dropped_on_purpose_sends_nothing_again(sent_before: bool) -> None:
+    """After a sleep of months, or as the copy of a process that said goodbye: its counts are in, so it is another one.
+
+    The batch in flight may be in as well if it was sent before: it is given up, and counted.
+    """
+    writer = greeted()
+    advance(writer, 2)
+    old = writer.id
+    call = sent(writer)
+    if sent_before:
+        writer.unanswered(call)
+    outcome = writer.receive(call, answer("unknown", horizon_us=1))
+    assert outcome == Outcome("unknown", int(sent_before), send_all_again=True)
+    assert (writer.id != old, writer.must_greet) == (True, True)
+    writer.receive(writer.greet(), answer("hello"))
+    assert worth(writer.next_apply()) == (0 if sent_before else 1)
+
+
+def test_a_row_that_was_seen_after_the_newest_dropped_one_was_lost() -> None:
+    """Rows are dropped on purpose long after their last sign of life: one that is younger than all of those is not."""
+    writer = greeted()
+    advance(writer, 1)
+    writer.receive(writer.next_apply(), Answer("applied", 1, "E", 50))
+    assert writer.receive(writer.next_apply(), answer("unknown", horizon_us=49)).lost == 0
+    writer.receive(writer.greet(), answer("hello"))
+    assert worth(writer.next_apply()) == 1
 
 
 def test_a_folded_writer_comes_back_with_its_number() -> None:
@@ -239,29 +341,105 @@ def test_a_new_epoch_counts_what_was_acknowledged_as_lost_and_keeps_what_was_not
     advance(writer, 4)
     call = sent(writer)
     assert writer.receive(call, answer("epoch", epoch="")) == Outcome("epoch", send_all_again=True)
-    assert writer.receive(writer.greet(), answer("hello", 0, "F")) == Outcome(lost=4, send_all_again=True)
+    assert writer.receive(writer.greet(), answer("hello", 0, "F")) == Outcome()
     again = writer.next_apply()
-    assert (again.epoch, again.prev, again.seq, again.given_up, again.body) == ("F", 0, 5, 4, BODY)
+    assert (again.epoch, again.prev, again.seq, again.given_up, again.delta) == ("F", 0, 5, 4, BODY)
+    assert writer.receive(again, answer("applied", 5)) == Outcome(lost=4)
+
+
+def test_an_epoch_that_an_operator_began_loses_nothing() -> None:
+    """After a reset what was acknowledged is forgotten on purpose; what was not counts in the new life."""
+    writer = greeted()
+    advance(writer, 4)
+    call = sent(writer)
+    writer.receive(call, answer("epoch"))
+    writer.receive(writer.greet(), answer("hello", 0, "F", deliberate=True))
+    again = writer.next_apply()
+    assert (again.prev, again.seq, again.given_up, again.delta) == (0, 5, 0, BODY)
     assert writer.receive(again, answer("applied", 5)) == Outcome()
 
 
+def test_a_reset_does_not_excuse_what_is_lost_later() -> None:
+    """Batches of the new life are counted when that is lost in its turn, and those from before the reset are not."""
+    writer = forgetful()
+    advance(writer, 4)
+    writer.receive(writer.next_apply(), answer("epoch"))
+    writer.receive(writer.greet(), answer("hello", 0, "F", deliberate=True))
+    writer.receive(writer.next_apply(), answer("applied", 4, "F"))
+    advance(writer, 3)
+    writer.receive(writer.next_apply(), answer("epoch"))
+    writer.receive(writer.greet(), answer("hello", 0, "G"))
+    again = writer.next_apply()
+    assert (again.prev, again.seq, again.given_up) == (0, 7, 3)
+    assert writer.receive(again, answer("applied", 7)).lost == 3
+
+
+def test_an_epoch_that_comes_back_goes_on_from_its_row() -> None:
+    """Two masters that take turns: the batch of unknown outcome is asked about again, and counts once in each life."""
+    writer = greeted()
+    advance(writer, 2)
+    call = sent(writer)
+    writer.unanswered(call)
+    writer.receive(call, answer("epoch"))
+    writer.receive(writer.greet(), answer("hello", 0, "F"))
+    writer.receive(writer.next_apply(), answer("epoch"))
+    assert writer.receive(writer.greet(), answer("hello", 3)) == Outcome()
+    assert (writer.row, writer.in_flight, writer.behind) == (3, False, False)
+
+
 def test_an_idle_writer_goes_on_in_a_new_epoch() -> None:
-    """Without a batch in flight the next heartbeat fits the new row."""
+    """Without a batch in flight the next call only says how far it is, and what is lost."""
     writer = greeted()
     advance(writer, 4)
     writer.receive(writer.next_apply(), answer("epoch"))
     writer.receive(writer.greet(), answer("hello", 0, "F"))
-    beat = writer.next_apply()
-    assert (beat.epoch, beat.prev, beat.seq) == ("F", 0, 0)
+    call = writer.next_apply()
+    assert (call.epoch, call.prev, call.seq, call.delta, call.given_up) == ("F", 0, 4, NOTHING, 4)
+    writer.receive(call, answer("applied", 4))
     advance(writer, 1)
-    assert writer.acknowledged == 5
+    assert (writer.row, writer.given_up) == (5, 4)
+
+
+def test_goodbye_is_the_last_word() -> None:
+    """What is recorded after it goes under a new id, with nothing to be sent again under the old one."""
+    writer = greeted()
+    advance(writer, 2)
+    call = writer.next_apply(goodbye=True)
+    assert (call.prev, call.seq, call.goodbye) == (2, 2, True)
+    writer.receive(call, answer("applied", 2))
+    assert writer.ended
+    writer.submit(BODY)
+    assert (writer.id != call.writer, writer.must_greet, writer.ended) == (True, True, False)
+    writer.receive(writer.greet(), answer("hello"))
+    again = writer.next_apply()
+    assert (again.prev, again.seq, worth(again)) == (0, 1, 1)
+
+
+def test_a_goodbye_without_answer_is_taken_for_said() -> None:
+    """The row may be dropped in fifteen minutes: the id is not used again."""
+    writer = greeted()
+    advance(writer, 1)
+    writer.unanswered(writer.next_apply(goodbye=True))
+    assert writer.ended
+
+
+def test_a_goodbye_to_a_store_that_went_back_comes_after_what_it_lost() -> None:
+    """The store is brought up to date first, under the same id."""
+    writer = greeted()
+    advance(writer, 2)
+    writer.receive(writer.next_apply(goodbye=True), answer("behind", 1))
+    assert not writer.ended
+    again = writer.next_apply()
+    assert (again.prev, again.seq, worth(again), again.goodbye) == (1, 2, 1, False)
+    with pytest.raises(RuntimeError, match="last"):
+        writer.next_apply(goodbye=True)
 
 
 def test_a_lost_answer_to_hello_does_no_harm() -> None:
     """The second hello finds the first one's row."""
     writer = Writer()
     first = writer.greet()
-    writer.unanswered()
+    writer.unanswered(first)
     assert writer.must_greet
     second = writer.greet()
     assert first.writer == second.writer
@@ -274,10 +452,10 @@ def test_a_hello_that_tells_of_the_batch_in_flight_acknowledges_it() -> None:
     """Two stores that disagree for a moment cannot make a batch count twice."""
     writer = greeted()
     call = sent(writer)
-    writer.unanswered()
+    writer.unanswered(call)
     writer.receive(call, answer("unknown"))
     assert writer.receive(writer.greet(), answer("hello", call.seq)) == Outcome()
-    assert (writer.in_flight, writer.acknowledged) == (False, 1)
+    assert (writer.in_flight, writer.row) == (False, 1)
 
 
 def test_another_state_format_keeps_the_writer_silent() -> None:

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import Counter, Gauge, Histogram, Info
 
 import fleetmeter
-from fleetmeter import flusher
+from fleetmeter import exchange, flusher
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.rows import Row
 from fleetmeter.runtime import current
@@ -64,7 +64,7 @@ def test_a_long_interval_does_not_make_a_replica_look_dead(
 
 def test_an_idle_writer_sends_signs_of_life_only(store: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> None:
     """Heartbeats are no batches: the machinery's own metrics would otherwise feed on themselves."""
-    monkeypatch.setattr(flusher, "HEARTBEAT", 0.02)
+    monkeypatch.setattr(exchange, "HEARTBEAT", 0.02)
     fleetmeter.install(url=store.url, namespace=store.namespace, flush_interval=0.01)
     try:
         Counter("r_idle", "x", registry=None).inc()

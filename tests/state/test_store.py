@@ -1,5 +1,6 @@
 """The door to the store: its errors have our names."""
 
+import math
 import socket
 import threading
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fleetmeter.batch import Body
+from fleetmeter.delta import Delta
 from fleetmeter.errors import StoreError, StoreRefused, StoreUnreachable
 from fleetmeter.protocol import Apply, Hello
 from fleetmeter.reading import Reader
@@ -34,7 +35,7 @@ def test_a_conversation(store: StoreAddress) -> None:
     hello = door.hello(HELLO, {"replica": "x"})
     assert (hello.status, hello.row, hello.epoch) == ("hello", 0, "E")
     key = store.keys.family("c:1")
-    applied = door.apply(Apply("E", "w", 0, 1, 0, Body((key,), ("add", "3", "1", "[]", "x"))))
+    applied = door.apply(Apply("E", "w", 0, 1, 0, Delta(adds={"c:1": {"[]": math.nan}})))
     assert (applied.status, applied.row, applied.refused_count) == ("applied", 1, 1)
     assert applied.refused[0].startswith(key)
     assert applied.store_now_us >= hello.store_now_us > 0

@@ -8,7 +8,7 @@ from prometheus_client import Counter
 
 import fleetmeter
 from fleetmeter.definition import Definition
-from fleetmeter.protocol import Outcome
+from fleetmeter.protocol import Answer, Outcome
 from fleetmeter.runtime import current
 from fleetmeter.telemetry import FLUSH_ERRORS, LOG_PAUSE, Telemetry
 from support.fleet import value
@@ -35,7 +35,7 @@ def test_what_is_counted() -> None:
     telemetry.failed("timeout", "late")
     telemetry.answered(Outcome("behind", 3), "w")
     telemetry.answered(Outcome(), "w")
-    telemetry.refused(4, ("k f: error",))
+    telemetry.noted(Answer("applied", 1, "E", 1, refused=("k f: error",), refused_count=4))
     telemetry.not_finite(Definition("c", "counter"), math.nan)
     telemetry.retain(99)
     assert sample(telemetry, "fleetmeter_flushes_total") == 1

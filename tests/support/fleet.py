@@ -9,6 +9,7 @@ from fleetmeter.accumulator import Accumulator
 from fleetmeter.amounts import Amount
 from fleetmeter.cells import cell_of
 from fleetmeter.definition import Definition
+from fleetmeter.exchange import Exchange
 from fleetmeter.families import Family, families_of
 from fleetmeter.flusher import Flusher
 from fleetmeter.levels import Level
@@ -73,7 +74,8 @@ class Replica:
         self.telemetry = Telemetry()
         self.store = Store(url or address.url, address.keys)
         identity = {"replica": "test", "pid": "1", "version": "0", "started": "0"}
-        self.flusher = Flusher(self.accumulator, self.writer, self.store, self.telemetry, identity, interval)
+        self.exchange = Exchange(self.accumulator, self.writer, self.store, self.telemetry, identity)
+        self.flusher = Flusher(self.accumulator, self.exchange, self.telemetry, interval)
 
     def cell(self, definition: Definition, labelvalues: Sequence[str] = (), part: str | None = None) -> Amount | Level:
         """A value of a family, made known first."""

@@ -1,50 +1,62 @@
 -- Adds one batch of a writer to the fleet's numbers, once: a compare-and-set on the writer's row.
 --
--- KEYS[1] writers  KEYS[2] retired  KEYS[3..] every other key that the body touches
+-- KEYS[1] writers  KEYS[2] retired  KEYS[3] families  KEYS[4] gauges  KEYS[5] exemplars  KEYS[6] removed  KEYS[7] sizes
+-- KEYS[8..] the numbers of each family that the body touches
 -- ARGV[1] epoch id  ARGV[2] writer id  ARGV[3] prev  ARGV[4] seq  ARGV[5] batches given up
--- ARGV[6..] the body: sections of { operation, index into KEYS, number of items, items … }, in this order of effect:
---   define  item = field, definition     HSET `<first µs> <defined µs> <definition>`, both times kept where it is the same
---   remove  item = field                 HDEL
---   set     item = field, value          HSET
---   gauge   item = series, value         HSET `<writer> <series>`
---   add     item = field, amount         HINCRBY, or HINCRBYFLOAT where that is refused
+-- ARGV[6] `alive`, or `goodbye` where the writer ends  ARGV[7] label sets that a family may hold
+-- ARGV[8..] the body: sections of { operation, index into KEYS, number of items, items … }, in this order of effect:
+--   define    item = field, definition       `<first µs> <defined µs> <definition>`, all of it kept where it is the newest
+--   remove    item = family field, pattern, `one` or `parts`: every series whose label values fit (null fits any)
+--   unset     item = series                  this writer's gauge
+--   gauge     item = series, value           this writer's gauge
+--   exemplar  item = field, `<µs> <exemplar>`  kept where it is newer than what is there
+--   add       item = field, amount           HINCRBY, or HINCRBYFLOAT where that is refused; each field is one series
+--   add_part  item = field, amount           the same; a series has several fields, which differ in their last element
 -- The body holds the sum of the writer's batches after prev up to seq.
--- Reply: { status, row, epoch, store time in µs, number of refused items, up to 10 of them as `key field: error` …};
--- status is
+-- Reply: { status, row, epoch, store time in µs, number of refused items, then pairs of kind and text }; status is
 --   applied  row was prev: everything is in, row is seq now
 --   already  row is seq or above: it was in before, nothing changed
 --   behind   row is neither: nothing changed
 --   unknown  the writer has no row, nothing changed (it must say hello)
 --   epoch    the namespace has another epoch, or none; nothing changed
+-- and the pairs are
+--   refused   `key field: error`, up to 10 of them
+--   overflow  `<number of items> <key>`: what went to the series `__overflow__`, as its family is full
+--   conflict  `<field> <definition>`: one that stood there, or stands beside, and says something else; up to 10
+--   horizon   with `unknown`: the newest heartbeat of any writer whose row was dropped on purpose
 -- The row is written first, by `call`: out of memory, read-only and the like stop the script with nothing written.
 -- Each number follows by `pcall`, so that none can block a writer.
--- Cost: O(number of items).
+-- Cost: O(number of items); define O(families), remove O(series of the family), add to a full family O(its series) once.
+
+local FIXED, OVERFLOW = 7, '__overflow__'
 
 local function whole(text)
   return text and string.match(text, '^%d+$') and tonumber(text)
 end
-local prev, seq, given_up = whole(ARGV[3]), whole(ARGV[4]), whole(ARGV[5])
-local width = { define = 2, remove = 1, set = 2, gauge = 2, add = 2 }
+local prev, seq, given_up, limit = whole(ARGV[3]), whole(ARGV[4]), whole(ARGV[5]), whole(ARGV[7])
+local place = { define = 3, unset = 4, gauge = 4, exemplar = 5 }
+local width = { define = 2, remove = 3, unset = 1, gauge = 2, exemplar = 2, add = 2, add_part = 2 }
 
 local function malformed(what)
   return redis.error_reply('FLEETMETER apply: malformed ' .. what)
 end
 
-if not (prev and seq and given_up) or seq < prev then
-  return malformed('numbers')
+if not (prev and seq and given_up and limit) or seq < prev or not (ARGV[6] == 'alive' or ARGV[6] == 'goodbye') then
+  return malformed('head')
 end
-local sections, at = {}, 6
+local sections, at = {}, 8
 while at <= #ARGV do
   local operation, index, count = ARGV[at], whole(ARGV[at + 1]) or 0, whole(ARGV[at + 2])
-  local items, key = width[operation], index > 2 and KEYS[index]
-  if not (items and key and count) then
+  local items, key = width[operation], KEYS[index]
+  local allowed = place[operation] and index == place[operation] or not place[operation] and index > FIXED
+  if not (items and key and count and allowed) then
     return malformed('section at ' .. at)
   end
   local last = at + 2 + count * items
   if last > #ARGV then
     return malformed('length of the section at ' .. at)
   end
-  sections[#sections + 1] = { operation, key, at + 3, last }
+  sections[#sections + 1] = { operation, key, at + 3, last, count }
   at = last + 1
 end
 
@@ -59,60 +71,225 @@ local row = redis.call('HGET', KEYS[1], writer)
 local folded = not row and redis.call('HGET', KEYS[2], writer)
 local applied = string.match(row or folded or '', '^(%d+)')
 if not applied then
-  return { 'unknown', '0', epoch, now, '0' }
+  return { 'unknown', '0', epoch, now, '0', 'horizon', redis.call('HGET', KEYS[2], '@horizon') or '0' }
 end
 if tonumber(applied) ~= prev then
   local status = tonumber(applied) >= seq and 'already' or 'behind'
   return { status, applied, epoch, now, '0' }
 end
 
-redis.call('HSET', KEYS[1], writer, ARGV[4] .. ' ' .. ARGV[5] .. ' ' .. now .. ' alive')
+redis.call('HSET', KEYS[1], writer, ARGV[4] .. ' ' .. ARGV[5] .. ' ' .. now .. ' ' .. ARGV[6])
 if folded then
   redis.call('HDEL', KEYS[2], writer)
 end
 
-local refused, total = {}, 0
+local notes, refused, conflicts = {}, 0, 0
+local function note(kind, text)
+  notes[#notes + 1] = kind
+  notes[#notes + 1] = text
+end
 local function check(result, key, field)
   if type(result) == 'table' and result.err then
-    total = total + 1
-    if #refused < 10 then
-      refused[#refused + 1] = key .. ' ' .. field .. ': ' .. result.err
+    refused = refused + 1
+    if refused <= 10 then
+      note('refused', key .. ' ' .. field .. ': ' .. result.err)
     end
+  end
+end
+local function list(result)
+  return type(result) == 'table' and not result.err and result or {}
+end
+local function conflict(field, definition)
+  conflicts = conflicts + 1
+  if conflicts <= 10 then
+    note('conflict', field .. ' ' .. definition)
   end
 end
 
-local run = {
-  define = function(key, field, definition)
-    local old = redis.pcall('HGET', key, field)
-    local first, defined = now, now
-    if type(old) == 'string' then
-      local was_first, was_defined, was = string.match(old, '^(%d+) (%d+) (.*)$')
-      first = was_first or now
-      defined = was == definition and was_defined or now
+local layouts  -- family → its fields in `families`
+local function layouts_of(key, family)
+  if not layouts then
+    layouts = {}
+    for _, field in ipairs(list(redis.pcall('HKEYS', key))) do
+      local name = string.match(field, '^(.*):[^:]*$')
+      if name then
+        layouts[name] = layouts[name] or {}
+        table.insert(layouts[name], field)
+      end
     end
-    check(redis.pcall('HSET', key, field, first .. ' ' .. defined .. ' ' .. definition), key, field)
-  end,
-  remove = function(key, field)
-    check(redis.pcall('HDEL', key, field), key, field)
-  end,
-  set = function(key, field, value)
-    check(redis.pcall('HSET', key, field, value), key, field)
-  end,
-  gauge = function(key, series, value)
-    check(redis.pcall('HSET', key, writer .. ' ' .. series, value), key, series)
-  end,
-  add = function(key, field, amount)
-    local result = redis.pcall('HINCRBY', key, field, amount)
-    if type(result) == 'table' then
-      check(redis.pcall('HINCRBYFLOAT', key, field, amount), key, field)
-    end
-  end,
-}
-for _, section in ipairs(sections) do
-  local operation, key = section[1], section[2]
-  local step, act = width[operation], run[operation]
-  for i = section[3], section[4], step do
-    act(key, ARGV[i], ARGV[i + 1])
+  end
+  return layouts[family] or {}
+end
+
+-- The stored text of one layout, as its times and its definition.
+local function stored(key, field)
+  local text = redis.pcall('HGET', key, field)
+  if type(text) == 'string' then
+    return string.match(text, '^(%d+) (%d+) (.*)$')
   end
 end
-return { 'applied', ARGV[4], epoch, now, tostring(total), unpack(refused) }
+
+local function define(key, field, definition)
+  local first, defined, was = stored(key, field)
+  if was ~= definition then
+    if was then
+      conflict(field, was)
+    end
+    first, defined = first or now, nil
+  end
+  for _, other in ipairs(layouts_of(key, string.match(field, '^(.*):[^:]*$'))) do
+    local _, at, beside = stored(key, other)
+    if other ~= field and at and not (defined and tonumber(at) < tonumber(defined)) then
+      conflict(other, beside)
+      defined = nil
+    end
+  end
+  check(redis.pcall('HSET', key, field, first .. ' ' .. (defined or now) .. ' ' .. definition), key, field)
+end
+
+local function fits(field, wanted)
+  local ok, values = pcall(cjson.decode, field)
+  if not ok or type(values) ~= 'table' then
+    return false
+  end
+  for i = 1, #wanted do
+    if wanted[i] ~= cjson.null and wanted[i] ~= values[i] then
+      return false
+    end
+  end
+  return true
+end
+
+local function remove(key, family, pattern, shape)
+  local wanted = cjson.decode(pattern)
+  local every, exact = true, true
+  for i = 1, #wanted do
+    local any = wanted[i] == cjson.null
+    every, exact = every and any, exact and not any
+  end
+  if every then
+    check(redis.pcall('DEL', key), key, pattern)
+  elseif exact and shape == 'one' then
+    check(redis.pcall('HDEL', key, pattern), key, pattern)
+  else
+    for _, field in ipairs(list(redis.pcall('HKEYS', key))) do
+      if fits(field, wanted) then
+        check(redis.pcall('HDEL', key, field), key, field)
+      end
+    end
+  end
+  redis.pcall('HDEL', KEYS[7], key)
+  for _, field in ipairs(list(redis.pcall('HKEYS', KEYS[5]))) do
+    local name, series = string.match(field, '^(%S+) (.*)$')
+    if name == family and fits(series, wanted) then
+      redis.pcall('HDEL', KEYS[5], field)
+    end
+  end
+  check(redis.pcall('HSET', KEYS[6], family .. ' ' .. pattern, now), KEYS[6], family)
+end
+
+local function exemplar(key, field, text)
+  local old = redis.pcall('HGET', key, field)
+  local set, was = string.match(text, '^%d+'), type(old) == 'string' and string.match(old, '^%d+')
+  if not was or tonumber(set) >= tonumber(was) then
+    check(redis.pcall('HSET', key, field, text), key, field)
+  end
+end
+
+local function add(key, field, amount)
+  local result = redis.pcall('HINCRBY', key, field, amount)
+  if type(result) == 'table' then
+    check(redis.pcall('HINCRBYFLOAT', key, field, amount), key, field)
+  end
+end
+
+-- A field's series: the text before its last element, and that element, where a series has several fields.
+local function split(field, parted)
+  if not parted then
+    return field, ''
+  end
+  local series, part = string.match(field, '^(.*)("[^"]*"%])$')
+  return series or field, part or ''
+end
+
+-- The label sets that a family holds besides `__overflow__`. Counted once, and kept from then on.
+local function size_of(key, parted, overflow)
+  local known = redis.pcall('HGET', KEYS[7], key)
+  if type(known) == 'string' then
+    return tonumber(known)
+  end
+  local size = 0
+  for _, field in ipairs(list(redis.pcall('HKEYS', key))) do
+    local series, part = split(field, parted)
+    if (not parted or part == '"sum"]') and series ~= overflow then
+      size = size + 1
+    end
+  end
+  redis.pcall('HSET', KEYS[7], key, size)
+  return size
+end
+
+-- Adds to a family that may be full, one item at a time: a series that is new to it goes to `__overflow__` if it is.
+local function add_bounded(key, first, last, parted)
+  local labels = #cjson.decode(ARGV[first]) - (parted and 1 or 0)
+  local overflow = '[' .. string.rep('"' .. OVERFLOW .. '",', labels)
+  if not parted then
+    overflow = string.sub(overflow, 1, -2) .. ']'
+  end
+  local size, overflowed = size_of(key, parted, overflow), 0
+  local before = size
+  for i = first, last, 2 do
+    local field = ARGV[i]
+    if redis.pcall('HEXISTS', key, field) == 0 then
+      local series, part = split(field, parted)
+      local marker = parted and series .. '"sum"]' or field
+      if series ~= overflow and (marker == field or redis.pcall('HEXISTS', key, marker) == 0) then
+        if size < limit then
+          size = size + 1
+          redis.pcall('HSETNX', key, marker, 0)
+        else
+          field = overflow .. part
+          if parted then
+            redis.pcall('HSETNX', key, overflow .. '"sum"]', 0)
+          end
+          overflowed = overflowed + (marker == ARGV[i] and 1 or 0)
+        end
+      end
+    end
+    add(key, field, ARGV[i + 1])
+  end
+  if size ~= before then
+    redis.pcall('HSET', KEYS[7], key, size)
+  end
+  if overflowed > 0 then
+    note('overflow', overflowed .. ' ' .. key)
+  end
+end
+
+local run = { define = define, remove = remove, exemplar = exemplar }
+function run.unset(key, series)
+  check(redis.pcall('HDEL', key, writer .. ' ' .. series), key, series)
+end
+function run.gauge(key, series, value)
+  check(redis.pcall('HSET', key, writer .. ' ' .. series, value), key, series)
+end
+
+for _, section in ipairs(sections) do
+  local operation, key, first, last, count = unpack(section)
+  if operation == 'add' or operation == 'add_part' then
+    local length = count > 0 and redis.pcall('HLEN', key)
+    if type(length) == 'number' and length + count > limit and ARGV[first] ~= '[]' then
+      add_bounded(key, first, last, operation == 'add_part')
+    else
+      for i = first, last, 2 do
+        add(key, ARGV[i], ARGV[i + 1])
+      end
+    end
+  else
+    local act, step = run[operation], width[operation]
+    for i = first, last, step do
+      act(key, ARGV[i], ARGV[i + 1], ARGV[i + 2])
+    end
+  end
+end
+return { 'applied', ARGV[4], epoch, now, tostring(refused), unpack(notes) }

@@ -1,0 +1,122 @@
+"""What a replica and its store say to each other, call by call: batches, heartbeats, the goodbye, the sweep."""
+
+import threading
+from time import monotonic
+
+from fleetmeter.accumulator import Accumulator
+from fleetmeter.errors import StoreRefused
+from fleetmeter.housekeeping import Housekeeper
+from fleetmeter.protocol import Answer, Apply, Hello, Writer
+from fleetmeter.store import Store
+from fleetmeter.telemetry import Telemetry
+
+HEARTBEAT = 5.0
+"""Seconds between two signs of life of a writer that has nothing to hand over."""
+
+LAST_CALLS = 4
+"""Calls that a goodbye may take: a store that went back meanwhile is brought up to date first."""
+
+
+class Exchange:
+    """Hands the accumulator's content to the store. Every method raises `StoreError`; none is called under its lock.
+
+    `identity` is what hello says of this process.
+    """
+
+    def __init__(
+        self, accumulator: Accumulator, writer: Writer, store: Store, telemetry: Telemetry, identity: dict[str, str]
+    ) -> None:
+        self._accumulator = accumulator
+        self._writer = writer
+        self._store = store
+        self._telemetry = telemetry
+        self._identity = identity
+        self._housekeeper = Housekeeper(store)
+        self._sending = threading.Lock()
+        self._store_now_us = 0
+        self._answered_at = monotonic()
+        self.duration = 0.0
+        """Seconds that the last call took."""
+        self.calling = False
+        """Whether a call is under way; read by signal handlers."""
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something was recorded that the store has not acknowledged, or has lost again."""
+        return self._writer.behind or self._accumulator.has_work
+
+    def hand_over(self) -> None:
+        """Send what is in flight, then everything recorded before this call; a heartbeat when it is time for one."""
+        with self._sending:  # a thread that was stopped may still be in its last call
+            work = self.has_work
+            drained = not (work or self._silent)
+            while self._writer.behind or not drained:
+                drained = drained or not (self._writer.behind or self._writer.must_greet)
+                self._call(drain=work)  # our own metrics alone make no batch: that would have metrics of its own
+            self._keep_house()
+
+    def beat(self) -> None:
+        """A heartbeat when it is time for one, and nothing else."""
+        with self._sending:
+            if self._silent and not (self._writer.behind or self._writer.must_greet):
+                self._call(drain=False)
+            self._keep_house()
+
+    def say_goodbye(self) -> None:
+        """Tell the store that this process ends, so that it is no replica from now on."""
+        with self._sending:
+            for _ in range(LAST_CALLS):
+                if self._writer.ended or not self._accumulator.awake:
+                    return
+                last_word = not (self._writer.behind or self._writer.must_greet)
+                self._call(drain=False, goodbye=last_word)
+
+    def _keep_house(self) -> None:
+        if self._writer.epoch is not None and not self._writer.must_greet and self._accumulator.awake:
+            self._housekeeper.look(self._writer.epoch, self._store_now_us)
+
+    @property
+    def _silent(self) -> bool:
+        """Whether a writer that lives has not been heard of for long."""
+        return monotonic() - self._answered_at >= HEARTBEAT and self._accumulator.awake and not self._writer.ended
+
+    def _call(self, *, drain: bool, goodbye: bool = False) -> None:
+        """One call and its answer."""
+        writer = self._writer
+        if drain and not (writer.in_flight or writer.must_greet):
+            self._submit()  # which makes it another writer, if it had said goodbye
+        call: Hello | Apply = writer.greet() if writer.must_greet else writer.next_apply(goodbye=goodbye)
+        started = monotonic()
+        self.calling = True
+        try:
+            answer = self._store.hello(call, self._identity) if isinstance(call, Hello) else self._store.apply(call)
+        except BaseException:  # whatever cut it off: the store may have it
+            writer.unanswered(call)
+            raise
+        finally:
+            self.calling = False
+        self.duration = monotonic() - started
+        self._receive(call, answer)
+
+    def _submit(self) -> None:
+        batch = self._accumulator.drain()
+        if batch:
+            now = monotonic()
+            self._writer.submit(batch.freeze(self._store_now_us + int((now - self._answered_at) * 1e6), now))
+
+    def _receive(self, call: Hello | Apply, answer: Answer) -> None:
+        self._answered_at = monotonic()
+        self._store_now_us = answer.store_now_us
+        outcome = self._writer.receive(call, answer)
+        if outcome.send_all_again:
+            self._accumulator.send_all_again()
+        if outcome.trouble == "format":
+            raise StoreRefused(
+                "format",
+                f"the namespace {self._store.keys.namespace!r} is kept in another state format than this version's",
+            )
+        self._telemetry.answered(outcome, call.writer)
+        self._telemetry.noted(answer)
+        if isinstance(call, Apply) and answer.status == "applied" and call.delta:
+            self._telemetry.flushed(self.duration)
+        self._telemetry.retain(self._writer.retained)

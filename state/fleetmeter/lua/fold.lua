@@ -1,0 +1,108 @@
+-- Puts away what ended writers left: rows that said goodbye, rows silent for long, and records that are too old.
+--
+-- KEYS[1] writers  KEYS[2] retired  KEYS[3] gauges  KEYS[4] removed  KEYS[5..] writer:<id> of each writer, in their order
+-- ARGV[1] epoch id  ARGV[2] goodbye grace, µs  ARGV[3] silence until folding, µs
+-- ARGV[4] life of a retired number, µs  ARGV[5] life of a removal's record, µs
+-- ARGV[6] number of writers, then for each { id, number of its gauges, then series and mode of each }
+-- then { number of retired writers, their ids }, then { number of removals, their fields }
+-- A writer goes if it said goodbye and its grace is over (its row is dropped), or if it was silent for long (its number
+-- moves to `retired`). Its gauges go too; of those with mode sum, min, max and mostrecent the value joins the one
+-- remainder of all such writers, `@folded <series>`. `@horizon` of `retired` is the newest heartbeat that was dropped.
+-- Everything is judged here, by the store's clock, so that a second copy of a call, or a late one, changes nothing.
+-- Reply: { `folded` or `epoch`, number of writers put away, number of records dropped }.
+-- Cost: O(writers + gauges + records named).
+
+local time = redis.call('TIME')
+local now = tonumber(string.format('%d%06d', time[1], time[2]))
+local grace, silence, retired_life, removed_life = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local at = 6
+local function take()
+  at = at + 1
+  return ARGV[at - 1]
+end
+local function take_number()
+  local number = tonumber(take() or '')
+  if not number then
+    error('FLEETMETER fold: malformed arguments')
+  end
+  return number
+end
+if not (grace and silence and retired_life and removed_life and tonumber(ARGV[6] or '')) then
+  return redis.error_reply('FLEETMETER fold: malformed arguments')
+end
+if string.match(redis.call('HGET', KEYS[1], '@epoch') or '', '^%S*') ~= ARGV[1] then
+  return { 'epoch', '0', '0' }
+end
+
+local function raise_horizon(heartbeat)
+  if heartbeat > tonumber(redis.call('HGET', KEYS[2], '@horizon') or '0') then
+    redis.call('HSET', KEYS[2], '@horizon', string.format('%.0f', heartbeat))
+  end
+end
+
+local function number_of(text)
+  local value = string.match(text, '^%d+ (.*)$')
+  return tonumber(value or ''), value
+end
+
+local function join(mode, old, new)
+  local a, b = number_of(old), number_of(new)
+  if mode == 'mostrecent' or not (a and b) then
+    return tonumber(string.match(new, '^%d+') or 0) >= tonumber(string.match(old, '^%d+') or 0) and new or old
+  end
+  local value = mode == 'sum' and a + b or mode == 'min' and math.min(a, b) or math.max(a, b)
+  return string.match(new, '^%d+') .. ' ' .. string.format('%.17g', value)
+end
+
+local keeps = { sum = true, min = true, max = true, mostrecent = true }
+local function put_gauge_away(writer, series, mode)
+  local value = redis.call('HGET', KEYS[3], writer .. ' ' .. series)
+  if value and keeps[mode] and string.match(value, '^%d+ ') then
+    local remainder = redis.call('HGET', KEYS[3], '@folded ' .. series)
+    redis.call('HSET', KEYS[3], '@folded ' .. series, remainder and join(mode, remainder, value) or value)
+  end
+  redis.call('HDEL', KEYS[3], writer .. ' ' .. series)
+end
+
+local writers, records = 0, 0
+for i = 1, take_number() do
+  local writer, gauges = take(), take_number()
+  local row = redis.call('HGET', KEYS[1], writer)
+  local head, heartbeat, state = string.match(row or '', '^(%d+ %d+) (%d+) (%S+)')
+  heartbeat = tonumber(heartbeat or now)
+  local goes = row and (state == 'goodbye' and now - heartbeat > grace or now - heartbeat > silence)
+  for _ = 1, gauges do
+    local series, mode = take(), take()
+    if goes or not row then
+      put_gauge_away(writer, series, mode)
+    end
+  end
+  if goes then
+    if state == 'goodbye' then
+      raise_horizon(heartbeat)
+    else
+      redis.call('HSET', KEYS[2], writer, head .. ' ' .. string.format('%.0f', heartbeat))
+    end
+    redis.call('HDEL', KEYS[1], writer)
+    redis.call('DEL', KEYS[4 + i])
+    writers = writers + 1
+  end
+end
+for _ = 1, take_number() do
+  local writer = take()
+  local heartbeat = tonumber(string.match(redis.call('HGET', KEYS[2], writer) or '', ' (%d+)$') or now)
+  if now - heartbeat > retired_life then
+    raise_horizon(heartbeat)
+    redis.call('HDEL', KEYS[2], writer)
+    records = records + 1
+  end
+end
+for _ = 1, take_number() do
+  local field = take()
+  if now - tonumber(redis.call('HGET', KEYS[4], field) or now) > removed_life then
+    redis.call('HDEL', KEYS[4], field)
+    records = records + 1
+  end
+end
+redis.call('HSET', KEYS[1], '@swept', string.format('%.0f', now))
+return { 'folded', tostring(writers), tostring(records) }

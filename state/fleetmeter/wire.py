@@ -1,0 +1,48 @@
+"""How a batch stands on the wire: the keys and arguments of `apply` (see lua/apply.lua)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fleetmeter.delta import Delta
+from fleetmeter.keys import Keys
+from fleetmeter.scale import number_text
+
+
+@dataclass(frozen=True)
+class Body:
+    """`keys` are all keys of the call; `arguments` the sections, whose key indexes count from 1 over the keys."""
+
+    keys: tuple[str, ...]
+    arguments: tuple[str, ...]
+
+
+def encode(delta: Delta, keys: Keys) -> Body:
+    """The keys of a namespace that a batch touches, and its sections in the order in which they take effect."""
+    names = [keys.writers, keys.retired, keys.families, keys.gauges, keys.exemplars, keys.removed, keys.sizes]
+    indexes = {name: index for index, name in enumerate(names, 1)}
+    arguments: list[str] = []
+
+    def section(operation: str, key: str, width: int, items: Iterable[str]) -> None:
+        flat = tuple(items)
+        if flat:
+            if key not in indexes:
+                names.append(key)
+                indexes[key] = len(names)
+            arguments.extend((operation, str(indexes[key]), str(len(flat) // width), *flat))
+
+    section("define", keys.families, 2, _flat(delta.definitions.items()))
+    for removal in delta.removals:
+        shape = "parts" if removal.has_parts else "one"
+        section("remove", keys.family(removal.family), 3, (removal.family, removal.pattern, shape))
+    section("unset", keys.gauges, 1, delta.unset)
+    section("gauge", keys.gauges, 2, _flat(delta.gauges.items()))
+    section("exemplar", keys.exemplars, 2, _flat(delta.exemplars.items()))
+    for family, numbers in delta.adds.items():
+        operation = "add_part" if family in delta.has_parts else "add"
+        amounts = ((name, number_text(amount)) for name, amount in numbers.items())
+        section(operation, keys.family(family), 2, _flat(amounts))
+    return Body(tuple(names), tuple(arguments))
+
+
+def _flat(pairs: Iterable[tuple[str, str]]) -> Iterable[str]:
+    return (text for pair in pairs for text in pair)
