@@ -9,9 +9,11 @@ from urllib.parse import parse_qs
 
 from prometheus_client import CollectorRegistry
 
+from fleetmeter.continuity import HOLD
 from fleetmeter.errors import FleetmeterError
 from fleetmeter_exporter.collector import RedisCollector
 from fleetmeter_exporter.exposition import fleet_registry, negotiated
+from fleetmeter_exporter.start import Start
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -23,26 +25,39 @@ _NEVER = re.compile(rb"\s*q\s*=\s*0(\.0*)?\s*")  # a coding's weight in Accept-E
 
 
 def make_asgi_app(
-    *, url: str | None = None, namespace: str | None = None, telemetry_path: str | None = None
+    *,
+    url: str | None = None,
+    namespace: str | None = None,
+    telemetry_path: str | None = None,
+    hold: float = HOLD,
+    start_delay: float = 0.0,
 ) -> "MetricsApp":
     """An ASGI application that serves the fleet's exposition.
 
     Without `telemetry_path` it answers on whatever path it is routed to, and on no other: put it on a route, as a
     mount would answer `/metrics` with a redirect. With one, it is the whole exporter: that path, `/-/healthy` and
-    `/-/ready`. Raises `SettingError` for settings that cannot be used; the store may be away.
+    `/-/ready`. `hold` is in seconds (see `RedisCollector`); for the first `start_delay` seconds the exposition is 503,
+    so that replicas can send again what the store may have lost since another exporter served it (see `Start`).
+    Raises `SettingError` for settings that cannot be used; the store may be away.
     """
-    return MetricsApp(*fleet_registry(url, namespace), telemetry_path)
+    registry, collector = fleet_registry(url, namespace, hold)
+    return MetricsApp(registry, collector, telemetry_path, start_delay)
 
 
 class MetricsApp:
     """The ASGI application; an object and no function, because Starlette's routes call a function with a Request."""
 
     def __init__(
-        self, registry: CollectorRegistry, collector: RedisCollector, telemetry_path: str | None = None
+        self,
+        registry: CollectorRegistry,
+        collector: RedisCollector,
+        telemetry_path: str | None = None,
+        start_delay: float = 0.0,
     ) -> None:
         self._registry = registry
         self._collector = collector
         self._any_path = telemetry_path is None
+        self._start = Start(collector.holds_counts, start_delay)
         self._routes: dict[str, Handler] = {
             telemetry_path or "": self._metrics,
             "/-/healthy": self._healthy,
@@ -66,6 +81,9 @@ class MetricsApp:
             await _respond(scope, send, *await handler(scope))
 
     async def _metrics(self, scope: Message) -> tuple[int, str, bytes]:
+        too_early = await asyncio.to_thread(self._too_early)
+        if too_early:
+            return 503, _PLAIN, f"{too_early}\n".encode()
         names = parse_qs(scope["query_string"].decode("latin-1")).get("name[]", [])
         accept = dict(scope["headers"]).get(b"accept", b"").decode("latin-1")
         body, content_type = await asyncio.to_thread(negotiated, self._registry, accept, names)
@@ -76,7 +94,20 @@ class MetricsApp:
             await asyncio.to_thread(self._collector.check)
         except FleetmeterError as error:
             return 503, _PLAIN, f"not ready: {error}\n".encode()
+        too_early = await asyncio.to_thread(self._too_early)
+        if too_early:
+            return 503, _PLAIN, f"not ready: {too_early}\n".encode()
         return 200, _PLAIN, b"ready\n"
+
+    def _too_early(self) -> str:
+        """Why nothing may be served yet; empty once it may."""
+        try:
+            left = self._start.seconds_left()
+        except FleetmeterError:
+            return ""  # the scrape shows that the store cannot be read
+        if not left:
+            return ""
+        return f"started just now; replicas have {left:.1f} s more to send again what the store may have lost"
 
     async def _healthy(self, _scope: Message) -> tuple[int, str, bytes]:
         return 200, _PLAIN, b"healthy\n"

@@ -10,9 +10,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 import fleetmeter
+from fleetmeter.continuity import HOLD, Continuity, Shown
 from fleetmeter.errors import FleetmeterError
 from fleetmeter.families import Family, families_of, types_left_out
-from fleetmeter.reading import Reader, Snapshot
+from fleetmeter.reading import Reader
 from fleetmeter.runtime import current
 from fleetmeter.settings import Settings
 from fleetmeter_exporter.cache import with_cache_state
@@ -37,7 +38,8 @@ class RedisCollector:
     `url` and `namespace` default to those of `fleetmeter.install()`, if this process has called it, and else to
     `FLEETMETER_REDIS_URL` and `FLEETMETER_NAMESPACE`; `SettingError` says which of them cannot be used. `collect()`
     never raises for the store: it then yields `fleetmeter_up 0` and no fleet family, so that no stale number is
-    served. A process that records into the same namespace hands over its own records first.
+    served. A store that was rolled back shows what was served before for up to `hold` seconds, and nothing below it
+    after that. A process that records into the same namespace hands over its own records first.
     """
 
     def __init__(
@@ -46,14 +48,17 @@ class RedisCollector:
         *,
         url: str | None = None,
         namespace: str | None = None,
+        hold: float = HOLD,
     ) -> None:
         self._settings = fleet_settings(url, namespace)
+        self._continuity = Continuity(hold)
         self._reader = Reader(self._settings.url, self._settings.namespace)
         # a registry has no end of life to close it in: the connections go with the collector
         weakref.finalize(self, self._reader.close).atexit = False
         self._lock = threading.Lock()
         self._up: bool | None = None
         self._left_out: frozenset[str] = frozenset()
+        self._behind = False
         if registry is not None:
             registry.register(self)
 
@@ -65,11 +70,11 @@ class RedisCollector:
         """The exporter's own metrics, and the fleet's families by name."""
         started = time.perf_counter()
         self._flush_own_records()
-        snapshot, families = self._read()
+        shown, families = self._read()
         metrics = [_metric(family) for family in families]
-        yield _gauge("fleetmeter_up", "Whether the store could be read (1) or not (0).", float(snapshot is not None))
-        if snapshot is not None:
-            yield from _state_metrics(snapshot)
+        yield _gauge("fleetmeter_up", "Whether the store could be read (1) or not (0).", float(shown is not None))
+        if shown is not None:
+            yield from _state_metrics(shown)
         samples = sum(len(metric.samples) for metric in metrics)
         yield _gauge("fleetmeter_scrape_series", "Samples of the fleet's families in this scrape.", samples)
         yield _gauge(
@@ -85,10 +90,16 @@ class RedisCollector:
         with self._lock:
             families_of(self._reader.read())
 
-    def _read(self) -> tuple[Snapshot | None, list[Family]]:
+    def holds_counts(self) -> bool:
+        """Whether the namespace has a life already, and counts that may be behind. Raises `FleetmeterError`."""
+        with self._lock:
+            return self._reader.read().epoch is not None
+
+    def _read(self) -> tuple[Shown | None, list[Family]]:
         try:
             with self._lock:
-                snapshot = self._reader.read()
+                shown = self._continuity.show(self._reader.read(self._continuity.known))
+            snapshot = shown.snapshot
             families = with_cache_state(families_of(snapshot), snapshot.cache_size)
             left_out = types_left_out(snapshot)
         except FleetmeterError as error:
@@ -100,7 +111,8 @@ class RedisCollector:
             log.info("namespace %r can be read again", self._settings.namespace)
         self._up = True
         self._tell_left_out(left_out)
-        return snapshot, families
+        self._tell_behind(shown)
+        return shown, families
 
     def _tell_left_out(self, types: dict[str, str]) -> None:
         """One line for each family that cannot be served, when it is first left out."""
@@ -110,6 +122,20 @@ class RedisCollector:
             log.warning(
                 "family %r is not served: its type %r is of a later version; update this one", name, types[name]
             )
+
+    def _tell_behind(self, shown: Shown) -> None:
+        """One line when the store turns out to be behind what was served, and one when it no longer is."""
+        behind = shown.held or shown.counts_behind > 0
+        with self._lock:
+            was, self._behind = self._behind, behind
+        if behind and not was:
+            log.warning(
+                "the store is behind what was served of namespace %r, with %d numbers: it was rolled back, or lost "
+                "keys; what was served is held until replicas have sent again what was lost",
+                self._settings.namespace, shown.counts_behind,
+            )  # fmt: skip
+        elif was and not behind:
+            log.info("the store has caught up with what was served of namespace %r", self._settings.namespace)
 
     def _flush_own_records(self) -> None:
         runtime = current()
@@ -132,7 +158,8 @@ def _gauge(name: str, help_text: str, value: float, unit: str = "") -> Metric:
     return GaugeMetricFamily(name, help_text, value, unit=unit)
 
 
-def _state_metrics(snapshot: Snapshot) -> Iterator[Metric]:
+def _state_metrics(shown: Shown) -> Iterator[Metric]:
+    snapshot = shown.snapshot
     yield _gauge("fleetmeter_replicas", "Processes that record into this namespace and live.", len(snapshot.alive))
     if snapshot.last_write_us is not None:
         yield _gauge(
@@ -148,3 +175,13 @@ def _state_metrics(snapshot: Snapshot) -> Iterator[Metric]:
             snapshot.epoch.birth_us / 1e6,
             "seconds",
         )
+    yield _gauge(
+        "fleetmeter_snapshot_held",
+        "Whether this scrape shows an older snapshot (1), while replicas send again what the store lost.",
+        float(shown.held),
+    )
+    yield _gauge(
+        "fleetmeter_counts_behind",
+        "Stored numbers that are below what was served before; what was served is shown in their place.",
+        shown.counts_behind,
+    )

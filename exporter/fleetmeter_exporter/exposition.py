@@ -5,13 +5,16 @@ from functools import lru_cache
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, choose_encoder, generate_latest
 
+from fleetmeter.continuity import HOLD
 from fleetmeter_exporter.collector import RedisCollector, fleet_settings
 
 
-def fleet_registry(url: str | None = None, namespace: str | None = None) -> tuple[CollectorRegistry, RedisCollector]:
+def fleet_registry(
+    url: str | None = None, namespace: str | None = None, hold: float = HOLD
+) -> tuple[CollectorRegistry, RedisCollector]:
     """A registry that holds one `RedisCollector` and nothing else."""
     registry = CollectorRegistry(support_collectors_without_names=True)
-    return registry, RedisCollector(registry, url=url, namespace=namespace)
+    return registry, RedisCollector(registry, url=url, namespace=namespace, hold=hold)
 
 
 @lru_cache(maxsize=4)

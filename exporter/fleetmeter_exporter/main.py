@@ -9,6 +9,7 @@ import sys
 import uvicorn
 
 from fleetmeter.errors import SettingError
+from fleetmeter.exchange import HEARTBEAT
 from fleetmeter.settings import without_password
 from fleetmeter_exporter.asgi import make_asgi_app
 from fleetmeter_exporter.settings import ExporterSettings
@@ -25,7 +26,13 @@ def main() -> None:
     logging.basicConfig(
         level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    app = make_asgi_app(url=settings.url, namespace=settings.namespace, telemetry_path=settings.telemetry_path)
+    app = make_asgi_app(
+        url=settings.url,
+        namespace=settings.namespace,
+        telemetry_path=settings.telemetry_path,
+        hold=settings.hold,
+        start_delay=HEARTBEAT,
+    )
     try:
         listener = _listen(settings.host, settings.port)
     except OSError as error:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import fleetmeter
+from fleetmeter.continuity import HOLD
 from fleetmeter.errors import SettingError
-from fleetmeter.settings import DEFAULT_URL, Settings
+from fleetmeter.settings import DEFAULT_URL, Settings, parse_seconds
 
 DEFAULT_ADDRESS = ":9847"
 LEVELS = ("debug", "info", "warning", "error")
@@ -17,6 +18,7 @@ _FLAGS = {
     "namespace": ("NAME", "the fleet to serve", None),
     "web.listen-address": ("[HOST]:PORT", "address to listen on; an empty host means every interface", DEFAULT_ADDRESS),
     "web.telemetry-path": ("PATH", "where the exposition is served", "/metrics"),
+    "hold": ("SECONDS", "how long to show the last good snapshot while replicas send again what a store lost", HOLD),
     "log.level": ("LEVEL", f"one of {', '.join(LEVELS)}", "info"),
 }
 _FALLBACK_VARIABLES = {"redis.url": "FLEETMETER_REDIS_URL", "namespace": "FLEETMETER_NAMESPACE"}
@@ -36,6 +38,7 @@ class ExporterSettings:
     host: str = ""
     port: int = 9847
     telemetry_path: str = "/metrics"
+    hold: float = HOLD
     log_level: str = "info"
 
     @classmethod
@@ -61,7 +64,7 @@ class ExporterSettings:
             ):
                 if value:
                     return name, value
-            return f"--{flag}", _FLAGS[flag][2] or ""
+            return f"--{flag}", str(_FLAGS[flag][2] or "")
 
         names = {"url": pick("redis.url"), "namespace": pick("namespace")}
         try:
@@ -75,7 +78,7 @@ class ExporterSettings:
         level_name, level = pick("log.level")
         if level not in LEVELS:
             raise SettingError(level_name, f"{level!r} is no level; expected one of {', '.join(LEVELS)}")
-        return cls(store.url, store.namespace, host, port, path, level)
+        return cls(store.url, store.namespace, host, port, path, parse_seconds(*pick("hold")), level)
 
 
 def _parse_address(name: str, address: str) -> tuple[str, int]:

@@ -37,6 +37,9 @@ STATE_FORMAT = 1
 EPOCH_FIELD = "@epoch"
 """The field of `writers` that is no writer: writer ids never start with `@`."""
 
+HORIZON_FIELD = "@horizon"
+"""The field of `retired` that tells the newest heartbeat of any row that was dropped on purpose."""
+
 SWEPT_FIELD = "@swept"
 """The field of `writers` that tells when ended writers were last put away."""
 

@@ -1,15 +1,15 @@
 """Reads a namespace as it is at one instant, with plain read commands only."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import redis
 
 from fleetmeter.definition import StoredDefinition
 from fleetmeter.errors import StateError
-from fleetmeter.keys import EPOCH_FIELD, STATE_FORMAT, Keys
+from fleetmeter.keys import EPOCH_FIELD, HORIZON_FIELD, STATE_FORMAT, Keys
 from fleetmeter.rows import Epoch, Row
 from fleetmeter.store import connect, translated
 
@@ -22,8 +22,10 @@ class Snapshot:
     """Everything of a namespace at one instant.
 
     `epoch` is None where nobody has written yet. `numbers` maps each family's field in `families` to its stored
-    numbers, as raw field → raw text; `gauges` is the raw gauges hash. `replicas` names the writers that have gauges.
-    `cache_size` is the number of live entries of the prompt cache, None where there is none. Times are the store's, µs.
+    numbers, as raw field → raw text; `gauges`, `exemplars` and `removed` are the raw hashes. `replicas` names the
+    writers that have gauges. `cache_size` is the number of live entries of the prompt cache, None where there is none.
+    `retired` has the rows of folded writers that were asked about, `horizon_us` the newest heartbeat of any row that
+    was dropped on purpose, 0 where nothing was asked about. Times are the store's, µs.
     """
 
     taken_us: int
@@ -34,6 +36,10 @@ class Snapshot:
     gauges: dict[bytes, bytes]
     replicas: dict[str, str]
     cache_size: int | None
+    exemplars: dict[bytes, bytes] = field(default_factory=dict)
+    removed: dict[bytes, bytes] = field(default_factory=dict)
+    retired: dict[str, Row] = field(default_factory=dict)
+    horizon_us: int = 0
 
     @property
     def alive(self) -> list[str]:
@@ -63,8 +69,11 @@ class Reader:
         self._replicas: dict[str, str] = {}
         self._store_now: tuple[int, float] | None = None
 
-    def read(self) -> Snapshot:
-        """The namespace now. Raises `StoreError` when the store fails, `StateError` for what cannot be understood."""
+    def read(self, known: Collection[str] = ()) -> Snapshot:
+        """The namespace now. Raises `StoreError` when the store fails, `StateError` for what cannot be understood.
+
+        Of `known` writers that have no row any more, the snapshot tells whether they were folded.
+        """
         with translated():
             while True:
                 now = self._estimated_now()
@@ -72,7 +81,7 @@ class Reader:
                 self._parse_families(reply[0])
                 asked, self._fields = self._fields, self._fields_with_key()
                 if self._fields <= asked:
-                    return self._snapshot(reply)
+                    return self._with_retired(self._snapshot(reply), known)
 
     def close(self) -> None:
         """Close the connections."""
@@ -84,12 +93,14 @@ class Reader:
         pipeline.hgetall(keys.families)
         pipeline.hgetall(keys.writers)
         pipeline.hgetall(keys.gauges)
+        pipeline.hgetall(keys.exemplars)
+        pipeline.hgetall(keys.removed)
         pipeline.zcount(keys.cache_expiry, f"({now_us}", "+inf")
         pipeline.exists(keys.cache_expiry)
         pipeline.time()
         self._asked = sorted(self._fields)
-        for field in self._asked:
-            pipeline.hgetall(keys.family(field.decode()))
+        for name in self._asked:
+            pipeline.hgetall(keys.family(name.decode()))
         try:
             reply: list[Any] = pipeline.execute()
         except redis.ResponseError as error:
@@ -107,21 +118,19 @@ class Reader:
         return told + int((self._clock() - at) * 1e6)
 
     def _parse_families(self, families: dict[bytes, bytes]) -> None:
-        for field, text in families.items():
-            if self._texts.get(field) != text:
-                name = _text(self.keys.families, field)
-                self._definitions[field] = StoredDefinition.parse(name, _text(f"families[{name}]", text))
-                self._texts[field] = text
-        for field in self._texts.keys() - families.keys():
-            del self._texts[field], self._definitions[field]
+        for raw, text in families.items():
+            if self._texts.get(raw) != text:
+                name = _text(self.keys.families, raw)
+                self._definitions[raw] = StoredDefinition.parse(name, _text(f"families[{name}]", text))
+                self._texts[raw] = text
+        for raw in self._texts.keys() - families.keys():
+            del self._texts[raw], self._definitions[raw]
 
     def _fields_with_key(self) -> frozenset[bytes]:
-        return frozenset(
-            field for field, stored in self._definitions.items() if stored.definition.type in _NUMBER_TYPES
-        )
+        return frozenset(raw for raw, stored in self._definitions.items() if stored.definition.type in _NUMBER_TYPES)
 
     def _snapshot(self, reply: list[Any]) -> Snapshot:
-        _, writers, gauges, cache_size, cache_exists, (seconds, micros), *numbers = reply
+        _, writers, gauges, exemplars, removed, cache_size, cache_exists, (seconds, micros), *numbers = reply
         taken_us = seconds * 10**6 + micros
         self._store_now = (taken_us, self._clock())
         epoch = None
@@ -142,12 +151,26 @@ class Reader:
             taken_us=taken_us,
             epoch=epoch,
             rows=rows,
-            definitions=tuple(self._definitions[field] for field in sorted(self._definitions)),
-            numbers={field.decode(): raw for field, raw in zip(self._asked, numbers, strict=True)},
+            definitions=tuple(self._definitions[raw] for raw in sorted(self._definitions)),
+            numbers={name.decode(): group for name, group in zip(self._asked, numbers, strict=True)},
             gauges=gauges,
             replicas=self._names({_shown(raw.partition(b" ")[0]) for raw in gauges}),
             cache_size=cache_size if cache_exists else None,
+            exemplars=exemplars,
+            removed=removed,
         )
+
+    def _with_retired(self, snapshot: Snapshot, known: Collection[str]) -> Snapshot:
+        missing = sorted(set(known) - snapshot.rows.keys())
+        if not missing:
+            return snapshot
+        reply: Any = self._client.hmget(self.keys.retired, [HORIZON_FIELD, *missing])
+        horizon, *rows = reply
+        found = {writer: text for writer, text in zip(missing, rows, strict=True) if text is not None}
+        retired = {
+            writer: Row.parse_retired(writer, _text(f"retired[{writer}]", text)) for writer, text in found.items()
+        }
+        return replace(snapshot, retired=retired, horizon_us=int(horizon or 0))
 
     def _names(self, writers: set[str]) -> dict[str, str]:
         """`<replica>:<pid>` of writers; who a writer is never changes, so each is asked for once."""

@@ -52,6 +52,15 @@ class Row:
         except ValueError as error:
             raise StateError(f"writers[{writer}]", f"{text!r} is no row") from error
 
+    @classmethod
+    def parse_retired(cls, writer: str, text: str) -> "Row":
+        """Read `<applied> <given up> <last heartbeat µs>`, whatever words follow; raises `StateError`."""
+        try:
+            applied, given_up, heartbeat, *_ = text.split(" ")
+            return cls(_whole(applied), _whole(given_up), _whole(heartbeat), said_goodbye=False)
+        except ValueError as error:
+            raise StateError(f"retired[{writer}]", f"{text!r} is no folded row") from error
+
     def alive(self, now_us: int) -> bool:
         """Whether the writer counts as living at a time of the store's clock."""
         return not self.said_goodbye and now_us - self.heartbeat_us < ALIVE_US

@@ -27,9 +27,9 @@ def state(store: StoreAddress) -> StoreAddress:
     return store
 
 
-def app_of(store: StoreAddress, path: str | None = "/metrics") -> Any:
+def app_of(store: StoreAddress, path: str | None = "/metrics", **more: Any) -> Any:
     """The exporter of a namespace."""
-    return make_asgi_app(url=store.url, namespace=store.namespace, telemetry_path=path)
+    return make_asgi_app(url=store.url, namespace=store.namespace, telemetry_path=path, **more)
 
 
 def ask(app: Any, path: str = "/metrics", method: str = "GET", **headers: str) -> httpx.Response:
@@ -52,6 +52,16 @@ def test_metrics_are_served_in_the_format_that_is_asked_for(state: StoreAddress)
     assert openmetrics.headers["content-type"].startswith("application/openmetrics-text")
     assert openmetrics.text.endswith("# EOF\n")
     assert plain.headers["vary"] == "Accept, Accept-Encoding"
+
+
+def test_an_exporter_that_started_just_now_serves_nothing(state: StoreAddress) -> None:
+    """Neither an exposition nor readiness, and it says why; a namespace without counts is served at once."""
+    app = app_of(state, start_delay=600.0)
+    for path in ("/metrics", "/-/ready"):
+        answer = ask(app, path)
+        assert (answer.status_code, "started just now" in answer.text) == (503, True)
+    assert ask(app, "/-/healthy").status_code == 200
+    assert ask(app_of(StoreAddress(state.url, "fresh"), start_delay=600.0)).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from fleetmeter.errors import SettingError, StateError, StoreUnreachable
 from fleetmeter.keys import EPOCH_FIELD
 from fleetmeter_exporter import RedisCollector, get_metrics
 from support.exposition import parse, total
+from support.fleet import Replica
 from support.scraping import FixedState, scrape
 from support.store import StoreAddress
 
@@ -73,6 +74,8 @@ def test_an_empty_namespace_is_up(store: StoreAddress) -> None:
     assert {name for name, _ in samples} == {
         "fleetmeter_up",
         "fleetmeter_replicas",
+        "fleetmeter_snapshot_held",
+        "fleetmeter_counts_behind",
         "fleetmeter_scrape_series",
         "fleetmeter_scrape_duration_seconds",
     }
@@ -214,3 +217,27 @@ def test_scrapes_at_the_same_time_are_each_whole(store: StoreAddress) -> None:
     for thread in threads:
         thread.join()
     assert found == [250] * 60
+
+
+def test_a_store_that_went_back_shows_what_was_served(store: StoreAddress) -> None:
+    """A collector remembers: while the writer may send again the last good snapshot is shown, and says so."""
+    registry = CollectorRegistry(support_collectors_without_names=True)
+    RedisCollector(registry, url=store.url, namespace=store.namespace)
+    replica = Replica(store)
+    counter = replica.counter("k_back")
+    client = store.client()
+    for _ in range(3):
+        counter.inc(1)
+        assert replica.flush()
+    assert total(parse(generate_latest(registry)), "k_back_total") == 3
+    client.hset(store.keys.writers, replica.writer.id, "1 0 1 alive")
+    client.hset(store.keys.family(counter.definition.field), "[]", 1)
+    held = parse(generate_latest(registry))
+    assert (total(held, "k_back_total"), total(held, "fleetmeter_snapshot_held")) == (3, 1)
+    assert total(held, "fleetmeter_counts_behind") == 1
+    counter.inc(1)
+    assert replica.flush()
+    after = parse(generate_latest(registry))
+    assert (total(after, "k_back_total"), total(after, "fleetmeter_snapshot_held")) == (4, 0)
+    client.close()
+    replica.close()

@@ -27,16 +27,18 @@ def test_a_flag_wins_over_its_variable_and_that_over_the_librarys() -> None:
 
 
 def test_every_flag_has_a_twin() -> None:
-    """All five flags can be given by the environment."""
+    """All flags can be given by the environment."""
     environ = {
         variable("redis.url"): URL,
         variable("namespace"): "shop",
         variable("web.listen-address"): "127.0.0.1:1234",
         variable("web.telemetry-path"): "/fleet",
+        variable("hold"): "12.5",
         variable("log.level"): "debug",
     }
     assert set(environ) >= {"FLEETMETER_EXPORTER_WEB_LISTEN_ADDRESS", "FLEETMETER_EXPORTER_LOG_LEVEL"}
-    assert ExporterSettings.parse([], environ) == ExporterSettings(URL, "shop", "127.0.0.1", 1234, "/fleet", "debug")
+    expected = ExporterSettings(URL, "shop", "127.0.0.1", 1234, "/fleet", 12.5, "debug")
+    assert ExporterSettings.parse([], environ) == expected
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,7 @@ def test_listen_addresses(address: str, host: str, port: int) -> None:
         ("redis.url", "redis://u:very-secret@h/0?colour=red", "'colour'"),
         ("redis.url", "redis://u:very-secret@h:port/0", "port"),
         ("namespace", "a b", "'a b'"),
+        ("hold", "soon", "'soon' is no duration"),
         ("web.listen-address", "9847", "HOST:PORT"),
         ("web.listen-address", ":65536", "HOST:PORT"),
         ("web.listen-address", "h:-1", "HOST:PORT"),

@@ -53,7 +53,12 @@ class Program:
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         """What a GET answers; a program that still starts is waited for."""
-        return httpx.get(self.address() + path, headers=headers, timeout=_START_SECONDS)
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            response = httpx.get(self.address() + path, headers=headers, timeout=_START_SECONDS)
+            if "started just now" not in response.text or time.monotonic() > deadline:
+                return response
+            time.sleep(0.1)
 
     def samples(self, path: str = "/metrics") -> dict[Series, float]:
         """The samples that it exposes."""

@@ -1,0 +1,66 @@
+"""Which series were removed on purpose, as it is on record in the store."""
+
+from collections.abc import Mapping
+from typing import Self
+
+from fleetmeter.definition import read_json
+
+
+class Removed:
+    """Removals since an earlier snapshot: whole layouts, and patterns of label values by layout."""
+
+    def __init__(
+        self, layouts: frozenset[str] = frozenset(), patterns: Mapping[str, list[list[object]]] | None = None
+    ) -> None:
+        self._layouts = layouts
+        self._patterns = patterns or {}
+
+    @classmethod
+    def since(cls, before: Mapping[bytes, bytes], now: Mapping[bytes, bytes]) -> Self:
+        """What `now` has on record and `before` had not, or with another time. What cannot be read removes nothing."""
+        layouts: set[str] = set()
+        patterns: dict[str, list[list[object]]] = {}
+        for raw, time in now.items():
+            if before.get(raw) == time:
+                continue
+            layout, _, pattern = raw.decode("utf-8", "replace").partition(" ")
+            if not pattern:
+                layouts.add(layout)
+                continue
+            try:
+                wanted = read_json(pattern)
+            except ValueError:
+                continue
+            if isinstance(wanted, list):
+                patterns.setdefault(layout, []).append(wanted)
+        return cls(frozenset(layouts), patterns)
+
+    def __bool__(self) -> bool:
+        return bool(self._layouts or self._patterns)
+
+    def takes(self, layout: str, number: bytes) -> bool:
+        """Whether a number of a layout was removed."""
+        if layout in self._layouts:
+            return True
+        patterns = self._patterns.get(layout)
+        if not patterns:
+            return False
+        try:
+            values = read_json(number)
+        except ValueError:
+            return False
+        return any(
+            all(want in (None, value) for want, value in zip(wanted, values, strict=False)) for wanted in patterns
+        )
+
+    def taken_from(self, numbers: Mapping[str, dict[bytes, bytes]]) -> dict[str, dict[bytes, bytes]]:
+        """The numbers without those that were removed."""
+        if not self:
+            return dict(numbers)
+        touched = self._layouts | self._patterns.keys()
+        return {
+            layout: {number: text for number, text in group.items() if not self.takes(layout, number)}
+            if layout in touched
+            else group
+            for layout, group in numbers.items()
+        }

@@ -1,0 +1,217 @@
+"""What an exporter shows of a store that goes back: no number goes down but on purpose."""
+
+from typing import Any
+
+import pytest
+
+from fleetmeter.continuity import Continuity, Shown
+from fleetmeter.definition import Definition, StoredDefinition
+from fleetmeter.reading import Snapshot
+from fleetmeter.rows import Epoch, Row
+
+COUNTER = Definition.of("c", "counter", "x", "", ("k",), (), "")
+FIELD = COUNTER.field
+EPOCH = Epoch("E", 1, 1)
+
+
+class Clock:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.now
+
+
+def row(applied: int, given_up: int = 0, heartbeat_us: int = 10, *, goodbye: bool = False) -> Row:
+    """A writer's row."""
+    return Row(applied, given_up, heartbeat_us, goodbye)
+
+
+def store(rows: dict[str, Row], counts: dict[str, int], **more: Any) -> Snapshot:
+    """A snapshot of one family, by its label value."""
+    raw = {f'["{key}"]'.encode(): str(number).encode() for key, number in counts.items()}
+    values: dict[str, Any] = {
+        "taken_us": 50,
+        "epoch": EPOCH,
+        "rows": rows,
+        "definitions": (StoredDefinition(COUNTER, 1, 1),),
+        "numbers": {FIELD: raw},
+        "gauges": {},
+        "replicas": {},
+        "cache_size": None,
+    }
+    return Snapshot(**{**values, **more})
+
+
+def numbers(shown: Shown) -> dict[str, int]:
+    """What is served, by label value."""
+    return {key.decode()[2:-2]: int(text) for key, text in shown.snapshot.numbers.get(FIELD, {}).items()}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock at some time."""
+    return Clock()
+
+
+@pytest.fixture
+def continuity(clock: Clock) -> Continuity:
+    """An exporter that has served {a: 10, b: 5} of one writer at row 10."""
+    continuity = Continuity(30.0, clock)
+    continuity.show(store({"w": row(10)}, {"a": 10, "b": 5}))
+    return continuity
+
+
+def test_a_store_that_went_on_is_shown_as_it_is(continuity: Continuity) -> None:
+    """Rows at or above the served ones: every number is the store's."""
+    shown = continuity.show(store({"w": row(11), "v": row(1)}, {"a": 11, "b": 5}))
+    assert (numbers(shown), shown.held, shown.counts_behind) == ({"a": 11, "b": 5}, False, 0)
+
+
+def test_a_lower_row_holds_what_was_served(continuity: Continuity) -> None:
+    """While the writer may send again, the last good snapshot is shown as a whole, so that nothing is torn."""
+    shown = continuity.show(store({"w": row(8), "v": row(3)}, {"a": 8, "b": 9}))
+    assert (numbers(shown), shown.held, shown.counts_behind) == ({"a": 10, "b": 5}, True, 1)
+    shown = continuity.show(store({"w": row(12), "v": row(3)}, {"a": 12, "b": 9}))
+    assert (numbers(shown), shown.held, shown.counts_behind) == ({"a": 12, "b": 9}, False, 0)
+
+
+def test_after_the_hold_each_number_is_the_larger_of_served_and_stored(continuity: Continuity, clock: Clock) -> None:
+    """The lost part is flat until the store has caught up with it; everything else goes on."""
+    behind = store({"w": row(8)}, {"a": 8, "b": 9})
+    assert continuity.show(behind).held
+    clock.now += 29.9
+    assert continuity.show(behind).held
+    clock.now += 0.1
+    shown = continuity.show(behind)
+    assert (numbers(shown), shown.held, shown.counts_behind) == ({"a": 10, "b": 9}, False, 1)
+    shown = continuity.show(store({"w": row(9)}, {"a": 9, "b": 20}))
+    assert (numbers(shown), shown.counts_behind) == ({"a": 10, "b": 20}, 1)
+    shown = continuity.show(store({"w": row(11)}, {"a": 11, "b": 20}))
+    assert (numbers(shown), shown.counts_behind) == ({"a": 11, "b": 20}, 0)
+
+
+def test_a_second_roll_back_starts_a_hold_of_its_own(continuity: Continuity, clock: Clock) -> None:
+    """What is shown while numbers are flat is what the next roll-back is measured against."""
+    continuity.show(store({"w": row(8)}, {"a": 8, "b": 5}))
+    clock.now += 30
+    continuity.show(store({"w": row(8)}, {"a": 8, "b": 7}))
+    shown = continuity.show(store({"w": row(7)}, {"a": 7, "b": 6}))
+    assert (numbers(shown), shown.held) == ({"a": 10, "b": 7}, True)
+    clock.now += 30
+    shown = continuity.show(store({"w": row(7)}, {"a": 7, "b": 6}))
+    assert (numbers(shown), shown.held, shown.counts_behind) == ({"a": 10, "b": 7}, False, 2)
+
+
+def test_a_missing_row_holds_like_a_lower_one(continuity: Continuity) -> None:
+    """The writer's hello was lost, and with it all that it counted."""
+    assert continuity.show(store({}, {"a": 0, "b": 0})).held
+
+
+@pytest.mark.parametrize(("applied", "held"), [(10, False), (9, True)])
+def test_a_folded_row_is_judged_by_its_retired_number(continuity: Continuity, applied: int, held: bool) -> None:
+    """Silent for a day is no loss; a folded number below the served one is."""
+    snapshot = store({}, {"a": 10, "b": 5}, retired={"w": row(applied)})
+    assert continuity.known == {"w"}
+    assert continuity.show(snapshot).held is held
+
+
+def test_a_row_that_said_goodbye_may_go(clock: Clock) -> None:
+    """It is dropped a quarter of an hour later."""
+    continuity = Continuity(30.0, clock)
+    continuity.show(store({"w": row(10, goodbye=True)}, {"a": 10}))
+    assert not continuity.show(store({}, {"a": 10})).held
+
+
+def test_a_row_that_may_have_been_dropped_unseen_is_not_waited_for(continuity: Continuity) -> None:
+    """After a long gap between scrapes nobody can tell; nothing goes down, and nothing old is shown."""
+    shown = continuity.show(store({}, {"a": 12, "b": 4}, horizon_us=10))
+    assert (numbers(shown), shown.held, shown.counts_behind) == ({"a": 12, "b": 5}, False, 1)
+
+
+def test_what_a_writer_gave_up_stays_flat_without_a_hold(continuity: Continuity) -> None:
+    """Its row is where it was, but the store lacks batches that nobody can send again."""
+    shown = continuity.show(store({"w": row(12, given_up=3)}, {"a": 9, "b": 7}))
+    assert (numbers(shown), shown.held, shown.counts_behind) == ({"a": 10, "b": 7}, False, 1)
+
+
+def test_an_empty_store_holds_what_was_served_until_the_namespace_begins_anew(
+    continuity: Continuity, clock: Clock
+) -> None:
+    """No epoch where there was one: a failover to nothing. A new epoch is a decrease that everybody can see."""
+    empty = store({}, {}, epoch=None, definitions=(), numbers={})
+    assert continuity.show(empty).held
+    clock.now += 30
+    shown = continuity.show(empty)
+    assert (numbers(shown), shown.held, shown.counts_behind) == ({"a": 10, "b": 5}, False, 2)
+    assert shown.snapshot.definitions == (StoredDefinition(COUNTER, 1, 1),)
+    assert shown.snapshot.epoch == EPOCH
+    shown = continuity.show(store({"w": row(1)}, {"a": 1}, epoch=Epoch("F", 2, 1)))
+    assert (numbers(shown), shown.held, shown.counts_behind) == ({"a": 1}, False, 0)
+
+
+def test_the_same_life_that_comes_back_is_measured_against_what_was_served(
+    continuity: Continuity, clock: Clock
+) -> None:
+    """Away for longer than the hold, and back with less: still no decrease."""
+    continuity.show(store({}, {}, epoch=None, definitions=(), numbers={}))
+    clock.now += 30
+    continuity.show(store({}, {}, epoch=None, definitions=(), numbers={}))
+    shown = continuity.show(store({"w": row(9)}, {"a": 9, "b": 6}))
+    assert (numbers(shown), shown.counts_behind) == ({"a": 10, "b": 6}, 1)
+
+
+@pytest.mark.parametrize("record", [FIELD, f'{FIELD} ["a"]', f"{FIELD} [null]"])
+def test_a_removal_is_served_at_once(continuity: Continuity, record: str) -> None:
+    """What somebody removed goes, while rows stand and while an older snapshot is held."""
+    removed = {record.encode(): b"40"}
+    held = continuity.show(store({"w": row(8)}, {"b": 4}, removed=removed))
+    assert held.held
+    assert "a" not in numbers(held)
+    shown = continuity.show(store({"w": row(11)}, {"b": 6}, removed=removed))
+    assert (numbers(shown), shown.counts_behind) == ({"b": 6}, 0)
+
+
+def test_a_removal_that_was_served_already_excuses_nothing(clock: Clock) -> None:
+    """An old record is no word about what is missing now."""
+    removed = {f'{FIELD} ["a"]'.encode(): b"40"}
+    continuity = Continuity(30.0, clock)
+    continuity.show(store({"w": row(10)}, {"a": 10, "b": 5}, removed=removed))
+    shown = continuity.show(store({"w": row(10)}, {"b": 5}, removed=removed))
+    assert (numbers(shown), shown.counts_behind) == ({"a": 10, "b": 5}, 1)
+
+
+def test_a_removal_lifts_a_floor(continuity: Continuity, clock: Clock) -> None:
+    """A flat number that is removed goes, and comes back from where it is."""
+    continuity.show(store({"w": row(8)}, {"a": 8, "b": 4}))
+    clock.now += 30
+    continuity.show(store({"w": row(8)}, {"a": 8, "b": 4}))
+    removed = {f'{FIELD} ["a"]'.encode(): b"60"}
+    shown = continuity.show(store({"w": row(9)}, {"a": 1, "b": 4}, removed=removed))
+    assert (numbers(shown), shown.counts_behind) == ({"a": 1, "b": 5}, 1)
+
+
+@pytest.mark.parametrize("left", [{}, {"a": 1}, {"a": 1, "b": 0}])
+def test_a_family_that_vanished_without_a_word_does_not_go_down(continuity: Continuity, left: dict[str, int]) -> None:
+    """An evicted key, deleted by hand, or begun anew by the next increment: the rows know nothing of it."""
+    shown = continuity.show(store({"w": row(11)}, left))
+    assert (numbers(shown), shown.held) == ({"a": 10, "b": 5}, False)
+    assert shown.counts_behind == 2
+
+
+def test_a_sum_that_goes_down_is_no_loss(clock: Clock) -> None:
+    """Observations may be negative."""
+    summary = Definition.of("s", "summary", "x", "", (), (), "")
+
+    def seen(total: int) -> Snapshot:
+        raw = {b'["sum"]': str(total).encode(), b'["count"]': b"3"}
+        definitions = (StoredDefinition(summary, 1, 1),)
+        return store({"w": row(5)}, {}, numbers={summary.field: raw}, definitions=definitions)
+
+    continuity = Continuity(30.0, clock)
+    continuity.show(seen(7))
+    shown = continuity.show(seen(-2))
+    assert (shown.snapshot.numbers[summary.field][b'["sum"]'], shown.counts_behind) == (b"-2", 0)
