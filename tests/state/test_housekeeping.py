@@ -1,0 +1,225 @@
+"""Putting away what ended writers left: rows, retired numbers, gauges, records; judged by the store's clock."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from fleetmeter.definition import Definition
+from fleetmeter.housekeeping import (
+    EVERY,
+    GOODBYE_GRACE,
+    REMOVED_LIFE,
+    RETIRED_LIFE,
+    SILENCE,
+    Fold,
+    Housekeeper,
+)
+from fleetmeter.keys import EPOCH_FIELD, HORIZON_FIELD, SWEPT_FIELD
+from fleetmeter.protocol import Apply, Hello
+from fleetmeter.store import Store
+from support.fleet import value
+from support.store import StoreAddress
+
+MODES = ("sum", "min", "max", "mostrecent", "all", "livesum")
+
+
+class House:
+    """A namespace whose rows have any age."""
+
+    def __init__(self, address: StoreAddress) -> None:
+        self.address = address
+        self.keys = address.keys
+        self.client: Any = address.client()
+        self.store = Store(address.url, address.keys)
+        self.client.hset(self.keys.writers, EPOCH_FIELD, f"E {self.now} 1")
+
+    @property
+    def now(self) -> int:
+        """The store's time, µs."""
+        seconds, micros = self.client.time()
+        return int(seconds * 10**6 + micros)
+
+    def writer(self, name: str, age: float, state: str = "alive", applied: int = 7) -> int:
+        """A row that is so many seconds old; its heartbeat."""
+        heartbeat = self.now - int(age * 1e6)
+        self.client.hset(self.keys.writers, name, f"{applied} 1 {heartbeat} {state}")
+        self.client.hset(self.keys.writer(name), mapping={"replica": name, "pid": "1"})
+        return heartbeat
+
+    def gauge(self, writer: str, mode: str, number: float, set_us: int = 5, name: str = "") -> str:
+        """One writer's value of the gauge of a mode; its series."""
+        definition = Definition.of(name or f"h_{mode}", "gauge", "x", "", (), (), mode)
+        self.client.hset(self.keys.families, definition.field, f"1 1 {definition.to_json()}")
+        series = f'["{definition.name}","{definition.layout}",[]]'
+        self.client.hset(self.keys.gauges, f"{writer} {series}", f"{set_us} {number}")
+        return series
+
+    def sweep(self) -> None:
+        """Put away what is due."""
+        Housekeeper(self.store).sweep("E", self.now)
+
+    def rows(self) -> set[str]:
+        """The writers that have a row."""
+        return {name.decode() for name in self.client.hkeys(self.keys.writers) if not name.startswith(b"@")}
+
+    def hash(self, key: str) -> dict[str, str]:
+        """A whole hash, as text."""
+        return {name.decode(): text.decode() for name, text in self.client.hgetall(key).items()}
+
+
+@pytest.fixture
+def house(store: StoreAddress) -> Iterator[House]:
+    """An empty namespace of epoch E."""
+    house = House(store)
+    yield house
+    house.store.close()
+    house.client.close()
+
+
+def test_a_row_that_said_goodbye_is_dropped_after_its_grace(house: House) -> None:
+    """Every exporter has seen its last word by then; nothing of it stays but the horizon."""
+    heartbeat = house.writer("gone", GOODBYE_GRACE + 5, "goodbye")
+    house.writer("going", GOODBYE_GRACE - 60, "goodbye")
+    house.sweep()
+    assert house.rows() == {"going"}
+    assert house.hash(house.keys.retired) == {HORIZON_FIELD: str(heartbeat)}
+    assert not house.client.exists(house.keys.writer("gone"))
+    assert house.client.exists(house.keys.writer("going"))
+
+
+def test_a_row_that_was_silent_for_a_day_is_folded(house: House) -> None:
+    """Its number is kept, for the case that it wakes up; silent for less it stays as it is."""
+    heartbeat = house.writer("silent", SILENCE + 5)
+    house.writer("quiet", SILENCE - 60)
+    house.sweep()
+    assert house.rows() == {"quiet"}
+    assert house.hash(house.keys.retired) == {"silent": f"7 1 {heartbeat}"}
+
+
+def test_a_folded_writer_that_wakes_up_is_known(house: House) -> None:
+    """Apply and hello find its number, so that nothing of it counts twice."""
+    house.writer("a", SILENCE + 5)
+    house.writer("b", SILENCE + 5)
+    house.sweep()
+    assert house.rows() == set()
+    assert house.store.apply(Apply("E", "a", 7, 8, 1)).status == "applied"
+    assert house.store.hello(Hello("b", "X"), {}).row == 7
+    assert house.rows() == {"a", "b"}
+    assert house.hash(house.keys.retired) == {}
+
+
+def test_a_retired_number_is_kept_for_ninety_days(house: House) -> None:
+    """Then it goes, and the horizon tells a writer that comes back even later that its row was not lost."""
+    old, young = (house.now - int(age * 1e6) for age in (RETIRED_LIFE + 5, RETIRED_LIFE - 60))
+    house.client.hset(house.keys.retired, mapping={"old": f"7 0 {old}", "young": f"7 0 {young}"})
+    house.sweep()
+    assert house.hash(house.keys.retired) == {"young": f"7 0 {young}", HORIZON_FIELD: str(old)}
+    answer = house.store.apply(Apply("E", "old", 7, 8, 0))
+    assert (answer.status, answer.horizon_us) == ("unknown", old)
+
+
+def test_a_removal_is_on_record_for_a_day(house: House) -> None:
+    """Long enough for an exporter that served what is gone."""
+    old, young = (house.now - int(age * 1e6) for age in (REMOVED_LIFE + 5, REMOVED_LIFE - 60))
+    house.client.hset(house.keys.removed, mapping={"c:1": str(old), "d:1": str(young)})
+    house.sweep()
+    assert house.hash(house.keys.removed) == {"d:1": str(young)}
+
+
+def test_gauges_of_ended_writers_join_one_remainder(house: House) -> None:
+    """Sum, min, max and the newest value of a fleet know its ended members; those of every process go with it."""
+    for writer, number, set_us in (("w1", 3, 50), ("w2", 5, 40), ("w3", 4, 45)):
+        house.writer(writer, SILENCE + 5)
+        for mode in MODES:
+            house.gauge(writer, mode, number, set_us)
+    house.writer("here", 1)
+    for mode in MODES:
+        house.gauge("here", mode, 4, 48)
+    house.sweep()
+    assert house.rows() == {"here"}
+    shown = {mode: value(house.address, f"h_{mode}") for mode in MODES if mode != "all"}
+    assert shown == {"sum": 16, "min": 3, "max": 5, "mostrecent": 3, "livesum": 4}
+    assert value(house.address, "h_all", replica="here:1") == 4
+    assert len(house.hash(house.keys.gauges)) == len(MODES) + 4
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "x"])
+def test_a_value_that_is_no_ordinary_number_folds_too(house: House, number: str) -> None:
+    """Nothing that a gauge may hold stops a sweep."""
+    for writer in ("w1", "w2"):
+        house.writer(writer, SILENCE + 5)
+        series = house.gauge(writer, "sum", 1)
+        house.client.hset(house.keys.gauges, f"{writer} {series}", f"5 {number}")
+    house.sweep()
+    assert house.rows() == set()
+    assert list(house.hash(house.keys.gauges)) == [f"@folded {series}"]
+
+
+def test_gauges_without_a_row_are_put_away_too(house: House) -> None:
+    """A store that went back may have kept a value and lost its writer."""
+    series = house.gauge("nobody", "sum", 3)
+    house.sweep()
+    assert house.hash(house.keys.gauges) == {f"@folded {series}": "5 3"}
+
+
+def test_a_late_copy_of_a_sweep_changes_nothing(house: House) -> None:
+    """Whether a writer goes is judged when the call arrives: one that woke up meanwhile stays, with its gauges."""
+    house.writer("woke", 1)
+    house.writer("left", GOODBYE_GRACE + 5, "goodbye")
+    series = house.gauge("woke", "sum", 3)
+    late = Fold("E", writers=(("woke", ((series, "sum"),)), ("left", ())), retired=("woke",), removed=("c:1",))
+    house.store.fold(late)
+    before = house.hash(house.keys.gauges), house.rows()
+    house.store.fold(late)
+    assert (house.hash(house.keys.gauges), house.rows()) == before == ({f"woke {series}": "5 3"}, {"woke"})
+
+
+def test_another_epoch_is_not_swept(house: House) -> None:
+    """A call from a former life of the namespace touches nothing."""
+    house.writer("silent", SILENCE + 5)
+    house.store.fold(Fold("D", writers=(("silent", ()),)))
+    assert house.rows() == {"silent"}
+    assert SWEPT_FIELD not in house.hash(house.keys.writers)
+
+
+def test_one_replica_of_many_sweeps(house: House) -> None:
+    """The others find that it is done; a sweep comes again when its time has passed."""
+    now = 1000.0
+    keepers = [Housekeeper(house.store, lambda: now) for _ in range(5)]
+    for keeper in keepers:
+        keeper.look("E", house.now)
+    assert SWEPT_FIELD not in house.hash(house.keys.writers)  # not at once
+    swept = set()
+    for _ in range(2):
+        now += 2 * EVERY
+        for keeper in keepers:
+            keeper.look("E", house.now)
+        swept.add(house.hash(house.keys.writers)[SWEPT_FIELD])
+    assert len(swept) == 1
+    past = house.now - int((EVERY + 1) * 1e6)
+    house.client.hset(house.keys.writers, SWEPT_FIELD, str(past))
+    now += 2 * EVERY
+    for keeper in keepers:
+        keeper.look("E", house.now)
+    assert int(house.hash(house.keys.writers)[SWEPT_FIELD]) > past
+
+
+def test_many_writers_go_in_several_calls(house: House) -> None:
+    """Functions that live for a moment leave thousands of rows; no single call holds the store for long."""
+    pipeline = house.client.pipeline()
+    old = house.now - int((GOODBYE_GRACE + 5) * 1e6)
+    for number in range(1000):
+        pipeline.hset(house.keys.writers, f"f{number}", f"1 0 {old} goodbye")
+    pipeline.execute()
+    house.sweep()
+    assert house.rows() == set()
+
+
+@pytest.mark.parametrize("raw", [b"what", b"\xff"])
+def test_a_row_that_cannot_be_read_is_left_for_the_scrape_to_tell(house: House, raw: bytes) -> None:
+    """A sweep never stops at one."""
+    house.client.hset(house.keys.writers, b"odd", raw)
+    house.writer("silent", SILENCE + 5)
+    house.sweep()
+    assert house.rows() == {"odd"}
