@@ -4,7 +4,7 @@ import threading
 from time import monotonic
 
 from fleetmeter.accumulator import Accumulator
-from fleetmeter.errors import StoreRefused
+from fleetmeter.errors import StoreError, StoreRefused
 from fleetmeter.housekeeping import Housekeeper
 from fleetmeter.protocol import Answer, Apply, Hello, Writer
 from fleetmeter.store import Store
@@ -73,7 +73,10 @@ class Exchange:
 
     def _keep_house(self) -> None:
         if self._writer.epoch is not None and not self._writer.must_greet and self._accumulator.awake:
-            self._housekeeper.look(self._writer.epoch, self._store_now_us)
+            try:
+                self._housekeeper.look(self._writer.epoch, self._store_now_us)
+            except StoreError as error:  # what was recorded is handed over all the same; the next sweep tries again
+                self._telemetry.failed(error.reason, f"ended writers could not be put away: {error}")
 
     @property
     def _silent(self) -> bool:

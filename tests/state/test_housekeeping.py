@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fleetmeter import housekeeping
 from fleetmeter.definition import Definition
 from fleetmeter.housekeeping import (
     EVERY,
@@ -18,7 +19,7 @@ from fleetmeter.housekeeping import (
 from fleetmeter.keys import EPOCH_FIELD, HORIZON_FIELD, SWEPT_FIELD
 from fleetmeter.protocol import Apply, Hello
 from fleetmeter.store import Store
-from support.fleet import value
+from support.fleet import Replica, value
 from support.store import StoreAddress
 
 MODES = ("sum", "min", "max", "mostrecent", "all", "livesum")
@@ -223,3 +224,18 @@ def test_a_row_that_cannot_be_read_is_left_for_the_scrape_to_tell(house: House, 
     house.writer("silent", SILENCE + 5)
     house.sweep()
     assert house.rows() == {"odd"}
+
+
+def test_a_sweep_that_fails_costs_no_flush(store: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was recorded is handed over, and the trouble is told."""
+    monkeypatch.setattr(housekeeping, "EVERY", 0.0)
+    client = store.client()
+    client.set(store.keys.removed, "text")
+    replica = Replica(store)
+    counter = replica.counter("h_count")
+    counter.inc(3)
+    assert replica.flush()
+    assert client.hgetall(store.keys.family(counter.definition.field)) == {b"[]": b"3"}
+    assert (replica.errors("refused") or 0) >= 1
+    client.close()
+    replica.close()
