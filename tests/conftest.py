@@ -1,13 +1,12 @@
 """What every test may ask for."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
 
 import fleetmeter
 from fleetmeter.embedded import EmbeddedStore
+from support.programs import program
 from support.store import StoreAddress, new_address
 
 
@@ -35,14 +34,4 @@ def installed(store: StoreAddress) -> Iterator[StoreAddress]:
 @pytest.fixture
 def binary() -> Callable[[str], str]:
     """The path of an optional program; where it is missing the test is skipped, and fails with CI=true."""
-
-    def find(name: str) -> str:
-        path = shutil.which(name)
-        if path is None:
-            reason = f"{name} is not installed"
-            if os.environ.get("CI") == "true":
-                pytest.fail(reason)
-            pytest.skip(reason)
-        return path
-
-    return find
+    return program

@@ -11,16 +11,16 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import resources
 from time import monotonic
 from typing import Any, Literal
 
 import redis
-import redis.asyncio
 from pydantic import TypeAdapter
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
+from fleetmeter.connection_async import connect_async, followed_async
+from fleetmeter.credentials import Credentials
 from fleetmeter.errors import SettingError
 from fleetmeter.keys import Keys
 from fleetmeter_app.config import CacheConfig
@@ -108,6 +108,7 @@ class PromptCache:
         config: CacheConfig,
         clock: Callable[[], float] = monotonic,
         timeout: float = TIMEOUT,
+        credentials: Credentials | None = None,
     ) -> None:
         self._config = config
         self._timeout = timeout
@@ -115,20 +116,13 @@ class PromptCache:
         self._silent_until = 0.0
         self._failing = False
         self._keys = [keys.cache_entries, keys.cache_expiry, keys.cache_order]
-        pool = redis.asyncio.BlockingConnectionPool.from_url(
-            url,
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            max_connections=MAX_CONNECTIONS,
-        )
+        self._client = connect_async(url, keys.cache_entries, credentials, timeout, MAX_CONNECTIONS)
         try:
             # opens none, but takes every parameter of the URL
-            pool.make_connection()  # type: ignore[no-untyped-call]  # redis leaves it untyped
+            self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # redis leaves it untyped
         except TypeError as error:
             problem = str(error).rpartition("() ")[2]
             raise SettingError("FLEETMETER_REDIS_URL", f"the prompt cache cannot use it: {problem}") from error
-        self._client = redis.asyncio.Redis.from_pool(pool)
         self._get = self._client.register_script(_lua("cache_get"))
         self._put = self._client.register_script(_lua("cache_put"))
 
@@ -175,7 +169,7 @@ class PromptCache:
             return None
         try:
             async with asyncio.timeout(self._timeout):
-                reply = await script(keys=self._keys, args=arguments)
+                reply = await followed_async(partial(script, keys=self._keys, args=arguments))
         except (redis.RedisError, OSError) as error:  # asyncio's TimeoutError is an OSError
             self._silent_until = self._clock() + PAUSE
             if not self._failing:

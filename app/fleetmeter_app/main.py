@@ -42,7 +42,7 @@ def create_app(settings: AppSettings | None = None, environ: Mapping[str, str] |
         )
     prices = _prices(config, str(settings.config or "gateway.toml"))
     store = _store(settings, environ)
-    cache = PromptCache(store.url, Keys(store.namespace), config.cache)
+    cache = PromptCache(store.url, Keys(store.namespace), config.cache, credentials=store.credentials)
     fleetmeter.install(
         url=store.url, namespace=store.namespace, flush_interval=store.flush_interval, replica=store.replica
     )

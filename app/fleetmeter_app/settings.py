@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from fleetmeter.credentials import VARIABLES
 from fleetmeter_app.errors import ConfigError
 
 
@@ -61,7 +62,8 @@ class AppSettings:
         parser = argparse.ArgumentParser(
             prog="fleetmeter-app",
             description="The LLM gateway: one of any number of replicas.",
-            epilog="Also read: OPENAI_BASE_URL, OPENAI_API_KEY, FLEETMETER_REDIS_URL, FLEETMETER_NAMESPACE.",
+            epilog="Also read: OPENAI_BASE_URL, OPENAI_API_KEY, FLEETMETER_NAMESPACE, FLEETMETER_REDIS_URL, "
+            f"and, for a URL without a password, {', '.join(VARIABLES)}.",
         )
         parser.add_argument("--host", help="address to listen on (FLEETMETER_APP_HOST; 127.0.0.1)")
         parser.add_argument("--port", help="port to listen on (FLEETMETER_APP_PORT; 8000)")

@@ -52,7 +52,7 @@ class RedisCollector:
     ) -> None:
         self._settings = fleet_settings(url, namespace)
         self._continuity = Continuity(hold)
-        self._reader = Reader(self._settings.url, self._settings.namespace)
+        self._reader = Reader(self._settings.url, self._settings.namespace, credentials=self._settings.credentials)
         # a registry has no end of life to close it in: the connections go with the collector
         weakref.finalize(self, self._reader.close).atexit = False
         self._lock = threading.Lock()

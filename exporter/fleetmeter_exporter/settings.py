@@ -7,6 +7,7 @@ from typing import Self
 
 import fleetmeter
 from fleetmeter.continuity import HOLD
+from fleetmeter.credentials import VARIABLES
 from fleetmeter.errors import SettingError
 from fleetmeter.settings import DEFAULT_URL, Settings, parse_seconds
 
@@ -48,7 +49,9 @@ class ExporterSettings:
         Raises `SettingError`, naming the flag or the variable. `--help`, `--version` and unknown flags end the program.
         """
         parser = argparse.ArgumentParser(
-            prog="fleetmeter-exporter", description="Serves the fleet's metrics from Redis to Prometheus."
+            prog="fleetmeter-exporter",
+            description="Serves the fleet's metrics from Redis to Prometheus.",
+            epilog=f"Also read, for a URL without a password: {', '.join(VARIABLES)}.",
         )
         for flag, (metavar, text, default) in _FLAGS.items():
             shown = f"{text} ({variable(flag)}; default {default or 'the library setting'})"
@@ -68,9 +71,10 @@ class ExporterSettings:
 
         names = {"url": pick("redis.url"), "namespace": pick("namespace")}
         try:
-            store = Settings.from_env({}, **{name: value or None for name, (_, value) in names.items()})  # type: ignore[arg-type]
+            login = {name: environ[name] for name in VARIABLES if name in environ}
+            store = Settings.from_env(login, **{name: value or None for name, (_, value) in names.items()})  # type: ignore[arg-type]
         except SettingError as error:
-            raise SettingError(names[error.setting][0], error.problem) from None
+            raise SettingError(names.get(error.setting, (error.setting,))[0], error.problem) from None
         host, port = _parse_address(*pick("web.listen-address"))
         path_name, path = pick("web.telemetry-path")
         if not path.startswith("/") or path.startswith("/-/") or path == "/":

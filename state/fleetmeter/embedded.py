@@ -11,8 +11,8 @@ from typing import Self
 
 import redis
 
+from fleetmeter.connection import connect
 from fleetmeter.errors import FleetmeterError
-from fleetmeter.store import connect
 
 _SHORT_PATH = Path("/tmp")  # noqa: S108  a directory of its own is made there; a socket's path may hold 107 bytes
 _READY_WITHIN = 10.0

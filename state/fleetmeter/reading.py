@@ -3,15 +3,17 @@
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import redis
 
+from fleetmeter.connection import connect, followed, translated
+from fleetmeter.credentials import Credentials
 from fleetmeter.definition import StoredDefinition
 from fleetmeter.errors import StateError
 from fleetmeter.keys import EPOCH_FIELD, HORIZON_FIELD, STATE_FORMAT, Keys
 from fleetmeter.rows import Epoch, Row
-from fleetmeter.store import connect, translated
 
 _NUMBER_TYPES = frozenset(("counter", "histogram", "summary"))
 """Families whose values stand under a key of their own; what a later version keeps there is not asked for."""
@@ -59,9 +61,15 @@ class Reader:
     that was not read, the read is repeated. What was written by one script call is therefore seen together.
     """
 
-    def __init__(self, url: str, namespace: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        url: str,
+        namespace: str,
+        clock: Callable[[], float] = time.monotonic,
+        credentials: Credentials | None = None,
+    ) -> None:
         self.keys = Keys(namespace)
-        self._client = connect(url)
+        self._client = connect(url, self.keys.writers, credentials)
         self._clock = clock
         self._fields: frozenset[bytes] = frozenset()
         self._definitions: dict[bytes, StoredDefinition] = {}
@@ -77,7 +85,7 @@ class Reader:
         with translated():
             while True:
                 now = self._estimated_now()
-                reply = self._transaction(now)
+                reply = followed(partial(self._transaction, now))
                 self._parse_families(reply[0])
                 asked, self._fields = self._fields, self._fields_with_key()
                 if self._fields <= asked:

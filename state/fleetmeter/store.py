@@ -1,16 +1,16 @@
-"""The door to Redis: the one place where a call leaves this process, and where its errors get our names."""
+"""The door to Redis: the one place where a writer's calls leave this process."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from time import monotonic
 from typing import Any
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis.commands.core import Script
+from redis.exceptions import AskError, MovedError
 
-from fleetmeter.errors import StoreRefused, StoreUnreachable
+from fleetmeter.connection import asked, connect, followed, translated
+from fleetmeter.credentials import Credentials
 from fleetmeter.housekeeping import LIVES, Fold, Leftovers
 from fleetmeter.keys import STATE_FORMAT, SWEPT_FIELD, Keys
 from fleetmeter.protocol import Answer, Apply, Hello
@@ -19,22 +19,6 @@ from fleetmeter.wire import encode
 MAX_SERIES = 10_000
 """Label sets that a family may hold; what comes on top goes to one series whose label values are `__overflow__`."""
 
-TIMEOUT = 1.0
-"""Seconds to wait for a connection or an answer; `socket_timeout` and `socket_connect_timeout` in the URL win."""
-
-
-def connect(url: str) -> "redis.Redis":
-    """A client that never repeats a call by itself: what is repeated, and how, is the protocol's to say."""
-    return redis.Redis.from_url(
-        url,
-        retry=Retry(NoBackoff(), 0),
-        retry_on_error=[],
-        socket_timeout=TIMEOUT,
-        socket_connect_timeout=TIMEOUT,
-        health_check_interval=0,
-        decode_responses=False,
-    )
-
 
 @cache
 def lua_source(name: str) -> str:
@@ -42,31 +26,15 @@ def lua_source(name: str) -> str:
     return (files("fleetmeter") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Redis' and the system's errors as `StoreUnreachable` or `StoreRefused`, with the first one as their cause."""
-    try:
-        yield
-    except redis.AuthenticationError as error:
-        raise StoreRefused("auth", f"the store refused the user or the password: {error}") from error
-    except redis.TimeoutError as error:
-        raise StoreUnreachable("timeout", f"the store did not answer in time: {error}") from error
-    except (redis.ConnectionError, OSError, UnicodeError) as error:  # the last for a host that is no DNS name
-        raise StoreUnreachable("unreachable", f"the store cannot be reached: {error}") from error
-    except redis.ResponseError as error:
-        reason = "auth" if isinstance(error, redis.exceptions.NoPermissionError) else "refused"
-        raise StoreRefused(reason, f"the store refused the call: {error}") from error
-    except redis.RedisError as error:
-        raise StoreUnreachable("unreachable", f"what answers there is no Redis or Valkey: {error}") from error
-
-
 class Store:
     """The calls of a writer, sent to one store. Every method raises `StoreUnreachable` or `StoreRefused`."""
 
-    def __init__(self, url: str, keys: Keys, max_series: int = MAX_SERIES) -> None:
+    def __init__(
+        self, url: str, keys: Keys, max_series: int = MAX_SERIES, credentials: Credentials | None = None
+    ) -> None:
         self.keys = keys
         self._max_series = max_series
-        self._client = connect(url)
+        self._client = connect(url, keys.writers, credentials)
         self._hello = self._client.register_script(lua_source("hello"))
         self._apply = self._client.register_script(lua_source("apply"))
         self._fold = self._client.register_script(lua_source("fold"))
@@ -76,43 +44,85 @@ class Store:
         keys = [self.keys.writers, self.keys.writer(call.writer), self.keys.retired]
         pairs = [text for pair in identity.items() for text in pair]
         with translated():
-            reply: Any = self._hello(keys=keys, args=[call.writer, call.epoch, STATE_FORMAT, *pairs])
-        return _answer(reply)
+            return _answer(self._run(self._hello, keys, [call.writer, call.epoch, STATE_FORMAT, *pairs]))
 
     def apply(self, call: Apply) -> Answer:
         """Send a batch, or a heartbeat."""
+        with translated():
+            return _answer(self._run(self._apply, *self._parts(call)))
+
+    def apply_and_wait(self, call: Apply, replicas: int, timeout: float) -> tuple[Answer, int]:
+        """Send a batch or a heartbeat, then wait until so many replicas of the store have it, or `timeout` seconds.
+
+        Returns the answer and how many replicas have it, which may be fewer or more; 0 at once unless the answer is
+        `applied`, as nothing was written then that could be waited for. A replica that has this write has every
+        earlier one of the same store.
+        """
+        keys, arguments = self._parts(call)
+
+        def exchange() -> tuple[Answer, int]:
+            one: Any = self._client.client()  # type: ignore[no-untyped-call]  # redis leaves it untyped
+            with one:  # one connection: WAIT is about what was written on its own
+                answer = _answer(self._apply(keys=keys, args=arguments, client=one))
+                return answer, self._wait(one, replicas, timeout) if answer.status == "applied" else 0
+
+        with translated():
+            return followed(exchange)
+
+    def _wait(self, client: Any, replicas: int, timeout: float) -> int:
+        """WAIT in pieces, each shorter than the client would wait for an answer."""
+        longest = float(self._client.connection_pool.connection_kwargs["socket_timeout"]) / 2
+        deadline = monotonic() + timeout
+        while True:
+            left = deadline - monotonic()
+            reached = int(client.wait(replicas, max(1, int(min(left, longest) * 1000))))
+            if reached >= replicas or left <= longest:
+                return reached
+
+    def _parts(self, call: Apply) -> tuple[list[str], list[Any]]:
         body = encode(call.delta, self.keys)
         state = "goodbye" if call.goodbye else "alive"
         head = (call.epoch, call.writer, call.prev, call.seq, call.given_up, state, self._max_series)
-        with translated():
-            reply: Any = self._apply(keys=list(body.keys), args=[*head, *body.arguments])
-        return _answer(reply)
+        return list(body.keys), [*head, *body.arguments]
+
+    def _run(self, script: Script, keys: list[str], arguments: Sequence[Any]) -> Any:
+        """A script's reply, from whichever node has the keys."""
+        try:
+            return followed(lambda: script(keys=keys, args=arguments))
+        except AskError as error:  # a slot that is being moved: this one call, and no other, may go there
+            if isinstance(error, MovedError):
+                raise
+            with asked(self._client, error) as there:
+                pipeline: Any = there.pipeline(transaction=False)
+                pipeline.script_load(script.script)
+                pipeline.execute_command("ASKING")
+                pipeline.execute_command("EVALSHA", script.sha, len(keys), *keys, *arguments)
+                return pipeline.execute()[-1]
 
     def leftovers(self) -> Leftovers:
         """The hashes that tell what is due to be put away."""
-        with translated():
-            hashes: Any = [
-                self._client.hgetall(key) for key in (self.keys.writers, self.keys.retired, self.keys.removed)
-            ]
-        return Leftovers(*hashes)
+        return Leftovers(*(self._hash(key) for key in (self.keys.writers, self.keys.retired, self.keys.removed)))
 
     def gauge_fields(self) -> list[bytes]:
         """The fields of all gauges' values."""
         with translated():
-            fields: Any = self._client.hkeys(self.keys.gauges)
+            fields: Any = followed(lambda: self._client.hkeys(self.keys.gauges))
         return list(fields)
 
     def definitions(self) -> dict[bytes, bytes]:
         """The families, as they are stored."""
-        with translated():
-            found: Any = self._client.hgetall(self.keys.families)
-        return dict(found)
+        return self._hash(self.keys.families)
 
     def swept_us(self) -> int:
         """When ended writers were last put away, by the store's clock; 0 for never."""
         with translated():
-            told: Any = self._client.hget(self.keys.writers, SWEPT_FIELD)
+            told: Any = followed(lambda: self._client.hget(self.keys.writers, SWEPT_FIELD))
         return int(told or 0)
+
+    def _hash(self, key: str) -> dict[bytes, bytes]:
+        with translated():
+            found: Any = followed(lambda: self._client.hgetall(key))
+        return dict(found)
 
     def fold(self, call: Fold) -> None:
         """Put away what is due; the store judges it."""
@@ -123,7 +133,7 @@ class Store:
         for fields in (call.retired, call.removed):
             arguments += [str(len(fields)), *fields]
         with translated():
-            self._fold(keys=[*fixed, *(self.keys.writer(writer) for writer, _ in call.writers)], args=arguments)
+            self._run(self._fold, [*fixed, *(self.keys.writer(writer) for writer, _ in call.writers)], arguments)
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""

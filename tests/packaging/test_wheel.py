@@ -53,10 +53,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_holds_three_packages_and_nothing_else(wheel: Path) -> None:
     """No package of ours can overwrite a user's: the top level has our three names, and data comes along."""
     names = ZipFile(wheel).namelist()
-    top = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
+    top = {name.partition("/")[0] for name in names if ".dist-info/" not in name and ".data/" not in name}
     assert top == {"fleetmeter", "fleetmeter_exporter", "fleetmeter_app"}
     for data in ("fleetmeter/py.typed", "fleetmeter/lua/apply.lua", "fleetmeter_app/gateway.toml"):
         assert data in names
+    assert any(name.endswith(".data/data/share/fleetmeter/users.acl") for name in names)
 
 
 def test_wheel_works_beside_a_project_with_its_own_app(wheel: Path, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from fleetmeter.connection import connect
 from fleetmeter.embedded import EmbeddedStore, EmbeddedStoreError
-from fleetmeter.store import connect
 
 
 def test_it_answers_and_leaves_nothing_behind() -> None:

@@ -61,6 +61,12 @@ def test_the_error_names_the_setting_as_the_user_wrote_it(variable: str, argumen
         "redis://localhost/0?protocol=3",
         "redis://redis.svc.cluster.local.:6379",
         "redis://bücher.example",
+        "redis+sentinel://h1,h2:26380,[::1]:1/service",
+        "redis+sentinel://user:p%40ss@h1,h2/service/3?sentinel_password=x&socket_timeout=0.5",
+        "rediss+sentinel://h1/service?ssl_ca_certs=/x.pem&ssl_certfile=/c.pem&ssl_keyfile=/k.pem",
+        "redis+cluster://user:pw@h1:7000,h2:7001",
+        "rediss+cluster://h1/?ssl_ca_certs=/x.pem",
+        "redis+cluster://[::1]:7000,[::2]/0",
     ],
 )
 def test_usable_urls_are_taken(url: str) -> None:
@@ -100,6 +106,23 @@ def test_usable_urls_are_taken(url: str) -> None:
         (f"rediss://{'a' * 64}.svc", "no DNS name"),
         ("redis://host\udc80", "UTF-8"),
         ("redis://user:p\udc80@host", "UTF-8"),
+        ("redis://h1,h2/0", "several hosts"),
+        ("redis+sentinel://h1,h2", "no service"),
+        ("redis+sentinel://h1,h2/", "no service"),
+        ("redis+sentinel:///service", "no host"),
+        ("redis+sentinel://h1,,h2/service", "no host"),
+        ("redis+sentinel://h1:0,h2/service", "port"),
+        ("redis+sentinel://h1,h2:port/service", "port"),
+        ("redis+sentinel://h1/service/x", "database"),
+        ("redis+sentinel://h1/service/0/1", "database"),
+        ("redis+sentinel://h1,h..2/service", "no DNS name"),
+        ("redis+sentinel://h1/service?sentinel_timeout=1", "sentinel_timeout"),
+        ("redis+cluster://h1/1", "database 0 only"),
+        ("redis+cluster://h1?retry=3", "'retry'"),
+        ("redis+cluster://h1?finder=x", "'finder'"),
+        ("redis://h1?credential_provider=x", "'credential_provider'"),
+        ("redis+cluster://h1?sentinel_password=x", "sentinel_password"),
+        ("redis+unix://h1", "'redis\\+unix'"),
     ],
 )
 def test_a_url_that_cannot_work_is_refused_at_start(url: str, problem: str) -> None:
@@ -127,6 +150,12 @@ def test_a_url_that_cannot_work_is_refused_at_start(url: str, problem: str) -> N
         f"redis://user:{SECRET}\udc80@localhost",
         f"redis://user:1/{SECRET}..x",
         f"redis://{SECRET}..x#@localhost",
+        f"redis+sentinel://user:{SECRET}@h1,h2",
+        f"redis+sentinel://user:{SECRET}@h1/s/x?sentinel_password={SECRET}",
+        f"redis+sentinel://user:{SECRET}#@h1/s",
+        f"redis+sentinel://user:{SECRET},x/@h1/s",
+        f"redis+cluster://user:{SECRET}@h1/1",
+        f"redis+cluster://user:1/{SECRET}@h1",
     ],
 )
 def test_no_error_shows_a_password(url: str) -> None:
@@ -149,6 +178,8 @@ def test_settings_keep_the_url_out_of_their_repr() -> None:
     [
         (f"redis://user:{SECRET}@host:1/2?password={SECRET}", "redis://host:1/2"),
         (f"unix://user:{SECRET}@/tmp/x.sock?db=1", "unix:///tmp/x.sock"),
+        (f"rediss+sentinel://user:{SECRET}@h1:1,h2/s/2?sentinel_password={SECRET}", "rediss+sentinel://h1:1,h2/s/2"),
+        (f"redis+cluster://:{SECRET}@h1,h2", "redis+cluster://h1,h2"),
     ],
 )
 def test_a_url_for_the_log_has_no_password(url: str, shown: str) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from fleetmeter.connection import connect
 from fleetmeter.delta import Delta
 from fleetmeter.errors import StoreError, StoreRefused, StoreUnreachable
 from fleetmeter.protocol import Apply, Hello
 from fleetmeter.reading import Reader
-from fleetmeter.store import Store, connect
+from fleetmeter.store import Store
 from support.fleet import Replica, value
 from support.proxy import Fault, FaultProxy
 from support.store import StoreAddress

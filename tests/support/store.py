@@ -4,9 +4,9 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from fleetmeter.connection import connect
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.keys import Keys
-from fleetmeter.store import connect
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class StoreAddress:
 
     def client(self) -> Any:
         """A plain redis client, for looking at what is stored."""
-        return connect(self.url)
+        return connect(self.url, self.keys.writers)
 
 
 def new_address(server: EmbeddedStore) -> StoreAddress:
