@@ -13,7 +13,6 @@ import redis
 from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import AskError, TryAgainError
-from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from fleetmeter.address import Address
@@ -27,6 +26,13 @@ from fleetmeter.routing import (
     is_elsewhere,
     node_of,
 )
+
+try:
+    from redis.maint_notifications import MaintNotificationsConfig
+except ImportError:  # redis-py before 7 has none
+    _QUIET: dict[str, Any] = {}
+else:  # they would stretch our timeouts, and ask of a restricted user what it is not allowed
+    _QUIET = {"maint_notifications_config": MaintNotificationsConfig(enabled=False)}
 
 TIMEOUT = 1.0
 """Seconds to wait for a connection or an answer; `socket_timeout` and `socket_connect_timeout` in the URL win."""
@@ -57,38 +63,37 @@ def pool_arguments(
 ) -> dict[str, Any]:
     """What makes redis-py's pool of such connections; see `connect`. `timeout` is used where the URL names none."""
     address = Address.parse(url)
-    known = credentials or Credentials()
     given = dict(address.options)
-    tls = given.pop("connection_class", Connection)
+    kind = given.pop("connection_class", Connection)
+    login = Login.of(given.pop("username", ""), given.pop("password", ""), credentials or Credentials())
     options: dict[str, Any] = {
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
         **given,
+        **_QUIET,
+        "credential_provider": login,
         "retry": Retry(NoBackoff(), 0),
         "retry_on_error": [],
         "health_check_interval": 0,
         "decode_responses": False,
-        # they would stretch our timeouts, and ask of a restricted user what it is not allowed
-        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
-        "credential_provider": Login.of(given.pop("username", ""), given.pop("password", ""), known),
     }
-    for secret in ("username", "password"):
-        options.pop(secret, None)
     if address.kind == "single":
         if address.nodes:
             options["host"], options["port"] = address.nodes[0]
-        return options | {"connection_class": _WATCHFUL[tls]}
+        return options | {"connection_class": _WATCHFUL[kind]}
     look_up = {name: value for name, value in options.items() if name not in ("db", "client_name", "max_connections")}
-    look_up["connection_class"] = tls
+    look_up["connection_class"] = kind
     finder: Finder
     if address.kind == "sentinel":
         sentinel = address.sentinel_options
-        login = Login.of(sentinel.get("username", ""), sentinel.get("password", ""), Credentials())
-        finder = SentinelInquiry(address.service, address.nodes, look_up | {"credential_provider": login})
+        look_up["credential_provider"] = Login.of(
+            sentinel.get("username", ""), sentinel.get("password", ""), Credentials()
+        )
+        finder = SentinelInquiry(address.service, address.nodes, look_up)
     else:
         finder = ClusterInquiry(key, address.nodes, look_up)
         options.pop("db", None)
-    return options | {"connection_class": _WATCHFUL[tls], "finder": finder}
+    return options | {"connection_class": _WATCHFUL[kind], "finder": finder}
 
 
 def followed(call: Callable[[], T]) -> T:

@@ -156,6 +156,6 @@ def _offset(node: Node, name: str) -> int:
 
 
 def _knows(sentinel: Node) -> bool:
-    with sentinel.client() as client:
-        state = client.sentinel_master(SERVICE)
-        return bool(state["num-other-sentinels"] == 2 and state["num-slaves"] == 1)
+    reply = sentinel.run("SENTINEL", "MASTER", SERVICE)
+    state = reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
+    return (int(state["num-other-sentinels"]), int(state["num-slaves"])) == (2, 1)
