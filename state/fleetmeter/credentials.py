@@ -82,6 +82,10 @@ class Login(redis.CredentialProvider):
                 raise NoPassword(f"{PASSWORD_FILE}: {error}") from error
         return (self._username, password) if self._username else (password,)
 
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        """The same, for asynchronous clients; redis-py's own would log a warning."""
+        return self.get_credentials()
+
 
 def _read(file: str) -> str:
     """The password in a file, without the end of its line. Raises `ValueError`, which names the file."""
