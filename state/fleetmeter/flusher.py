@@ -1,8 +1,9 @@
 """The thread that hands over what was recorded, one batch at a time."""
 
+import queue
 import threading
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import Empty
 from time import monotonic
 
 from fleetmeter.accumulator import Accumulator
@@ -25,7 +26,7 @@ RETRY = 0.05
 START_PAUSE = 1.0
 """Seconds until a thread that could not be had is asked for again."""
 
-Receipt = SimpleQueue[None]
+Receipt = queue.SimpleQueue[None]
 """Gets one item when what was asked for is in the store. It can be waited for without any lock of Python's."""
 
 
@@ -42,7 +43,7 @@ class Flusher:
         self._telemetry = telemetry
         self._interval = interval
         self._starting = threading.Lock()
-        self._signals: SimpleQueue[None] = SimpleQueue()
+        self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._receipts: set[Receipt] = set()
         self._thread: threading.Thread | None = None
         self._failures = 0
@@ -63,8 +64,13 @@ class Flusher:
             return
         try:
             if not self.running():
-                self._thread = threading.Thread(target=self._run, name="fleetmeter-flush", daemon=True)
+                # gevent may have replaced threads and queues since the import or the fork, and needs both or neither
+                signals: queue.SimpleQueue[None] = queue.SimpleQueue()
+                self._signals = signals
+                self._thread = threading.Thread(target=self._run, args=(signals,), name="fleetmeter-flush", daemon=True)
                 self._thread.start()
+                if self._hurried or self._receipts:  # asked for when there was no thread
+                    signals.put(None)
         except RuntimeError as error:  # no thread can be had, as at the interpreter's end
             log.debug("no flush thread: %s", error)
             self._next_start = monotonic() + START_PAUSE
@@ -74,8 +80,9 @@ class Flusher:
 
     def stop(self, timeout: float) -> None:
         """End the thread, after the call that it is in."""
+        signals = self._signals
         thread, self._thread = self._thread, None
-        self._signals.put(None)
+        signals.put(None)
         if thread is not None and thread.is_alive() and thread is not threading.current_thread():
             thread.join(timeout)
 
@@ -105,7 +112,7 @@ class Flusher:
         store is told, too, that this process is no replica any more, unless it records again.
         """
         self._leaving = self._leaving or goodbye
-        receipt: Receipt = SimpleQueue()
+        receipt: Receipt = type(self._signals)()  # of the kind that the thread can put into
         self._receipts.add(receipt)
         self._signals.put(None)
         return receipt
@@ -142,9 +149,9 @@ class Flusher:
             return False
         return True
 
-    def _run(self) -> None:
+    def _run(self, signals: "queue.SimpleQueue[None]") -> None:
         due = monotonic() + self._interval
-        while self._go_on_after(min(due - monotonic(), HEARTBEAT)):
+        while self._go_on_after(signals, min(due - monotonic(), HEARTBEAT)):
             asked = list(self._receipts)
             try:
                 if self._hurried and not self._failures:
@@ -169,15 +176,15 @@ class Flusher:
                     self.forget(receipt)
             due = monotonic() + self._pause()
 
-    def _go_on_after(self, pause: float) -> bool:
+    def _go_on_after(self, signals: "queue.SimpleQueue[None]", pause: float) -> bool:
         """Wait, in seconds, or until somebody signals; False when the thread shall end."""
         self._signalled = False
         with suppress(Empty):
-            self._signals.get(timeout=max(0.0, pause))
+            signals.get(timeout=max(0.0, pause))
             self._signalled = True
             while True:  # several signals are one
-                self._signals.get_nowait()
-        return self._thread is threading.current_thread()
+                signals.get_nowait()
+        return self._thread is not None and self._signals is signals
 
     def _pause(self) -> float:
         """Seconds until the next round, if nobody signals."""
