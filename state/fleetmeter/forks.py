@@ -1,4 +1,4 @@
-"""Forks: what a process does around one, and how a child that multiprocessing made ends well."""
+"""Forks: what a process does around one, and how a child that multiprocessing or Celery made ends well."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ class Forkable(Protocol):
 
 
 class Forks:
-    """Calls the current `Forkable` around each fork of this process, and `end` where a child of multiprocessing ends.
+    """Calls the current `Forkable` around each fork of this process, and `end` where a framework's child ends.
 
     Make one per process: the interpreter's fork hooks cannot be taken back.
     """
@@ -34,10 +34,16 @@ class Forks:
         self._end = end
         self._forking = threading.local()  # two threads may fork at a time
         self._known_to_multiprocessing = False
+        self._known_to_celery = False
         os.register_at_fork(before=self._before, after_in_parent=self._in_parent, after_in_child=self._in_child)
 
-    def join_multiprocessing(self) -> None:
-        """Ask multiprocessing, where the application has imported it, to run `end` in its children.
+    def join_frameworks(self) -> None:
+        """Ask the frameworks that make children, and that the application has imported, to let these end well."""
+        self._join_multiprocessing()
+        self._join_celery()
+
+    def _join_multiprocessing(self) -> None:
+        """Let multiprocessing run `end` in its children.
 
         They run no atexit callbacks. What was registered with `Finalize` is dropped when a child begins, after the
         interpreter's fork hooks; what `register_after_fork` knows runs just behind that.
@@ -50,11 +56,25 @@ class Forks:
         if sys.modules["multiprocessing.process"].parent_process() is not None:
             self._finalize()
 
+    def _join_celery(self) -> None:
+        """Let Celery's pool run `end` in its children, which leave by `os._exit` and run no finalizers either.
+
+        SIGTERM is its own there: it ends a child in the same way.
+        """
+        signals: Any = sys.modules.get("celery.signals")
+        if self._known_to_celery or not hasattr(signals, "worker_process_shutdown"):
+            return
+        self._known_to_celery = True
+        signals.worker_process_shutdown.connect(self._celery_ends, weak=False)
+
+    def _celery_ends(self, **_: Any) -> None:
+        self._end()
+
     def _finalize(self) -> None:
         sys.modules["multiprocessing.util"].Finalize(None, self._end, exitpriority=_LAST)
 
     def _before(self) -> None:
-        self.join_multiprocessing()
+        self.join_frameworks()
         runtime = self._forking.runtime = self._current()
         if runtime is not None:
             runtime.before_fork()

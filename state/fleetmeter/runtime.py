@@ -150,7 +150,7 @@ def install(
         _current = Runtime(settings)
         if _forks is None:
             _forks = Forks(current, _at_exit)
-        _forks.join_multiprocessing()
+        _forks.join_frameworks()
         atexit.register(_at_exit)
 
 

@@ -1,4 +1,4 @@
-"""Programs of `tests/state/programs` as processes of their own, and what the fleet made of them."""
+"""Programs of `tests/state/programs` and `docs/examples` as processes of their own, and what the fleet made of them."""
 
 import os
 import subprocess
@@ -16,6 +16,7 @@ from support.exposition import Series, parse
 from support.store import StoreAddress
 
 PROGRAMS = Path(__file__).parent.parent / "state" / "programs"
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 PATIENCE = 20.0
 """Seconds after which a process counts as hanging."""
 
