@@ -13,22 +13,28 @@ from pathlib import Path
 import pytest
 
 from support.exposition import total
-from support.processes import PATIENCE, PROGRAMS, environment, eventually, fleet, value
+from support.processes import EXAMPLES, PATIENCE, PROGRAMS, environment, eventually, fleet, value
 from support.store import StoreAddress
 
-UVICORN = ("uvicorn", "--app-dir", str(PROGRAMS), "--log-level", "warning", "--uds")
-GUNICORN = ("gunicorn", "--chdir", str(PROGRAMS), "--log-level", "warning", "--no-control-socket", "--workers", "4")
-ASGI = ("--worker-class", "asgi")
+UVICORN = ("uvicorn", "--log-level", "warning", "--uds", "SOCKET")
+GUNICORN = ("gunicorn", "--log-level", "warning", "--no-control-socket", "--workers", "4", "--bind", "unix:SOCKET")
+GEVENT = ("--worker-class", "gevent")
+BARE = ("--app-dir", str(PROGRAMS), "web:app")
 SERVERS: dict[str, tuple[str, ...]] = {
-    "uvicorn": (*UVICORN, "SOCKET", "web:app"),
-    "uvicorn, instrumented": (*UVICORN, "SOCKET", "web:instrumented"),
-    "uvicorn, 4 workers": (*UVICORN, "SOCKET", "--workers", "4", "web:app"),
-    "uvicorn, 4 workers, instrumented": (*UVICORN, "SOCKET", "--workers", "4", "web:instrumented"),
-    "gunicorn": (*GUNICORN, "--bind", "unix:SOCKET", "wsgi:app"),
-    "gunicorn, preloaded": (*GUNICORN, "--preload", "--bind", "unix:SOCKET", "wsgi:app"),
-    "gunicorn, ASGI": (*GUNICORN, *ASGI, "--bind", "unix:SOCKET", "web:app"),
-    "gunicorn, ASGI, preloaded": (*GUNICORN, *ASGI, "--preload", "--bind", "unix:SOCKET", "web:instrumented"),
-}
+    "uvicorn": (*UVICORN, "asgi_app:app"),
+    "uvicorn, bare": (*UVICORN, *BARE),
+    "uvicorn, 2 workers": (*UVICORN, "--workers", "2", "asgi_app:app"),
+    "uvicorn, 4 workers, bare": (*UVICORN, "--workers", "4", *BARE),
+    "gunicorn": (*GUNICORN, "wsgi_app:app"),
+    "gunicorn, preloaded": (*GUNICORN, "--preload", "wsgi_app:app"),
+    "gunicorn, gevent": (*GUNICORN, *GEVENT, "wsgi_app:app"),
+    "gunicorn, gevent, preloaded": (*GUNICORN, *GEVENT, "--preload", "wsgi_app:app"),
+    "gunicorn, ASGI": (*GUNICORN, "--worker-class", "asgi", "asgi_app:app"),
+    "gunicorn, ASGI, preloaded, bare": (
+        *GUNICORN, "--worker-class", "asgi", "--preload", "--chdir", str(PROGRAMS), "web:app"
+    ),
+    "gunicorn, uvicorn": (*GUNICORN, "--worker-class", "uvicorn.workers.UvicornWorker", "asgi_app:app"),
+}  # fmt: skip
 QUICK, SLOW = 40, 12
 WAIT = 0.6
 """Seconds that a slow request is asked to take: half of them are enough for the first ones to be under way."""
@@ -38,7 +44,7 @@ WAIT = 0.6
 def serving(command: tuple[str, ...], path: Path, store: StoreAddress) -> Iterator[subprocess.Popen[bytes]]:
     """A server that answers on a unix socket; all of its processes are gone at the end."""
     words = [word.replace("SOCKET", str(path)) for word in command]
-    with subprocess.Popen([sys.executable, "-m", *words], env=environment(store)) as process:
+    with subprocess.Popen([sys.executable, "-m", *words], cwd=EXAMPLES, env=environment(store)) as process:
         try:
             assert eventually(lambda: process.poll() is None and answer(path, "/") == 404)
             yield process
@@ -86,5 +92,5 @@ def test_every_answered_request_is_counted_once(name: str, store: StoreAddress, 
     assert value(samples, "request_seconds_count") == answered
     # what they were asked to take, 0 or WAIT, and not what this machine made of it
     assert value(samples, "request_seconds_bucket", le="0.1") == QUICK
-    if "instrumented" in SERVERS[name][-1]:
+    if SERVERS[name][-1] == "asgi_app:app":
         assert total(samples, "http_requests_total", endpoint="/work", status="200") == answered
