@@ -55,7 +55,12 @@ def test_wheel_holds_three_packages_and_nothing_else(wheel: Path) -> None:
     names = ZipFile(wheel).namelist()
     top = {name.partition("/")[0] for name in names if ".dist-info/" not in name and ".data/" not in name}
     assert top == {"fleetmeter", "fleetmeter_exporter", "fleetmeter_app"}
-    for data in ("fleetmeter/py.typed", "fleetmeter/lua/apply.lua", "fleetmeter_app/gateway.toml"):
+    for data in (
+        "fleetmeter/py.typed",
+        "fleetmeter/lua/apply.lua",
+        "fleetmeter/launch/sitecustomize.py",
+        "fleetmeter_app/gateway.toml",
+    ):
         assert data in names
     assert any(name.endswith(".data/data/share/fleetmeter/users.acl") for name in names)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.exposition import total
-from support.processes import EXAMPLES, PATIENCE, PROGRAMS, environment, eventually, fleet, value
+from support.processes import EXAMPLES, LAUNCHER, PATIENCE, PROGRAMS, environment, eventually, fleet, unaware, value
 from support.store import StoreAddress
 
 UVICORN = ("uvicorn", "--log-level", "warning", "--uds", "SOCKET")
@@ -34,17 +34,28 @@ SERVERS: dict[str, tuple[str, ...]] = {
         *GUNICORN, "--worker-class", "asgi", "--preload", "--chdir", str(PROGRAMS), "web:app"
     ),
     "gunicorn, uvicorn": (*GUNICORN, "--worker-class", "uvicorn.workers.UvicornWorker", "asgi_app:app"),
+    "uvicorn, 2 workers, launched": (*UVICORN, "--workers", "2", "asgi_app:app"),
+    "gunicorn, preloaded, launched": (*GUNICORN, "--preload", "wsgi_app:app"),
+    "gunicorn, gevent, preloaded, launched": (*GUNICORN, *GEVENT, "--preload", "wsgi_app:app"),
 }  # fmt: skip
+"""How each server is started. `fleetmeter run` launches an application whose lines of fleetmeter's are taken out."""
 QUICK, SLOW = 40, 12
 WAIT = 0.6
 """Seconds that a slow request is asked to take: half of them are enough for the first ones to be under way."""
 
 
 @contextmanager
-def serving(command: tuple[str, ...], path: Path, store: StoreAddress) -> Iterator[subprocess.Popen[bytes]]:
+def serving(name: str, path: Path, store: StoreAddress) -> Iterator[subprocess.Popen[bytes]]:
     """A server that answers on a unix socket; all of its processes are gone at the end."""
-    words = [word.replace("SOCKET", str(path)) for word in command]
-    with subprocess.Popen([sys.executable, "-m", *words], cwd=EXAMPLES, env=environment(store)) as process:
+    words = [word.replace("SOCKET", str(path)) for word in SERVERS[name]]
+    if "launched" in name:
+        console_script = str(Path(sys.executable).with_name(words[0]))
+        command = [*LAUNCHER, console_script, *words[1:]]
+        folder = unaware(f"{words[-1].partition(':')[0]}.py", path.parent).parent
+    else:
+        command = [sys.executable, "-m", *words]
+        folder = EXAMPLES
+    with subprocess.Popen(command, cwd=folder, env=environment(store)) as process:
         try:
             assert eventually(lambda: process.poll() is None and answer(path, "/") == 404)
             yield process
@@ -76,7 +87,7 @@ def answer(path: Path, target: str) -> int | None:
 def test_every_answered_request_is_counted_once(name: str, store: StoreAddress, tmp_path: Path) -> None:
     """In normal work after a flush interval, and to the last one when SIGTERM finds slow requests under way."""
     path = tmp_path / "s"
-    with serving(SERVERS[name], path, store) as process, ThreadPoolExecutor(SLOW) as threads:
+    with serving(name, path, store) as process, ThreadPoolExecutor(SLOW) as threads:
         assert list(threads.map(lambda _: answer(path, "/work"), range(QUICK))) == [200] * QUICK
         assert eventually(lambda: total(fleet(store), "requests_total") == QUICK)
 
@@ -92,5 +103,5 @@ def test_every_answered_request_is_counted_once(name: str, store: StoreAddress, 
     assert value(samples, "request_seconds_count") == answered
     # what they were asked to take, 0 or WAIT, and not what this machine made of it
     assert value(samples, "request_seconds_bucket", le="0.1") == QUICK
-    if SERVERS[name][-1] == "asgi_app:app":
+    if SERVERS[name][-1] == "asgi_app:app" and "launched" not in name:
         assert total(samples, "http_requests_total", endpoint="/work", status="200") == answered
