@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.processes import EXAMPLES, LAUNCHER, PATIENCE, environment, fleet, unaware, value
+from support.examples import EXAMPLES, unaware
+from support.processes import LAUNCHER, PATIENCE, environment, fleet, value
 from support.store import StoreAddress
 
 SCRIPT = """

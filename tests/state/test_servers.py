@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from support.examples import EXAMPLES, unaware
 from support.exposition import total
-from support.processes import EXAMPLES, LAUNCHER, PATIENCE, PROGRAMS, environment, eventually, fleet, unaware, value
+from support.processes import LAUNCHER, PATIENCE, PROGRAMS, environment, eventually, fleet, value
 from support.store import StoreAddress
 
 UVICORN = ("uvicorn", "--log-level", "warning", "--uds", "SOCKET")

@@ -5,8 +5,6 @@ Each of them hands over only when asked to or when it ends: the flush interval i
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +14,8 @@ import pytest
 from celery import Celery
 
 from fleetmeter.embedded import EmbeddedStore
-from support.processes import EXAMPLES, PATIENCE, environment, eventually, fleet, value
+from support.examples import Program, running
+from support.processes import PATIENCE, fleet, value
 from support.store import StoreAddress, new_address
 
 WAYS = {
@@ -36,41 +35,6 @@ CHILDREN = 2
 """Processes of a Celery worker. One that is terminated may have recorded a job and not have written it down."""
 
 
-class Program:
-    """An example that runs and writes its ledger into a file."""
-
-    def __init__(self, store: StoreAddress, ledger: Path, *words: str, **variables: str) -> None:
-        self.ledger = ledger
-        environ = environment(store, FLEETMETER_FLUSH_INTERVAL="600", **variables)
-        with ledger.open("ab") as file:
-            self.process = subprocess.Popen([sys.executable, *words], cwd=EXAMPLES, env=environ, stdout=file)
-
-    @property
-    def done(self) -> int:
-        """The jobs that are written down."""
-        return sum(line.isdecimal() for line in self.ledger.read_text().splitlines())
-
-    def do(self, jobs: int) -> None:
-        """Return once at least so many jobs are done."""
-        assert eventually(lambda: self.done >= jobs)
-
-    def terminate(self) -> int:
-        """Tell the program to end; the status that it ended with."""
-        self.process.terminate()
-        return self.process.wait(PATIENCE)
-
-
-@contextmanager
-def started(store: StoreAddress, ledger: Path, *words: str, **variables: str) -> Iterator[Program]:
-    """A program that runs; it is killed at the end if it still lives."""
-    program = Program(store, ledger, *words, **variables)
-    with program.process as process:
-        try:
-            yield program
-        finally:
-            process.kill()
-
-
 @pytest.mark.parametrize("way", WAYS)
 def test_an_example_that_ends_or_is_told_to_has_handed_over_everything(
     way: str, server: EmbeddedStore, tmp_path: Path
@@ -78,7 +42,7 @@ def test_an_example_that_ends_or_is_told_to_has_handed_over_everything(
     """The fleet has exactly the jobs that the program did: after its end, and after SIGTERM in the middle of them."""
     stores = new_address(server), new_address(server)
     whole, cut = ([word.replace("JOBS", str(jobs)) for word in WAYS[way]] for jobs in (JOBS, MANY))
-    with started(stores[0], tmp_path / "0", *whole) as ending, started(stores[1], tmp_path / "1", *cut) as terminated:
+    with running(stores[0], tmp_path / "0", *whole) as ending, running(stores[1], tmp_path / "1", *cut) as terminated:
         terminated.do(JOBS // 2)
         assert terminated.terminate() == 0
         assert ending.process.wait(PATIENCE) == 0
@@ -91,7 +55,7 @@ def test_functions_that_live_for_50_ms_lose_no_call(store: StoreAddress, tmp_pat
     """Many processes, several at a time, a third of them told to end at once: each of their calls counts, once."""
 
     def call(number: int) -> int:
-        with started(store, tmp_path / str(number), "function.py") as function:
+        with running(store, tmp_path / str(number), "function.py") as function:
             function.do(1)
             return function.process.wait(PATIENCE) if number % 3 else function.terminate()
 
@@ -108,7 +72,7 @@ def celery(store: StoreAddress, ledger: Path, jobs: int, *options: str) -> Itera
     broker = store.url.replace("unix://", "redis+socket://").partition("?")[0]
     words = ["-m", "celery", "--quiet", "--app", "celery_app", "worker", "--concurrency", str(CHILDREN)]
     words += ["--queues", store.namespace, "--loglevel", "critical", "--without-gossip", "--without-mingle", *options]
-    with started(store, ledger, *words, CELERY_BROKER_URL=broker, C_FORCE_ROOT="1") as program:
+    with running(store, ledger, *words, CELERY_BROKER_URL=broker, C_FORCE_ROOT="1") as program:
         with Celery(broker=broker) as client:
             for number in range(jobs):
                 client.send_task("celery_app.work", [number], queue=store.namespace)

@@ -1,4 +1,4 @@
-"""Programs of `tests/state/programs` and `docs/examples` as processes of their own, and what the fleet made of them."""
+"""Programs of `tests/state/programs` as processes of their own, and what the fleet made of them."""
 
 import os
 import subprocess
@@ -16,7 +16,6 @@ from support.exposition import Series, parse
 from support.store import StoreAddress
 
 PROGRAMS = Path(__file__).parent.parent / "state" / "programs"
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 _LAUNCH = """
 import argparse, sys
 from fleetmeter.cli.run import add_run
@@ -30,14 +29,6 @@ LAUNCHER = (sys.executable, "-c", _LAUNCH, "run", "--")
 """What starts a command as `fleetmeter run --` does."""
 PATIENCE = 20.0
 """Seconds after which a process counts as hanging."""
-
-
-def unaware(example: str, folder: Path) -> Path:
-    """A copy of an example, in that folder, without its lines of fleetmeter's."""
-    lines = (EXAMPLES / example).read_text().splitlines(keepends=True)
-    path = folder / example
-    path.write_text("".join(line for line in lines if not line.startswith(("import fleetmeter", "fleetmeter."))))
-    return path
 
 
 def environment(store: StoreAddress, **variables: str) -> dict[str, str]:

@@ -1,0 +1,90 @@
+"""Every Python that the library supports: the core ways of docs/examples, under each interpreter that is here.
+
+An interpreter is no program that a machine must have: one that is missing is skipped, in CI too.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from fleetmeter.embedded import EmbeddedStore
+from support.examples import running
+from support.processes import PATIENCE, fleet, value
+from support.store import new_address
+
+ROOT = Path(__file__).parents[2]
+VERSIONS = ("3.11", "3.12", "3.13", "3.14")
+JOBS = 40
+WAYS = {
+    "a function": ("function.py",),
+    "threads": ("threads.py", str(JOBS)),
+    "fork": ("process_pool.py", str(JOBS), "fork"),
+    "spawn": ("process_pool.py", str(JOBS), "spawn"),
+}
+WHILE_THREADS_RUN = "error:This process:DeprecationWarning"
+"""From 3.12 on Python warns of a fork in a process that has threads. Before its first record, fleetmeter has none."""
+
+
+def interpreter(version: str) -> Path | None:
+    """A Python of that version, from pyenv or from PATH."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    found = [folder / "bin" / "python" for folder in sorted(pyenv.glob(f"versions/{version}.*"), reverse=True)]
+    on_path = shutil.which(f"python{version}")
+    for candidate in [*found, *([Path(on_path)] if on_path else [])]:
+        asked = [str(candidate), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)  # a shim of pyenv's may refuse
+        if done.stdout.strip() == version:
+            return candidate
+    return None
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives a Python of a version that has what the library needs; skips the test where there is none."""
+
+    def find(version: str) -> Path:
+        if version == "{}.{}".format(*sys.version_info):
+            return Path(sys.executable)
+        base = interpreter(version)
+        if base is None:
+            pytest.skip(f"there is no python{version}, neither on PATH nor in pyenv")
+        folder = tmp_path_factory.mktemp("environment") / version
+        made = str(folder / "bin" / "python")
+        subprocess.run([base, "-m", "venv", "--without-pip", folder], check=True)
+        install = [sys.executable, "-m", "pip", "--python", made, "install", "--quiet", "--disable-pip-version-check"]
+        install += ["--constraint", str(ROOT / "constraints.txt"), "prometheus-client", "redis[hiredis]"]
+        done = subprocess.run(install, capture_output=True, text=True, check=False)
+        if done.returncode and os.environ.get("CI") != "true":
+            pytest.skip(f"python{version} cannot be given what the library needs: {done.stderr}")
+        assert done.returncode == 0, done.stderr
+        return Path(made)
+
+    return find
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_core_ways_are_exact_under_each_python(
+    version: str, python: Callable[[str], Path], server: EmbeddedStore, tmp_path: Path
+) -> None:
+    """A function, threads, forked and spawned processes, all at once in a namespace each: no job is lost or doubled."""
+    command = (str(python(version)), "-W", WHILE_THREADS_RUN)
+    stores = {way: new_address(server) for way in WAYS}
+    with ExitStack() as stack:
+        programs = {
+            way: stack.enter_context(
+                running(stores[way], tmp_path / way, *words, python=command, PYTHONPATH=str(ROOT / "state"))
+            )
+            for way, words in WAYS.items()
+        }
+        statuses = {way: program.process.wait(PATIENCE) for way, program in programs.items()}
+
+    assert statuses == dict.fromkeys(WAYS, 0)
+    assert value(fleet(stores["a function"]), "calls_total") == 1
+    for way in ("threads", "fork", "spawn"):
+        assert value(fleet(stores[way]), "jobs_total") == programs[way].done == JOBS
