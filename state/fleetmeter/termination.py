@@ -95,10 +95,11 @@ class Termination:
             while time.monotonic() < self._deadline:
                 if not sender.running():  # it is being started
                     return False
+                asked_at = time.monotonic()
                 try:
                     receipt.get(timeout=STALL)
                 except Empty:
-                    if not sender.calling:
+                    if not sender.calling or time.monotonic() - asked_at < STALL / 2:  # nobody can wait in gevent's hub
                         return False
                 else:
                     return True
