@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.examples import EXAMPLES, unaware
+from support.examples import unaware
 from support.processes import LAUNCHER, PATIENCE, environment, fleet, value
 from support.store import StoreAddress
 
@@ -60,12 +60,13 @@ def test_children_of_a_program_count(method: str, store: StoreAddress, tmp_path:
     assert 1 <= len(writers) <= 2  # those of the two workers that got any work
 
 
-def test_a_program_that_installs_by_itself_counts_once(store: StoreAddress) -> None:
-    """An example that calls `install()` is not hindered by the launcher, nor counted twice."""
-    ended = launch(store, sys.executable, EXAMPLES / "function.py")
+@pytest.mark.parametrize("first", ["prometheus_client", "fleetmeter"])
+def test_a_program_that_installs_by_itself_counts_once(first: str, store: StoreAddress) -> None:
+    """An application that calls `install()` is not hindered by the launcher, nor counted twice."""
+    ended = launch(store, sys.executable, "-c", f"import {first}, fleetmeter; fleetmeter.install()\n{SCRIPT}")
 
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert value(fleet(store), "calls_total") == 1
+    assert (ended.returncode, ended.stderr) == (3, "")
+    assert value(fleet(store), "runs_total") == 5
 
 
 def test_an_own_sitecustomize_is_imported_too(store: StoreAddress, tmp_path: Path) -> None:
