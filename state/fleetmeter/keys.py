@@ -43,6 +43,9 @@ HORIZON_FIELD = "@horizon"
 SWEPT_FIELD = "@swept"
 """The field of `writers` that tells when ended writers were last put away."""
 
+NAMESPACES = "{fm:*:0}:writers"
+"""What SCAN is asked for to find the namespaces of a store; see `namespace_of`."""
+
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -83,6 +86,11 @@ class Keys:
         """The key of one model's circuit breaker."""
         return f"{self._tag}:circuit:{model}"
 
+    @property
+    def patterns(self) -> tuple[str, str]:
+        """What SCAN is asked for to find the keys of all families' numbers, and of all writers."""
+        return f"{self._tag}:family:*", f"{self._tag}:writer:*"
+
 
 def family_field(name: str, layout: str) -> str:
     """The field of `families` that one layout of a family has."""
@@ -93,3 +101,10 @@ def split_family_field(field: str) -> tuple[str, str]:
     """Family name and layout; a name may itself hold colons."""
     name, _, layout = field.rpartition(":")
     return name, layout
+
+
+def namespace_of(key: bytes) -> str | None:
+    """The namespace whose `writers` this key is; None for a key that is none of ours."""
+    head, tail = NAMESPACES.split("*")
+    name = key.decode("utf-8", "replace").removeprefix(head).removesuffix(tail)
+    return name if _NAMESPACE.fullmatch(name) and Keys(name).writers.encode() == key else None
