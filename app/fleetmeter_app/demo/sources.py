@@ -5,9 +5,9 @@ import time
 
 import httpx
 
+from fleetmeter.cli.totals import Totals
 from fleetmeter_app.demo.errors import DemoError
 from fleetmeter_app.demo.fleet import Fleet
-from fleetmeter_app.demo.totals import Totals
 from fleetmeter_app.ledger import Account, Ledger
 
 _TIMEOUT = 5.0

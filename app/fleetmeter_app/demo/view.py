@@ -2,21 +2,17 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from fleetmeter.cli.panels import counts, dollars, facts, panel, side_by_side
+from fleetmeter.cli.totals import Totals
 from fleetmeter_app.demo.summary import TOKEN_TYPES
 from fleetmeter_app.demo.tally import Tally
-from fleetmeter_app.demo.totals import Totals
-
-_LINES = 5
-"""Lines of each list in the lower half, so that addresses and view fit a terminal of 24 lines."""
 
 _REQUESTS = "http_requests_total"
 _HINTS = ("Ctrl-C ends the load and compares the counts", "the load has ended, the last replies and counts come in")
@@ -48,22 +44,19 @@ def view(moment: Moment) -> RenderableType:
     head = Text.assemble((moment.clock, "bold"), ("   " + _HINTS[moment.ended is not None], "dim"))
     if totals is None:
         return Group(head, Text("no scrape yet", style="dim"))
-    upper, lower = Table.grid(expand=True), Table.grid(expand=True)
-    upper.add_column(ratio=9)
-    upper.add_column(ratio=11)
-    upper.add_row(
-        _panel("HTTP requests", _requests(moment.tally, totals)),
-        _panel("the fleet, by the exporter", _fleet(totals)),
-    )
-    for _ in range(3):
-        lower.add_column(ratio=1)
     tokens = totals.by("type", "openai_tokens_used_sum")
-    lower.add_row(
-        _panel("calls by model", _counts(totals.by("model", "openai_api_calls_total").most_common())),
-        _panel("tokens by type", _counts((kind, tokens[kind]) for kind in TOKEN_TYPES)),
-        _panel("fallbacks by reason", _counts(totals.by("reason", "model_fallbacks_total").most_common())),
+    return Group(
+        head,
+        side_by_side(
+            (9, panel("HTTP requests", _requests(moment.tally, totals))),
+            (11, panel("the fleet, by the exporter", _fleet(totals))),
+        ),
+        side_by_side(
+            (1, panel("calls by model", counts(totals.by("model", "openai_api_calls_total").most_common()))),
+            (1, panel("tokens by type", counts((kind, tokens[kind]) for kind in TOKEN_TYPES))),
+            (1, panel("fallbacks by reason", counts(totals.by("reason", "model_fallbacks_total").most_common()))),
+        ),
     )
-    return Group(head, upper, lower)
 
 
 def line(moment: Moment) -> str:
@@ -75,7 +68,7 @@ def line(moment: Moment) -> str:
     statuses = ", ".join(f"{status}: {count:,}" for status, count in sorted(totals.by("status", _REQUESTS).items()))
     return (
         f"{client}; exporter {totals.total(_REQUESTS):,} requests ({statuses}), "
-        f"{_dollars(totals, 'openai_total_cost_usd_total')}, tokens {totals.total('openai_tokens_used_sum'):,}, "
+        f"{dollars(totals, 'openai_total_cost_usd_total')}, tokens {totals.total('openai_tokens_used_sum'):,}, "
         f"cache hit rate {totals.value('prompt_cache_hit_rate'):.0%}, "
         f"fallbacks {totals.total('model_fallbacks_total'):,}, replicas alive {totals.total('fleetmeter_replicas')}"
     )
@@ -97,42 +90,18 @@ def _requests(tally: Tally, totals: Totals) -> Table:
 
 
 def _fleet(totals: Totals) -> Table:
-    table = Table.grid(padding=(0, 1))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(no_wrap=True)
     saved = "cost_savings_usd_total"
     up = totals.value("fleetmeter_up") == 1
-    for name, text in (
+    return facts(
         ("in progress", f"{totals.total('http_requests_in_progress'):,} requests"),
-        ("cost", _dollars(totals, "openai_total_cost_usd_total")),
-        ("saved", f"{_dollars(totals, saved, 'routing')} by routing"),
-        ("", f"{_dollars(totals, saved, 'prompt_cache')} by the cache"),
+        ("cost", dollars(totals, "openai_total_cost_usd_total")),
+        ("saved", f"{dollars(totals, saved, source='routing')} by routing"),
+        ("", f"{dollars(totals, saved, source='prompt_cache')} by the cache"),
         ("cache", f"{totals.value('prompt_cache_hit_rate'):.1%} hits"),
         ("", f"{totals.total('prompt_cache_size'):,} entries"),
         ("replicas", f"{totals.total('fleetmeter_replicas'):,} alive" if up else "unknown: the store is away"),
         ("scrape", f"{totals.value('fleetmeter_scrape_duration_seconds') * 1000:.1f} ms"),
-    ):
-        table.add_row(name, text)
-    return table
-
-
-def _counts(counts: Iterable[tuple[str, int]]) -> Table:
-    """Names and numbers, as many as there is room for; the last line adds up what does not fit."""
-    pairs = list(counts)
-    if len(pairs) > _LINES:
-        pairs = [*pairs[: _LINES - 1], ("others", sum(count for _, count in pairs[_LINES - 1 :]))]
-    table = Table.grid(expand=True)
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    for name, count in pairs:
-        table.add_row(name, f"{count:,}")
-    for _ in range(_LINES - len(pairs)):
-        table.add_row("", "")
-    return table
-
-
-def _panel(title: str, content: Table) -> Panel:
-    return Panel(content, title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(0, 1))
+    )
 
 
 def _by_class(statuses: Mapping[str, int] | Mapping[int, int]) -> Counter[str]:
@@ -141,11 +110,6 @@ def _by_class(statuses: Mapping[str, int] | Mapping[int, int]) -> Counter[str]:
     for status, count in statuses.items():
         classes[str(status)[0]] += count
     return classes
-
-
-def _dollars(totals: Totals, name: str, source: str | None = None) -> str:
-    labels = {} if source is None else {"source": source}
-    return f"${totals.nanodollars(name, **labels) / 1e9:,.6f}"
 
 
 def _minutes(seconds: float) -> str:

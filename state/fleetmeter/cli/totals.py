@@ -1,17 +1,20 @@
-"""The fleet's totals, as the exporter shows them at one instant."""
+"""The fleet's totals at one instant, as views need them: as the store holds them, or as the exporter shows them."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
 from prometheus_client.parser import text_string_to_metric_families
+
+from fleetmeter.families import Family
 
 _NANO = 10**9
 
 
 @dataclass(frozen=True)
 class Totals:
-    """The samples of one scrape, buckets left out: (name, labels, value)."""
+    """The samples of one read or scrape, buckets left out: (name, labels, value)."""
 
     samples: tuple[tuple[str, dict[str, str], float], ...]
 
@@ -26,6 +29,22 @@ class Totals:
                 if not sample.name.endswith("_bucket")
             )
         )
+
+    @classmethod
+    def of(cls, families: Iterable[Family]) -> Self:
+        """Those of a snapshot's families."""
+        return cls(
+            tuple(
+                (family.definition.name + sample.suffix, dict(sample.labels), sample.value)
+                for family in families
+                for sample in family.samples
+                if sample.suffix != "_bucket"
+            )
+        )
+
+    def has(self, name: str) -> bool:
+        """Whether there is any sample of that name."""
+        return any(found == name for found, _, _ in self.samples)
 
     def total(self, name: str, **labels: str) -> int:
         """The sum of whole numbers over all series of a name that carry these labels."""

@@ -1,0 +1,58 @@
+"""`fleetmeter`: finds the subcommand, runs it, and turns what it returns or raises into an exit status."""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from fleetmeter._version import __version__
+from fleetmeter.cli.doctor import add_doctor
+from fleetmeter.cli.forget import add_forget
+from fleetmeter.cli.ls import add_ls
+from fleetmeter.cli.printing import complain
+from fleetmeter.cli.reset import add_reset
+from fleetmeter.cli.top import add_top
+from fleetmeter.errors import FleetmeterError, SettingError
+
+_SUBCOMMANDS = (
+    add_doctor,
+    add_forget,
+    add_ls,
+    add_reset,
+    add_top,
+)
+
+_INTERRUPTED = 130
+"""The status of a program that SIGINT ended, as shells give it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; `argv` defaults to the process's arguments.
+
+    Returns the exit status: 0 if all went well, 1 if the store or what was asked for is in the way, 2 for arguments
+    and settings that cannot be used (argparse ends the program itself for those that it finds), 130 for Ctrl-C.
+    """
+    parser = argparse.ArgumentParser(
+        prog="fleetmeter", description="Looks at a fleet's metrics in Redis, and after them.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    subcommands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in _SUBCOMMANDS:
+        add(subcommands)
+    arguments = parser.parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may be unable to show what a label holds
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except SettingError as error:
+        return complain(str(error), 2)
+    except FleetmeterError as error:
+        return complain(str(error), 1)
+    except BrokenPipeError:  # whoever read our output, as `head` does, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return status

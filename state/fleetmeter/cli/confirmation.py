@@ -1,0 +1,20 @@
+"""Asking before something is gone."""
+
+import sys
+
+from fleetmeter.errors import SettingError
+
+
+def confirmed(question: str, answer: str, *, yes: bool) -> bool:
+    """Whether the user typed exactly this answer, or has given `--yes`, in which case nobody is asked.
+
+    Raises `SettingError` where there is no terminal to ask on.
+    """
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise SettingError("--yes", "there is no terminal to ask on; give --yes to go on without a question")
+    sys.stdout.flush()
+    sys.stderr.write(f"{question}, type {answer}: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip() == answer

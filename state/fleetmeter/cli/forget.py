@@ -1,0 +1,85 @@
+"""`fleetmeter forget`: removes a family, or some of its series."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import closing
+
+from fleetmeter.cli.confirmation import confirmed
+from fleetmeter.cli.errors import CommandError
+from fleetmeter.cli.printing import complain, counted, number_text, say, shown
+from fleetmeter.cli.removal import forget as remove
+from fleetmeter.cli.selection import Selection, series_of
+from fleetmeter.cli.target import Subcommands, Target, add_command
+from fleetmeter.families import Family, families_of
+from fleetmeter.reading import Snapshot
+
+_SUMS = {"_total": "total", "_count": "count", "_sum": "sum"}
+"""What is worth knowing of a family before it goes: the sum over its series, by the suffix of the samples."""
+
+
+def add_forget(subcommands: Subcommands) -> None:
+    """Add `forget` to the program."""
+    parser = add_command(subcommands, "forget", "Remove a family, or those of its series that have these label values.")
+    parser.add_argument("family", metavar="FAMILY", help="the family, as `fleetmeter ls` names it")
+    parser.add_argument("labels", nargs="*", metavar="label=value", help="only series that have this label value")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.set_defaults(run=forget)
+
+
+def forget(arguments: argparse.Namespace) -> int:
+    """Ask, remove, and say what is gone; the exit status. Raises `FleetmeterError`."""
+    target = Target.of(arguments)
+    selection = Selection.parse(arguments.family, arguments.labels)
+    with closing(target.reader()) as reader:
+        snapshot = reader.read()
+    definitions = selection.definitions(snapshot)
+    family = next((found for found in families_of(snapshot) if found.definition.name == selection.family), None)
+    if selection.labels and family is not None and not selection.samples(family):
+        raise CommandError(f"no series of {selection.family!r} has these label values; `fleetmeter ls` lists them")
+    for line in _preview(target, selection, family, len(definitions)):
+        say(line)
+    if not confirmed("forget it for good", "yes", yes=arguments.yes):
+        return complain("nothing was removed", 1)
+    with closing(target.client()) as client:
+        gone = remove(
+            client,
+            target.keys,
+            selection.family,
+            ((item.field, selection.pattern(item) if selection.labels else "all") for item in definitions),
+        )
+    say(
+        f"removed {counted(gone.numbers, 'number')}, {counted(gone.gauges, 'gauge value')}, "
+        f"{counted(gone.exemplars, 'exemplar')}, {counted(gone.layouts, 'definition')}"
+    )
+    for line in _outlook(selection, snapshot):
+        say(line)
+    return 0
+
+
+def _preview(target: Target, selection: Selection, family: Family | None, layouts: int) -> Iterator[str]:
+    narrowed = ",".join(f'{shown(name)}="{shown(value)}"' for name, value in selection.labels.items())
+    what = shown(selection.family) + (f"{{{narrowed}}}" if narrowed else "")
+    if family is None:
+        yield f"{what} of {target.place}: its type is of a later version, so what it holds is not known here"
+        return
+    samples = selection.samples(family)
+    facts = [counted(series_of(samples), "series", "series")]
+    for suffix, name in _SUMS.items():
+        values = [sample.value for sample in samples if sample.suffix == suffix]
+        if values:
+            facts.append(f"{name} {number_text(sum(values))}")
+    if layouts > 1:
+        facts.append(f"in {layouts} layouts")
+    yield f"{what} of {target.place}: {family.definition.type}, {', '.join(facts)}"
+
+
+def _outlook(selection: Selection, snapshot: Snapshot) -> Iterator[str]:
+    """What happens next, if there are replicas that may go on recording it."""
+    alive = len(snapshot.alive)
+    if not alive:
+        return
+    who = f"{counted(alive, 'replica')} {'is' if alive == 1 else 'are'} alive; those that still record it"
+    if selection.labels:
+        yield f"{who} bring these series back with their next flush, counted from 0"
+    else:
+        yield f"{who} count on from 0; the family is back once one of them sends its definition again"

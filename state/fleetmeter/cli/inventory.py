@@ -1,0 +1,138 @@
+"""What a namespace holds, as `ls` lists it: families, series, writers; and the namespaces of a store."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from fleetmeter.cli.identities import Identity
+from fleetmeter.cli.printing import json_number
+from fleetmeter.cli.selection import Selection, series_of
+from fleetmeter.errors import StateError
+from fleetmeter.families import families_of, types_left_out
+from fleetmeter.keys import EPOCH_FIELD, NAMESPACES, Keys, namespace_of
+from fleetmeter.reading import Snapshot
+from fleetmeter.rows import Epoch
+from fleetmeter.store import translated
+
+_SCAN_COUNT = 1000
+"""Keys that the store looks at in one call: more would keep others waiting."""
+
+
+@dataclass(frozen=True)
+class FamilyEntry:
+    """One family; `series` is None for a type that this version does not know."""
+
+    name: str
+    type: str
+    unit: str
+    labels: list[str]
+    series: int | None
+    layouts: int
+    help: str
+
+
+@dataclass(frozen=True)
+class SampleEntry:
+    """One sample; `value` is a text where it is not finite."""
+
+    name: str
+    labels: dict[str, str]
+    value: float | str
+
+
+@dataclass(frozen=True)
+class WriterEntry:
+    """One writer: how far it is, and its last sign of life, in seconds by the store's clock."""
+
+    id: str
+    replica: str
+    pid: str
+    version: str
+    applied: int
+    given_up: int
+    silent_seconds: float
+    state: str
+
+
+@dataclass(frozen=True)
+class NamespaceEntry:
+    """One namespace of a store; `since_us` is when its epoch began (store clock), None where it has none."""
+
+    name: str
+    since_us: int | None
+    writers: int
+    families: int
+
+
+def family_entries(snapshot: Snapshot) -> list[FamilyEntry]:
+    """Every family, by name. Raises `StateError` for a stored value that cannot be read."""
+    layouts = Counter(stored.definition.name for stored in snapshot.definitions)
+    entries = [
+        FamilyEntry(
+            definition.name,
+            definition.type,
+            definition.unit,
+            list(definition.labels),
+            series_of(family.samples),
+            layouts[definition.name],
+            definition.help,
+        )
+        for family in families_of(snapshot)
+        for definition in [family.definition]
+    ]
+    for name, kind in types_left_out(snapshot).items():
+        entries.append(FamilyEntry(name, kind, "", [], None, layouts[name], "of a later version of fleetmeter"))
+    return sorted(entries, key=lambda entry: entry.name)
+
+
+def sample_entries(snapshot: Snapshot, selection: Selection, *, buckets: bool) -> list[SampleEntry]:
+    """The samples that are meant, in exposition order, those of buckets only if asked for. Raises `CommandError`."""
+    selection.definitions(snapshot)
+    return [
+        SampleEntry(family.definition.name + sample.suffix, dict(sample.labels), json_number(sample.value))
+        for family in families_of(snapshot)
+        if family.definition.name == selection.family
+        for sample in selection.samples(family)
+        if buckets or sample.suffix != "_bucket"
+    ]
+
+
+def writer_entries(snapshot: Snapshot, identities: dict[str, Identity]) -> list[WriterEntry]:
+    """Every writer that has a row: those that live first, then by name."""
+    entries = []
+    for writer, row in snapshot.rows.items():
+        identity = identities.get(writer, Identity())
+        state = "goodbye" if row.said_goodbye else "alive" if row.alive(snapshot.taken_us) else "silent"
+        silent = max(0.0, (snapshot.taken_us - row.heartbeat_us) / 1e6)
+        entries.append(
+            WriterEntry(
+                writer, identity.replica, identity.pid, identity.version, row.applied, row.given_up, silent, state
+            )
+        )
+    order = {"alive": 0, "silent": 1, "goodbye": 2}
+    return sorted(entries, key=lambda entry: (order[entry.state], entry.replica, entry.pid, entry.id))
+
+
+def namespace_entries(client: redis.Redis) -> Iterator[NamespaceEntry]:
+    """Every namespace of the store's database (of a cluster: of this node). Raises `StoreError`."""
+    with translated():
+        found: Any = client.scan_iter(match=NAMESPACES, count=_SCAN_COUNT)
+        names = sorted({name for name in map(namespace_of, found) if name is not None})
+        for name in names:
+            keys = Keys(name)
+            pipeline: Any = client.pipeline(transaction=False)
+            pipeline.hget(keys.writers, EPOCH_FIELD)
+            pipeline.hkeys(keys.writers)
+            pipeline.hlen(keys.families)
+            epoch, writers, families = pipeline.execute()
+            yield NamespaceEntry(name, _birth(epoch), sum(not writer.startswith(b"@") for writer in writers), families)
+
+
+def _birth(epoch: bytes | None) -> int | None:
+    try:
+        return Epoch.parse(epoch.decode()).birth_us if epoch is not None else None
+    except (StateError, UnicodeDecodeError):
+        return None

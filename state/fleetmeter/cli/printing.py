@@ -1,0 +1,86 @@
+"""Plain text on standard output: lines, columns, and numbers as people read them."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any
+
+NOTHING = "\N{EN DASH}"
+"""Stands for what there is none of."""
+
+
+def say(text: str = "") -> None:
+    """One line, or several, to standard output."""
+    sys.stdout.write(f"{text}\n")
+
+
+def complain(message: str, status: int) -> int:
+    """A program's last word, to standard error; returns the exit status to end with."""
+    sys.stderr.write(f"fleetmeter: {message}\n")
+    return status
+
+
+def say_json(value: Any) -> None:
+    """One JSON document to standard output."""
+    say(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def json_number(number: float) -> float | str:
+    """A number that JSON can hold, whole where it is whole; NaN and infinities as text, as an exposition has them."""
+    if not isfinite(number):
+        return {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}[str(number)]
+    return int(number) if number == int(number) else number
+
+
+def shown(text: str) -> str:
+    """Text that cannot do anything to a terminal: what is not printable is shown as an escape."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def columns(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = ()) -> list[str]:
+    """A table's lines, its columns two spaces apart; those named in `right` hold numbers. The heads come first."""
+    table = [tuple(heads), *(tuple(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    to_right = [head in set(right) for head in heads]
+    return [
+        "  ".join(
+            cell.rjust(width) if numeric else cell.ljust(width)
+            for cell, width, numeric in zip(row, widths, to_right, strict=True)
+        ).rstrip()
+        for row in table
+    ]
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration in its largest unit: `0.4 s`, `12 s`, `5 min`, `3 h`, `2 d`."""
+    for limit, unit, size in ((9.95, "", 0), (120, "s", 1), (7200, "min", 60), (172_800, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / size:.0f} {unit}" if size else f"{seconds:.1f} s"
+    return f"{seconds / 86_400:.0f} d"
+
+
+def bytes_text(size: float) -> str:
+    """A size in its largest unit: `512 B`, `1.5 KiB`, `3.0 GiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+def time_text(micros: int) -> str:
+    """A time of the store's clock, in UTC, to the second."""
+    return datetime.fromtimestamp(micros / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def number_text(number: float) -> str:
+    """A number with its thousands set apart; no more digits than it has."""
+    plain = json_number(number)
+    return plain if isinstance(plain, str) else f"{plain:,}"
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """`1 family`, `3 families`."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

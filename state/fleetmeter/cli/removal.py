@@ -1,0 +1,119 @@
+"""Removing from a fleet's numbers on purpose: the calls of forget.lua and reset.lua."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from fleetmeter.cli.errors import CommandError
+from fleetmeter.keys import EPOCH_FIELD, STATE_FORMAT, Keys
+from fleetmeter.protocol import random_id
+from fleetmeter.store import lua_source, translated
+
+TRIES = 10
+"""Calls that find a family which appeared after the list of families was read, before that counts as a failure."""
+
+_SCAN_COUNT = 1000
+"""Keys that the store looks at in one call: more would keep others waiting."""
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """How much was removed; `numbers` are stored fields, of which a histogram's series has several."""
+
+    numbers: int
+    gauges: int
+    exemplars: int
+    layouts: int
+
+
+@dataclass(frozen=True)
+class Reset:
+    """What was deleted; `epoch` is the id of the namespace's new one."""
+
+    epoch: str
+    layouts: int
+    numbers: int
+    gauges: int
+    exemplars: int
+    writers: int
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Every key of a namespace that a reset deletes; `epoch` is the whole text, empty where there is none.
+
+    `layouts` are fields of `families`, or of `removed` in front of a pattern; `rows` is the `writers` hash.
+    """
+
+    epoch: bytes
+    layouts: frozenset[bytes]
+    families: int
+    rows: dict[bytes, bytes]
+    others: frozenset[bytes]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was ever written."""
+        return not (self.epoch or self.layouts or self.rows or self.others)
+
+
+def forget(client: redis.Redis, keys: Keys, family: str, choices: Iterable[tuple[str, str | None]]) -> Forgotten:
+    """Remove what is chosen, in one script call.
+
+    `choices` has each layout of the family: its field in `families`, and a pattern, see lua/forget.lua; None for a
+    layout that stays. Raises `CommandError` where a layout is missing, and `StoreError`.
+    """
+    fields = dict(choices)
+    call = client.register_script(lua_source("forget"))
+    fixed = [keys.families, keys.gauges, keys.exemplars, keys.removed, keys.sizes]
+    arguments = [family, *(text for field, what in fields.items() for text in (field, what or "none"))]
+    with translated():
+        reply: Any = call(keys=[*fixed, *map(keys.family, fields)], args=arguments)
+    status, *counts = reply
+    if status != b"removed":
+        raise CommandError(f"{family!r} got another layout just now, and nothing was removed; run the command again")
+    return Forgotten(*map(int, counts))
+
+
+def contents(client: redis.Redis, keys: Keys) -> Contents:
+    """What a reset would delete. Raises `StoreError`."""
+    with translated():
+        pipeline: Any = client.pipeline(transaction=True)
+        pipeline.hgetall(keys.writers)
+        pipeline.hkeys(keys.families)
+        pipeline.hkeys(keys.removed)
+        pipeline.hkeys(keys.retired)
+        rows, families, removed, retired = pipeline.execute()
+        scanned = {key for pattern in keys.patterns for key in client.scan_iter(match=pattern, count=_SCAN_COUNT)}
+    epoch = rows.pop(EPOCH_FIELD.encode(), b"")
+    rows = {writer: row for writer, row in rows.items() if not writer.startswith(b"@")}
+    named = {keys.writer("").encode() + writer for writer in (*rows, *retired) if not writer.startswith(b"@")}
+    layouts = frozenset((*families, *(note.partition(b" ")[0] for note in removed)))
+    numbers = {keys.family("").encode() + layout for layout in layouts}
+    return Contents(epoch, layouts, len(families), rows, frozenset((scanned | named) - numbers))
+
+
+def reset(client: redis.Redis, keys: Keys, seen: Contents) -> Reset:
+    """Begin the namespace anew, if its epoch is still the one that was seen.
+
+    Raises `CommandError` where it is not, or where families keep appearing, and `StoreError`.
+    """
+    call = client.register_script(lua_source("reset"))
+    fixed = [keys.writers, keys.retired, keys.families, keys.gauges, keys.exemplars, keys.removed, keys.sizes]
+    old, new = seen.epoch.partition(b" ")[0], random_id()
+    for _ in range(TRIES):
+        layouts = sorted(seen.layouts)
+        numbers = [keys.family("").encode() + layout for layout in layouts]
+        with translated():
+            reply: Any = call(keys=[*fixed, *numbers, *sorted(seen.others)], args=[old, new, STATE_FORMAT, *layouts])
+        status, *counts = reply
+        if status == b"reset":
+            return Reset(new, *map(int, counts))
+        if status == b"changed":
+            raise CommandError(
+                f"namespace {keys.namespace!r} began anew meanwhile; nothing was deleted, run the command again"
+            )
+        seen = contents(client, keys)
+    raise CommandError(f"namespace {keys.namespace!r} gets new families all the time; nothing was deleted, try again")

@@ -1,0 +1,68 @@
+"""What a command line names: a family, and perhaps label values that narrow it down to some of its series."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from fleetmeter.cli.errors import CommandError
+from fleetmeter.cli.printing import shown
+from fleetmeter.definition import Definition, compact_json
+from fleetmeter.errors import SettingError
+from fleetmeter.families import Family, Sample
+from fleetmeter.reading import Snapshot
+
+_SUFFIXES = ("_total", "_sum", "_count", "_bucket", "_info", "_created")
+"""What an exposition adds to a family's name."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A family, and the label values that its series must have; without any, the whole family."""
+
+    family: str
+    labels: dict[str, str]
+
+    @classmethod
+    def parse(cls, family: str, pairs: Iterable[str]) -> Self:
+        """From the words of a command line, `label=value` each; raises `SettingError`."""
+        labels: dict[str, str] = {}
+        for pair in pairs:
+            name, equals, value = pair.partition("=")
+            if not (name and equals):
+                raise SettingError("label=value", f"{pair!r} has no name or no '='; expected one such as model=gpt-6")
+            if name in labels:
+                raise SettingError("label=value", f"the label {name!r} is there twice")
+            labels[name] = value
+        return cls(family, labels)
+
+    def definitions(self, snapshot: Snapshot) -> list[Definition]:
+        """Every layout of the family; raises `CommandError` where there is none, or none has these labels."""
+        found = [stored.definition for stored in snapshot.definitions if stored.definition.name == self.family]
+        if not found:
+            raise CommandError(f"there is no family {self.family!r}{self._hint(snapshot)}; `fleetmeter ls` lists them")
+        if not any(self.pattern(definition) for definition in found):
+            names = sorted({name for definition in found for name in definition.labels})
+            has = f"its labels are {', '.join(map(shown, names))}" if names else "it has no labels"
+            raise CommandError(f"no series of {self.family!r} has the labels {', '.join(self.labels)}; {has}")
+        return found
+
+    def pattern(self, definition: Definition) -> str | None:
+        """The label values in the order of sorted names, as JSON, null for any; None where a layout lacks a label."""
+        if not self.labels.keys() <= set(definition.labels):
+            return None
+        return compact_json([self.labels.get(name) for name in sorted(definition.labels)])
+
+    def samples(self, family: Family) -> list[Sample]:
+        """The samples of the family that are meant."""
+        return [sample for sample in family.samples if self.labels.items() <= dict(sample.labels).items()]
+
+    def _hint(self, snapshot: Snapshot) -> str:
+        names = {stored.definition.name for stored in snapshot.definitions}
+        stems = [self.family.removesuffix(suffix) for suffix in _SUFFIXES if self.family.endswith(suffix)]
+        meant = [stem for stem in stems if stem in names]
+        return f" (is {meant[0]!r} meant?)" if meant else ""
+
+
+def series_of(samples: Iterable[Sample]) -> int:
+    """How many series samples belong to: the buckets of a histogram are parts of one."""
+    return len({tuple(pair for pair in sample.labels if pair[0] != "le") for sample in samples})

@@ -1,0 +1,118 @@
+-- Removes a family, or those of its series whose label values fit, and notes that this was done on purpose.
+--
+-- KEYS[1] families  KEYS[2] gauges  KEYS[3] exemplars  KEYS[4] removed  KEYS[5] sizes
+-- KEYS[6..] the numbers of each layout of the family, in the order of ARGV
+-- ARGV[1] family  ARGV[2..] for each layout { its field in `families`, what goes }: `all` of it, `none` of it, or the
+--   series that fit a pattern: a JSON array of label values by sorted name, in which null fits any value
+-- Reply: { status, numbers, gauges, exemplars, layouts }, how many fields of each were removed; status is
+--   removed  done; each layout or pattern that had something is in `removed`, with the store's time in µs
+--   retry    `families` names a layout of the family that was not passed: nothing changed
+-- Deletions come first: they are allowed while memory is full, and what follows them in a script is then too.
+-- Cost: O(numbers of the family + all gauges + all exemplars + all notes in `removed`).
+
+local family = ARGV[1]
+if #KEYS < 6 or #ARGV ~= 1 + 2 * (#KEYS - 5) then
+  return redis.error_reply('FLEETMETER forget: malformed arguments')
+end
+for i = 1, #KEYS do
+  local kind = redis.call('TYPE', KEYS[i]).ok
+  if kind ~= 'none' and kind ~= 'hash' then
+    return redis.error_reply('FLEETMETER forget: ' .. KEYS[i] .. ' is no hash')
+  end
+end
+
+local layouts, wanted = {}, {}
+for i = 1, #KEYS - 5 do
+  local field, what = ARGV[2 * i], ARGV[2 * i + 1]
+  if what ~= 'all' and what ~= 'none' then
+    local ok, pattern = pcall(cjson.decode, what)
+    if not ok or type(pattern) ~= 'table' then
+      return redis.error_reply('FLEETMETER forget: malformed pattern ' .. what)
+    end
+    wanted[field] = pattern
+  end
+  layouts[field] = what
+end
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  if string.match(field, '^(.*):[^:]*$') == family and not layouts[field] then
+    return { 'retry', '0', '0', '0', '0' }
+  end
+end
+
+local function fits(field, values)
+  if layouts[field] == 'all' then
+    return true
+  end
+  local pattern = wanted[field]
+  if not pattern or type(values) ~= 'table' then
+    return false
+  end
+  for i = 1, #pattern do
+    if pattern[i] ~= cjson.null and pattern[i] ~= values[i] then
+      return false
+    end
+  end
+  return true
+end
+
+local had = {}  -- layouts of which something was removed
+local function drop(key, fields)
+  for i = 1, #fields, 1000 do
+    redis.call('HDEL', key, unpack(fields, i, math.min(i + 999, #fields)))
+  end
+  return #fields
+end
+local function chosen(key, split)
+  local fields = {}
+  for _, field in ipairs(redis.call('HKEYS', key)) do
+    local ok, layout, values = pcall(split, field)
+    if ok and layout and fits(layout, values) then
+      fields[#fields + 1] = field
+      had[layout] = true
+    end
+  end
+  return fields
+end
+
+local numbers, gone = 0, {}
+for i = 1, #KEYS - 5 do
+  local field, key = ARGV[2 * i], KEYS[5 + i]
+  if layouts[field] == 'all' then
+    numbers = numbers + redis.call('HLEN', key)
+    redis.call('UNLINK', key)
+    if redis.call('HEXISTS', KEYS[1], field) == 1 then
+      gone[#gone + 1] = field
+      had[field] = true
+    end
+  elseif layouts[field] ~= 'none' then
+    numbers = numbers + drop(key, chosen(key, function(text) return field, cjson.decode(text) end))
+  end
+  if had[field] then
+    redis.call('HDEL', KEYS[5], key)
+  end
+end
+local gauges = drop(KEYS[2], chosen(KEYS[2], function(text)
+  local series = cjson.decode(string.match(text, '^%S+ (.*)$'))
+  return series[1] .. ':' .. series[2], series[3]
+end))
+local exemplars = drop(KEYS[3], chosen(KEYS[3], function(text)
+  local layout, series = string.match(text, '^(%S+) (.*)$')
+  return layout, layout and cjson.decode(series)
+end))
+drop(KEYS[1], gone)
+
+local time = redis.call('TIME')
+local now = string.format('%d%06d', time[1], time[2])
+local covered = {}  -- notes about series of a layout that is gone as a whole
+for _, note in ipairs(redis.call('HKEYS', KEYS[4])) do
+  local layout = string.match(note, '^(%S+) ')
+  if layout and had[layout] and layouts[layout] == 'all' then
+    covered[#covered + 1] = note
+  end
+end
+drop(KEYS[4], covered)
+for field in pairs(had) do
+  local what = layouts[field]
+  redis.call('HSET', KEYS[4], what == 'all' and field or field .. ' ' .. what, now)
+end
+return { 'removed', tostring(numbers), tostring(gauges), tostring(exemplars), tostring(#gone) }

@@ -1,0 +1,67 @@
+-- Begins a namespace anew: deletes its numbers and its writers, and gives it another epoch, marked as deliberate.
+--
+-- KEYS[1] writers  KEYS[2] retired  KEYS[3] families  KEYS[4] gauges  KEYS[5] exemplars  KEYS[6] removed  KEYS[7] sizes
+-- KEYS[8..] the numbers of each layout, in the order of ARGV; then every other key that is to go: each writer:<id>
+-- ARGV[1] id of the epoch that was seen, empty for none  ARGV[2] id of the new one  ARGV[3] state format
+-- ARGV[4..] the layouts: fields of `families` and of `removed`
+-- Reply: { status, layouts, numbers, gauges, exemplars, writers }, how many of each there were; status is
+--   reset    done; `@epoch` is `<new id> <store time in µs> <state format> reset`
+--   changed  the epoch is another one than was seen: nothing changed
+--   retry    `families` or `removed` names a layout that was not passed: nothing changed
+-- The prompt cache and the circuit breakers are kept.
+-- Deletions come first: they are allowed while memory is full, and what follows them in a script is then too.
+-- Cost: O(layouts + writers); the numbers are freed in the background.
+
+if #ARGV < 3 or #KEYS < 7 + #ARGV - 3 or ARGV[2] == '' or ARGV[2] == ARGV[1] then
+  return redis.error_reply('FLEETMETER reset: malformed arguments')
+end
+local time = redis.call('TIME')
+local now = string.format('%d%06d', time[1], time[2])
+local epoch = redis.pcall('HGET', KEYS[1], '@epoch')
+epoch = type(epoch) == 'string' and string.match(epoch, '^%S*') or ''
+if epoch ~= ARGV[1] then
+  return { 'changed', '0', '0', '0', '0', '0' }
+end
+
+local function fields(key)
+  local found = redis.pcall('HKEYS', key)
+  return found.err and {} or found
+end
+local passed = {}
+for i = 4, #ARGV do
+  passed[ARGV[i]] = true
+end
+local layouts = fields(KEYS[3])
+for _, field in ipairs(layouts) do
+  if not passed[field] then
+    return { 'retry', '0', '0', '0', '0', '0' }
+  end
+end
+for _, note in ipairs(fields(KEYS[6])) do
+  if not passed[string.match(note, '^%S*')] then
+    return { 'retry', '0', '0', '0', '0', '0' }
+  end
+end
+
+local function count(key)
+  local size = redis.pcall('HLEN', key)
+  return type(size) == 'number' and size or 0
+end
+local numbers, writers = 0, 0
+for i = 8, 7 + #ARGV - 3 do
+  numbers = numbers + count(KEYS[i])
+end
+for _, field in ipairs(fields(KEYS[1])) do
+  if string.sub(field, 1, 1) ~= '@' then
+    writers = writers + 1
+  end
+end
+local reply = { 'reset', #layouts, numbers, count(KEYS[4]), count(KEYS[5]), writers }
+for i = 2, #reply do
+  reply[i] = tostring(reply[i])
+end
+for i = 1, #KEYS, 1000 do
+  redis.call('UNLINK', unpack(KEYS, i, math.min(i + 999, #KEYS)))
+end
+redis.call('HSET', KEYS[1], '@epoch', ARGV[2] .. ' ' .. now .. ' ' .. ARGV[3] .. ' reset')
+return reply
