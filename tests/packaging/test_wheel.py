@@ -59,6 +59,7 @@ def test_wheel_holds_three_packages_and_nothing_else(wheel: Path) -> None:
         "fleetmeter/py.typed",
         "fleetmeter/lua/apply.lua",
         "fleetmeter/launch/sitecustomize.py",
+        "fleetmeter/lua/reset.lua",
         "fleetmeter_app/gateway.toml",
     ):
         assert data in names
@@ -77,6 +78,7 @@ def test_wheel_works_beside_a_project_with_its_own_app(wheel: Path, tmp_path: Pa
     (project / "app" / "__init__.py").write_text('OWNER = "the user"\n')
     assert run(python, "-c", CHECK, cwd=project).startswith("ok ")
     assert "fleetmeter-exporter" in run(environment / "bin" / "fleetmeter-exporter", "--version", cwd=project)
+    assert "fleetmeter " in run(environment / "bin" / "fleetmeter", "--version", cwd=project)
     run(python, "-m", "pip", "uninstall", "--quiet", "--yes", "fleetmeter", cwd=project)
     assert (project / "app" / "__init__.py").exists()
 

@@ -16,6 +16,9 @@ import redis
 from fleetmeter.keys import Keys
 from fleetmeter.store import lua_source, translated
 
+_CALLED_BY_WRITERS = ("EVALSHA", "HGET", "HGETALL", "HKEYS", "SCRIPT LOAD")
+"""What `store.py` calls; what its scripts call is read from them."""
+
 _OPERATORS_SCRIPTS = frozenset(("forget", "reset"))
 _NOBODY = "@doctor"
 """A field, and a writer's id, that never exist."""
@@ -33,7 +36,7 @@ def writer_permissions(client: redis.Redis, keys: Keys) -> Permissions:
     """Try everything that a writer calls, on keys of the namespace. Raises `StoreUnreachable`."""
     refused, unclear = [], []
     with translated():
-        for command in sorted({"EVALSHA", "SCRIPT LOAD", *_called_by_scripts()}):
+        for command in sorted({*_CALLED_BY_WRITERS, *_called_by_scripts()}):
             allowed = _allowed(client, keys, command)
             if allowed is None:
                 unclear.append(command)
@@ -58,6 +61,7 @@ def _harmless(keys: Keys, command: str) -> tuple[str, ...] | None:
         "TIME": ("TIME",),
         "HGET": ("HGET", key, _NOBODY),
         "HEXISTS": ("HEXISTS", key, _NOBODY),
+        "HGETALL": ("HGETALL", keys.writer(_NOBODY)),
         "HKEYS": ("HKEYS", keys.writer(_NOBODY)),
         "HLEN": ("HLEN", keys.writer(_NOBODY)),
         "HSET": ("HSET", key, _NOBODY, "", _NOBODY),

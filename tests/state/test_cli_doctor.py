@@ -1,0 +1,326 @@
+"""`fleetmeter doctor`: what it says of a store is so, and it leaves nothing behind."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from fleetmeter.cli.check import Check, Status
+from fleetmeter.cli.facts import Facts
+from fleetmeter.cli.server_checks import server_checks
+from fleetmeter.embedded import EmbeddedStore
+from fleetmeter.store import connect
+from support.commands import command, process
+from support.fleet import Replica
+from support.processes import eventually
+from support.scraping import BIRTH_US, FixedState
+from support.store import StoreAddress, new_address
+from support.upstream import free_port
+
+Findings = dict[str, dict[str, str]]
+
+HEALTHY = Facts(
+    latency=0.0002,
+    ahead=0.01,
+    greeting={"server": "redis", "version": "7.0.15", "mode": "standalone", "role": "master"},
+    info={
+        "redis_version": "7.0.15", "used_memory": 10, "maxmemory": 100, "connected_slaves": 0,
+        "maxmemory_policy": "noeviction", "role": "master",
+    },
+    config={
+        "appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction",
+        "min-replicas-to-write": "0",
+    },
+)  # fmt: skip
+
+
+@pytest.fixture
+def own_server() -> Iterator[EmbeddedStore]:
+    """A server whose settings a test may change."""
+    with EmbeddedStore() as server:
+        yield server
+
+
+def findings(store: StoreAddress, capsys: pytest.CaptureFixture[str], url: str | None = None) -> tuple[int, Findings]:
+    """The exit status, and what doctor says of each subject."""
+    status = command(replace(store, url=url) if url else store, "doctor", "--json")
+    return status, {check["subject"]: check for check in json.loads(capsys.readouterr().out)}
+
+
+def check(facts: Facts, subject: str) -> Check:
+    """What is said of one subject."""
+    return next(found for found in server_checks(facts) if found.subject == subject)
+
+
+def with_info(**changed: Any) -> Facts:
+    """A healthy store, but for some of INFO."""
+    return replace(HEALTHY, info={**(HEALTHY.info or {}), **changed})
+
+
+def with_config(**changed: str) -> Facts:
+    """A healthy store, but for some of its settings; `_` stands for `-`."""
+    named = {name.replace("_", "-"): value for name, value in changed.items()}
+    return replace(HEALTHY, config={**(HEALTHY.config or {}), **named})
+
+
+def replica_of(**changed: Any) -> dict[str, Any]:
+    """A replica as INFO shows it."""
+    return {"ip": "10.0.0.2", "port": 6379, "state": "online", "offset": 100, "lag": 0, **changed}
+
+
+def test_a_healthy_store() -> None:
+    """Where all is well, every finding is."""
+    assert {found.subject: found.status for found in server_checks(HEALTHY)} == dict.fromkeys(
+        ("reachable", "server", "persistence", "eviction", "memory", "replication", "clock"), Status.OK
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "subject", "status", "words"),
+    [
+        (replace(HEALTHY, latency=0.2), "reachable", Status.WARN, "every 4.0 s at most"),
+        (replace(HEALTHY, greeting={"server": "redis", "version": "6.0.16"}), "server", Status.FAIL, "too old"),
+        (replace(HEALTHY, greeting={"server": "redis", "version": "6.2.0"}), "server", Status.OK, "supported"),
+        (replace(HEALTHY, greeting={"server": "dragonfly", "version": "9.9"}), "server", Status.WARN, "not tried"),
+        (with_info(valkey_version="7.2.5"), "server", Status.OK, "supported"),
+        (replace(HEALTHY, greeting={"mode": "sentinel"}), "mode", Status.FAIL, "use redis+sentinel://"),
+        (replace(HEALTHY, greeting={"mode": "cluster"}), "cluster", Status.UNKNOWN, "not known"),
+        (
+            replace(HEALTHY, greeting={"mode": "cluster"}, cluster={"cluster_state": "fail", "cluster_size": "3"}),
+            "cluster", Status.FAIL, "no master",
+        ),
+        (
+            replace(HEALTHY, greeting={"mode": "cluster"}, cluster={"cluster_state": "ok", "cluster_size": "3"}),
+            "cluster", Status.OK, "one slot",
+        ),
+        (with_config(appendonly="no"), "persistence", Status.WARN, "a new epoch"),
+        (with_config(appendonly="no", save="3600 1"), "persistence", Status.WARN, "one hour or 8 MiB"),
+        (with_config(appendfsync="always"), "persistence", Status.OK, "loses nothing"),
+        (with_config(appendfsync="everysec"), "persistence", Status.OK, "up to 1 s"),
+        (with_config(appendfsync="no"), "persistence", Status.WARN, "those that ended cannot"),
+        (with_info(aof_last_write_status="err"), "persistence", Status.FAIL, "may refuse writes"),
+        (with_info(rdb_last_bgsave_status="err"), "persistence", Status.FAIL, "may refuse writes"),
+        (replace(HEALTHY, config=None), "persistence", Status.UNKNOWN, "CONFIG GET"),
+        (replace(with_info(aof_enabled=1), config=None), "persistence", Status.OK, "up to 1 s"),
+        (with_config(maxmemory_policy="allkeys-lru"), "eviction", Status.FAIL, "set maxmemory-policy noeviction"),
+        (with_config(maxmemory_policy="volatile-ttl"), "eviction", Status.FAIL, "may vanish"),
+        (with_info(evicted_keys=3), "eviction", Status.WARN, "may have vanished"),
+        (replace(with_info(maxmemory_policy="allkeys-lru"), config=None), "eviction", Status.FAIL, "may vanish"),
+        (with_info(used_memory=80), "memory", Status.WARN, "give it more"),
+        (with_info(used_memory=96), "memory", Status.FAIL, "refuses writes"),
+        (with_info(maxmemory=0, total_system_memory=1000), "memory", Status.OK, "there is room"),
+        (with_info(maxmemory=0, total_system_memory=10), "memory", Status.FAIL, "may end the store"),
+        (with_info(maxmemory=0), "memory", Status.UNKNOWN, "not known"),
+        (replace(HEALTHY, greeting={"role": "slave"}), "replication", Status.FAIL, "must write to its master"),
+        (with_info(slave0=replica_of(), master_repl_offset=120), "replication", Status.OK, "send it again"),
+        (with_info(slave0=replica_of(state="wait_bgsave")), "replication", Status.WARN, "does not follow"),
+        (with_info(slave0=replica_of(lag=60)), "replication", Status.WARN, "does not follow"),
+        (with_config(min_replicas_to_write="1"), "replication", Status.FAIL, "refuses writes"),
+        (replace(HEALTHY, ahead=-30.0), "clock", Status.WARN, "off by that"),
+        (replace(HEALTHY, ahead=None), "clock", Status.UNKNOWN, "not known"),
+    ],
+)  # fmt: skip
+def test_what_a_fact_means(facts: Facts, subject: str, status: Status, words: str) -> None:
+    """Each setting is told apart, and its meaning for the numbers is said."""
+    found = check(facts, subject)
+    assert found.status is status
+    assert words in found.meaning
+
+
+def test_what_is_not_visible_is_said() -> None:
+    """Where INFO and CONFIG are refused, nothing is claimed: those findings are unknown, and none is missing."""
+    blind = Facts(0.001)
+    assert {found.subject: found.status for found in server_checks(blind)} == {
+        "reachable": Status.OK,
+        **dict.fromkeys(("server", "persistence", "eviction", "memory", "replication", "clock"), Status.UNKNOWN),
+    }
+
+
+def test_a_real_store(store: StoreAddress, capsys: pytest.CaptureFixture[str]) -> None:
+    """The embedded server keeps nothing over a restart, which is a warning, and all else is well."""
+    replica = Replica(store)
+    replica.counter("jobs").inc(1)
+    assert replica.flush()
+    status, found = findings(store, capsys)
+    replica.close()
+    assert status == 0
+    assert {name for name, check in found.items() if check["status"] != "ok"} == {"persistence"}
+    assert found["server"]["found"].startswith("valkey ")
+    assert found["writers"]["found"] == "1 alive, 0 silent, 0 ended"
+    assert "1 family, 1 series, about " in found["families"]["found"]
+
+
+def test_as_people_read_it(store: StoreAddress) -> None:
+    """One line per finding and one for its meaning, then a summary."""
+    done = process(store, "doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ok       state          nothing has been recorded yet\n" in done.stdout
+    assert done.stdout.splitlines()[-1] == "9 ok, 1 warn"
+
+
+def test_it_leaves_nothing_behind(own_server: EmbeddedStore, capsys: pytest.CaptureFixture[str]) -> None:
+    """No key, no script and no change of a key remains, whether the namespace is empty or not."""
+    store = new_address(own_server)
+    client = store.client()
+    assert findings(store, capsys)[0] == 0
+    assert client.keys("*") == []
+    with FixedState(store) as state:
+        state.writer("w1", "pod", 1)
+    before = {key: client.dump(key) for key in client.keys("*")}
+    assert findings(store, capsys)[0] == 0
+    assert {key: client.dump(key) for key in client.keys("*")} == before
+    assert client.info("memory")["number_of_cached_scripts"] == 0
+    client.close()
+
+
+def test_settings_that_lose_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    """A store that may throw keys away, or refuses writes, fails; its settings are read from the server."""
+    options = {"maxmemory-policy": "allkeys-lru", "min-replicas-to-write": "1", "appendonly": "yes"}
+    with EmbeddedStore(options=options) as server:
+        status, found = findings(new_address(server), capsys)
+    assert status == 1
+    assert {name for name, check in found.items() if check["status"] == "fail"} == {"eviction", "replication"}
+    assert found["persistence"]["found"] == "appendonly, appendfsync everysec"
+
+
+def test_a_writers_user(own_server: EmbeddedStore, capsys: pytest.CaptureFixture[str]) -> None:
+    """A user that may do what replicas do, and no more, is told from one that lacks a command."""
+    store = new_address(own_server)
+    client = store.client()
+    pattern = "~" + store.keys.writers.removesuffix("writers") + "*"
+    commands = (
+        "evalsha script|load hget hgetall hset hdel hincrby hincrbyfloat hexists hkeys hlen hsetnx del time multi"
+    )
+    allowed = ["+" + name for name in commands.split()]
+    client.execute_command("ACL", "SETUSER", "writer", "on", ">secret", pattern, "-@all", *allowed)
+    url = own_server.url.replace("unix://", "unix://writer:secret@")
+    status, found = findings(store, capsys, url)
+    assert status == 0
+    assert found["as a writer"]["status"] == "ok"
+    assert found["as an exporter"]["status"] == "warn"
+    for subject in ("persistence", "eviction", "memory", "replication", "state"):
+        assert (found[subject]["status"], found[subject]["found"]) == ("unknown", "not allowed to see")
+    client.execute_command("ACL", "SETUSER", "writer", "-multi")
+    assert findings(store, capsys, url)[1]["as a writer"]["found"] == "not clear: HSETNX"
+    client.execute_command("ACL", "SETUSER", "writer", "-hincrby", "+multi", "-hsetnx")
+    status, found = findings(store, capsys, url)
+    assert status == 1
+    assert found["as a writer"]["found"] == "not allowed: HINCRBY, HSETNX"
+    assert "secret" not in str(found)
+    elsewhere = StoreAddress(store.url, store.namespace + "-other")
+    assert "EVALSHA" in findings(elsewhere, capsys, url)[1]["as a writer"]["found"]
+    client.close()
+
+
+def test_an_exporters_user(own_server: EmbeddedStore, capsys: pytest.CaptureFixture[str]) -> None:
+    """A user that may only read is well for an exporter, and said not to be one for replicas."""
+    store = new_address(own_server)
+    client = store.client()
+    reads = ["+" + name for name in ("multi", "exec", "hgetall", "hmget", "zcount", "exists", "time")]
+    pattern = "%R~" + store.keys.writers.removesuffix("writers") + "*"
+    client.execute_command("ACL", "SETUSER", "exporter", "on", ">secret", pattern, "-@all", *reads)
+    client.close()
+    status, found = findings(store, capsys, own_server.url.replace("unix://", "unix://exporter:secret@"))
+    assert status == 0
+    assert found["as an exporter"]["status"] == "ok"
+    assert found["as a writer"]["status"] == "warn"
+    assert found["state"]["status"] == "ok"
+
+
+def test_a_wrong_password(own_server: EmbeddedStore, capsys: pytest.CaptureFixture[str]) -> None:
+    """A store that refuses the user is reachable, and of no use: status 1, and no password in the message."""
+    store = new_address(own_server)
+    client = store.client()
+    client.execute_command("ACL", "SETUSER", "writer", "on", ">right", "~*", "+@all")
+    client.close()
+    status, found = findings(store, capsys, own_server.url.replace("unix://", "unix://writer:wrong1@"))
+    assert status == 1
+    assert "refused the user or the password" in found["reachable"]["found"]
+    assert "wrong1" not in str(found)
+
+
+def test_a_store_that_is_away(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is a finding like any other, and fails."""
+    status, found = findings(StoreAddress("redis://127.0.0.1:1/0", "default"), capsys)
+    assert (status, set(found)) == (1, {"reachable"})
+
+
+def test_what_the_state_says(store: StoreAddress, capsys: pytest.CaptureFixture[str]) -> None:
+    """Silent writers and given-up batches are warnings; a state that cannot be read fails."""
+    client = store.client()
+    with FixedState(store):
+        client.hset(store.keys.writers, "w1", f"5 3 {BIRTH_US} alive")
+        status, found = findings(store, capsys)
+        assert status == 0
+        assert found["writers"]["found"] == "0 alive, 1 silent, 0 ended"
+        assert (found["lost batches"]["status"], found["lost batches"]["found"]) == ("warn", "3")
+        client.hset(store.keys.families, "bad", "bad")
+    status, found = findings(store, capsys)
+    client.close()
+    assert status == 1
+    assert (found["state"]["status"], found["as an exporter"]["status"]) == ("fail", "ok")
+
+
+@pytest.fixture
+def redis_pair(binary: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    """A Redis server and a replica of it: the URLs of both."""
+    program = binary("redis-server")
+    directory = Path(tempfile.mkdtemp(prefix="fm-doctor-"))
+    children = []
+    try:
+        port = free_port()
+        for name, more in (("master", []), ("replica", ["--replicaof", "127.0.0.1", str(port)])):
+            children.append(
+                subprocess.Popen(
+                    [
+                        program, "--port", str(port) if name == "master" else "0", "--bind", "127.0.0.1",
+                        "--unixsocket", str(directory / name), "--dir", str(directory), "--save", "",
+                        "--dbfilename", f"{name}.rdb", "--logfile", str(directory / f"{name}.log"),
+                        "--repl-diskless-sync-delay", "0", *more,
+                    ],
+                )
+            )  # fmt: skip
+        urls = (f"unix://{directory / 'master'}", f"unix://{directory / 'replica'}")
+        wait_until_it_follows(urls[0])
+        yield urls
+    finally:
+        for child in children:
+            child.terminate()
+            child.wait()
+        shutil.rmtree(directory)
+
+
+def wait_until_it_follows(url: str) -> None:
+    """Until the master counts its replica as online."""
+    client: Any = connect(url)
+
+    def follows() -> bool:
+        try:
+            return bool(client.info("replication").get("slave0", {}).get("state") == "online")
+        except redis.ConnectionError:  # it is not up yet
+            return False
+
+    assert eventually(follows)
+    client.close()
+
+
+def test_redis_with_a_replica(redis_pair: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A master that is followed is well; a replica is no place to write to."""
+    master, replica = redis_pair
+    store = StoreAddress(master, "default")
+    status, found = findings(store, capsys)
+    assert status == 0
+    assert found["server"]["found"].startswith("redis ")
+    assert found["replication"]["status"] == "ok"
+    assert found["replication"]["found"].startswith("1 replica, ")
+    status, found = findings(store, capsys, replica)
+    assert status == 1
+    assert found["replication"]["found"] == "this is a replica"
+    assert found["as a writer"]["status"] == "ok"
