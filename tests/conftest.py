@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,14 @@ def server() -> Iterator[EmbeddedStore]:
 def store(server: EmbeddedStore) -> StoreAddress:
     """A namespace of its own in the run's server."""
     return new_address(server)
+
+
+@pytest.fixture
+def client(store: StoreAddress) -> Iterator[Any]:
+    """A plain redis client, for looking at what is stored and for changing it."""
+    client = store.client()
+    yield client
+    client.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import fleetmeter
 from fleetmeter.cli.command import main
 from support.commands import command, process
 from support.fleet import installation
-from support.processes import environment
+from support.processes import environment, finish
 from support.store import StoreAddress
 
 WITHOUT_RICH = "import sys; sys.modules['rich'] = None; from fleetmeter.cli.command import main; sys.exit(main())"
@@ -18,14 +18,7 @@ WITHOUT_RICH = "import sys; sys.modules['rich'] = None; from fleetmeter.cli.comm
 
 def without_rich(store: StoreAddress, *words: str) -> subprocess.CompletedProcess[str]:
     """The program where rich is not installed."""
-    return subprocess.run(
-        [sys.executable, "-c", WITHOUT_RICH, *words],
-        env=environment(store),
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    return finish([sys.executable, "-c", WITHOUT_RICH, *words], store)
 
 
 def test_environment_twins(installed: StoreAddress) -> None:

@@ -22,14 +22,6 @@ LEVEL = Definition.of("level", "gauge", "Level.", "", ["kind"], (), "sum")
 
 
 @pytest.fixture
-def client(store: StoreAddress) -> Iterator[Any]:
-    """A plain client."""
-    client = store.client()
-    yield client
-    client.close()
-
-
-@pytest.fixture
 def state(store: StoreAddress, client: Any) -> Iterator[FixedState]:
     """Families of several kinds and layouts, with exemplars."""
     with FixedState(store) as state:

@@ -81,14 +81,6 @@ def watching(store: StoreAddress) -> Iterator[Callable[[str], Watch]]:
         made.close()
 
 
-@pytest.fixture
-def client(store: StoreAddress) -> Iterator[Any]:
-    """A plain client."""
-    client = store.client()
-    yield client
-    client.close()
-
-
 def drawn(watch: Watch, width: int = 100) -> str:
     """A frame as text."""
     console = Console(file=io.StringIO(), width=width)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Self
 
 from fleetmeter.cli.command import main
-from support.processes import PATIENCE, environment
+from support.processes import PATIENCE, environment, finish
 from support.store import StoreAddress
 
 _COMMAND = (sys.executable, "-m", "fleetmeter.cli")
@@ -24,15 +24,7 @@ def command(store: StoreAddress, name: str, *words: str) -> int:
 
 def process(store: StoreAddress, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the program to its end, with the store's address in its environment and nothing to read."""
-    return subprocess.run(
-        [*_COMMAND, *words],
-        env=environment(store, **variables),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    return finish([*_COMMAND, *words], store, **variables)
 
 
 class Terminal:

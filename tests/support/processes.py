@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,8 +39,13 @@ def environment(store: StoreAddress, **variables: str) -> dict[str, str]:
 
 def run(program: str, store: StoreAddress, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a program to its end. Raises `subprocess.TimeoutExpired` for one that hangs, after ending it."""
+    return finish([sys.executable, str(PROGRAMS / program), *map(str, arguments)], store, **variables)
+
+
+def finish(command: Sequence[str], store: StoreAddress, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run any command to its end, with nothing to read. Raises `subprocess.TimeoutExpired` for one that hangs."""
     return subprocess.run(
-        [sys.executable, str(PROGRAMS / program), *map(str, arguments)],
+        command,
         env=environment(store, **variables),
         stdin=subprocess.DEVNULL,
         capture_output=True,
