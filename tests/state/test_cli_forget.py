@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from fleetmeter.cli.removal import forget
+from fleetmeter.continuity import Continuity
 from fleetmeter.definition import Definition, compact_json
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.errors import FleetmeterError, StoreRefused
+from fleetmeter.reading import Reader, Snapshot
 from support.commands import command, on_terminal, process
 from support.fleet import Replica, samples, value
 from support.scraping import FixedState
@@ -108,6 +110,25 @@ def test_gauges_go_for_every_writer(store: StoreAddress, state: FixedState, clie
     assert client.exists(store.keys.gauges) == 0
 
 
+def held(snapshot: Snapshot) -> dict[str, dict[bytes, bytes]]:
+    """The numbers of every layout that has any."""
+    return {layout: numbers for layout, numbers in snapshot.numbers.items() if numbers}
+
+
+@pytest.mark.parametrize("words", [["jobs"], ["jobs", "kind=cpu"], ["wait_seconds"], ["wait_seconds", "kind=x"]])
+def test_an_exporter_shows_it_at_once(store: StoreAddress, state: FixedState, client: Any, words: list[str]) -> None:
+    """A removal is told from a loss: nothing of what was served before is held or kept up."""
+    reader, continuity = Reader(store.url, store.namespace), Continuity()
+    continuity.show(reader.read())
+    assert command(store, "forget", *words, "--yes") == 0
+    shown = continuity.show(reader.read())
+    assert (shown.held, shown.counts_behind) == (False, 0)
+    assert held(shown.snapshot) == held(reader.read())
+    client.hdel(store.keys.family(JOBS_DONE.field), '["cpu","a"]')  # nobody asked for this one
+    assert continuity.show(reader.read()).counts_behind == 1
+    reader.close()
+
+
 def test_notes_about_series_end_with_their_layout(store: StoreAddress, state: FixedState, client: Any) -> None:
     """A layout's own note covers those about its series, so that the notes stay few."""
     assert command(store, "forget", "jobs", "kind=gpu", "--yes") == 0
@@ -145,6 +166,7 @@ def test_a_malformed_call_changes_nothing(store: StoreAddress, state: FixedState
     client.set(store.keys.removed, "text")
     with pytest.raises(StoreRefused, match="is no hash"):
         forget(client, store.keys, "jobs", [(JOBS.field, "all"), (OLD_JOBS.field, "all")])
+    client.delete(store.keys.removed)
     assert samples(store) == before
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from fleetmeter.cli.errors import CommandError
 from fleetmeter.cli.removal import contents, reset
+from fleetmeter.continuity import Continuity
 from fleetmeter.definition import Definition
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.errors import StoreRefused
@@ -78,6 +79,17 @@ def test_everything_but_cache_and_circuits_goes(
     assert "counting since 2026-09-21 14:13:20Z: 2 families, 1 writer" in out
     assert "deleted 2 families, 3 numbers, 1 gauge value, 1 exemplar, 1 writer; a new epoch begins" in out
     assert epoch.id in out
+
+
+def test_an_exporter_shows_it_at_once(store: StoreAddress, state: FixedState) -> None:
+    """A new epoch is told from a loss: nothing of what was served before is held or kept up."""
+    reader, continuity = Reader(store.url, store.namespace), Continuity()
+    assert continuity.show(reader.read()).snapshot.numbers
+    assert command(store, "reset", "--yes") == 0
+    shown = continuity.show(reader.read())
+    assert (shown.held, shown.counts_behind) == (False, 0)
+    assert not any(shown.snapshot.numbers.values())
+    reader.close()
 
 
 def test_nothing_there(store: StoreAddress, client: Any, capsys: pytest.CaptureFixture[str]) -> None:
