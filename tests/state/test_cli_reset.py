@@ -127,15 +127,22 @@ def test_an_epoch_that_changed_meanwhile(store: StoreAddress, state: FixedState,
 
 
 def test_a_family_that_appeared_meanwhile_goes_too(store: StoreAddress, state: FixedState, client: Any) -> None:
-    """No key is left out because it came after the list was read."""
+    """No key is left out because its family came after the list was read."""
     seen = contents(client, store.keys)
     new = Definition.of("new", "counter", "", "", ["kind"], (), "")
     state.family(new, {("x",): 1})
+    done = reset(client, store.keys, seen)
+    assert (done.layouts, done.numbers) == (3, 4)
+    assert not client.exists(store.keys.family(new.field))
+
+
+def test_a_family_that_was_forgotten_meanwhile_goes_too(store: StoreAddress, state: FixedState, client: Any) -> None:
+    """Numbers that replicas go on adding to a forgotten family are left to no new epoch."""
+    seen = contents(client, store.keys)
     client.hset(store.keys.removed, 'gone:12345678 ["x"]', "5")
     client.hset(store.keys.family("gone:12345678"), '["x"]', "5")
-    done = reset(client, store.keys, seen)
-    assert (done.layouts, done.numbers) == (3, 5)
-    assert not client.exists(store.keys.family(new.field), store.keys.family("gone:12345678"))
+    assert reset(client, store.keys, seen).numbers == 4
+    assert not client.exists(store.keys.family("gone:12345678"))
 
 
 def test_a_malformed_call_changes_nothing(store: StoreAddress, state: FixedState, client: Any) -> None:

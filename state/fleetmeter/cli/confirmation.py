@@ -12,7 +12,7 @@ def confirmed(question: str, answer: str, *, yes: bool) -> bool:
     """
     if yes:
         return True
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise SettingError("--yes", "there is no terminal to ask on; give --yes to go on without a question")
     sys.stdout.flush()
     sys.stderr.write(f"{question}, type {answer}: ")
