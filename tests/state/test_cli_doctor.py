@@ -15,8 +15,8 @@ import redis
 from fleetmeter.cli.check import Check, Status
 from fleetmeter.cli.facts import Facts
 from fleetmeter.cli.server_checks import server_checks
+from fleetmeter.connection import connect
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.store import connect
 from support.commands import command, process
 from support.fleet import Replica
 from support.processes import eventually
@@ -24,6 +24,7 @@ from support.scraping import BIRTH_US, FixedState
 from support.store import StoreAddress, new_address
 from support.upstream import free_port
 
+ROOT = Path(__file__).parents[2]
 Findings = dict[str, dict[str, str]]
 
 HEALTHY = Facts(
@@ -232,6 +233,22 @@ def test_an_exporters_user(own_server: EmbeddedStore, capsys: pytest.CaptureFixt
     assert found["as an exporter"]["status"] == "ok"
     assert found["as a writer"]["status"] == "warn"
     assert found["state"]["status"] == "ok"
+
+
+@pytest.mark.parametrize("kind", ["writer", "exporter"])
+def test_the_users_that_are_shipped(own_server: EmbeddedStore, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    """Doctor finds each of the users of users.acl fit for what it is there for, and fails neither."""
+    store = new_address(own_server)
+    lines = (ROOT / "state" / "users.acl").read_text().splitlines()
+    rules = next(line.split()[1:] for line in lines if line.startswith(f"user fleetmeter-{kind} "))
+    client = store.client()
+    client.execute_command("ACL", "SETUSER", *rules, ">secret")
+    client.close()
+    url = own_server.url.replace("unix://", f"unix://{rules[0]}:secret@")
+    status, found = findings(store, capsys, url)
+    assert status == 0
+    assert found[f"as {'a' if kind == 'writer' else 'an'} {kind}"]["status"] == "ok"
+    assert found["persistence"]["found"] == "not allowed to see"
 
 
 def test_a_wrong_password(own_server: EmbeddedStore, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from fleetmeter.cli.errors import CommandError
 from fleetmeter.cli.removal import contents, reset
+from fleetmeter.connection import translated
 from fleetmeter.continuity import Continuity
 from fleetmeter.definition import Definition
 from fleetmeter.embedded import EmbeddedStore
@@ -15,7 +16,7 @@ from fleetmeter.errors import StoreRefused
 from fleetmeter.keys import EPOCH_FIELD
 from fleetmeter.reading import Reader
 from fleetmeter.rows import Epoch
-from fleetmeter.store import lua_source, translated
+from fleetmeter.store import lua_source
 from support.commands import command, on_terminal, process
 from support.fleet import Replica, samples, value
 from support.processes import eventually

@@ -16,16 +16,7 @@ from support.exposition import Series, parse
 from support.store import StoreAddress
 
 PROGRAMS = Path(__file__).parent.parent / "state" / "programs"
-_LAUNCH = """
-import argparse, sys
-from fleetmeter.cli.run import add_run
-
-parser = argparse.ArgumentParser(prog="fleetmeter")
-add_run(parser.add_subparsers(required=True))
-arguments = parser.parse_args()
-sys.exit(arguments.run(arguments))
-"""
-LAUNCHER = (sys.executable, "-c", _LAUNCH, "run", "--")
+LAUNCHER = (sys.executable, "-m", "fleetmeter.cli", "run", "--")
 """What starts a command as `fleetmeter run --` does."""
 PATIENCE = 20.0
 """Seconds after which a process counts as hanging."""

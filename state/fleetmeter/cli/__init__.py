@@ -1,1 +1,1 @@
-"""The operator's command line: `fleetmeter ls | forget | reset | doctor | top`, one module each."""
+"""The command line: `fleetmeter run`, and the operator's `ls | forget | reset | doctor | top`, one module each."""

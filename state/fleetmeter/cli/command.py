@@ -12,6 +12,7 @@ from fleetmeter.cli.forget import add_forget
 from fleetmeter.cli.ls import add_ls
 from fleetmeter.cli.printing import complain
 from fleetmeter.cli.reset import add_reset
+from fleetmeter.cli.run import add_run
 from fleetmeter.cli.top import add_top
 from fleetmeter.errors import FleetmeterError, SettingError
 
@@ -20,6 +21,7 @@ _SUBCOMMANDS = (
     add_forget,
     add_ls,
     add_reset,
+    add_run,
     add_top,
 )
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import redis
 
-from fleetmeter.store import translated
+from fleetmeter.connection import translated
 
 _PROBES = 5
 """Calls whose median time is the latency."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import redis
 
+from fleetmeter.connection import translated
 from fleetmeter.keys import Keys
-from fleetmeter.store import translated
 
 _AT_ONCE = 1000
 """Writers that are asked for in one round trip."""

@@ -10,12 +10,12 @@ import redis
 from fleetmeter.cli.identities import Identity
 from fleetmeter.cli.printing import json_number
 from fleetmeter.cli.selection import Selection, series_of
+from fleetmeter.connection import translated
 from fleetmeter.errors import StateError
 from fleetmeter.families import families_of, types_left_out
 from fleetmeter.keys import EPOCH_FIELD, NAMESPACES, Keys, namespace_of
 from fleetmeter.reading import Snapshot
 from fleetmeter.rows import Epoch
-from fleetmeter.store import translated
 
 _SCAN_COUNT = 1000
 """Keys that the store looks at in one call: more would keep others waiting."""

@@ -13,8 +13,9 @@ from typing import Any
 
 import redis
 
+from fleetmeter.connection import translated
 from fleetmeter.keys import Keys
-from fleetmeter.store import lua_source, translated
+from fleetmeter.store import lua_source
 
 _CALLED_BY_WRITERS = ("EVALSHA", "HGET", "HGETALL", "HKEYS", "SCRIPT LOAD")
 """What `store.py` calls; what its scripts call is read from them."""

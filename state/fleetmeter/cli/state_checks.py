@@ -10,11 +10,11 @@ from fleetmeter.cli.check import Check, Status, not_seen
 from fleetmeter.cli.permissions import Permissions
 from fleetmeter.cli.printing import bytes_text, counted, seconds_text, time_text
 from fleetmeter.cli.selection import series_of
+from fleetmeter.connection import translated
 from fleetmeter.errors import StateError, StoreError, StoreRefused
 from fleetmeter.families import families_of, types_left_out
 from fleetmeter.keys import Keys
 from fleetmeter.reading import Reader, Snapshot
-from fleetmeter.store import translated
 
 
 def read_or_refusal(reader: Reader) -> Snapshot | StateError | StoreError:

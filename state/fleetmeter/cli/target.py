@@ -6,11 +6,11 @@ from typing import Any, Protocol, Self
 
 import redis
 
+from fleetmeter.connection import connect
 from fleetmeter.errors import SettingError
 from fleetmeter.keys import Keys
 from fleetmeter.reading import Reader
 from fleetmeter.settings import DEFAULT_URL, Settings, without_password
-from fleetmeter.store import connect
 
 _FLAGS = {"url": "--redis.url", "namespace": "--namespace"}
 
@@ -62,8 +62,8 @@ class Target:
 
     def reader(self) -> Reader:
         """Reads snapshots; to be closed."""
-        return Reader(self.settings.url, self.settings.namespace)
+        return Reader(self.settings.url, self.settings.namespace, credentials=self.settings.credentials)
 
     def client(self) -> redis.Redis:
-        """A plain client of the store, whose errors `fleetmeter.store.translated` names; to be closed."""
-        return connect(self.settings.url)
+        """A plain client of the node that has the namespace; to be closed. `connection.translated` names its errors."""
+        return connect(self.settings.url, self.keys.writers, self.settings.credentials)
