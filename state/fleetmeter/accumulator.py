@@ -1,60 +1,18 @@
 """What this process has recorded and not yet handed over: one number per series, under one lock."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from math import nan
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from fleetmeter.batch import Batch
+from fleetmeter.blocks import AtomicBlock, innermost_open
 
 if TYPE_CHECKING:
+    from fleetmeter.cells import Cell
     from fleetmeter.definition import Definition
-
-
-class Cell(Protocol):
-    """One value of one metric in this process; see `cells`."""
-
-    definition: "Definition"
-    dirty: bool
-    quiet: bool
-
-    def take(self) -> Any:
-        """What is pending, which is pending no longer; called under the lock."""
-
-    def drop(self) -> None:
-        """Let go of what is pending and cannot be taken."""
-
-    def put(self, batch: Batch, taken: Any) -> None:
-        """Put what was taken into a batch; called without the lock."""
-
-    def forget(self) -> None:
-        """Start from nothing, as a forked child does."""
-
-
-class AtomicBlock:
-    """The records of one `atomic()` block, kept aside until its end; `outer` is the block that it stands in."""
-
-    __slots__ = ("closed", "outer", "records")
-
-    def __init__(self, outer: "AtomicBlock | None") -> None:
-        self.outer = outer
-        self.records: list[tuple[Callable[[Any], None], Any]] = []
-        self.closed = False
-
-    def close(self) -> list[tuple[Callable[[Any], None], Any]]:
-        """End the block; its records, which it keeps no longer."""
-        self.closed = True
-        records, self.records = self.records, []
-        return records
-
-
-def _open(block: AtomicBlock | None) -> AtomicBlock | None:
-    """The innermost block that is still open, from this one outwards."""
-    while block is not None and block.closed:
-        block = block.outer
-    return block
 
 
 class Accumulator:
@@ -63,6 +21,7 @@ class Accumulator:
     `wake` is called, without the lock, when a record arrives in a process that has recorded nothing before.
     `reject` is told, without the lock, of amounts that are not finite.
     The machinery's own cells are quiet: they ride along with other records and never wake anything.
+    A cell that is detached stays dirty for ever and stands in no list: whoever still records into it changes nothing.
     The lock is reentrant: garbage collection and signal handlers run in whichever thread is at hand, even in one that
     holds it, and a finalizer or a handler may record.
     """
@@ -74,6 +33,7 @@ class Accumulator:
         self.reject = reject
         self._block: ContextVar[AtomicBlock | None] = ContextVar("fleetmeter_atomic", default=None)
         self._cells: WeakSet[Any] = WeakSet()
+        self._functions: WeakSet[Any] = WeakSet()
         self._definitions: dict[Definition, None] = {}
         self._start_empty()
 
@@ -84,6 +44,9 @@ class Accumulator:
         self._quiet: list[Cell] = []
         self._born: dict[Cell, None] = dict.fromkeys(self._cells)
         self._undefined: dict[Definition, None] = dict(self._definitions)
+        self._gone: set[Cell] = set()  # detached, and still in one of the lists above
+        self._removals: list[tuple[Definition, Sequence[str | None]]] = []
+        self._unset: list[Cell] = []
 
     def define(self, definition: "Definition") -> None:
         """Make a family known; it is sent with the next batch."""
@@ -92,41 +55,94 @@ class Accumulator:
                 self._definitions[definition] = None
                 self._undefined[definition] = None
 
-    def adopt(self, cell: Cell) -> None:
+    def adopt(self, cell: "Cell") -> None:
         """Take in a new cell; it is in the store, at 0, from the next batch on."""
         with self.lock:
             self._cells.add(cell)
             self._born[cell] = None
 
-    def mark(self, cell: Cell) -> bool:
+    def mark(self, cell: "Cell") -> bool:
         """Note, under the lock, that a cell changed. Whether `wake()` must be called once the lock is released."""
         cell.dirty = True
         if cell.quiet:
             self._quiet.append(cell)
             return False
         self._dirty.append(cell)
+        return self._rouse()
+
+    def _rouse(self) -> bool:
+        """Be awake. Whether `wake()` must be called once the lock is released."""
         if not self._resting:
             return False
         self._resting = False
         self._awake = True
         return True
 
+    def remove(self, cells: Iterable["Cell"], definition: "Definition", pattern: Sequence[str | None]) -> bool:
+        """Detach these cells and remove the fleet's series that fit the pattern (display order, None fits any).
+
+        Whether `wake()` must be called: the caller may hold a lock.
+        """
+        with self.lock:
+            self.detach(cells)
+            self._removals.append((definition, pattern))
+            return self._rouse()
+
+    def unset(self, cells: Iterable["Cell"]) -> bool:
+        """Detach these cells and take their values from the fleet's; whether `wake()` must be called."""
+        with self.lock:
+            gone = list(cells)
+            self.detach(gone)
+            if not (self._awake and gone):  # nothing of them was ever handed over
+                return False
+            self._unset += gone
+            return self._rouse()
+
+    def detach(self, cells: Iterable["Cell"]) -> None:
+        """Let go of cells whose metric is gone: what they hold is handed over no more."""
+        with self.lock:
+            for cell in cells:
+                if cell.dirty and cell in self._cells:
+                    self._gone.add(cell)
+                cell.dirty = True
+                self._cells.discard(cell)
+                self._functions.discard(cell)
+                self._born.pop(cell, None)
+
+    def follow(self, cell: "Cell") -> None:
+        """Let a function tell a cell's value, which counts as a record; `functions` names such cells."""
+        with self.lock:
+            if cell not in self._cells:
+                return
+            self._functions.add(cell)
+            self._rouse()
+        self.wake()
+
+    @property
+    def functions(self) -> list[Any]:
+        """The cells whose values functions tell."""
+        if not self._functions:
+            return []
+        with self.lock:  # a fork must not copy the set while it is being walked through
+            return list(self._functions)
+
     @property
     def has_work(self) -> bool:
         """Whether something waits for a batch: a record, or, in a process that has recorded, a new series."""
-        return bool(self._dirty or (self._awake and (self._born or self._undefined)))
+        news = self._born or self._undefined or self._unset
+        return bool(self._dirty or self._removals or (self._awake and news))
 
     @property
     def awake(self) -> bool:
         """Whether this process has recorded anything since it started or was forked."""
         return self._awake
 
-    def defer(self, apply: Callable[[Any], None], amount: object) -> bool:
+    def defer(self, apply: Callable[[Any], object], amount: object) -> bool:
         """Keep a record for the end of the open `atomic()` block; False when this context has none open."""
         if self._block.get() is None:
             return False
         with self.lock:
-            block = _open(self._block.get())
+            block = innermost_open(self._block.get())
             if block is None:  # a task that outlived the block it was started in
                 return False
             block.records.append((apply, amount))
@@ -146,7 +162,7 @@ class Accumulator:
         with self.lock:
             self.open_blocks.discard(block)
             records = block.close()
-            outer = _open(block.outer)
+            outer = innermost_open(block.outer)
             if outer is not None:
                 outer.records += records
                 return
@@ -164,6 +180,10 @@ class Accumulator:
             self._undefined, self._born, self._dirty, self._quiet = {}, {}, [], []
             changed.update(dict.fromkeys(dirty))
             changed.update(dict.fromkeys(quiet))
+            removals, unset, gone = self._removals, self._unset, self._gone
+            self._removals, self._unset, self._gone = [], [], set()
+            for cell in gone:
+                changed.pop(cell, None)
             taken, broken = [], []
             for cell in changed:
                 cell.dirty = False
@@ -177,6 +197,10 @@ class Accumulator:
         batch = Batch()
         for definition in undefined:
             batch.define(definition)
+        for definition, pattern in removals:
+            batch.remove(definition, pattern)
+        for cell in unset:
+            batch.unset_gauge(cell.definition, cell.labelvalues)
         for cell, amount in taken:
             cell.put(batch, amount)
         return batch
@@ -193,6 +217,9 @@ class Accumulator:
             self._resting = True
             dirty, self._dirty = self._dirty, []
             for cell in dirty:  # still to be handed over, and marked anew by its next record
+                if cell in self._gone:
+                    self._gone.discard(cell)
+                    continue
                 cell.dirty = False
                 self._born[cell] = None
 

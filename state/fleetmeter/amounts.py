@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from fleetmeter.definition import OWN_PREFIX
+from fleetmeter.exemplars import put_exemplar
 from fleetmeter.scale import LARGEST, Scale
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Amount:
 
     __slots__ = (
         "__weakref__", "accumulator", "definition", "dirty", "exemplar", "field", "flushed", "labelvalues", "part",
-        "pending", "quiet",
+        "pending", "quiet", "told",
     )  # fmt: skip
     largest = LARGEST
     takes_whole = True
@@ -38,6 +39,7 @@ class Amount:
         self.pending: float = 0
         self.flushed: float = 0
         self.exemplar: Any = None
+        self.told: Any = None
         self.field: str | None = None
         self.dirty = False
         self.quiet = definition.name.startswith(OWN_PREFIX)
@@ -82,8 +84,15 @@ class Amount:
 
     def set(self, value: float, timestamp: float | None = None) -> None:  # noqa: ARG002  the client names it
         """Set this process's own total, which the stock client does when a counter is reset; never the fleet's."""
-        with self.accumulator.lock:
-            self.flushed = value - self.pending
+        accumulator = self.accumulator
+        if accumulator.open_blocks and accumulator.defer(self.begin_at, value):
+            return
+        with accumulator.lock:
+            self.begin_at(value)
+
+    def begin_at(self, value: float) -> None:
+        """Let this process's own total be so much, in the family's unit, under the lock; what is pending stays so."""
+        self.flushed = value - self.pending
 
     def get(self) -> float:
         """This process's total, in the family's unit."""
@@ -100,8 +109,19 @@ class Amount:
         return self.exemplar
 
     def set_exemplar(self, exemplar: Any) -> None:
-        """Keep the newest exemplar of this process."""
+        """Keep the newest exemplar of this process; it goes with the next batch."""
+        accumulator = self.accumulator
+        if accumulator.open_blocks and accumulator.defer(self.keep, exemplar):
+            return
+        with accumulator.lock:
+            wake = self.keep(exemplar)
+        if wake:
+            accumulator.wake()
+
+    def keep(self, exemplar: Any) -> bool:
+        """Keep an exemplar under the lock; whether `wake()` must be called."""
         self.exemplar = exemplar
+        return not self.dirty and self.accumulator.mark(self)
 
     def take(self) -> float:
         """The stored units to hand over; nothing of them stays pending."""
@@ -112,10 +132,16 @@ class Amount:
 
     def put(self, batch: "Batch", taken: float) -> None:
         """Put stored units into a batch; a zero makes the series exist, and a bucket exists with its sum."""
-        if taken or self.part in (None, "sum", "count"):
-            if self.field is None:
-                self.field = self.definition.series_field(self.labelvalues, self.part)
+        exemplar, counts = self.exemplar, taken or self.part in (None, "sum", "count")
+        if not counts and exemplar is self.told:
+            return
+        if self.field is None:
+            self.field = self.definition.series_field(self.labelvalues, self.part)
+        if counts:
             batch.add(self.definition, self.field, taken)
+        if exemplar is not self.told:
+            self.told = exemplar
+            put_exemplar(batch, self.definition, self.field, exemplar)
 
     def drop(self) -> None:
         """Let go of what is pending."""
@@ -124,6 +150,7 @@ class Amount:
     def forget(self) -> None:
         """Start from nothing."""
         self.pending = self.flushed = 0
+        self.exemplar = self.told = None
         self.dirty = False
 
 
@@ -154,9 +181,9 @@ class Money(Amount):
         usable = amount if isinstance(amount, Decimal) else super().units(amount)
         return None if usable is None else round(usable * Scale.NANO)
 
-    def set(self, value: float, timestamp: float | None = None) -> None:  # noqa: ARG002  the client names it
-        """Set this process's own total, in dollars."""
-        super().set(round(value * Scale.NANO))
+    def begin_at(self, value: float) -> None:
+        """Let this process's own total be so many dollars, under the lock."""
+        self.flushed = round(value * Scale.NANO) - self.pending
 
     def in_unit(self, units: float) -> float:
         """Dollars."""

@@ -1,17 +1,39 @@
 """Which cell stands behind a value of a metric: an amount, which grows, or a level, which is replaced."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fleetmeter.amounts import Amount, Money, Seconds
-from fleetmeter.levels import Facts, Level
+from fleetmeter.levels import Facts, Level, State
 from fleetmeter.scale import Scale
 
 if TYPE_CHECKING:
     from fleetmeter.accumulator import Accumulator
+    from fleetmeter.batch import Batch
     from fleetmeter.definition import Definition
 
 _AMOUNTS = {Scale.PLAIN: Amount, Scale.MICRO: Seconds, Scale.NANO: Money}
+
+
+class Cell(Protocol):
+    """One value of one metric in this process."""
+
+    definition: "Definition"
+    labelvalues: Sequence[str]
+    dirty: bool
+    quiet: bool
+
+    def take(self) -> Any:
+        """What is pending, which is pending no longer; called under the lock."""
+
+    def drop(self) -> None:
+        """Let go of what is pending and cannot be taken."""
+
+    def put(self, batch: "Batch", taken: Any) -> None:
+        """Put what was taken into a batch; called without the lock."""
+
+    def forget(self) -> None:
+        """Start from nothing, as a forked child does."""
 
 
 def cell_of(
@@ -20,6 +42,8 @@ def cell_of(
     """The cell for one value: its kind follows from the family's type, its scale and the part of the series."""
     if definition.type == "info":
         return Facts(accumulator, definition, labelvalues)
+    if definition.type == "stateset":
+        return State(accumulator, definition, labelvalues)
     if definition.type == "gauge":
         return Level(accumulator, definition, labelvalues)
     scaled = part is None or part == "sum"

@@ -43,7 +43,8 @@ class Definition:
     """One layout of a family.
 
     `labels` are in display order, `bounds` are a histogram's upper bounds as Prometheus writes them, `mode` is a
-    gauge's multiprocess mode, `scale` is the number of stored units per unit of the family. From these follow `layout`,
+    gauge's multiprocess mode, `scale` is the number of stored units per unit of the family, `states` are those that a
+    state set may have. From these follow `layout`,
     a digest of type, sorted label names and scale, which decides the meaning of a stored number; `field`, the field of
     this layout in the `families` hash and the end of its key; `sorted_positions`, the position of each label in display
     order, listed in the order of sorted names.
@@ -57,6 +58,7 @@ class Definition:
     bounds: tuple[str, ...] = ()
     mode: str = ""
     scale: int = Scale.PLAIN
+    states: tuple[str, ...] = ()
     layout: str = dataclasses.field(init=False, repr=False, compare=False)
     field: str = dataclasses.field(init=False, repr=False, compare=False)
     sorted_positions: tuple[int, ...] = dataclasses.field(init=False, repr=False, compare=False)
@@ -71,10 +73,11 @@ class Definition:
         labels: Sequence[str],
         bounds: Sequence[str],
         mode: str,
+        states: Sequence[str] = (),
     ) -> "Definition":
         """A definition whose scale is decided by the unit or the name."""
         scale = scale_of(name, unit, metric_type)
-        return cls(name, metric_type, help_text, unit, tuple(labels), tuple(bounds), mode, scale)
+        return cls(name, metric_type, help_text, unit, tuple(labels), tuple(bounds), mode, scale, tuple(states))
 
     def __post_init__(self) -> None:
         # Not cached properties: before Python 3.12 those take a lock, which a fork may copy while it is held.
@@ -99,17 +102,18 @@ class Definition:
 
     def to_json(self) -> str:
         """The text that is stored; equal definitions give equal text."""
-        return compact_json(
-            {
-                "type": self.type,
-                "help": self.help,
-                "unit": self.unit,
-                "labels": self.labels,
-                "bounds": self.bounds,
-                "mode": self.mode,
-                "scale": int(self.scale),
-            }
-        )
+        content = {
+            "type": self.type,
+            "help": self.help,
+            "unit": self.unit,
+            "labels": self.labels,
+            "bounds": self.bounds,
+            "mode": self.mode,
+            "scale": int(self.scale),
+        }
+        if self.states:
+            content["states"] = self.states
+        return compact_json(content)
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,7 @@ class StoredDefinition:
                 bounds=_checked_bounds(texts_of(raw["bounds"])),
                 mode=mode,
                 scale=_checked_scale(raw["scale"]),
+                states=tuple(texts_of(raw.get("states", []))),
             )
             stored = cls(definition, int(first), int(defined))
         except (ValueError, KeyError, TypeError) as error:

@@ -15,7 +15,7 @@ from fleetmeter.scale import parse_number, unscaled
 Labels = tuple[tuple[str, str], ...]
 """Label pairs in display order."""
 
-SERVED_TYPES = frozenset(("counter", "gauge", "histogram", "info", "summary"))
+SERVED_TYPES = frozenset(("counter", "gauge", "histogram", "info", "stateset", "summary"))
 """The types that this version can serve; replicas of a later one may write more."""
 
 

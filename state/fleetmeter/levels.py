@@ -1,6 +1,7 @@
-"""The cells of gauges and infos: values that are replaced, not added up."""
+"""The cells of gauges, infos and state sets: values that are replaced, not added up."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import isnan
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,18 @@ if TYPE_CHECKING:
 
 
 class Level:
-    """A gauge: the newest value of this process and when it was set."""
+    """A gauge: the newest value of this process and when it was set.
+
+    Where a function tells the value, nothing else changes it. Until the function has told the first one the gauge is
+    hidden from the fleet: a 0 that nobody set would be wrong.
+    """
 
     __slots__ = (
         "__weakref__",
         "accumulator",
         "definition",
         "dirty",
+        "function",
         "hidden",
         "labelvalues",
         "quiet",
@@ -32,10 +38,11 @@ class Level:
         self.accumulator = accumulator
         self.definition = definition
         self.labelvalues = labelvalues
-        self.value: Any = 0.0
+        self.value: Any = definition.states[0] if definition.states else 0.0
         self.set_at: float | None = None
         self.dirty = False
         self.hidden = False
+        self.function: Callable[[], float] | None = None
         self.quiet = definition.name.startswith(OWN_PREFIX)
         accumulator.adopt(self)
 
@@ -62,7 +69,31 @@ class Level:
         return self.replace(self.value + amount)
 
     def replace(self, value: Any) -> bool:
-        """Replace the value under the lock."""
+        """Replace the value under the lock; whether `wake()` must be called."""
+        return self.function is None and self._become(value)
+
+    def follow(self, function: Callable[[], float]) -> None:
+        """Let a function tell the value from now on; this process calls it now and then, without the lock."""
+        with self.accumulator.lock:
+            self.function = function
+            self.hidden = True
+        self.accumulator.follow(self)
+
+    def told(self, function: Callable[[], float], value: float) -> None:
+        """Take in what a function returned, unless another has been set meanwhile."""
+        accumulator = self.accumulator
+        with accumulator.lock:
+            if self.function is not function:
+                return
+            same = value == self.value or (isnan(value) and isnan(self.value))
+            if same and not self.hidden:
+                return
+            self.hidden = False
+            wake = self._become(value)
+        if wake:
+            accumulator.wake()
+
+    def _become(self, value: Any) -> bool:
         self.value = value
         self.set_at = monotonic()
         return not self.dirty and self.accumulator.mark(self)
@@ -90,10 +121,6 @@ class Level:
         """A value as it is stored."""
         return number_text(float(value))
 
-    def hide(self) -> None:
-        """Show nothing to the fleet: the value is not the gauge's."""
-        self.hidden = True
-
     def drop(self) -> None:
         """Keep the value, which is not pending but present."""
 
@@ -102,6 +129,7 @@ class Level:
         self.value = 0.0
         self.set_at = None
         self.dirty = False
+        self.hidden = self.function is not None
 
 
 class Facts(Level):
@@ -120,4 +148,18 @@ class Facts(Level):
 
     def forget(self) -> None:
         """Keep the facts, which are as true of a forked child."""
+        self.dirty = False
+
+
+class State(Level):
+    """The present state of an Enum metric, which is the first one until another is set."""
+
+    __slots__ = ()
+
+    def text(self, value: Any) -> str:
+        """The state as JSON."""
+        return compact_json(value)
+
+    def forget(self) -> None:
+        """Keep the state, which a forked child is in as well."""
         self.dirty = False

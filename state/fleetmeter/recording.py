@@ -3,20 +3,17 @@
 Each takes the method that it replaces, which goes on to raise what a wrong call raises.
 """
 
-import logging
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import Counter, Gauge, Histogram, Info, Summary
+from prometheus_client import Counter, Enum, Gauge, Histogram, Info, Summary
 
 from fleetmeter.amounts import Amount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fleetmeter.levels import Facts
-
-log = logging.getLogger("fleetmeter")
+    from fleetmeter.levels import Level
 
 _SMALL = 2**62
 """A whole amount up to this is usable as it is, whatever the scale."""
@@ -129,14 +126,13 @@ def summary_observe(original: Any) -> Any:
 
 
 def gauge_set_function(original: Any) -> Any:
-    """`Gauge.set_function` that hides the gauge from the fleet: a 0 that nobody set would be wrong."""
+    """`Gauge.set_function` that also lets this process call the function for the fleet, now and then."""
 
     def set_function(self: Gauge, f: "Callable[[], float]") -> None:
         """Call the provided function to return the Gauge value."""
         original(self, f)
         cell: Any = self._value
-        cell.hide()
-        log.warning("fleetmeter: %s: gauges with a function are shown by this process only, not by the fleet", self)
+        cell.follow(f)
 
     return set_function
 
@@ -147,8 +143,34 @@ def info_info(original: Any) -> Any:
     def info(self: Info, val: dict[str, str]) -> None:
         """Set info metric."""
         original(self, val)
-        cell: Facts | None = getattr(self, "_fleetmeter", None)
-        if cell is not None:
-            cell.set({key: str(value) for key, value in val.items()})
+        tell(self)
 
     return info
+
+
+def enum_state(original: Any) -> Any:
+    """`Enum.state` that also sets the cell beside the metric."""
+
+    def state(self: Enum, state: str) -> None:
+        """Set enum metric state."""
+        original(self, state)
+        tell(self)
+
+    return state
+
+
+def tell(metric: Any) -> None:
+    """Set the cell beside an Info or an Enum to what the metric says; of two threads' words the later one stays."""
+    cell: Level | None = getattr(metric, "_fleetmeter", None)
+    said = _said(metric)
+    while cell is not None:
+        cell.set(said)
+        before, said = said, _said(metric)
+        if said == before:
+            return
+
+
+def _said(metric: Any) -> Any:
+    if isinstance(metric, Enum):
+        return str(metric._states[metric._value])
+    return {key: str(value) for key, value in metric._value.items()}

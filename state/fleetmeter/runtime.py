@@ -8,6 +8,7 @@ import time
 
 from fleetmeter._version import __version__
 from fleetmeter.accumulator import Accumulator
+from fleetmeter.callbacks import Callbacks
 from fleetmeter.definition import Definition
 from fleetmeter.errors import InstallError
 from fleetmeter.exchange import Exchange
@@ -38,7 +39,7 @@ class Runtime:
         self._termination = Termination(self._flusher)
         self._termination.install()
         if self.accumulator.awake:  # metrics that were there before had counted already
-            self._flusher.wake()
+            self._wake()
 
     def _compose(self) -> None:
         """Make what belongs to one process life."""
@@ -55,26 +56,31 @@ class Runtime:
         self._store = Store(settings.url, Keys(settings.namespace), credentials=settings.credentials)
         self._exchange = Exchange(self.accumulator, Writer(), self._store, self._telemetry, identity)
         self._flusher = Flusher(self.accumulator, self._exchange, self._telemetry, settings.flush_interval)
+        self._callbacks = Callbacks(self.accumulator, self._telemetry.callback_failed)
 
     def _wake(self) -> None:
-        flusher: Flusher | None = getattr(self, "_flusher", None)
-        if flusher is None or self._leaving:
+        if not hasattr(self, "_callbacks") or self._leaving:
             return
+        flusher = self._flusher
         if self._ended:  # a later exit function records: there may be no other moment to hand over
             flusher.flush(EXIT_TIMEOUT)
             self.accumulator.rest()
         else:
             flusher.wake()
+            self._callbacks.wake()
 
     def _reject(self, definition: Definition, amount: object) -> None:
         self._telemetry.not_finite(definition, amount)
 
     def flush(self, timeout: float) -> bool:
         """Hand over everything recorded before the call; see `fleetmeter.flush`."""
-        return self._flusher.flush(timeout)
+        started = time.monotonic()
+        self._callbacks.ask(timeout)
+        return self._flusher.flush(timeout - (time.monotonic() - started))
 
     def shutdown(self, timeout: float = EXIT_TIMEOUT) -> bool:
         """Hand over what is left and let the thread end; a later record starts a new one."""
+        self._callbacks.stop()  # a value that came after the goodbye would make it another replica
         done = self._flusher.flush(timeout, goodbye=True)
         self._flusher.stop(timeout)
         self.accumulator.rest()

@@ -71,7 +71,7 @@ class Telemetry:
         )
         self._rejected = Counter(
             "fleetmeter_rejected_values",
-            "Amounts that were not counted: not finite, or refused by the store.",
+            "Values that were not recorded: not finite, refused by the store, or a gauge's function raised.",
             ["reason"],
             registry=self.registry,
         )
@@ -84,7 +84,7 @@ class Telemetry:
         )
         # bound once: a child forked while a parent's thread is inside labels() would inherit a lock that nobody frees
         self._error = {reason: self._errors.labels(reason) for reason in FLUSH_ERRORS}
-        self._reject = {reason: self._rejected.labels(reason) for reason in ("not_finite", "store")}
+        self._reject = {reason: self._rejected.labels(reason) for reason in ("not_finite", "store", "callback")}
 
     def flushed(self, seconds: float) -> None:
         """A batch was acknowledged."""
@@ -141,6 +141,17 @@ class Telemetry:
         self._reject["not_finite"].inc()
         self._log(
             f"value {definition.name}", "fleetmeter: %s: %r cannot be counted and was left out", definition.name, amount
+        )
+
+    def callback_failed(self, definition: Definition, error: BaseException) -> None:
+        """The function of a gauge raised, or returned no number."""
+        self._reject["callback"].inc()
+        self._log(
+            f"callback {definition.name}",
+            "fleetmeter: %s: its function failed, and the gauge keeps its last good value: %r",
+            definition.name,
+            error,
+            defect=error,
         )
 
     def _log(self, subject: str, message: str, *values: object, defect: BaseException | None = None) -> None:

@@ -1,0 +1,28 @@
+"""The records of `atomic()` blocks, kept aside until a block's end."""
+
+from collections.abc import Callable
+from typing import Any
+
+
+class AtomicBlock:
+    """The records of one `atomic()` block; `outer` is the block that it stands in."""
+
+    __slots__ = ("closed", "outer", "records")
+
+    def __init__(self, outer: "AtomicBlock | None") -> None:
+        self.outer = outer
+        self.records: list[tuple[Callable[[Any], object], Any]] = []
+        self.closed = False
+
+    def close(self) -> list[tuple[Callable[[Any], object], Any]]:
+        """End the block; its records, which it keeps no longer."""
+        self.closed = True
+        records, self.records = self.records, []
+        return records
+
+
+def innermost_open(block: AtomicBlock | None) -> AtomicBlock | None:
+    """The innermost block that is still open, from this one outwards."""
+    while block is not None and block.closed:
+        block = block.outer
+    return block

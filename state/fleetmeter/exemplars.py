@@ -1,0 +1,48 @@
+"""Exemplars: an example behind a counter or a bucket, as it is stored and as it is read back."""
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+from prometheus_client.samples import Exemplar
+
+from fleetmeter.definition import compact_json, read_json, texts_of
+
+if TYPE_CHECKING:
+    from fleetmeter.batch import Batch
+    from fleetmeter.definition import Definition
+
+LONGEST = 128
+"""Characters that names and values of an exemplar's labels may have together, by OpenMetrics."""
+
+_LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def put_exemplar(batch: "Batch", definition: "Definition", number: str, exemplar: Exemplar) -> None:
+    """Put the newest exemplar of one number into a batch; what cannot be served is left out.
+
+    prometheus_client has checked it by then, and lets amounts and label names pass that no exposition can hold.
+    """
+    try:
+        at = float(exemplar.timestamp or 0.0)
+        text = compact_json({"labels": exemplar.labels, "value": float(exemplar.value), "timestamp": at})
+        if read_exemplar(text) is not None:
+            batch.set_exemplar(definition, number, at, text)
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        return
+
+
+def read_exemplar(text: str) -> Exemplar | None:
+    """An exemplar as it was stored; None for one that cannot be served: an example must not cost a scrape."""
+    try:
+        raw = read_json(text)
+        labels = dict(raw["labels"])
+        texts_of([*labels, *labels.values()])
+        value, timestamp = float(raw["value"]), float(raw["timestamp"])
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
+    names_fit = all(_LABEL_NAME.fullmatch(name) for name in labels)
+    short = sum(len(name) + len(value) for name, value in labels.items()) <= LONGEST
+    if not (names_fit and short and math.isfinite(value) and math.isfinite(timestamp)):
+        return None
+    return Exemplar(labels, value, timestamp)
