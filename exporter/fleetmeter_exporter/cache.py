@@ -1,6 +1,7 @@
 """The prompt cache's size and hit rate, from the same snapshot as everything else."""
 
-from fleetmeter.families import Family, Sample
+from fleetmeter.families import Family
+from fleetmeter.sample import Sample
 
 SIZE = "prompt_cache_size"
 HIT_RATE = "prompt_cache_hit_rate"

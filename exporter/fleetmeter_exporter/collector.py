@@ -150,7 +150,8 @@ def _metric(family: Family) -> Metric:
     definition = family.definition
     metric = Metric(definition.name, definition.help, definition.type, definition.unit)
     for sample in family.samples:
-        metric.add_sample(definition.name + sample.suffix, dict(sample.labels), sample.value)
+        name = definition.name + sample.suffix
+        metric.add_sample(name, dict(sample.labels), sample.value, exemplar=sample.exemplar)
     return metric
 
 

@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from prometheus_client.samples import Exemplar
@@ -46,3 +48,27 @@ def read_exemplar(text: str) -> Exemplar | None:
     if not (names_fit and short and math.isfinite(value) and math.isfinite(timestamp)):
         return None
     return Exemplar(labels, value, timestamp)
+
+
+class Exemplars:
+    """The exemplars of a snapshot, as they are stored; see `keys`."""
+
+    def __init__(self, raw: Mapping[bytes, bytes]) -> None:
+        self._raw: dict[str, dict[bytes, bytes]] = defaultdict(dict)
+        for name, text in raw.items():
+            layout, _, number = name.partition(b" ")
+            self._raw[layout.decode("utf-8", "replace")][number] = text
+
+    def of(self, layout: str) -> dict[bytes, Exemplar]:
+        """Those of one layout (its field in `families`), by the number's field; what cannot be served is left out."""
+        found = {}
+        for number, text in self._raw.get(layout, {}).items():
+            exemplar = read_exemplar(text.partition(b" ")[2].decode("utf-8", "replace"))
+            if exemplar is not None:
+                found[number] = exemplar
+        return found
+
+
+def newer(first: Exemplar, second: Exemplar | None) -> Exemplar:
+    """The one with the later time."""
+    return first if second is None or float(first.timestamp or 0) >= float(second.timestamp or 0) else second

@@ -6,7 +6,8 @@ from the metric while it is initialised), an observation as one step, functions,
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -41,12 +42,13 @@ class Hooks:
         self._accumulator = accumulator
         self._before: list[tuple[Any, str, Any]] = []
         self._initialising = threading.local()
+        self._bounds: dict[str, set[str]] = {}
         self._takeover = Takeover(accumulator, self.define, self.attach)
         self._withdrawal = Withdrawal(accumulator, self.define)
 
     def install(self) -> None:
         """Hook the classes, then take over the metrics that exist, with what this process has counted."""
-        self.install_values()
+        self._install_values()
         self._replace(MetricWrapperBase, "__init__", self._parent_initialiser(MetricWrapperBase.__init__))
         self._replace(Info, "info", info_info(Info.info))
         self._replace(Enum, "state", enum_state(Enum.state))
@@ -60,24 +62,34 @@ class Hooks:
             original = getattr(MetricWrapperBase, name)
             self._replace(MetricWrapperBase, name, getattr(self._withdrawal, name)(original))
 
-    def install_values(self) -> None:
-        """Only let metrics that are made from now on have our cells."""
+    def uninstall(self) -> None:
+        """Put everything back; existing metrics go on with this process's own totals.
+
+        They remember what was handed over, so that a later installation does not count it a second time.
+        """
+        self._put_back()
+        self._takeover.give_back()
+
+    @contextmanager
+    def for_new_metrics(self) -> Iterator[None]:
+        """Metrics that are made inside the block have our cells, whether the hooks are installed or not."""
+        if self._before:
+            yield
+            return
+        self._install_values()
+        try:
+            yield
+        finally:
+            self._put_back()
+
+    def _install_values(self) -> None:
         self._replace(values, "ValueClass", self.value)
         for metric_class in _VALUED:
             self._replace(metric_class, "_metric_init", self._initialiser(metric_class._metric_init))
         self._replace(Info, "_metric_init", self._info_initialiser(Info._metric_init))
         self._replace(Enum, "__init__", self._enum_initialiser(Enum.__init__))
 
-    def uninstall(self) -> None:
-        """Put everything back; existing metrics go on with this process's own totals.
-
-        They remember what was handed over, so that a later installation does not count it a second time.
-        """
-        self.uninstall_values()
-        self._takeover.give_back()
-
-    def uninstall_values(self) -> None:
-        """Put everything back, and leave the metrics that exist as they are."""
+    def _put_back(self) -> None:
         for owner, name, original in reversed(self._before):
             setattr(owner, name, original)
         self._before.clear()
@@ -162,7 +174,16 @@ class Hooks:
             if part is None:
                 part, labelnames, labelvalues = labelvalues[-1], labelnames[:-1], labelvalues[:-1]
         definition: Definition | None = getattr(self._initialising, "definition", None)
-        if definition is None:  # a value that no metric of prometheus_client asked for
-            definition = Definition.of(metric_name, typ, help_text, "", labelnames, (), multiprocess_mode)
-            self._accumulator.define(definition)
+        if definition is None:  # a value that no hooked metric asked for
+            bounds = self._bounds_with(metric_name, part) if typ == "histogram" else []
+            definition = Definition.of(metric_name, typ, help_text, "", labelnames, bounds, multiprocess_mode)
+            if bounds or typ != "histogram":
+                self._accumulator.define(definition)
         return cell_of(self._accumulator, definition, labelvalues, part)
+
+    def _bounds_with(self, family: str, part: str | None) -> list[str]:
+        """The bounds of a histogram whose values come one by one; none until the last of them, `+Inf`, has come."""
+        bounds = self._bounds.setdefault(family, set())
+        if part not in (None, "sum", "count"):
+            bounds.add(str(part))
+        return sorted(bounds, key=float) if "+Inf" in bounds else []

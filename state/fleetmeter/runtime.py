@@ -5,6 +5,7 @@ import atexit
 import os
 import threading
 import time
+from collections.abc import Callable
 
 from fleetmeter._version import __version__
 from fleetmeter.accumulator import Accumulator
@@ -27,18 +28,33 @@ EXIT_TIMEOUT = 2.0
 
 
 class Runtime:
-    """Everything that `install()` sets up. It lives on in forked children, as a writer of their own."""
+    """Everything that `install()` sets up. It lives on in forked children, as a writer of their own.
 
-    def __init__(self, settings: Settings) -> None:
+    Until `hook()` is called it records only what asks `hooks.value` for a value. `identify` tells, in each process,
+    what stands in the place of the pid.
+    """
+
+    def __init__(self, settings: Settings, identify: Callable[[], object] = os.getpid) -> None:
         self.settings = settings
-        self._leaving = False
+        self._identify = identify
+        self._leaving = self._hooked = False
         self.accumulator = Accumulator(self._wake, self._reject)
-        self._hooks = Hooks(self.accumulator)
-        self._hooks.install()
+        self.hooks = Hooks(self.accumulator)
+
+    def hook(self) -> None:
+        """Make every metric of prometheus_client the fleet's."""
+        if not self._hooked:
+            self._hooked = True
+            self.hooks.install()
+            if self.accumulator.awake:  # metrics that were there before had counted already
+                self._wake()
+
+    def start(self) -> None:
+        """Get ready to hand over, and to be told to end."""
         self._compose()
         self._termination = Termination(self._flusher)
         self._termination.install()
-        if self.accumulator.awake:  # metrics that were there before had counted already
+        if self.accumulator.awake:
             self._wake()
 
     def _compose(self) -> None:
@@ -47,12 +63,13 @@ class Runtime:
         settings = self.settings
         identity = {
             "replica": settings.replica,
-            "pid": str(os.getpid()),
+            "pid": str(self._identify()),
             "version": __version__,
             "started": str(int(time.time())),
         }
         # a child has its own: a thread of the parent may have held a lock of that one's
-        self._telemetry = Telemetry(without_password(settings.url))
+        with self.hooks.for_new_metrics():
+            self._telemetry = Telemetry(without_password(settings.url))
         self._store = Store(settings.url, Keys(settings.namespace), credentials=settings.credentials)
         self._exchange = Exchange(self.accumulator, Writer(), self._store, self._telemetry, identity)
         self._flusher = Flusher(self.accumulator, self._exchange, self._telemetry, settings.flush_interval)
@@ -98,7 +115,8 @@ class Runtime:
         self._leaving = True  # a thread that records until the last moment must not start another flush thread
         self.shutdown()
         self._termination.uninstall()
-        self._hooks.uninstall()
+        if self._hooked:
+            self.hooks.uninstall()
 
     def before_fork(self) -> None:
         """Hold still, so that the child's copy is whole."""
@@ -144,20 +162,41 @@ def install(
     No connection is made before the first record. Raises `SettingError` for a setting that cannot be used, and
     `InstallError` when installed already with other settings; with the same ones it does nothing.
     """
-    global _current, _forks
     settings = Settings.from_env(url=url, namespace=namespace, flush_interval=flush_interval, replica=replica)
     with _lock:
-        if _current is not None:
-            if _current.settings == settings:
-                return
+        if _current is None:
+            runtime = Runtime(settings)
+            runtime.hook()  # before the machinery is made: its own metrics are the fleet's too
+            _enter(runtime)
+        elif _current.settings == settings:
+            _current.hook()
+        else:
             raise InstallError(
                 "fleetmeter is installed with other settings; call uninstall() first, or install() once, with one set"
             )
-        _current = Runtime(settings)
-        if _forks is None:
-            _forks = Forks(current, _at_exit)
-        _forks.join_frameworks()
-        atexit.register(_at_exit)
+
+
+def join(identify: Callable[[], object]) -> Runtime:
+    """The runtime of this process; where there is none, one that hooks nothing, with the environment's settings.
+
+    Raises `SettingError` for a setting that cannot be used.
+    """
+    with _lock:
+        if _current is None:
+            return _enter(Runtime(Settings.from_env(), identify))
+        return _current
+
+
+def _enter(runtime: Runtime) -> Runtime:
+    """Let this process have that runtime."""
+    global _current, _forks
+    runtime.start()
+    _current = runtime
+    if _forks is None:
+        _forks = Forks(current, _at_exit)
+    _forks.join_frameworks()
+    atexit.register(_at_exit)
+    return runtime
 
 
 def uninstall() -> None:

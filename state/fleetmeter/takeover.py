@@ -45,6 +45,9 @@ class Takeover:
             totals = _totals(metric)
             if totals is None:  # half made
                 continue
+            if any(cell.accumulator is self._accumulator for cell in cells_of(metric)):
+                self._define(metric)  # it has our values already, but they did not know its unit and bounds
+                continue
             let_go = self._accumulator.detach if id(metric) in removed else _keep
             if isinstance(metric, Info | Enum):
                 self._attach(metric)

@@ -3,7 +3,8 @@
 import pytest
 
 from fleetmeter.definition import Definition
-from fleetmeter.families import Family, Sample
+from fleetmeter.families import Family
+from fleetmeter.sample import Sample
 from fleetmeter_exporter.cache import with_cache_state
 from support.exposition import total
 from support.scraping import BIRTH_US, LIVING_US, FixedState, scrape

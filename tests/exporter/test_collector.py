@@ -144,7 +144,7 @@ def test_a_family_of_a_later_version_does_not_stop_the_others(
     store: StoreAddress, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An exporter that is older than a replica serves what it knows, and says once what it does not."""
-    later = Definition.of("states", "stateset", "States.", "", [], [], "")
+    later = Definition.of("sketches", "sketch", "Sketches.", "", [], [], "")
     with FixedState(store) as fixed:
         fixed.family(REQUESTS, {(): 7})
     client = store.client()
@@ -159,7 +159,7 @@ def test_a_family_of_a_later_version_does_not_stop_the_others(
         collector.check()
     (line,) = caplog.messages
     assert "'states'" in line
-    assert "'stateset'" in line
+    assert "'sketch'" in line
 
 
 def test_a_count_that_no_float_holds_does_not_stop_the_others(store: StoreAddress) -> None:

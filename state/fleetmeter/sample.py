@@ -1,0 +1,18 @@
+"""One line of an exposition."""
+
+from dataclasses import dataclass
+
+from prometheus_client.samples import Exemplar
+
+Labels = tuple[tuple[str, str], ...]
+"""Label pairs in display order."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One line of an exposition; `suffix` follows the family's name."""
+
+    suffix: str
+    labels: Labels
+    value: float
+    exemplar: Exemplar | None = None
