@@ -158,7 +158,7 @@ def test_a_family_of_a_later_version_does_not_stop_the_others(
             assert (total(samples, "fleetmeter_up"), total(samples, "requests_total")) == (1, 7)
         collector.check()
     (line,) = caplog.messages
-    assert "'states'" in line
+    assert "'sketches'" in line
     assert "'sketch'" in line
 
 

@@ -1,10 +1,11 @@
 """One metric of every kind, for tests that compare a fleet of one with the stock client."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Enum,
     Gauge,
     Histogram,
     Info,
@@ -16,13 +17,8 @@ from support.exposition import parse
 from support.fleet import samples
 from support.store import StoreAddress
 
-MODES: tuple[Literal["sum", "livesum", "liveall", "max", "mostrecent"], ...] = (
-    "sum",
-    "livesum",
-    "liveall",
-    "max",
-    "mostrecent",
-)
+Mode = Literal["all", "liveall", "sum", "livesum", "min", "livemin", "max", "livemax", "mostrecent", "livemostrecent"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 class Everything:
@@ -38,6 +34,8 @@ class Everything:
         self.sizes = Histogram("e_size", "x", ["k"], registry=registry, buckets=(1, 10))
         self.summary = Summary("e_work", "x", registry=registry)
         self.info = Info("e_build", "x", registry=registry)
+        self.state = Enum("e_state", "x", registry=registry, states=["off", "starting", "on"])
+        self.states = Enum("e_states", "x", ["k"], registry=registry, states=["off", "on"])
 
     def record(self) -> None:
         """The same records on every call."""
@@ -51,6 +49,9 @@ class Everything:
         self.sizes.labels("y").observe(100)
         self.summary.observe(4)
         self.info.info({"version": "1"})
+        self.state.state("starting")
+        self.states.labels("y").state("on")
+        self.states.labels("z")
 
     def own(self) -> dict[Any, float]:
         """What this process's registry shows."""
