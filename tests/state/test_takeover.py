@@ -88,6 +88,40 @@ def test_install_again_counts_nothing_twice(store: StoreAddress) -> None:
     assert counter._value.get() == 6
 
 
+def test_a_counter_that_was_reset_takes_nothing_from_the_fleet(store: StoreAddress) -> None:
+    """`reset()` is a logical restart of this process: its own total begins at 0, the fleet's goes on upwards.
+
+    Before install, in it (also within a block), and between two of them.
+    """
+    counter = Counter("e_reset", "x", registry=None)
+    money = Counter("e_reset_usd", "x", registry=None)
+    counter.inc(100)
+    counter.reset()
+    counter.inc(1)
+    with installation(store):
+        for metric in (counter, money):
+            metric.inc(2)
+            metric.reset()
+        with fleetmeter.atomic():
+            counter.inc(4)
+            counter.reset()
+            counter.inc(8)
+        assert (counter._value.get(), money._value.get()) == (8, 0)
+        assert fleetmeter.flush()
+        assert value(store, "e_reset_total") == 15
+        counter.reset()
+        counter.inc(16)
+    assert value(store, "e_reset_total") == 31
+    assert counter._value.get() == 16
+    counter.reset()
+    counter.inc(3)
+    with installation(store):
+        counter.inc(0.5)
+    assert counter._value.get() == 3.5
+    assert value(store, "e_reset_total") == 34.5
+    assert value(store, "e_reset_usd_total") == 2
+
+
 def test_totals_that_are_not_finite_do_not_stop_install(store: StoreAddress) -> None:
     """The stock client takes `observe(inf)`: such a sum stays behind, its counts come along; a gauge keeps its NaN."""
     histogram = Histogram("e_inf", "x", registry=None, buckets=(1,))

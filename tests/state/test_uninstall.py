@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, Summary, values
+from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, Summary, values
+from prometheus_client.metrics import MetricWrapperBase
 
 import fleetmeter
 from support.processes import fleet, value
 from support.store import StoreAddress
 
-OWNERS: tuple[Any, ...] = (values, Counter, Gauge, Histogram, Summary, Info)
+OWNERS: tuple[Any, ...] = (values, MetricWrapperBase, Counter, Gauge, Histogram, Summary, Info, Enum)
 
 
 @pytest.fixture
