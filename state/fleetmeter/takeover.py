@@ -8,6 +8,7 @@ from typing import Any
 from prometheus_client import Counter, Enum, Gauge, Histogram, Info, Summary
 
 from fleetmeter.accumulator import Accumulator
+from fleetmeter.birth import copied_at
 from fleetmeter.definition import OWN_PREFIX, Definition
 from fleetmeter.levels import Level
 from fleetmeter.recording import tell
@@ -35,9 +36,15 @@ class Takeover:
         self._attach = attach
 
     def take(self) -> None:
-        """Take over every metric, with its counts. Whoever made new values by now has ours."""
+        """Take over every metric, with its counts; metrics that are made from now on have our values already.
+
+        What a counter, histogram or summary held before this process was forked from one that still runs is that
+        one's to count; so that not every child of a preloading parent counts it, none does. They must install before
+        they count.
+        """
         metrics = _metrics()
         removed = _removed(metrics)
+        copied = copied_at()
         for metric in metrics:
             if is_parent(metric):
                 self._define(metric)
@@ -57,7 +64,9 @@ class Takeover:
                 continue
             if metric._name.startswith(OWN_PREFIX):
                 totals = [0.0] * len(totals)  # a former installation's, not this one's
-            _restore(metric, totals, _known(metric), let_go)
+            is_parents = metric.__dict__.get("_created", copied) < copied
+            known = _known(metric)  # forgotten from here on
+            _restore(metric, totals, totals if is_parents else known, let_go)
 
     def give_back(self) -> None:
         """Give stock values back to every metric, with this process's own totals."""

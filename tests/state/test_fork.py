@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.processes import fleet, run, value
+from support.processes import eventually, fleet, run, value
 from support.store import StoreAddress
 
 
@@ -66,3 +66,31 @@ def test_children_of_multiprocessing_hand_over_when_they_end(
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert value(fleet(store), "counted_total") == 15
+
+
+@pytest.mark.parametrize(
+    ("where", "counts", "observed"),
+    [
+        ("children", 3, 3),
+        ("parent, then children", 13, 13),
+        ("children, then parent", 13, 13),
+    ],
+)
+def test_what_a_preloading_parent_counted_counts_once_at_most(
+    where: str, counts: int, observed: float, store: StoreAddress
+) -> None:
+    """Ten counts before the fork, one in each of three children: the ten are the parent's, if it is a replica."""
+    ended = run("preload.py", store, where)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    samples = fleet(store)
+    assert value(samples, "counted_total") == counts
+    assert value(samples, "work_seconds_sum") == observed
+    assert value(samples, "late_total", k="a") == 3
+    assert value(samples, "level") == 4
+
+
+def test_a_daemon_counts_what_its_ended_parent_left_it(store: StoreAddress) -> None:
+    """Nobody else is left to count it."""
+    assert run("preload.py", store, "daemon").returncode == 0
+    assert eventually(lambda: fleet(store).get(("counted_total", frozenset())) == 11)
