@@ -1,10 +1,12 @@
 """Gauges whose values functions tell: each replica calls its own, in a thread that does nothing else."""
 
+import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import Empty
 from time import monotonic
+from typing import Any
 
 from fleetmeter.accumulator import Accumulator
 from fleetmeter.definition import Definition
@@ -19,6 +21,9 @@ PATIENCE = 0.25
 STOP = 0.1
 """Seconds that the end of the thread is waited for; one that is inside a function ends after it, by itself."""
 
+Asked = queue.SimpleQueue[queue.SimpleQueue[None] | None]
+"""Wakes the thread; who puts a queue in gets one item when every function has been called."""
+
 
 class Callbacks:
     """Calls the functions every `EVERY` seconds once the process has recorded, and when somebody asks.
@@ -32,8 +37,9 @@ class Callbacks:
         self._accumulator = accumulator
         self._failed = failed
         self._starting = threading.Lock()
-        self._asked: SimpleQueue[SimpleQueue[None] | None] = SimpleQueue()
+        self._asked: Asked = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._ident: int | None = None
         self._busy_since: float | None = None
 
     def wake(self) -> None:
@@ -53,21 +59,23 @@ class Callbacks:
         """
         if not self._accumulator.functions or not self._running():
             return
-        if threading.current_thread() is self._thread:  # a function that flushes
+        if threading.get_ident() == self._ident:  # a function that flushes
             return
         since = self._busy_since
         if since is not None and monotonic() - since > PATIENCE:
             return
-        done: SimpleQueue[None] = SimpleQueue()
-        self._asked.put(done)
+        asked = self._asked
+        done: queue.SimpleQueue[Any] = type(asked)()  # of the kind that the thread can put into
+        asked.put(done)
         with suppress(Empty):
             done.get(timeout=max(0.0, min(timeout, PATIENCE)))
 
     def stop(self) -> None:
         """End the thread; `wake` starts a new one."""
+        asked, self._asked = self._asked, queue.SimpleQueue()
         thread, self._thread = self._thread, None
-        self._asked.put(None)
-        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
+        asked.put(None)
+        if thread is not None and thread.is_alive() and threading.get_ident() != self._ident:
             thread.join(STOP)
 
     def _running(self) -> bool:
@@ -78,33 +86,30 @@ class Callbacks:
             return
         try:
             if not self._running():
-                self._thread = threading.Thread(target=self._run, name="fleetmeter-callbacks", daemon=True)
+                # gevent may have replaced threads and queues since the import or the fork, and needs both or neither
+                asked: Asked = queue.SimpleQueue()
+                self._asked = asked
+                self._thread = threading.Thread(
+                    target=self._run, args=(asked,), name="fleetmeter-callbacks", daemon=True
+                )
                 self._thread.start()
         except RuntimeError as error:  # no thread can be had, as at the interpreter's end
             log.debug("no thread for the functions of gauges: %s", error)
         finally:
             self._starting.release()
 
-    def _run(self) -> None:
-        waiting: list[SimpleQueue[None]] = []
-        while self._thread is threading.current_thread():
-            self._call_all()
+    def _run(self, asked: Asked) -> None:
+        self._ident = threading.get_ident()
+        waiting: list[queue.SimpleQueue[None]] = []
+        while self._asked is asked:  # else it was stopped
+            self._call_all(asked)
             for done in waiting:
                 done.put(None)
-            waiting = self._pause()
+            waiting = _pause(asked)
 
-    def _pause(self) -> list[SimpleQueue[None]]:
-        """Wait until it is time, or somebody asks; who waits for the next round."""
-        waiting = []
-        with suppress(Empty):
-            waiting.append(self._asked.get(timeout=EVERY))
-            while True:  # several that ask are served by one round
-                waiting.append(self._asked.get_nowait())
-        return [done for done in waiting if done is not None]
-
-    def _call_all(self) -> None:
+    def _call_all(self, asked: Asked) -> None:
         for cell in self._accumulator.functions:
-            if self._thread is not threading.current_thread():
+            if self._asked is not asked:
                 return
             function = cell.function
             self._busy_since = monotonic()
@@ -113,7 +118,17 @@ class Callbacks:
             except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it is, it is not the application's to see
                 self._failed(cell.definition, error)
             else:
-                if self._thread is threading.current_thread():  # else it blocked beyond the end
+                if self._asked is asked:  # else it blocked beyond the end
                     cell.told(function, value)
             finally:
                 self._busy_since = None
+
+
+def _pause(asked: Asked) -> "list[queue.SimpleQueue[None]]":
+    """Wait until it is time, or somebody asks; who waits for the next round."""
+    waiting = []
+    with suppress(Empty):
+        waiting.append(asked.get(timeout=EVERY))
+        while True:  # several that ask are served by one round
+            waiting.append(asked.get_nowait())
+    return [done for done in waiting if done is not None]

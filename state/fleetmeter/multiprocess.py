@@ -10,13 +10,14 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fleetmeter.connection import connect, translated
 from fleetmeter.errors import StateError, StoreError
 from fleetmeter.keys import EPOCH_FIELD, Keys
 from fleetmeter.protocol import Apply
 from fleetmeter.rows import Epoch, Row
 from fleetmeter.runtime import current, join
 from fleetmeter.settings import Settings
-from fleetmeter.store import Store, connect, translated
+from fleetmeter.store import Store
 from fleetmeter.telemetry import log
 
 
@@ -69,7 +70,7 @@ def mark_process_dead(pid: object) -> None:
     """
     runtime = current()
     settings = runtime.settings if runtime is not None else Settings.from_env()
-    store = Store(settings.url, Keys(settings.namespace))
+    store = Store(settings.url, Keys(settings.namespace), credentials=settings.credentials)
     try:
         _say_goodbye_for(str(pid), settings, store)
     except (StoreError, StateError) as error:
@@ -79,7 +80,7 @@ def mark_process_dead(pid: object) -> None:
 
 
 def _say_goodbye_for(pid: str, settings: Settings, store: Store) -> None:
-    client: Any = connect(settings.url)
+    client: Any = connect(settings.url, store.keys.writers, settings.credentials)
     try:
         with translated():
             hash_of_writers = client.hgetall(store.keys.writers)
