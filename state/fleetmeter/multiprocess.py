@@ -7,7 +7,7 @@ multiprocess mode, what never asks for a value stays in its process: Info, Enum,
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from fleetmeter.connection import connect, translated
@@ -29,34 +29,15 @@ def RedisValue(process_identifier: Callable[[], object] = os.getpid) -> type[Any
     once in each process, and its answer stands in the place of the pid, for `mark_process_dead` too. Counts do not
     depend on it: each process life has an identity of its own.
     """
-    hooks = join(process_identifier).hooks
+    value = join(process_identifier).hooks.value
 
     class FleetValue:
         """One value of a metric; making one gives the cell that stands behind it."""
 
         _multiprocess = True
 
-        def __new__(  # the client wants a class, and whoever records wants the cell
-            cls,
-            typ: str,
-            metric_name: str,
-            name: str,
-            labelnames: Sequence[str],
-            labelvalues: Sequence[str],
-            help_text: str,
-            multiprocess_mode: str = "",
-            **kwargs: Any,
-        ) -> Any:
-            return hooks.value(
-                typ,
-                metric_name,
-                name,
-                labelnames,
-                labelvalues,
-                help_text,
-                multiprocess_mode=multiprocess_mode,
-                **kwargs,
-            )
+        def __new__(cls, *args: Any, **kwargs: Any) -> Any:  # the client wants a class, and its methods the cell
+            return value(*args, **kwargs)
 
     return FleetValue
 
