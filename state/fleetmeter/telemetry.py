@@ -71,7 +71,7 @@ class Telemetry:
         )
         self._rejected = Counter(
             "fleetmeter_rejected_values",
-            "Values that were not recorded: not finite, refused by the store, or a gauge's function raised.",
+            "Amounts that were not counted: not finite, or refused by the store.",
             ["reason"],
             registry=self.registry,
         )

@@ -11,7 +11,8 @@ def atomic() -> Iterator[None]:
     """Records made inside the block, by this thread or task, are added together at its end.
 
     No lock is held while the block runs. A block inside another joins it. A block that ends with an exception adds
-    its records all the same: what happened has happened. Without `install()` it does nothing.
+    its records all the same: what happened has happened. `remove()`, `remove_by_labels()`, `clear()` and
+    `set_function()` are no records: they act at once. Without `install()` it does nothing.
     """
     runtime = current()
     if runtime is None:

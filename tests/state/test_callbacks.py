@@ -4,7 +4,7 @@ import gc
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -57,6 +57,7 @@ def test_flush_asks_the_function_and_sends_its_value(installed: StoreAddress, ga
     assert value(installed, "f_size") == function.last >= 5
     gauge.set(100)
     gauge.inc()
+    assert gauge._value.get() == function.last
     assert fleetmeter.flush()
     assert value(installed, "f_size") == function.last <= 8
 
@@ -115,13 +116,14 @@ def test_counts_do_not_wait_for_a_function_that_blocks(
     fleetmeter.uninstall()
 
 
+@pytest.mark.parametrize("end", [fleetmeter.shutdown, fleetmeter.uninstall])
 def test_a_value_that_comes_after_the_end_makes_no_replica(
-    installed: StoreAddress, gauge: Gauge, request: pytest.FixtureRequest
+    installed: StoreAddress, gauge: Gauge, request: pytest.FixtureRequest, end: Callable[[], object]
 ) -> None:
-    """A function that blocked beyond uninstall() is heard no more."""
+    """A function that blocked beyond shutdown() or uninstall() is heard no more."""
     go_on = request.getfixturevalue("blocked")
     before = set(threading.enumerate())
-    fleetmeter.uninstall()
+    end()
     go_on.set()
     for thread in before - {threading.current_thread()}:
         if thread.name.startswith("fleetmeter"):

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 import fleetmeter
 from fleetmeter.llm import Usage, record_openai_call
+from fleetmeter.multiprocess import RedisValue, mark_process_dead
 from fleetmeter.pricing import Cost, PriceList
 from fleetmeter_exporter import RedisCollector, get_metrics, get_metrics_content_type
 
@@ -31,3 +32,6 @@ usage = Usage(prompt=10, completion=5)
 cost = PriceList().cost("gpt-6-luna", usage)
 assert_type(cost, Cost | None)
 record_openai_call(model="gpt-6-luna", endpoint="chat.completions", intent="chat", duration=0.2, usage=usage, cost=cost)
+
+value_class: type = RedisValue(process_identifier=lambda: "worker-1")
+mark_process_dead(4711)
