@@ -8,8 +8,9 @@ from fleetmeter.cli.errors import CommandError
 from fleetmeter.cli.printing import shown
 from fleetmeter.definition import Definition, compact_json
 from fleetmeter.errors import SettingError
-from fleetmeter.families import Family, Sample
+from fleetmeter.families import Family
 from fleetmeter.reading import Snapshot
+from fleetmeter.sample import Sample
 
 _SUFFIXES = ("_total", "_sum", "_count", "_bucket", "_info", "_created")
 """What an exposition adds to a family's name."""
