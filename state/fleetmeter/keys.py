@@ -18,7 +18,8 @@ together. The 0 leaves room for shards.
 |                                |      | the writer `@folded` has what ended ones left                            |
 | `<tag>:exemplars`              | hash | `<family>:<layout> <field of the number>` → `<µs> <exemplar, JSON>`      |
 | `<tag>:removed`                | hash | `<family>:<layout>`, or that and a pattern → when it was removed (µs)    |
-| `<tag>:sizes`                  | hash | key of a family's numbers → its label sets, once they came near `max_series` |
+| `<tag>:sizes`                  | hash | key of a family's numbers → `<label sets> <numbers>` of those that have  |
+|                                |      | several numbers per series and more than `max_series` numbers            |
 | `<tag>:cache:entries`          | hash | digest → `<expiry µs> <entry>`: the gateway's prompt cache               |
 | `<tag>:cache:expiry`           | zset | digest, scored by its expiry (µs)                                        |
 | `<tag>:cache:order`            | zset | digest, scored by the time it was stored (µs)                            |

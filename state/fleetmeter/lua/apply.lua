@@ -26,9 +26,10 @@
 --   horizon   with `unknown`: the newest heartbeat of any writer whose row was dropped on purpose
 -- The row is written first, by `call`: out of memory, read-only and the like stop the script with nothing written.
 -- Each number follows by `pcall`, so that none can block a writer.
--- Cost: O(number of items); define O(families), remove O(series of the family), add to a full family O(its series) once.
+-- Cost: O(number of items); define O(families), remove O(numbers of the family); add_part to a family that may be full
+-- O(its numbers), where it has others than when somebody last looked.
 
-local FIXED, OVERFLOW = 7, '__overflow__'
+local FIXED, OVERFLOW, SUM = 7, '__overflow__', '"sum"]'
 
 local function whole(text)
   return text and string.match(text, '^%d+$') and tonumber(text)
@@ -96,6 +97,9 @@ local function check(result, key, field)
     end
   end
 end
+local function number(result)
+  return type(result) == 'number' and result or 0
+end
 local function list(result)
   return type(result) == 'table' and not result.err and result or {}
 end
@@ -147,6 +151,54 @@ local function define(key, field, definition)
   check(redis.pcall('HSET', key, field, first .. ' ' .. (defined or now) .. ' ' .. definition), key, field)
 end
 
+-- A field's series: the text before its last element, and that element, where a series has several fields.
+local function split(field, parted)
+  if not parted then
+    return field, ''
+  end
+  local series, part = string.match(field, '^(.*)("[^"]*"%])$')
+  return series or field, part or ''
+end
+
+-- How many label values a field has; 0 for what is none of ours.
+local function labels_of(field, parted)
+  local ok, values = pcall(cjson.decode, field)
+  return ok and type(values) == 'table' and #values - (parted and 1 or 0) or 0
+end
+
+-- The series for what is too much, as `split` tells it.
+local function overflow_of(labels, parted)
+  local series = '[' .. string.rep('"' .. OVERFLOW .. '",', labels)
+  return parted and series or string.sub(series, 1, -2) .. ']'
+end
+
+-- Label sets of a family, as `sizes` has them; nil where its fields are not those of which that was said.
+local function remembered(key, length)
+  local known = redis.pcall('HGET', KEYS[7], key)
+  local size, fields = string.match(type(known) == 'string' and known or '', '^(%d+) (%d+)$')
+  return fields and tonumber(fields) == length and tonumber(size)
+end
+local function remember(key, size)
+  redis.pcall('HSET', KEYS[7], key, size .. ' ' .. number(redis.pcall('HLEN', key)))
+end
+
+-- The label sets that a family of so many fields holds besides `__overflow__`.
+local function size_of(key, length, parted, overflow)
+  if not parted then
+    return length - number(redis.pcall('HEXISTS', key, overflow))
+  end
+  local size = remembered(key, length)
+  if not size then
+    size = 0
+    for _, field in ipairs(list(redis.pcall('HKEYS', key))) do
+      if string.sub(field, -#SUM) == SUM and field ~= overflow .. SUM then
+        size = size + 1
+      end
+    end
+  end
+  return size
+end
+
 local function fits(field, wanted)
   local ok, values = pcall(cjson.decode, field)
   if not ok or type(values) ~= 'table' then
@@ -167,18 +219,29 @@ local function remove(key, family, pattern, shape)
     local any = wanted[i] == cjson.null
     every, exact = every and any, exact and not any
   end
+  local parted = shape == 'parts'
+  local size = parted and not every and remembered(key, number(redis.pcall('HLEN', key)))
   if every then
     check(redis.pcall('DEL', key), key, pattern)
-  elseif exact and shape == 'one' then
+  elseif exact and not parted then
     check(redis.pcall('HDEL', key, pattern), key, pattern)
   else
+    local begin = exact and string.sub(pattern, 1, -2) .. ','
+    local overflow = overflow_of(#wanted, parted) .. SUM
     for _, field in ipairs(list(redis.pcall('HKEYS', key))) do
-      if fits(field, wanted) then
+      if begin and string.sub(field, 1, #begin) == begin or not begin and fits(field, wanted) then
         check(redis.pcall('HDEL', key, field), key, field)
+        if size and string.sub(field, -#SUM) == SUM and field ~= overflow then
+          size = size - 1
+        end
       end
     end
   end
-  redis.pcall('HDEL', KEYS[7], key)
+  if size then
+    remember(key, size)
+  else
+    redis.pcall('HDEL', KEYS[7], key)
+  end
   for _, field in ipairs(list(redis.pcall('HKEYS', KEYS[5]))) do
     local name, series = string.match(field, '^(%S+) (.*)$')
     if name == family and fits(series, wanted) then
@@ -199,67 +262,50 @@ end
 local function add(key, field, amount)
   local result = redis.pcall('HINCRBY', key, field, amount)
   if type(result) == 'table' then
-    check(redis.pcall('HINCRBYFLOAT', key, field, amount), key, field)
+    result = redis.pcall('HINCRBYFLOAT', key, field, amount)
+    check(result, key, field)
   end
-end
-
--- A field's series: the text before its last element, and that element, where a series has several fields.
-local function split(field, parted)
-  if not parted then
-    return field, ''
-  end
-  local series, part = string.match(field, '^(.*)("[^"]*"%])$')
-  return series or field, part or ''
-end
-
--- The label sets that a family holds besides `__overflow__`. Counted once, and kept from then on.
-local function size_of(key, parted, overflow)
-  local known = redis.pcall('HGET', KEYS[7], key)
-  if type(known) == 'string' then
-    return tonumber(known)
-  end
-  local size = 0
-  for _, field in ipairs(list(redis.pcall('HKEYS', key))) do
-    local series, part = split(field, parted)
-    if (not parted or part == '"sum"]') and series ~= overflow then
-      size = size + 1
-    end
-  end
-  redis.pcall('HSET', KEYS[7], key, size)
-  return size
+  return result
 end
 
 -- Adds to a family that may be full, one item at a time: a series that is new to it goes to `__overflow__` if it is.
-local function add_bounded(key, first, last, parted)
-  local labels = #cjson.decode(ARGV[first]) - (parted and 1 or 0)
-  local overflow = '[' .. string.rep('"' .. OVERFLOW .. '",', labels)
-  if not parted then
-    overflow = string.sub(overflow, 1, -2) .. ']'
-  end
-  local size, overflowed = size_of(key, parted, overflow), 0
-  local before = size
+-- While there is room an item is added first, and only where that made a field is there a question.
+local function add_bounded(key, length, labels, first, last, parted)
+  local overflow = overflow_of(labels, parted)
+  local size, overflowed = size_of(key, length, parted, overflow), 0
   for i = first, last, 2 do
-    local field = ARGV[i]
-    if redis.pcall('HEXISTS', key, field) == 0 then
-      local series, part = split(field, parted)
-      local marker = parted and series .. '"sum"]' or field
-      if series ~= overflow and (marker == field or redis.pcall('HEXISTS', key, marker) == 0) then
-        if size < limit then
-          size = size + 1
-          redis.pcall('HSETNX', key, marker, 0)
-        else
-          field = overflow .. part
-          if parted then
-            redis.pcall('HSETNX', key, overflow .. '"sum"]', 0)
-          end
-          overflowed = overflowed + (marker == ARGV[i] and 1 or 0)
-        end
+    local field, amount, full, new = ARGV[i], ARGV[i + 1], size >= limit, false
+    if full then
+      new = number(redis.pcall('HEXISTS', key, field)) == 0
+    else
+      local result = add(key, field, amount)
+      if type(result) == 'string' or result == tonumber(amount) then
+        local grown = number(redis.pcall('HLEN', key))
+        new, length = grown ~= length, grown
       end
     end
-    add(key, field, ARGV[i + 1])
+    if new then
+      local series, part = split(field, parted)
+      local marker = parted and series .. SUM or field
+      if series == overflow or marker ~= field and number(redis.pcall('HEXISTS', key, marker)) == 1 then
+        new = false
+      elseif full then
+        overflowed = overflowed + (marker == field and 1 or 0)
+        field = overflow .. part
+      else
+        size = size + 1
+        length = length + (marker == field and 0 or number(redis.pcall('HSETNX', key, marker, 0)))
+      end
+    end
+    if full then
+      add(key, field, amount)
+      if new and parted then
+        redis.pcall('HSETNX', key, overflow .. SUM, 0)
+      end
+    end
   end
-  if size ~= before then
-    redis.pcall('HSET', KEYS[7], key, size)
+  if parted then
+    remember(key, size)
   end
   if overflowed > 0 then
     note('overflow', overflowed .. ' ' .. key)
@@ -277,9 +323,11 @@ end
 for _, section in ipairs(sections) do
   local operation, key, first, last, count = unpack(section)
   if operation == 'add' or operation == 'add_part' then
+    local parted = operation == 'add_part'
     local length = count > 0 and redis.pcall('HLEN', key)
-    if type(length) == 'number' and length + count > limit and ARGV[first] ~= '[]' then
-      add_bounded(key, first, last, operation == 'add_part')
+    local labels = type(length) == 'number' and length + count > limit and labels_of(ARGV[first], parted) or 0
+    if labels > 0 then
+      add_bounded(key, length, labels, first, last, parted)
     else
       for i = first, last, 2 do
         add(key, ARGV[i], ARGV[i + 1])

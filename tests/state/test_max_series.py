@@ -1,0 +1,145 @@
+"""The bound on a family's label sets: against a model, on a real server, and through a replica."""
+
+import json
+from collections import Counter
+from random import Random
+from typing import Any
+
+import pytest
+
+from fleetmeter.definition import compact_json
+from fleetmeter.store import lua_source
+from support.store import StoreAddress
+
+OVERFLOW = "__overflow__"
+BOUNDS = ("1.0", "5.0", "+Inf")
+
+Series = tuple[str, ...]
+
+
+class Model:
+    """What a family must hold: every unit under its series, or under the overflow one where the family was full."""
+
+    def __init__(self, labels: int, *, parted: bool) -> None:
+        self.parted = parted
+        self.labels = labels
+        self.overflow: Series = (OVERFLOW,) * labels
+        self.admitted: set[Series] = set()
+        self.numbers: Counter[tuple[str, ...]] = Counter()
+        self.recorded: Counter[str] = Counter()
+
+    def add(self, items: list[tuple[Series, str, int]], limit: int) -> int:
+        """Take in a batch; how many series went to the overflow one."""
+        gone = set()
+        for series, part, amount in items:
+            self.recorded[part] += amount
+            if series not in self.admitted and series != self.overflow:
+                if len(self.admitted) < limit:
+                    self.admitted.add(series)
+                else:
+                    gone.add(series)
+            kept = series if series in self.admitted else self.overflow
+            self.numbers[(*kept, part) if self.parted else kept] += amount
+        return len(gone)
+
+    def remove(self, pattern: list[str | None]) -> None:
+        """Take away every series that fits."""
+        fits = {field for field in self.numbers if all(want in (None, is_) for want, is_ in zip(pattern, field))}  # noqa: B905  a part follows
+        for field in fits:
+            part = field[-1] if self.parted else ""
+            self.recorded[part] -= self.numbers.pop(field)
+            self.admitted.discard(field[: self.labels])
+
+    def stored(self) -> dict[str, str]:
+        """The family's hash."""
+        return {compact_json(field): str(amount) for field, amount in self.numbers.items()}
+
+
+class Family:
+    """The family of one model in a store, written by apply.lua for a writer of its own."""
+
+    def __init__(self, client: Any, address: StoreAddress, model: Model) -> None:
+        self.model = model
+        self.field = "h:1" if model.parted else "c:1"
+        keys = address.keys
+        self.key = keys.family(self.field)
+        self._keys = [keys.writers, keys.retired, keys.families, keys.gauges, keys.exemplars, keys.removed, keys.sizes]
+        self._client = client
+        self._script = client.register_script(lua_source("apply"))
+        self._seq = 0
+        client.hset(keys.writers, mapping={"@epoch": "E 1 1", "w": "0 0 1 alive"})
+
+    def apply(self, limit: int, *body: object) -> list[str]:
+        """One batch; the notes of the answer."""
+        head = ["E", "w", self._seq, self._seq + 1, 0, "alive", limit]
+        reply = [item.decode() for item in self._script(keys=[*self._keys, self.key], args=[*head, *body])]
+        assert reply[0] == "applied"
+        assert reply[4] == "0"
+        self._seq += 1
+        return reply[5:]
+
+    def add(self, items: list[tuple[Series, str, int]], limit: int) -> None:
+        """A batch for the model and for the store."""
+        flat = []
+        for series, part, amount in items:
+            flat += [compact_json([*series, part] if self.model.parted else series), str(amount)]
+        notes = self.apply(limit, "add_part" if self.model.parted else "add", 8, len(items), *flat)
+        gone = self.model.add(items, limit)
+        assert notes == (["overflow", f"{gone} {self.key}"] if gone else [])
+
+    def remove(self, pattern: list[str | None]) -> None:
+        """A removal for the model and for the store."""
+        self.apply(1, "remove", 8, 1, self.field, compact_json(pattern), "parts" if self.model.parted else "one")
+        self.model.remove(pattern)
+
+    def stored(self) -> dict[str, str]:
+        """The family's hash."""
+        return {field.decode(): text.decode() for field, text in self._client.hgetall(self.key).items()}
+
+    def check(self) -> None:
+        """Store and model agree, and every unit is somewhere."""
+        stored = self.stored()
+        assert stored == self.model.stored()
+        totals: Counter[str] = Counter()
+        for field, text in stored.items():
+            totals[json.loads(field)[-1] if self.model.parted else ""] += int(text)
+        assert +totals == +self.model.recorded
+
+
+def _batch(random: Random, model: Model) -> list[tuple[Series, str, int]]:
+    """Some series, each with a zero or an amount, in parts if it has parts, in any order."""
+    values = [*"abcdefgh", 'q"]', OVERFLOW, "sum", "é", "\x00"]
+    drawn = {tuple(random.choices(values, k=model.labels)) for _ in range(random.randint(1, 12))}
+    items = []
+    for series in sorted(drawn):
+        amount = random.choice((0, 1, 2, 7, 10**6))
+        if not model.parted:
+            items.append((series, "", amount))
+            continue
+        items.append((series, "sum", amount * 3))
+        items += [(series, bound, amount) for bound in random.sample(BOUNDS, random.randint(0, 3)) if amount]
+    random.shuffle(items)
+    return items
+
+
+@pytest.mark.parametrize("parted", [False, True], ids=["counter", "histogram"])
+@pytest.mark.parametrize("seed", range(20))
+def test_a_bounded_family_is_what_a_simple_model_says(seed: int, parted: bool, store: StoreAddress) -> None:  # noqa: FBT001  a parameter of the test
+    """Batches, removals and limits that change: label sets stay within the limit of whoever adds, a series that was
+    admitted stays, and every unit is under its series or under the overflow one."""
+    random = Random(seed)
+    client = store.client()
+    family = Family(client, store, Model(random.randint(1, 2), parted=parted))
+    limits = [random.randint(1, 12)] if seed % 2 else [random.randint(1, 12) for _ in range(3)]
+    for _ in range(60):
+        if random.random() < 0.1:
+            family.remove([random.choice((*"abcdefgh", None)) for _ in range(family.model.labels)])
+        elif random.random() < 0.03:
+            family.remove([None] * family.model.labels)
+        else:
+            before = set(family.model.admitted)
+            family.add(_batch(random, family.model), random.choice(limits))
+            assert before <= family.model.admitted
+            assert len(family.model.admitted) <= max(limits)
+        family.check()
+    client.close()
