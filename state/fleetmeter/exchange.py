@@ -4,6 +4,8 @@ import threading
 from time import monotonic
 
 from fleetmeter.accumulator import Accumulator
+from fleetmeter.bounds import GaugeBound
+from fleetmeter.delta import NOTHING
 from fleetmeter.errors import StoreError, StoreRefused
 from fleetmeter.housekeeping import Housekeeper
 from fleetmeter.protocol import Answer, Apply, Hello, Writer
@@ -32,6 +34,7 @@ class Exchange:
         self._telemetry = telemetry
         self._identity = identity
         self._housekeeper = Housekeeper(store)
+        self._gauges = GaugeBound(store.max_series)
         self._sending = threading.Lock()
         self._store_now_us = 0
         self._answered_at = monotonic()
@@ -103,6 +106,8 @@ class Exchange:
 
     def _submit(self) -> None:
         batch = self._accumulator.drain()
+        for family, values in self._gauges.hold(batch).items():
+            self._telemetry.dropped(family, values)
         if batch:
             now = monotonic()
             self._writer.submit(batch.freeze(self._store_now_us + int((now - self._answered_at) * 1e6), now))
@@ -119,7 +124,7 @@ class Exchange:
                 f"the namespace {self._store.keys.namespace!r} is kept in another state format than this version's",
             )
         self._telemetry.answered(outcome, call.writer)
-        self._telemetry.noted(answer)
+        self._telemetry.noted(answer, call.delta if isinstance(call, Apply) else NOTHING)
         if isinstance(call, Apply) and answer.status == "applied" and call.delta:
             self._telemetry.flushed(self.duration)
         self._telemetry.retain(self._writer.retained)

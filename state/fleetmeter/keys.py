@@ -98,6 +98,11 @@ def family_field(name: str, layout: str) -> str:
     return f"{name}:{layout}"
 
 
+def family_of_key(key: str) -> str:
+    """The name of the family whose numbers stand under a key that `Keys.family` made."""
+    return split_family_field(key.partition(":0}:family:")[2])[0]
+
+
 def split_family_field(field: str) -> tuple[str, str]:
     """Family name and layout; a name may itself hold colons."""
     name, _, layout = field.rpartition(":")

@@ -70,7 +70,7 @@ class Runtime:
         # a child has its own: a thread of the parent may have held a lock of that one's
         with self.hooks.for_new_metrics():
             self._telemetry = Telemetry(without_password(settings.url))
-        self._store = Store(settings.url, Keys(settings.namespace), credentials=settings.credentials)
+        self._store = Store(settings.url, Keys(settings.namespace), settings.max_series, settings.credentials)
         self._exchange = Exchange(self.accumulator, Writer(), self._store, self._telemetry, identity)
         self._flusher = Flusher(self.accumulator, self._exchange, self._telemetry, settings.flush_interval)
         self._callbacks = Callbacks(self.accumulator, self._telemetry.callback_failed)
@@ -149,20 +149,25 @@ def install(
     namespace: str | None = None,
     flush_interval: float | None = None,
     replica: str | None = None,
+    max_series: int | None = None,
 ) -> None:
     """Make every metric of prometheus_client in this process a metric of the fleet.
 
     `url` is the store's (`redis://`, `rediss://`, `unix://`, `redis+sentinel://h1,h2,h3/service/db`,
     `redis+cluster://h1,h2,h3`), `namespace` separates fleets in one store,
-    `flush_interval` is in seconds, `replica` names this process' host. Each has an environment twin:
-    FLEETMETER_REDIS_URL, FLEETMETER_NAMESPACE, FLEETMETER_FLUSH_INTERVAL, FLEETMETER_REPLICA. A URL without a password
+    `flush_interval` is in seconds, `replica` names this process' host, `max_series` is the number of label sets that a
+    family may hold: what comes on top goes to one series whose label values are `__overflow__`, and of gauges this
+    process shows no more. Each has an environment twin: FLEETMETER_REDIS_URL, FLEETMETER_NAMESPACE,
+    FLEETMETER_FLUSH_INTERVAL, FLEETMETER_REPLICA, FLEETMETER_MAX_SERIES (10000). A URL without a password
     takes it from FLEETMETER_REDIS_PASSWORD or FLEETMETER_REDIS_PASSWORD_FILE, and its user, where it names none, from
     FLEETMETER_REDIS_USERNAME.
 
     No connection is made before the first record. Raises `SettingError` for a setting that cannot be used, and
     `InstallError` when installed already with other settings; with the same ones it does nothing.
     """
-    settings = Settings.from_env(url=url, namespace=namespace, flush_interval=flush_interval, replica=replica)
+    settings = Settings.from_env(
+        url=url, namespace=namespace, flush_interval=flush_interval, replica=replica, max_series=max_series
+    )
     with _lock:
         if _current is None:
             runtime = Runtime(settings)

@@ -13,10 +13,14 @@ from fleetmeter.connection import connect
 from fleetmeter.credentials import Credentials
 from fleetmeter.errors import SettingError
 from fleetmeter.keys import Keys
+from fleetmeter.store import MAX_SERIES
 
 __all__ = ["DEFAULT_URL", "Settings", "check_url", "parse_seconds", "without_password"]
 
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
+
+FEWEST_SERIES, MOST_SERIES = 20, 10**9
+"""What `max_series` may be: room for the label sets of the machinery's own families; more than a store holds."""
 
 
 def check_url(setting: str, url: str) -> str:
@@ -43,9 +47,17 @@ def parse_seconds(setting: str, value: float | str) -> float:
     return seconds
 
 
+def parse_series(setting: str, value: str) -> int:
+    """A number of label sets; raises `SettingError`."""
+    if not (value.isascii() and value.isdigit() and FEWEST_SERIES <= int(value) <= MOST_SERIES):
+        expected = f"expected a whole number of label sets, {FEWEST_SERIES} to {MOST_SERIES}"
+        raise SettingError(setting, f"{value!r} cannot be used; {expected}")
+    return int(value)
+
+
 @dataclass(frozen=True)
 class Settings:
-    """Where and as whom this process records. `flush_interval` is in seconds.
+    """Where and as whom this process records. `flush_interval` is in seconds, `max_series` in label sets per family.
 
     `credentials` complete a URL without a password; see there for what wins over what.
     """
@@ -54,6 +66,7 @@ class Settings:
     namespace: str = "default"
     flush_interval: float = 0.25
     replica: str = ""
+    max_series: int = MAX_SERIES
     credentials: Credentials = field(default_factory=Credentials, repr=False)
 
     @classmethod
@@ -65,6 +78,7 @@ class Settings:
         namespace: str | None = None,
         flush_interval: float | None = None,
         replica: str | None = None,
+        max_series: int | None = None,
     ) -> Self:
         """Settings from arguments, then `FLEETMETER_…` variables, then defaults.
 
@@ -81,6 +95,7 @@ class Settings:
         space_name, space = pick(namespace, "namespace", "FLEETMETER_NAMESPACE", "default")
         interval_name, interval = pick(flush_interval, "flush_interval", "FLEETMETER_FLUSH_INTERVAL", 0.25)
         replica_name, name = pick(replica, "replica", "FLEETMETER_REPLICA", socket.gethostname())
+        series_name, series = pick(max_series, "max_series", "FLEETMETER_MAX_SERIES", MAX_SERIES)
         try:
             Keys(space)
         except SettingError as error:
@@ -89,4 +104,5 @@ class Settings:
             raise SettingError(replica_name, f"{name!r} cannot be stored; expected text that UTF-8 can hold")
         url = check_url(url_name, url_value)
         credentials = Credentials() if Address.parse(url).has_password else Credentials.from_env(environ)
-        return cls(url, space, parse_seconds(interval_name, interval), name, credentials)
+        seconds, limit = parse_seconds(interval_name, interval), parse_series(series_name, series)
+        return cls(url, space, seconds, name, limit, credentials)

@@ -33,7 +33,7 @@ class Store:
         self, url: str, keys: Keys, max_series: int = MAX_SERIES, credentials: Credentials | None = None
     ) -> None:
         self.keys = keys
-        self._max_series = max_series
+        self.max_series = max_series
         self._client = connect(url, keys.writers, credentials)
         self._hello = self._client.register_script(lua_source("hello"))
         self._apply = self._client.register_script(lua_source("apply"))
@@ -82,7 +82,7 @@ class Store:
     def _parts(self, call: Apply) -> tuple[list[str], list[Any]]:
         body = encode(call.delta, self.keys)
         state = "goodbye" if call.goodbye else "alive"
-        head = (call.epoch, call.writer, call.prev, call.seq, call.given_up, state, self._max_series)
+        head = (call.epoch, call.writer, call.prev, call.seq, call.given_up, state, self.max_series)
         return list(body.keys), [*head, *body.arguments]
 
     def _run(self, script: Script, keys: list[str], arguments: Sequence[Any]) -> Any:

@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from fleetmeter.conflicts import CONFLICTS, reasons
 from fleetmeter.definition import Definition
+from fleetmeter.delta import NOTHING, Delta
+from fleetmeter.keys import family_of_key, split_family_field
 from fleetmeter.protocol import Answer, Outcome
 
 log = logging.getLogger("fleetmeter")
@@ -75,6 +78,19 @@ class Telemetry:
             ["reason"],
             registry=self.registry,
         )
+        self._dropped = Counter(
+            "fleetmeter_dropped_series",
+            "Series of a batch that had no place in their family, which holds max_series already: amounts went to the "
+            "series __overflow__, values of gauges were not shown.",
+            ["family"],
+            registry=self.registry,
+        )
+        self._conflicts = Counter(
+            "fleetmeter_definition_conflicts",
+            "Definitions of families that said something else than the one they took the place of, by what differs.",
+            ["reason"],
+            registry=self.registry,
+        )
         self._retained = Gauge(
             "fleetmeter_retained_bytes",
             "Bytes of batches that living replicas hold for sending again.",
@@ -85,6 +101,7 @@ class Telemetry:
         # bound once: a child forked while a parent's thread is inside labels() would inherit a lock that nobody frees
         self._error = {reason: self._errors.labels(reason) for reason in FLUSH_ERRORS}
         self._reject = {reason: self._rejected.labels(reason) for reason in ("not_finite", "store", "callback")}
+        self._conflict = {reason: self._conflicts.labels(reason) for reason in CONFLICTS}
 
     def flushed(self, seconds: float) -> None:
         """A batch was acknowledged."""
@@ -129,12 +146,37 @@ class Telemetry:
                 writer,
             )
 
-    def noted(self, answer: Answer) -> None:
-        """An answer told of numbers that could not be added, of full families, of definitions that disagree."""
+    def noted(self, answer: Answer, sent: Delta = NOTHING) -> None:
+        """An answer told of numbers that could not be added, of full families, of definitions unlike those `sent`."""
         if answer.refused_count:
             self._reject["store"].inc(answer.refused_count)
             items = "; ".join(answer.refused)
             self._log("store", "%s refused %d values, among them %s", self._store, answer.refused_count, items)
+        for key, count in answer.overflowed:
+            self.dropped(family_of_key(key), count)
+        for field, stored in answer.conflicts:
+            self._conflicting(split_family_field(field)[0], reasons(field, stored, sent.definitions))
+
+    def dropped(self, family: str, series: int) -> None:
+        """So many series of a batch had no place in their family."""
+        self._dropped.labels(family).inc(series)
+        self._log(
+            f"overflow {family}",
+            "fleetmeter: %s has as many label sets as it may have (max_series); a new one goes to the series "
+            "__overflow__ or, of a gauge, is not shown; take labels with fewer values, or raise FLEETMETER_MAX_SERIES",
+            family,
+        )
+
+    def _conflicting(self, family: str, differences: list[str]) -> None:
+        for reason in differences:
+            self._conflict[reason].inc()
+        self._log(
+            f"conflict {family}",
+            "fleetmeter: %s is defined otherwise by another process or was so before: %s; the newest definition is "
+            "served. Ordinary in a deploy; if it goes on, two programs use one name for different things",
+            family,
+            ", ".join(differences),
+        )
 
     def not_finite(self, definition: Definition, amount: object) -> None:
         """An amount of a counter, histogram or summary was NaN or infinite."""

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from typing import Any
 
 import pytest
 from prometheus_client import Counter, Gauge
@@ -144,7 +145,7 @@ def test_install_with_other_settings_is_an_error(store: StoreAddress) -> None:
     with installation(store):
         runtime = current()
         for other in ({"namespace": "other"}, {"url": "redis://elsewhere"}, {"replica": "x"}):
-            settings = {"url": store.url, "namespace": store.namespace, "replica": "here", **other}
+            settings: dict[str, Any] = {"url": store.url, "namespace": store.namespace, "replica": "here", **other}
             with pytest.raises(fleetmeter.InstallError, match=r"uninstall\(\) first"):
                 fleetmeter.install(flush_interval=60.0, **settings)
         with pytest.raises(fleetmeter.SettingError, match=r"^flush_interval"):

@@ -2,13 +2,20 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
 import pytest
+from prometheus_client import Counter as CounterMetric
+from prometheus_client import Gauge, Histogram, Info
 
-from fleetmeter.definition import compact_json
+import fleetmeter
+from fleetmeter.batch import Batch
+from fleetmeter.bounds import GaugeBound
+from fleetmeter.definition import Definition, compact_json
 from fleetmeter.store import lua_source
+from support.fleet import samples, value
 from support.store import StoreAddress
 
 OVERFLOW = "__overflow__"
@@ -124,9 +131,11 @@ def _batch(random: Random, model: Model) -> list[tuple[Series, str, int]]:
 
 @pytest.mark.parametrize("parted", [False, True], ids=["counter", "histogram"])
 @pytest.mark.parametrize("seed", range(20))
-def test_a_bounded_family_is_what_a_simple_model_says(seed: int, parted: bool, store: StoreAddress) -> None:  # noqa: FBT001  a parameter of the test
-    """Batches, removals and limits that change: label sets stay within the limit of whoever adds, a series that was
-    admitted stays, and every unit is under its series or under the overflow one."""
+def test_a_bounded_family_is_what_a_simple_model_says(seed: int, parted: bool, store: StoreAddress) -> None:
+    """Label sets stay within the limit of who adds, an admitted series stays, and every unit is somewhere.
+
+    Whatever comes in between: batches in any order, removals, other limits.
+    """
     random = Random(seed)
     client = store.client()
     family = Family(client, store, Model(random.randint(1, 2), parted=parted))
@@ -143,3 +152,79 @@ def test_a_bounded_family_is_what_a_simple_model_says(seed: int, parted: bool, s
             assert len(family.model.admitted) <= max(limits)
         family.check()
     client.close()
+
+
+@pytest.fixture
+def bounded(store: StoreAddress) -> Iterator[StoreAddress]:
+    """A namespace that this process records into, with 20 label sets per family."""
+    fleetmeter.install(url=store.url, namespace=store.namespace, flush_interval=60.0, replica="here", max_series=20)
+    yield store
+    fleetmeter.uninstall()
+
+
+def test_what_is_too_much_is_in_one_series_and_counted(bounded: StoreAddress) -> None:
+    """Counters and histograms of a replica: totals stay exact, and the family is named."""
+    counter = CounterMetric("m_calls", "x", ["a", "b"], registry=None)
+    histogram = Histogram("m_size", "x", ["a"], registry=None, buckets=(1,))
+    for number in range(22):
+        counter.labels(str(number), "y").inc(number)
+        histogram.labels(str(number)).observe(number)
+    assert fleetmeter.flush()
+    counter.labels("21", "y").inc(10)
+    assert fleetmeter.flush()
+    assert fleetmeter.flush()
+    found = samples(bounded)
+    calls = {dict(labels)["a"]: number for (name, labels), number in found.items() if name == "m_calls_total"}
+    assert (len(calls), sum(calls.values()), calls[OVERFLOW]) == (21, 241, 51)
+    counts = {dict(labels)["a"]: number for (name, labels), number in found.items() if name == "m_size_count"}
+    assert (len(counts), sum(counts.values()), counts[OVERFLOW]) == (21, 22, 2)
+    assert sum(number for (name, _), number in found.items() if name == "m_size_sum") == 231
+    assert (
+        value(bounded, "fleetmeter_dropped_series_total", family="m_calls") == 2
+    )  # the first batch's, told with the next
+    counter.labels("0", "y").inc()
+    assert fleetmeter.flush()
+    assert value(bounded, "fleetmeter_dropped_series_total", family="m_calls") == 3
+    assert value(bounded, "fleetmeter_dropped_series_total", family="m_size") == 2
+
+
+def test_a_replica_shows_so_many_series_of_a_gauge(bounded: StoreAddress) -> None:
+    """What was shown goes on; what is too much is not shown, and counted by family."""
+    gauge = Gauge("m_depth", "x", ["q"], registry=None, multiprocess_mode="sum")
+    info = Info("m_build", "x", ["q"], registry=None)
+    for number in range(22):
+        gauge.labels(str(number)).set(number + 1)
+        info.labels(str(number)).info({"v": "1"})
+    assert fleetmeter.flush()
+    for number in range(22):
+        gauge.labels(str(number)).set(number + 10)
+    assert fleetmeter.flush()
+    gauge.labels("0").set(10)
+    assert fleetmeter.flush()
+    found = samples(bounded)
+    assert sorted(number for (name, _), number in found.items() if name == "m_depth") == [*range(10, 30)]
+    assert len([name for name, _ in found if name == "m_build_info"]) == 20
+    assert value(bounded, "fleetmeter_dropped_series_total", family="m_depth") == 4
+    assert value(bounded, "fleetmeter_dropped_series_total", family="m_build") == 2
+
+
+def test_a_removed_gauge_makes_room_for_another() -> None:
+    """The bound is on what is shown, and is each family's own."""
+    bound = GaugeBound(1)
+    gauge, other = Definition("g", "gauge", labels=("q",)), Definition("h", "gauge", labels=("q",))
+
+    def shown(*names: str, of: Definition = gauge, unset: tuple[str, ...] = ()) -> list[str]:
+        batch = Batch()
+        for name in unset:
+            batch.unset_gauge(of, (name,))
+        for name in names:
+            batch.set_gauge(of, (name,), None, "1")
+        dropped = bound.hold(batch)
+        assert sum(dropped.values()) == len(names) - len(batch.gauges)
+        return [values[0] for _, _, values in batch.gauges]
+
+    assert shown("a", "b") == ["a"]
+    assert shown("b", "a") == ["a"]
+    assert shown("b", of=other) == ["b"]
+    assert shown("b", "a", unset=("a",)) == ["b"]
+    assert shown("a") == []

@@ -19,11 +19,14 @@ def test_arguments_win_over_the_environment_and_that_over_the_defaults() -> None
         "FLEETMETER_NAMESPACE": "env",
         "FLEETMETER_FLUSH_INTERVAL": "3",
         "FLEETMETER_REPLICA": "pod",
+        "FLEETMETER_MAX_SERIES": "70",
     }
-    assert Settings.from_env({}) == Settings(DEFAULT_URL, "default", 0.25, socket.gethostname())
-    assert Settings.from_env(environ) == Settings("redis://env/1", "env", 3.0, "pod")
-    chosen = Settings.from_env(environ, url="redis://arg/2", namespace="arg", flush_interval=4, replica="me")
-    assert chosen == Settings("redis://arg/2", "arg", 4.0, "me")
+    assert Settings.from_env({}) == Settings(DEFAULT_URL, "default", 0.25, socket.gethostname(), 10_000)
+    assert Settings.from_env(environ) == Settings("redis://env/1", "env", 3.0, "pod", 70)
+    chosen = Settings.from_env(
+        environ, url="redis://arg/2", namespace="arg", flush_interval=4, replica="me", max_series=90
+    )
+    assert chosen == Settings("redis://arg/2", "arg", 4.0, "me", 90)
 
 
 def test_an_empty_variable_counts_as_absent() -> None:
@@ -39,6 +42,7 @@ def test_an_empty_variable_counts_as_absent() -> None:
         ("FLEETMETER_NAMESPACE", "namespace", "a b"),
         ("FLEETMETER_FLUSH_INTERVAL", "flush_interval", "soon"),
         ("FLEETMETER_REPLICA", "replica", "pod\udcff"),
+        *(("FLEETMETER_MAX_SERIES", "max_series", text) for text in ("19", "-20", "1e4", "many", "²", str(10**9 + 1))),
     ],
 )
 def test_the_error_names_the_setting_as_the_user_wrote_it(variable: str, argument: str, text: str) -> None:

@@ -7,7 +7,10 @@ import pytest
 from prometheus_client import Counter
 
 import fleetmeter
+from fleetmeter.conflicts import CONFLICTS
 from fleetmeter.definition import Definition
+from fleetmeter.delta import Delta
+from fleetmeter.keys import Keys
 from fleetmeter.protocol import Answer, Outcome
 from fleetmeter.runtime import current
 from fleetmeter.telemetry import FLUSH_ERRORS, LOG_PAUSE, Telemetry
@@ -26,6 +29,7 @@ def test_every_reason_exists_at_0() -> None:
     assert {sample(telemetry, "fleetmeter_flush_errors_total", reason=reason) for reason in FLUSH_ERRORS} == {0}
     assert sample(telemetry, "fleetmeter_rejected_values_total", reason="not_finite") == 0
     assert sample(telemetry, "fleetmeter_rejected_values_total", reason="store") == 0
+    assert {sample(telemetry, "fleetmeter_definition_conflicts_total", reason=reason) for reason in CONFLICTS} == {0}
 
 
 def test_what_is_counted() -> None:
@@ -46,6 +50,44 @@ def test_what_is_counted() -> None:
     assert sample(telemetry, "fleetmeter_rejected_values_total", reason="store") == 4
     assert sample(telemetry, "fleetmeter_rejected_values_total", reason="not_finite") == 1
     assert sample(telemetry, "fleetmeter_retained_bytes") == 99
+
+
+def test_what_is_noted_about_families() -> None:
+    """Series without a place are counted by family, definitions that disagree by what differs; the log names both."""
+    telemetry = Telemetry()
+    mine, theirs = Definition("c:d", "counter", help="a", labels=("x",)), Definition("c:d", "counter", help="b")
+    key = Keys("n").family(mine.field)
+    answer = Answer(
+        "applied", 1, "E", 1, overflowed=((key, 3), (key, 4)), conflicts=((theirs.field, theirs.to_json()),)
+    )
+    telemetry.noted(answer, Delta(definitions={mine.field: mine.to_json()}))
+    telemetry.dropped("g", 2)
+    assert sample(telemetry, "fleetmeter_dropped_series_total", family="c:d") == 7
+    assert sample(telemetry, "fleetmeter_dropped_series_total", family="g") == 2
+    counted = {
+        reason: sample(telemetry, "fleetmeter_definition_conflicts_total", reason=reason) for reason in CONFLICTS
+    }
+    assert {reason for reason, number in counted.items() if number} == {"labels", "help"}
+
+
+def test_families_that_are_full_or_disagree_are_named_in_the_log_once_a_minute(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A family that is full for an hour does not fill the log; another family is heard at once."""
+    now = [0.0]
+    telemetry = Telemetry(clock=lambda: now[0])
+    one, other = Definition("f", "counter"), Definition("g", "counter")
+    for time in (0.0, 1.0, LOG_PAUSE):
+        now[0] = time
+        for family in (one, other):
+            told = ((family.field, Definition(family.name, "gauge").to_json()),)
+            answer = Answer("applied", 1, "E", 1, overflowed=((Keys("n").family(family.field), 1),), conflicts=told)
+            telemetry.noted(answer, Delta(definitions={family.field: family.to_json()}))
+    messages = [record.getMessage() for record in caplog.records]
+    assert [("max_series" in message, message.split(": ")[1].split()[0]) for message in messages] == [
+        (True, "f"), (False, "f"), (True, "g"), (False, "g")
+    ] * 2  # fmt: skip
+    assert all(": type; " in message for message in messages if "max_series" not in message)
 
 
 def test_each_trouble_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,41 @@
+"""In what definitions disagree."""
+
+import pytest
+
+from fleetmeter.conflicts import CONFLICTS, reasons
+from fleetmeter.definition import Definition
+
+BASE = Definition.of("h_seconds", "histogram", "help", "", ("a", "b"), ("1.0", "+Inf"), "")
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (Definition.of("h_seconds", "counter", "other", "", (), (), ""), ["type"]),
+        (Definition.of("h_seconds", "histogram", "help", "", ("a",), ("1.0", "+Inf"), ""), ["labels"]),
+        (Definition.of("h_seconds", "histogram", "help", "", ("b", "a"), ("1.0", "+Inf"), ""), ["label_order"]),
+        (Definition.of("h_seconds", "histogram", "help", "usd", ("a", "b"), ("1.0", "+Inf"), ""), ["scale", "unit"]),
+        (Definition.of("h_seconds", "histogram", "new", "", ("a", "b"), ("2.0", "+Inf"), ""), ["bounds", "help"]),
+        (Definition.of("h_seconds", "histogram", "help", "", ("a", "b"), ("1.0", "+Inf"), "sum"), ["mode"]),
+    ],
+)
+def test_every_difference_has_its_reason(other: Definition, expected: list[str]) -> None:
+    """Whatever layout it stands under; a type that differs explains everything else."""
+    assert reasons(other.field, other.to_json(), {BASE.field: BASE.to_json(), "h:1": "{}"}) == expected
+    assert reasons(BASE.field, BASE.to_json(), {other.field: other.to_json()}) == expected
+    assert set(expected) <= set(CONFLICTS)
+
+
+def test_of_its_own_layouts_the_writer_compares_the_same_one_first() -> None:
+    """Two layouts in one process: a conflict about one is told against that one."""
+    wide = Definition.of("h_seconds", "histogram", "help", "", ("a", "b", "c"), ("1.0", "+Inf"), "")
+    own = {wide.field: wide.to_json(), BASE.field: BASE.to_json()}
+    other = Definition.of("h_seconds", "histogram", "other", "", ("a", "b"), ("1.0", "+Inf"), "")
+    assert reasons(other.field, other.to_json(), own) == ["help"]
+
+
+@pytest.mark.parametrize("stored", ["", "[]", "{}", "null", "no json", '{"type":"histogram"}', BASE.to_json()[:-1]])
+def test_what_cannot_be_compared_is_other(stored: str) -> None:
+    """Another version's definition is counted, and never raises."""
+    assert reasons(BASE.field, stored, {BASE.field: BASE.to_json()}) == ["other"]
+    assert reasons(BASE.field, BASE.to_json(), {}) == ["other"]
