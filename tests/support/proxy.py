@@ -1,5 +1,6 @@
 """A proxy between a client and a store that loses, delays and cuts at the moment a test asks for."""
 
+import random
 import select
 import socket
 import threading
@@ -26,6 +27,9 @@ class Fault(Enum):
     DELAY_REPLY = auto()
     """The store executes the request, its reply comes later."""
 
+    DELAY_REQUEST = auto()
+    """The request reaches the store later, perhaps after the client has given it up and sent a copy."""
+
     CUT_BEFORE = auto()
     """The connection ends before the store sees the request."""
 
@@ -36,7 +40,8 @@ class Fault(Enum):
 class FaultProxy:
     """Listens on a loopback port and passes everything on to a store, `unix://` or `redis://`.
 
-    `arm` prepares one fault for the next request that holds a marker, so that a connection's greetings pass.
+    `arm` prepares one fault for the next request that holds a marker, so that a connection's greetings pass;
+    `lose` lets any request or reply get lost, with a probability.
     """
 
     def __init__(self, target: str) -> None:
@@ -48,6 +53,8 @@ class FaultProxy:
         self._listener: socket.socket | None = None
         self._threads: list[threading.Thread] = []
         self._armed: tuple[Fault, bytes, float] | None = None
+        self._losses = {Fault.LOSE_REQUEST: 0.0, Fault.LOSE_REPLY: 0.0}
+        self._random = random.Random(0)
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._cut = threading.Event()
@@ -74,6 +81,15 @@ class FaultProxy:
         """Let a fault happen to the next request that holds the marker; `seconds` is the length of a delay."""
         with self._lock:
             self._armed = (fault, marker, seconds)
+
+    def lose(self, requests: float = 0.0, replies: float = 0.0) -> None:
+        """From now on lose each request, and the reply to each that was passed on, with a probability.
+
+        With 1 the network is a black hole in that direction: connections can still be opened. One that lost something
+        stays silent for good. Without arguments nothing is lost any more.
+        """
+        with self._lock:
+            self._losses = {Fault.LOSE_REQUEST: requests, Fault.LOSE_REPLY: replies}
 
     def refuse(self) -> None:
         """End every connection and refuse new ones."""
@@ -124,9 +140,14 @@ class FaultProxy:
         data = client.recv(_CHUNK)
         with self._lock:
             if self._armed is None or self._armed[1] not in data:
-                fault, seconds = None, 0.0
+                fault, seconds = self._chance() if data else None, 0.0
             else:
                 (fault, _, seconds), self._armed = self._armed, None
+        if fault is Fault.DELAY_REQUEST:
+            self.fired.append(fault)
+            time.sleep(seconds)
+            store.sendall(data)
+            return True
         if fault not in (Fault.LOSE_REQUEST, Fault.CUT_BEFORE):
             store.sendall(data)
         if fault is None:
@@ -140,8 +161,14 @@ class FaultProxy:
                 return True
         self.fired.append(fault)
         if fault in (Fault.LOSE_REQUEST, Fault.LOSE_REPLY):
-            self._cut.wait(60)  # silent until the test ends; the client gives this connection up
+            while not self._cut.is_set():  # silent, until the client gives this connection up
+                if select.select([client], [], [], _TICK)[0] and not client.recv(_CHUNK):
+                    break
         return False
+
+    def _chance(self) -> Fault | None:
+        """What happens to a request for which nothing was armed."""
+        return next((fault for fault, often in self._losses.items() if self._random.random() < often), None)
 
 
 def _pass(source: socket.socket, sink: socket.socket) -> bool:
