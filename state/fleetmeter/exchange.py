@@ -15,6 +15,9 @@ from fleetmeter.telemetry import Telemetry
 HEARTBEAT = 5.0
 """Seconds between two signs of life of a writer that has nothing to hand over."""
 
+REPLICATION = 0.5
+"""Seconds to wait for the store's replicas in one call; meanwhile nothing else is sent."""
+
 LAST_CALLS = 4
 """Calls that a goodbye may take: a store that went back meanwhile is brought up to date first."""
 
@@ -74,6 +77,22 @@ class Exchange:
                 last_word = not (self._writer.behind or self._writer.must_greet)
                 self._call(drain=False, goodbye=last_word)
 
+    def replicate(self, replicas: int) -> int:
+        """Wait until so many replicas of the store have what was handed over; how many have it.
+
+        A sign of life is sent and waited for: what is replicated after something has that, too.
+        Raises `StoreError` (`replicas`) where fewer had it in time.
+        """
+        with self._sending:
+            reached, done = replicas, self._writer.ended or not self._accumulator.awake
+            while not done:
+                last = not (self._writer.behind or self._writer.must_greet)
+                reached = self._call(drain=False, replicas=replicas if last else 0)
+                done = last and not (self._writer.behind or self._writer.must_greet)
+            if reached < replicas:
+                raise StoreError("replicas", f"{reached} of {replicas} replicas have what the store was handed over")
+            return reached
+
     def _keep_house(self) -> None:
         if self._writer.epoch is not None and not self._writer.must_greet and self._accumulator.awake:
             try:
@@ -86,8 +105,8 @@ class Exchange:
         """Whether a writer that lives has not been heard of for long."""
         return monotonic() - self._answered_at >= HEARTBEAT and self._accumulator.awake and not self._writer.ended
 
-    def _call(self, *, drain: bool, goodbye: bool = False) -> None:
-        """One call and its answer."""
+    def _call(self, *, drain: bool, goodbye: bool = False, replicas: int = 0) -> int:
+        """One call and its answer; how many replicas of the store have it, of those that are waited for."""
         writer = self._writer
         if drain and not (writer.in_flight or writer.must_greet):
             self._submit()  # which makes it another writer, if it had said goodbye
@@ -95,7 +114,13 @@ class Exchange:
         started = monotonic()
         self.calling = True
         try:
-            answer = self._store.hello(call, self._identity) if isinstance(call, Hello) else self._store.apply(call)
+            reached = 0
+            if isinstance(call, Hello):
+                answer = self._store.hello(call, self._identity)
+            elif replicas:
+                answer, reached = self._store.apply_and_wait(call, replicas, REPLICATION)
+            else:
+                answer = self._store.apply(call)
         except BaseException:  # whatever cut it off: the store may have it
             writer.unanswered(call)
             raise
@@ -103,6 +128,7 @@ class Exchange:
             self.calling = False
         self.duration = monotonic() - started
         self._receive(call, answer)
+        return reached
 
     def _submit(self) -> None:
         batch = self._accumulator.drain()

@@ -44,9 +44,11 @@ class Flusher:
         self._interval = interval
         self._starting = threading.Lock()
         self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._receipts: set[Receipt] = set()
+        self._receipts: dict[Receipt, int] = {}  # and how many replicas of the store shall have what it is for
         self._thread: threading.Thread | None = None
         self._failures = 0
+        self.trouble: StoreError | None = None
+        """Why the last call failed; None when it did not."""
         self._hurried = False
         self._next_start = 0.0
         self._signalled = False
@@ -105,31 +107,35 @@ class Flusher:
         """Whether a call to the store is under way."""
         return self._exchange.calling
 
-    def ask(self, *, goodbye: bool = False) -> Receipt:
+    def ask(self, *, goodbye: bool = False, replicas: int = 0) -> Receipt:
         """Ask for everything recorded before the call to be handed over. Takes no lock: signal handlers call it.
 
-        The receipt gets one item when that is done; whoever waits no longer gives it to `forget`. With `goodbye` the
+        The receipt gets one item when that is done, and so many replicas of the store have it; whoever waits no longer
+        gives it to `forget`. With `goodbye` the
         store is told, too, that this process is no replica any more, unless it records again.
         """
         self._leaving = self._leaving or goodbye
         receipt: Receipt = type(self._signals)()  # of the kind that the thread can put into
-        self._receipts.add(receipt)
+        self._receipts[receipt] = replicas
         self._signals.put(None)
         return receipt
 
     def forget(self, receipt: Receipt) -> None:
         """Let go of a receipt that nobody waits for any more."""
-        self._receipts.discard(receipt)
+        self._receipts.pop(receipt, None)
 
-    def flush(self, timeout: float, *, goodbye: bool = False) -> bool:
-        """Hand over everything recorded before the call; whether the store acknowledged it in time (seconds)."""
+    def flush(self, timeout: float, *, goodbye: bool = False, replicas: int = 0) -> bool:
+        """Hand over everything recorded before the call; whether the store acknowledged it in time (seconds).
+
+        With `replicas`, so many replicas of the store must have it, too.
+        """
         if not self.running():
-            if not self.has_work:
+            if not (self.has_work or replicas):
                 return True
             self.wake()
             if not self.running():
-                return self._send_here(goodbye=goodbye)
-        receipt = self.ask(goodbye=goodbye)
+                return self._send_here(goodbye=goodbye, replicas=replicas)
+        receipt = self.ask(goodbye=goodbye, replicas=replicas)
         try:
             receipt.get(timeout=max(0.0, timeout))
         except Empty:
@@ -138,10 +144,12 @@ class Flusher:
             self.forget(receipt)
         return True
 
-    def _send_here(self, *, goodbye: bool) -> bool:
+    def _send_here(self, *, goodbye: bool, replicas: int) -> bool:
         """Hand over from the calling thread, for want of one of our own."""
         try:
             self._exchange.hand_over()
+            if replicas:
+                self._exchange.replicate(replicas)
             if goodbye:
                 self._exchange.say_goodbye()
         except StoreError as error:
@@ -152,7 +160,7 @@ class Flusher:
     def _run(self, signals: "queue.SimpleQueue[None]") -> None:
         due = monotonic() + self._interval
         while self._go_on_after(signals, min(due - monotonic(), HEARTBEAT)):
-            asked = list(self._receipts)
+            asked = list(self._receipts.items())
             try:
                 if self._hurried and not self._failures:
                     self._accumulator.rest()  # so that the next record wakes this thread
@@ -160,21 +168,27 @@ class Flusher:
                     self._exchange.beat()
                     continue
                 self._exchange.hand_over()
-                self._failures = 0
+                self._failures, self.trouble = 0, None
                 if self._leaving:
                     self._leaving = False
                     self._exchange.say_goodbye()
+                self._settle(asked)
             except StoreError as error:
                 self._failed(error)
             except Exception as error:  # noqa: BLE001  a defect of ours must not end the thread, nor reach the application
                 self._failures = min(self._failures + 1, 8)
                 self._accumulator.send_all_again()
                 self._telemetry.failed("internal", "an unexpected error in the flush thread", error)
-            else:
-                for receipt in asked:
-                    receipt.put(None)
-                    self.forget(receipt)
             due = monotonic() + self._pause()
+
+    def _settle(self, asked: list[tuple[Receipt, int]]) -> None:
+        """Give those who asked their receipts; the longer ones are waited for last."""
+        reached = 0
+        for receipt, replicas in sorted(asked, key=lambda item: item[1]):
+            if replicas > reached:
+                reached = self._exchange.replicate(replicas)
+            receipt.put(None)
+            self.forget(receipt)
 
     def _go_on_after(self, signals: "queue.SimpleQueue[None]", pause: float) -> bool:
         """Wait, in seconds, or until somebody signals; False when the thread shall end."""
@@ -197,4 +211,5 @@ class Flusher:
 
     def _failed(self, error: StoreError) -> None:
         self._failures = min(self._failures + 1, 8)
+        self.trouble = error
         self._telemetry.failed(error.reason, str(error))

@@ -28,6 +28,7 @@ FLUSH_ERRORS = (
     "behind",
     "foreign",
     "internal",
+    "replicas",
 )
 
 
