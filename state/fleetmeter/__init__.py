@@ -1,9 +1,12 @@
 """Fleet-wide Prometheus metrics: replicas count in Redis, one exporter serves the totals."""
 
 from fleetmeter._version import __version__
+from fleetmeter.durability import durable
 from fleetmeter.errors import (
+    BlockError,
     FleetmeterError,
     InstallError,
+    NotDurable,
     SettingError,
     StateError,
     StoreError,
@@ -23,10 +26,13 @@ __all__ = [
     "shutdown",
     # recording
     "atomic",
+    "durable",
     "instrument_fastapi",
     # errors
     "FleetmeterError",
+    "BlockError",
     "InstallError",
+    "NotDurable",
     "SettingError",
     "StateError",
     "StoreError",

@@ -148,6 +148,11 @@ class Accumulator:
             block.records.append((apply, amount))
         return True
 
+    @property
+    def in_block(self) -> bool:
+        """Whether what this context records now is kept for the end of a block."""
+        return bool(self.open_blocks) and _open(self._block.get()) is not None
+
     def begin(self) -> AtomicBlock:
         """Open a block in this context."""
         block = AtomicBlock(self._block.get())

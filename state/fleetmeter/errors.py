@@ -3,6 +3,8 @@
     FleetmeterError
     ├── SettingError            a setting cannot be used; also a ValueError
     ├── InstallError            install() was called in a way that cannot be followed
+    ├── BlockError              durable() was called where it cannot be durable
+    ├── NotDurable              durable() ended, and the store has not confirmed what was recorded
     ├── StateError              what is stored cannot be understood
     └── StoreError              the store did not do what it was asked; `reason` is from a closed set
         ├── StoreUnreachable    no answer came: the outcome is unknown
@@ -33,6 +35,29 @@ class InstallError(FleetmeterError, RuntimeError):
     """`install()` was called a second time with other settings."""
 
 
+class BlockError(FleetmeterError, RuntimeError):
+    """A durable block was entered inside another block, at whose end only its records could be sent."""
+
+
+class NotDurable(FleetmeterError):
+    """A durable block's records are not confirmed; they are kept, and sent as soon as the store takes them.
+
+    `timeout` is how many seconds were waited, `replicas` how many replicas of the store were to have them, `reason`
+    that of the last call which failed (see `StoreError`), None where none has failed.
+    """
+
+    def __init__(self, timeout: float, replicas: int, trouble: "StoreError | None") -> None:
+        wanted = f"the store and {replicas} of its replicas" if replicas else "the store"
+        found = f" ({str(trouble).rstrip('.')})" if trouble else ""
+        super().__init__(
+            f"{wanted} did not confirm within {timeout:g} s what was recorded{found}; it is kept and sent as soon as "
+            "the store takes it, so do not record it again; check the store, or allow more time"
+        )
+        self.timeout = timeout
+        self.replicas = replicas
+        self.reason = trouble.reason if trouble else None
+
+
 class StateError(FleetmeterError):
     """What is stored under a key cannot be understood; `key` names it."""
 
@@ -44,7 +69,7 @@ class StateError(FleetmeterError):
 class StoreError(FleetmeterError):
     """The store did not do what it was asked.
 
-    `reason` is one of `unreachable`, `timeout`, `auth`, `refused`.
+    `reason` is one of `unreachable`, `timeout`, `auth`, `refused`, `format`, `replicas`.
     """
 
     def __init__(self, reason: str, message: str) -> None:

@@ -11,7 +11,7 @@ from fleetmeter._version import __version__
 from fleetmeter.accumulator import Accumulator
 from fleetmeter.callbacks import Callbacks
 from fleetmeter.definition import Definition
-from fleetmeter.errors import InstallError
+from fleetmeter.errors import InstallError, NotDurable
 from fleetmeter.exchange import Exchange
 from fleetmeter.flusher import Flusher
 from fleetmeter.forks import Forks
@@ -94,6 +94,15 @@ class Runtime:
         started = time.monotonic()
         self._callbacks.ask(timeout)
         return self._flusher.flush(timeout - (time.monotonic() - started))
+
+    def confirm(self, timeout: float, replicas: int) -> NotDurable | None:
+        """Hand over everything recorded before the call, to the store and so many replicas of it.
+
+        Returns what `durable` raises where that was not confirmed in time.
+        """
+        uninstalled = self._leaving  # meanwhile: no thread may stay
+        done = self.shutdown(timeout) if uninstalled else self._flusher.flush(timeout, replicas=replicas)
+        return None if done else NotDurable(timeout, replicas, self._flusher.trouble)
 
     def shutdown(self, timeout: float = EXIT_TIMEOUT) -> bool:
         """Hand over what is left and let the thread end; a later record starts a new one."""

@@ -10,9 +10,13 @@ from fleetmeter.multiprocess import RedisValue, mark_process_dead
 from fleetmeter.pricing import Cost, PriceList
 from fleetmeter_exporter import RedisCollector, get_metrics, get_metrics_content_type
 
-fleetmeter.install(url="redis://127.0.0.1:6379/0", namespace="shop", flush_interval=0.5, replica="web-1")
+fleetmeter.install(
+    url="redis://127.0.0.1:6379/0", namespace="shop", flush_interval=0.5, replica="web-1", max_series=500
+)
 with fleetmeter.atomic():
     Counter("orders_total", "Orders.").inc()
+with fleetmeter.durable(timeout=1.0, replicas=1):
+    Counter("payments_total", "Payments.").inc()
 assert_type(fleetmeter.flush(timeout=1.0), bool)
 assert_type(fleetmeter.shutdown(), bool)
 fleetmeter.uninstall()
@@ -21,6 +25,8 @@ fleetmeter.uninstall()
 async def at_the_end() -> None:
     """The asynchronous twin."""
     assert_type(await fleetmeter.aflush(), bool)
+    async with fleetmeter.durable():
+        pass
 
 
 registry = CollectorRegistry()
