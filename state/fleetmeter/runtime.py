@@ -106,9 +106,10 @@ class Runtime:
 
     def shutdown(self, timeout: float = EXIT_TIMEOUT) -> bool:
         """Hand over what is left and let the thread end; a later record starts a new one."""
+        deadline = time.monotonic() + timeout
         self._callbacks.stop()  # a value that came after the goodbye would make it another replica
         done = self._flusher.flush(timeout, goodbye=True)
-        self._flusher.stop(timeout)
+        self._flusher.stop(max(0.0, deadline - time.monotonic()))
         self.accumulator.rest()
         self._store.close()
         if not done:
