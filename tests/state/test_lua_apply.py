@@ -344,6 +344,25 @@ def test_the_layout_that_was_defined_last_is_the_newest_also_when_it_is_an_old_o
     assert reply[5:] == ["conflict", "f:2 B"]
 
 
+def test_what_is_defined_last_is_the_newest_also_within_one_batch_and_when_the_clock_went_back(door: Door) -> None:
+    """Times of definition only grow: each one's is above those of the family's other layouts."""
+
+    def newest() -> str:
+        found = door.hash(door.keys.families)
+        assert len({text.split(" ")[1] for text in found.values()}) == len(found)
+        return max(found, key=lambda field: int(found[field].split(" ")[1]))
+
+    reply = door.apply(0, 1, "define", 3, 3, "f:2", "B", "f:1", "A", "f:3", "C")
+    assert reply[5:] == ["conflict", "f:2 B", "conflict", "f:1 A"]
+    assert newest() == "f:3"
+    future = 4_102_444_800_000_000
+    door.client.hset(door.keys.families, "f:3", f"1 {future} C")
+    assert door.apply(1, 2, "define", 3, 1, "f:1", "A")[5:] == ["conflict", "f:3 C"]
+    assert newest() == "f:1"
+    assert door.hash(door.keys.families)["f:1"].split(" ")[1] == str(future + 1)
+    assert door.apply(2, 3, "define", 3, 1, "f:1", "A")[5:] == []
+
+
 @pytest.mark.parametrize(
     ("prev", "seq", "given_up"),
     [("x", 1, 0), (0, "", 0), (0, 1, "x"), (-1, 1, 0), (2, 1, 0), ("0x0", 1, 0), (0, "1e3", 0), (0, "1.5", 0),

@@ -122,7 +122,8 @@ local function layouts_of(key, family)
       end
     end
   end
-  return layouts[family] or {}
+  layouts[family] = layouts[family] or {}
+  return layouts[family]
 end
 
 -- The stored text of one layout, as its times and its definition.
@@ -133,6 +134,8 @@ local function stored(key, field)
   end
 end
 
+-- A definition that is new, says something else than before, or was not the family's newest, is the newest from now on:
+-- later than every other, also where the clock went back or one batch defines several.
 local function define(key, field, definition)
   local first, defined, was = stored(key, field)
   if was ~= definition then
@@ -141,12 +144,20 @@ local function define(key, field, definition)
     end
     first, defined = first or now, nil
   end
-  for _, other in ipairs(layouts_of(key, string.match(field, '^(.*):[^:]*$'))) do
-    local _, at, beside = stored(key, other)
-    if other ~= field and at and not (defined and tonumber(at) < tonumber(defined)) then
-      conflict(other, beside)
-      defined = nil
+  local newest, latest, beside = nil, 0, nil
+  local known = layouts_of(key, string.match(field, '^(.*):[^:]*$'))
+  for _, other in ipairs(known) do
+    local _, at, text = stored(key, other)
+    if other ~= field and at and tonumber(at) > latest then
+      newest, latest, beside = other, tonumber(at), text
     end
+  end
+  if newest and not (defined and tonumber(defined) > latest) then
+    conflict(newest, beside)
+    defined = string.format('%.0f', math.max(tonumber(now), latest + 1))
+  end
+  if not was then
+    table.insert(known, field)
   end
   check(redis.pcall('HSET', key, field, first .. ' ' .. (defined or now) .. ' ' .. definition), key, field)
 end
