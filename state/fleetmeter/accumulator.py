@@ -151,7 +151,7 @@ class Accumulator:
     @property
     def in_block(self) -> bool:
         """Whether what this context records now is kept for the end of a block."""
-        return bool(self.open_blocks) and _open(self._block.get()) is not None
+        return bool(self.open_blocks) and innermost_open(self._block.get()) is not None
 
     def begin(self) -> AtomicBlock:
         """Open a block in this context."""

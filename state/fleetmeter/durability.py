@@ -8,7 +8,7 @@ from fleetmeter.errors import BlockError, NotDurable, SettingError
 from fleetmeter.runtime import current
 
 if TYPE_CHECKING:
-    from fleetmeter.accumulator import AtomicBlock
+    from fleetmeter.blocks import AtomicBlock
     from fleetmeter.runtime import Runtime
 
 

@@ -75,7 +75,7 @@ class Telemetry:
         )
         self._rejected = Counter(
             "fleetmeter_rejected_values",
-            "Amounts that were not counted: not finite, or refused by the store.",
+            "Values that were not recorded: not finite, refused by the store, or a gauge's function raised.",
             ["reason"],
             registry=self.registry,
         )
