@@ -36,11 +36,11 @@ def encode(delta: Delta, keys: Keys) -> Body:
         section("remove", keys.family(removal.family), 3, (removal.family, removal.pattern, shape))
     section("unset", keys.gauges, 1, delta.unset)
     section("gauge", keys.gauges, 2, _flat(delta.gauges.items()))
-    section("exemplar", keys.exemplars, 2, _flat(delta.exemplars.items()))
     for family, numbers in delta.adds.items():
         operation = "add_part" if family in delta.has_parts else "add"
         amounts = ((name, number_text(amount)) for name, amount in numbers.items())
         section(operation, keys.family(family), 2, _flat(amounts))
+    section("exemplar", keys.exemplars, 2, _flat(delta.exemplars.items()))
     return Body(tuple(names), tuple(arguments))
 
 

@@ -54,9 +54,9 @@ def test_sections_point_at_their_keys() -> None:
         "remove", "8", "1", HISTOGRAM.field, '[null,"1"]', "parts",
         "unset", "4", "1", f'["g","{GAUGE.layout}",["4","3"]]',
         "gauge", "4", "1", f'["g","{GAUGE.layout}",["2","1"]]', f"{10**12 - 10**6} 9",
-        "exemplar", "5", "1", f"{COUNTER.field} []", "1500000 {}",
         "add", "9", "1", "[]", "1",
         "add_part", "8", "1", '["y","x","sum"]', "2",
+        "exemplar", "5", "1", f"{COUNTER.field} []", "1500000 {}",
     )  # fmt: skip
 
 

@@ -260,6 +260,7 @@ def test_a_removal_takes_every_number_of_the_series_that_fit(door: Door, pattern
 def test_a_removal_takes_the_exemplars_of_its_series(door: Door) -> None:
     """An exemplar of a bucket that is gone would come back with the next count."""
     fields = ('c:1 ["a","1.0"]', 'c:1 ["b","1.0"]', 'd:1 ["a","1.0"]')
+    door.client.hset(door.count, mapping={'["a","1.0"]': 1, '["b","1.0"]': 1})
     door.apply(0, 1, "exemplar", 5, 3, *(text for field in fields for text in (field, "1 {}")))
     door.apply(1, 2, "remove", 8, 1, "c:1", '["a"]', "parts")
     assert set(door.hash(door.keys.exemplars)) == set(fields[1:])
@@ -267,9 +268,18 @@ def test_a_removal_takes_the_exemplars_of_its_series(door: Door) -> None:
 
 def test_the_newest_exemplar_stands(door: Door) -> None:
     """A batch that was kept back by an outage does not cover what happened since."""
-    for seq, time in enumerate((5, 9, 7), 1):
+    door.add(0, 1)
+    for seq, time in enumerate((5, 9, 7), 2):
         door.apply(seq - 1, seq, "exemplar", 5, 1, "c:1 []", f"{time} {{}}")
     assert door.hash(door.keys.exemplars) == {"c:1 []": "9 {}"}
+
+
+def test_an_exemplar_needs_its_number(door: Door) -> None:
+    """One of a series that has no place in its family would be read with every scrape, and bounded by nothing."""
+    door.apply(
+        0, 1, "add", 8, 2, '["a"]', 1, '["b"]', 1, "exemplar", 5, 2, 'c:1 ["a"]', "1 A", 'c:1 ["b"]', "1 B", limit=1
+    )
+    assert door.hash(door.keys.exemplars) == {'c:1 ["a"]': "1 A"}
 
 
 def test_an_unset_gauge_is_this_writers_only(door: Door) -> None:

@@ -154,6 +154,21 @@ def test_a_bounded_family_is_what_a_simple_model_says(seed: int, parted: bool, s
     client.close()
 
 
+def test_what_is_known_of_a_familys_size_is_not_out_of_date(store: StoreAddress) -> None:
+    """Series that came in while there was plenty of room count, too, when it gets scarce."""
+    client = store.client()
+    family = Family(client, store, Model(1, parted=True))
+
+    def sets(names: str) -> list[tuple[Series, str, int]]:
+        return [((name,), part, 1) for name in names for part in ("sum", "1.0")]
+
+    for names in ("abcd", "abcd", "e", "f", "ghijklmn"):  # the second has so many items that somebody has to look
+        family.add(sets(names), 12)
+        family.check()
+    assert len(family.model.admitted) == 12
+    client.close()
+
+
 @pytest.fixture
 def bounded(store: StoreAddress) -> Iterator[StoreAddress]:
     """A namespace that this process records into, with 20 label sets per family."""
@@ -186,6 +201,20 @@ def test_what_is_too_much_is_in_one_series_and_counted(bounded: StoreAddress) ->
     assert fleetmeter.flush()
     assert value(bounded, "fleetmeter_dropped_series_total", family="m_calls") == 3
     assert value(bounded, "fleetmeter_dropped_series_total", family="m_size") == 2
+
+
+def test_exemplars_stay_with_the_series_that_are_kept(bounded: StoreAddress) -> None:
+    """What a family has no room for leaves no exemplar behind either."""
+    counter = CounterMetric("m_traced", "x", ["a"], registry=None)
+    histogram = Histogram("m_timed", "x", ["a"], registry=None, buckets=(1,))
+    for number in range(25):
+        counter.labels(str(number)).inc(1, {"trace": str(number)})
+        histogram.labels(str(number)).observe(0.5, {"trace": str(number)})
+    assert fleetmeter.flush()
+    client = bounded.client()
+    fields = [field.decode() for field in client.hkeys(bounded.keys.exemplars)]
+    client.close()
+    assert Counter(field.split(":")[0] for field in fields) == {"m_traced": 20, "m_timed": 20}
 
 
 def test_a_replica_shows_so_many_series_of_a_gauge(bounded: StoreAddress) -> None:

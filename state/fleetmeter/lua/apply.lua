@@ -9,9 +9,9 @@
 --   remove    item = family field, pattern, `one` or `parts`: every series whose label values fit (null fits any)
 --   unset     item = series                  this writer's gauge
 --   gauge     item = series, value           this writer's gauge
---   exemplar  item = field, `<µs> <exemplar>`  kept where it is newer than what is there
 --   add       item = field, amount           HINCRBY, or HINCRBYFLOAT where that is refused; each field is one series
 --   add_part  item = field, amount           the same; a series has several fields, which differ in their last element
+--   exemplar  item = field, `<µs> <exemplar>`  kept where it is newer than what is there, and its number is there
 -- The body holds the sum of the writer's batches after prev up to seq.
 -- Reply: { status, row, epoch, store time in µs, number of refused items, then pairs of kind and text }; status is
 --   applied  row was prev: everything is in, row is seq now
@@ -262,7 +262,17 @@ local function remove(key, family, pattern, shape)
   check(redis.pcall('HSET', KEYS[6], family .. ' ' .. pattern, now), KEYS[6], family)
 end
 
+local declared = {}
+for i = FIXED + 1, #KEYS do
+  declared[KEYS[i]] = true
+end
+
 local function exemplar(key, field, text)
+  local family, number_field = string.match(field, '^(%S+) (.*)$')
+  local numbers = string.gsub(KEYS[3], 'families$', 'family:') .. (family or '')
+  if declared[numbers] and redis.pcall('HEXISTS', numbers, number_field) == 0 then
+    return -- its series went to `__overflow__`
+  end
   local old = redis.pcall('HGET', key, field)
   local set, was = string.match(text, '^%d+'), type(old) == 'string' and string.match(old, '^%d+')
   if not was or tonumber(set) >= tonumber(was) then
