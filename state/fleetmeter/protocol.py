@@ -204,7 +204,7 @@ class Writer:
             return Outcome("format")
         if answer.status != "hello":
             raise ValueError(f"the store answered hello with {answer.status!r}")
-        same_epoch = self.epoch in (None, answer.epoch)
+        same_epoch, greeted_before = self.epoch in (None, answer.epoch), self.epoch is not None
         if not same_epoch:  # what was acknowledged belonged to another life of the namespace
             self.log.forget(self.seq - self.in_flight)
             self._gaps = self._gaps.anew(self.log.base, deliberate=answer.deliberate)
@@ -214,9 +214,10 @@ class Writer:
         self._known = True
         self._answered_us = answer.store_now_us
         behind, self.row = same_epoch and answer.row < self.row, answer.row
-        if self._in_flight is not None and self.row == self.seq:
-            return self._acknowledge(self.seq)
-        return Outcome("behind" if behind else None, send_all_again=behind)
+        arrived = self._in_flight is not None and self.row == self.seq
+        lost = self._acknowledge(self.seq).lost if arrived else 0
+        # a new id, as after a goodbye, cannot know what became of the definitions that the old one sent
+        return Outcome("behind" if behind else None, lost, send_all_again=greeted_before)
 
     def _acknowledge(self, seq: int) -> Outcome:
         """The store holds every batch up to `seq`, but for those that could not be sent again."""

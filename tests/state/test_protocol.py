@@ -331,7 +331,7 @@ def test_a_folded_writer_comes_back_with_its_number() -> None:
     advance(writer, 2)
     call = sent(writer)
     writer.receive(call, answer("unknown"))
-    assert writer.receive(writer.greet(), answer("hello", 2)) == Outcome()
+    assert writer.receive(writer.greet(), answer("hello", 2)) == Outcome(send_all_again=True)
     assert (writer.next_apply().prev, writer.given_up) == (2, 0)
 
 
@@ -341,7 +341,7 @@ def test_a_new_epoch_counts_what_was_acknowledged_as_lost_and_keeps_what_was_not
     advance(writer, 4)
     call = sent(writer)
     assert writer.receive(call, answer("epoch", epoch="")) == Outcome("epoch", send_all_again=True)
-    assert writer.receive(writer.greet(), answer("hello", 0, "F")) == Outcome()
+    assert writer.receive(writer.greet(), answer("hello", 0, "F")) == Outcome(send_all_again=True)
     again = writer.next_apply()
     assert (again.epoch, again.prev, again.seq, again.given_up, again.delta) == ("F", 0, 5, 4, BODY)
     assert writer.receive(again, answer("applied", 5)) == Outcome(lost=4)
@@ -383,7 +383,7 @@ def test_an_epoch_that_comes_back_goes_on_from_its_row() -> None:
     writer.receive(call, answer("epoch"))
     writer.receive(writer.greet(), answer("hello", 0, "F"))
     writer.receive(writer.next_apply(), answer("epoch"))
-    assert writer.receive(writer.greet(), answer("hello", 3)) == Outcome()
+    assert writer.receive(writer.greet(), answer("hello", 3)) == Outcome(send_all_again=True)
     assert (writer.row, writer.in_flight, writer.behind) == (3, False, False)
 
 
@@ -454,8 +454,30 @@ def test_a_hello_that_tells_of_the_batch_in_flight_acknowledges_it() -> None:
     call = sent(writer)
     writer.unanswered(call)
     writer.receive(call, answer("unknown"))
-    assert writer.receive(writer.greet(), answer("hello", call.seq)) == Outcome()
+    assert writer.receive(writer.greet(), answer("hello", call.seq)) == Outcome(send_all_again=True)
     assert (writer.in_flight, writer.row) == (False, 1)
+
+
+def test_every_later_hello_is_followed_by_all_definitions() -> None:
+    """After a goodbye the store may have been wiped, and nothing but the hello of the next id meets that."""
+    writer = greeted()
+    advance(writer, 1)
+    last = writer.next_apply(goodbye=True)
+    writer.receive(last, answer("applied", 1))
+    writer.submit(BODY)
+    assert writer.receive(writer.greet(), answer("hello", 0, "F")) == Outcome(send_all_again=True)
+
+
+def test_other_losses_in_an_epoch_that_comes_back_are_counted_too() -> None:
+    """Each batch that is missing at some time is counted once, whichever life of the namespace it is missing in."""
+    writer = greeted()
+    advance(writer, 1)
+    for row, epoch in ((0, "F"), (0, "G"), (2, "F")):
+        writer.receive(writer.next_apply(), answer("epoch"))
+        writer.receive(writer.greet(), answer("hello", row, epoch))
+        call = sent(writer)
+        assert writer.receive(call, answer("applied", call.seq)).lost == 1
+    assert writer.given_up == 1
 
 
 def test_another_state_format_keeps_the_writer_silent() -> None:
