@@ -1,6 +1,7 @@
 """What a replica and its store say to each other, call by call: batches, heartbeats, the goodbye, the sweep."""
 
 import threading
+from collections.abc import Callable
 from time import monotonic
 
 from fleetmeter.accumulator import Accumulator
@@ -25,22 +26,30 @@ LAST_CALLS = 4
 class Exchange:
     """Hands the accumulator's content to the store. Every method raises `StoreError`; none is called under its lock.
 
-    `identity` is what hello says of this process.
+    `identity` is what hello says of this process; `clock` tells seconds and never goes back.
     """
 
     def __init__(
-        self, accumulator: Accumulator, writer: Writer, store: Store, telemetry: Telemetry, identity: dict[str, str]
+        self,
+        accumulator: Accumulator,
+        writer: Writer,
+        store: Store,
+        telemetry: Telemetry,
+        identity: dict[str, str],
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._accumulator = accumulator
         self._writer = writer
         self._store = store
         self._telemetry = telemetry
         self._identity = identity
-        self._housekeeper = Housekeeper(store)
+        self._clock = clock
+        self._housekeeper = Housekeeper(store, clock)
         self._gauges = GaugeBound(store.max_series)
+        self._found_loss = False
         self._sending = threading.Lock()
         self._store_now_us = 0
-        self._answered_at = monotonic()
+        self._answered_at = self._clock()
         self.duration = 0.0
         """Seconds that the last call took."""
         self.calling = False
@@ -52,13 +61,20 @@ class Exchange:
         return self._writer.behind or self._accumulator.has_work
 
     def hand_over(self) -> None:
-        """Send what is in flight, then everything recorded before this call; a heartbeat when it is time for one."""
+        """Send what is in flight, then everything recorded before this call; a heartbeat when it is time for one.
+
+        Where the store turns out to have lost something, definitions, zeroes and gauges go out too before this returns:
+        what was handed over can be read then.
+        """
         with self._sending:  # a thread that was stopped may still be in its last call
             work = self.has_work
             drained = not (work or self._silent)
             while self._writer.behind or not drained:
                 drained = drained or not (self._writer.behind or self._writer.must_greet)
+                self._found_loss = False
                 self._call(drain=work)  # our own metrics alone make no batch: that would have metrics of its own
+                if self._found_loss:
+                    work, drained = True, False
             self._keep_house()
 
     def beat(self) -> None:
@@ -103,7 +119,7 @@ class Exchange:
     @property
     def _silent(self) -> bool:
         """Whether a writer that lives has not been heard of for long."""
-        return monotonic() - self._answered_at >= HEARTBEAT and self._accumulator.awake and not self._writer.ended
+        return self._clock() - self._answered_at >= HEARTBEAT and self._accumulator.awake and not self._writer.ended
 
     def _call(self, *, drain: bool, goodbye: bool = False, replicas: int = 0) -> int:
         """One call and its answer; how many replicas of the store have it, of those that are waited for."""
@@ -111,7 +127,7 @@ class Exchange:
         if drain and not (writer.in_flight or writer.must_greet):
             self._submit()  # which makes it another writer, if it had said goodbye
         call: Hello | Apply = writer.greet() if writer.must_greet else writer.next_apply(goodbye=goodbye)
-        started = monotonic()
+        started = self._clock()
         self.calling = True
         try:
             reached = 0
@@ -126,7 +142,7 @@ class Exchange:
             raise
         finally:
             self.calling = False
-        self.duration = monotonic() - started
+        self.duration = self._clock() - started
         self._receive(call, answer)
         return reached
 
@@ -135,14 +151,15 @@ class Exchange:
         for family, values in self._gauges.hold(batch).items():
             self._telemetry.dropped(family, values)
         if batch:
-            now = monotonic()
+            now = self._clock()
             self._writer.submit(batch.freeze(self._store_now_us + int((now - self._answered_at) * 1e6), now))
 
     def _receive(self, call: Hello | Apply, answer: Answer) -> None:
-        self._answered_at = monotonic()
+        self._answered_at = self._clock()
         self._store_now_us = answer.store_now_us
         outcome = self._writer.receive(call, answer)
         if outcome.send_all_again:
+            self._found_loss = True
             self._accumulator.send_all_again()
         if outcome.trouble == "format":
             raise StoreRefused(
