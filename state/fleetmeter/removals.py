@@ -17,11 +17,14 @@ class Removed:
 
     @classmethod
     def since(cls, before: Mapping[bytes, bytes], now: Mapping[bytes, bytes]) -> Self:
-        """What `now` has on record and `before` had not, or with another time. What cannot be read removes nothing."""
+        """What `now` has on record and `before` had not, or with an earlier time. What cannot be read removes nothing.
+
+        An earlier time than before is no removal, but one from a state that the store went back to.
+        """
         layouts: set[str] = set()
         patterns: dict[str, list[list[object]]] = {}
         for raw, time in now.items():
-            if before.get(raw) == time:
+            if not _later(time, before.get(raw)):
                 continue
             layout, _, pattern = raw.decode("utf-8", "replace").partition(" ")
             if not pattern:
@@ -64,3 +67,12 @@ class Removed:
             else group
             for layout, group in numbers.items()
         }
+
+
+def _later(time: bytes, before: bytes | None) -> bool:
+    if before is None or time == before:
+        return before is None
+    try:
+        return int(time) > int(before)
+    except ValueError:
+        return False
