@@ -100,9 +100,9 @@ def judge(served: Snapshot, snapshot: Snapshot) -> Verdict:
 def _judge_row(writer: str, before: Row, snapshot: Snapshot) -> Verdict:
     now = snapshot.rows.get(writer) or snapshot.retired.get(writer)
     if now is None:
-        if before.said_goodbye:
-            return Verdict.AHEAD  # its last word was served; the row was dropped, or will be again
-        return Verdict.LOSS if before.heartbeat_us <= snapshot.horizon_us else Verdict.BEHIND
+        # who said goodbye sends nothing again: its row was dropped, or lost with all that it counted
+        gone = before.said_goodbye or before.heartbeat_us <= snapshot.horizon_us
+        return Verdict.LOSS if gone else Verdict.BEHIND
     if now.applied < before.applied:
         return Verdict.BEHIND
     return Verdict.LOSS if now.given_up > before.given_up else Verdict.AHEAD

@@ -126,6 +126,23 @@ def test_a_row_that_said_goodbye_may_go(clock: Clock) -> None:
     assert not continuity.show(store({}, {"a": 10})).held
 
 
+def test_what_is_lost_of_a_writer_that_said_goodbye_stays_flat(clock: Clock) -> None:
+    """Nobody sends it again: its numbers are kept at once, and nothing old is held."""
+    continuity = Continuity(30.0, clock)
+    continuity.show(store({"v": row(3), "w": row(10, goodbye=True)}, {"a": 10, "b": 5}))
+    shown = continuity.show(store({"v": row(4)}, {"a": 7, "b": 9}))
+    assert (numbers(shown), shown.held, shown.counts_behind) == ({"a": 10, "b": 9}, False, 1)
+
+
+def test_a_removal_from_before_one_that_was_served_is_none(clock: Clock) -> None:
+    """A store that went back has an older removal of the same series on record, which takes nothing away."""
+    pattern = f'{FIELD} ["a"]'.encode()
+    continuity = Continuity(30.0, clock)
+    continuity.show(store({"w": row(10)}, {"a": 10}, removed={pattern: b"40"}))
+    shown = continuity.show(store({"w": row(8)}, {}, removed={pattern: b"20"}))
+    assert (numbers(shown), shown.held) == ({"a": 10}, True)
+
+
 def test_a_row_that_may_have_been_dropped_unseen_is_not_waited_for(continuity: Continuity) -> None:
     """After a long gap between scrapes nobody can tell; nothing goes down, and nothing old is shown."""
     shown = continuity.show(store({}, {"a": 12, "b": 4}, horizon_us=10))
