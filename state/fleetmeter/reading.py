@@ -160,7 +160,11 @@ class Reader:
             epoch=epoch,
             rows=rows,
             definitions=tuple(self._definitions[raw] for raw in sorted(self._definitions)),
-            numbers={name.decode(): group for name, group in zip(self._asked, numbers, strict=True)},
+            numbers={
+                name.decode(): group
+                for name, group in zip(self._asked, numbers, strict=True)
+                if name in self._fields  # else its definition is gone, and with it what the numbers mean
+            },
             gauges=gauges,
             replicas=self._names({_shown(raw.partition(b" ")[0]) for raw in gauges}),
             cache_size=cache_size if cache_exists else None,

@@ -97,6 +97,17 @@ def test_a_family_that_goes_is_gone(replica: Replica, reader: Reader, client: An
     assert reader.read().numbers == {}
 
 
+def test_numbers_without_a_definition_are_not_in_a_snapshot(
+    replica: Replica, reader: Reader, client: Any, store: StoreAddress
+) -> None:
+    """The first read after the definitions went has asked for the numbers; nobody can say any more what they mean."""
+    replica.counter("c").inc(3)
+    replica.flush()
+    assert reader.read().numbers
+    client.delete(store.keys.families)
+    assert reader.read().numbers == {}
+
+
 def test_one_read_is_one_transaction_of_plain_reads(replica: Replica, reader: Reader, client: Any) -> None:
     """A user who may only read can take every snapshot."""
     replica.counter("r_c").inc(1)
