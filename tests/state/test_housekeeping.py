@@ -111,13 +111,19 @@ def test_a_folded_writer_that_wakes_up_is_known(house: House) -> None:
 
 
 def test_a_retired_number_is_kept_for_ninety_days(house: House) -> None:
-    """Then it goes, and the horizon tells a writer that comes back even later that its row was not lost."""
+    """Then it goes, and the horizon tells a writer that comes back even later that its row was not lost.
+
+    Not the row's own heartbeat: a store that was rolled back may have answered the writer later than that.
+    """
     old, young = (house.now - int(age * 1e6) for age in (RETIRED_LIFE + 5, RETIRED_LIFE - 60))
     house.client.hset(house.keys.retired, mapping={"old": f"7 0 {old}", "young": f"7 0 {young}"})
     house.sweep()
-    assert house.hash(house.keys.retired) == {"young": f"7 0 {young}", HORIZON_FIELD: str(old)}
+    retired = house.hash(house.keys.retired)
+    horizon = int(retired.pop(HORIZON_FIELD))
+    assert retired == {"young": f"7 0 {young}"}
+    assert abs(horizon - (house.now - int(SILENCE * 1e6))) < 60 * 10**6
     answer = house.store.apply(Apply("E", "old", 7, 8, 0))
-    assert (answer.status, answer.horizon_us) == ("unknown", old)
+    assert (answer.status, answer.horizon_us) == ("unknown", horizon)
 
 
 def test_a_removal_is_on_record_for_a_day(house: House) -> None:

@@ -7,7 +7,8 @@
 -- then { number of retired writers, their ids }, then { number of removals, their fields }
 -- A writer goes if it said goodbye and its grace is over (its row is dropped), or if it was silent for long (its number
 -- moves to `retired`). Its gauges go too; of those with mode sum, min, max and mostrecent the value joins the one
--- remainder of all such writers, `@folded <series>`. `@horizon` of `retired` is the newest heartbeat that was dropped.
+-- remainder of all such writers, `@folded <series>`. `@horizon` of `retired` is the newest heartbeat that was
+-- dropped; with a number of `retired` it is the time since when a writer of such long silence cannot have been answered.
 -- Everything is judged here, by the store's clock, so that a second copy of a call, or a late one, changes nothing.
 -- Reply: { `folded` or `epoch`, number of writers put away, number of records dropped }.
 -- Cost: O(writers + gauges + records named).
@@ -92,7 +93,8 @@ for _ = 1, take_number() do
   local writer = take()
   local heartbeat = tonumber(string.match(redis.call('HGET', KEYS[2], writer) or '', ' (%d+)$') or now)
   if now - heartbeat > retired_life then
-    raise_horizon(heartbeat)
+    -- the writer may have been answered later than that, by a store that was rolled back since; not within a day
+    raise_horizon(math.max(heartbeat, now - silence))
     redis.call('HDEL', KEYS[2], writer)
     records = records + 1
   end
