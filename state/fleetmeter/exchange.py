@@ -160,6 +160,7 @@ class Exchange:
         outcome = self._writer.receive(call, answer)
         if outcome.send_all_again:
             self._found_loss = True
+        if outcome.send_all_again or answer.undefined:  # the latter for a family that was forgotten, or evicted
             self._accumulator.send_all_again()
         if outcome.trouble == "format":
             raise StoreRefused(

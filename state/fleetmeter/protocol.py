@@ -53,8 +53,9 @@ class Answer:
 
     `row` is the writer's last applied number; `epoch` the namespace's, `deliberate` if an operator began it;
     `horizon_us` the newest heartbeat of any writer whose row was dropped on purpose; `refused` the numbers that could
-    not be added, and how many in all; `overflowed` how many series went to `__overflow__`, by key; `conflicts` the
-    definitions that say something else than this writer's: field of `families` and stored text.
+    not be added, and how many in all; `undefined` whether a family that was added to has no definition there;
+    `overflowed` how many series went to `__overflow__`, by key; `conflicts` the definitions that say something else
+    than this writer's: field of `families` and stored text.
     """
 
     status: str
@@ -65,6 +66,7 @@ class Answer:
     horizon_us: int = 0
     refused: tuple[str, ...] = ()
     refused_count: int = 0
+    undefined: bool = False
     overflowed: tuple[tuple[str, int], ...] = ()
     conflicts: tuple[tuple[str, str], ...] = ()
 

@@ -155,6 +155,7 @@ def _answer(reply: list[bytes]) -> Answer:
         horizon_us=int(notes.get("horizon", ["0"])[0]),
         refused=tuple(notes.get("refused", ())),
         refused_count=int(more[0]) if more else 0,
+        undefined="undefined" in notes,
         overflowed=tuple(
             (key, int(count)) for count, _, key in (text.partition(" ") for text in notes.get("overflow", ()))
         ),

@@ -31,6 +31,7 @@ def encode(delta: Delta, keys: Keys) -> Body:
             arguments.extend((operation, str(indexes[key]), str(len(flat) // width), *flat))
 
     section("define", keys.families, 2, _flat(delta.definitions.items()))
+    section("expect", keys.families, 1, delta.adds)
     for removal in delta.removals:
         shape = "parts" if removal.has_parts else "one"
         section("remove", keys.family(removal.family), 3, (removal.family, removal.pattern, shape))

@@ -201,8 +201,24 @@ def test_a_rolled_back_store_gets_again_what_it_lost(kept: int, total: int, lost
     assert replica.flush()
     assert value(store, "f_back_total") == total
     assert replica.telemetry.registry.get_sample_value("fleetmeter_lost_batches_total") == lost
-    assert client.hget(store.keys.writers, replica.writer.id).startswith(b"5 %d " % lost)
+    assert client.hget(store.keys.writers, replica.writer.id).startswith(b"6 %d " % lost)  # the definitions followed
     client.close()
+    replica.close()
+
+
+def test_a_family_whose_definition_is_gone_is_defined_again(store: StoreAddress) -> None:
+    """Forgotten by an operator, or evicted: the next count in it brings it back, in whatever process."""
+    replica = Replica(store)
+    counter = replica.counter("f_forgotten")
+    counter.inc(1)
+    assert replica.flush()
+    client = store.client()
+    client.delete(store.keys.families)
+    client.close()
+    counter.inc(2)
+    assert replica.flush()
+    assert replica.flush()
+    assert value(store, "f_forgotten_total") == 3
     replica.close()
 
 

@@ -326,6 +326,13 @@ def test_a_family_without_labels_is_never_full(door: Door) -> None:
     assert (len(door.hash(door.count)), reply[5:]) == (3, [])
 
 
+def test_a_family_without_definition_is_told(door: Door) -> None:
+    """Forgotten or evicted: the first one is named; one that the same call defines is not missing."""
+    reply = door.apply(0, 1, "define", 3, 1, "c:1", "{}", "expect", 3, 3, "c:1", "d:1", "e:1", "add", 8, 1, "[]", 1)
+    assert reply[5:] == ["undefined", "d:1"]
+    assert set(door.hash(door.keys.families)) == {"c:1"}
+
+
 def test_a_definition_that_says_something_else_is_told(door: Door) -> None:
     """The text that stood there comes back with the answer; one that is the same, or older beside it, does not."""
 

@@ -82,4 +82,4 @@ def _outlook(selection: Selection, snapshot: Snapshot) -> Iterator[str]:
     if selection.labels:
         yield f"{who} bring these series back with their next flush, counted from 0"
     else:
-        yield f"{who} count on from 0; the family is back once one of them sends its definition again"
+        yield f"{who} bring it back when they next count in it, from 0"

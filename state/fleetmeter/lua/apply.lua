@@ -6,6 +6,7 @@
 -- ARGV[6] `alive`, or `goodbye` where the writer ends  ARGV[7] label sets that a family may hold
 -- ARGV[8..] the body: sections of { operation, index into KEYS, number of items, items … }, in this order of effect:
 --   define    item = field, definition       `<first µs> <defined µs> <definition>`, all of it kept where it is the newest
+--   expect    item = field                     nothing is written; the answer tells where a definition is missing
 --   remove    item = family field, pattern, `one` or `parts`: every series whose label values fit (null fits any)
 --   unset     item = series                  this writer's gauge
 --   gauge     item = series, value           this writer's gauge
@@ -23,6 +24,7 @@
 --   refused   `key field: error`, up to 10 of them
 --   overflow  `<number of items> <key>`: what went to the series `__overflow__`, as its family is full
 --   conflict  `<field> <definition>`: one that stood there, or stands beside, and says something else; up to 10
+--   undefined `<field>` of the first family that has no definition: it was forgotten, or evicted
 --   horizon   with `unknown`: the newest heartbeat of any writer whose row was dropped on purpose
 -- The row is written first, by `call`: out of memory, read-only and the like stop the script with nothing written.
 -- Each number follows by `pcall`, so that none can block a writer.
@@ -35,8 +37,8 @@ local function whole(text)
   return text and string.match(text, '^%d+$') and tonumber(text)
 end
 local prev, seq, given_up, limit = whole(ARGV[3]), whole(ARGV[4]), whole(ARGV[5]), whole(ARGV[7])
-local place = { define = 3, unset = 4, gauge = 4, exemplar = 5 }
-local width = { define = 2, remove = 3, unset = 1, gauge = 2, exemplar = 2, add = 2, add_part = 2 }
+local place = { define = 3, expect = 3, unset = 4, gauge = 4, exemplar = 5 }
+local width = { define = 2, expect = 1, remove = 3, unset = 1, gauge = 2, exemplar = 2, add = 2, add_part = 2 }
 
 local function malformed(what)
   return redis.error_reply('FLEETMETER apply: malformed ' .. what)
@@ -84,7 +86,7 @@ if folded then
   redis.call('HDEL', KEYS[2], writer)
 end
 
-local notes, refused, conflicts = {}, 0, 0
+local notes, refused, conflicts, undefined = {}, 0, 0, false
 local function note(kind, text)
   notes[#notes + 1] = kind
   notes[#notes + 1] = text
@@ -334,6 +336,12 @@ local function add_bounded(key, length, labels, first, last, parted)
 end
 
 local run = { define = define, remove = remove, exemplar = exemplar }
+function run.expect(key, field)
+  if not undefined and redis.pcall('HEXISTS', key, field) == 0 then
+    undefined = true
+    note('undefined', field)
+  end
+end
 function run.unset(key, series)
   check(redis.pcall('HDEL', key, writer .. ' ' .. series), key, series)
 end
