@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test bench lint types format wheel-test clean
+.PHONY: help setup demo test simulate bench lint types format wheel-test clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,11 @@ demo: $(READY)  ## run the whole system here: store, upstream, 3 replicas, expor
 
 test: $(READY)  ## run all tests
 	$(BIN)/python -m pytest
+
+SEEDS ?= 1000
+SEED ?= 0
+simulate: $(READY)  ## run the protocol under SEEDS random schedules of faults, from seed SEED on
+	PYTHONPATH=tests $(BIN)/python -m simulator --seeds $(SEEDS) --first $(SEED)
 
 bench: $(READY)  ## run the side-by-side benchmarks
 	PYTHONPATH=tests $(BIN)/python -m bench

@@ -1,0 +1,102 @@
+"""A process that reads: the library's own reader, continuity and families, and what must hold of each scrape."""
+
+from collections.abc import Callable
+
+from fleetmeter.continuity import Continuity
+from fleetmeter.errors import StoreError
+from fleetmeter.exchange import HEARTBEAT
+from fleetmeter.families import families_of
+from fleetmeter.reading import Snapshot
+from fleetmeter_exporter.start import Start
+from simulator.door import Connection, reader_through
+from simulator.ledger import FAMILIES, GONE, number_of
+from simulator.world import NUMBERS, Caller, Violation, World
+
+Series = tuple[str, tuple[tuple[str, str], ...]]
+Served = dict[Series, float]
+
+
+class Exporter:
+    """One exporter's life after the other behind one address."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.caller = Caller(side=world.random.randrange(2))
+        self.restart()
+
+    def restart(self) -> None:
+        """A new process, which knows nothing of what was served."""
+        self._connection = Connection(self._world, self.caller)
+        self._reader = reader_through(self._connection, self._seconds)
+        self._continuity = Continuity(clock=self._seconds)
+        self._start = Start(lambda: self._reader.read().epoch is not None, HEARTBEAT, self._seconds)
+        self._served: Served | None = None
+        self._epoch = ""
+        self._removed: dict[bytes, bytes] = {}
+        self._whole = True
+        self.held = False
+
+    def _seconds(self) -> float:
+        return self._world.seconds
+
+    def scrape(self, deliveries: list[str], between: Callable[[], None] | None = None) -> Served | None:
+        """What is served, checked; None where the store cannot be read, or it is too early.
+
+        `between` happens between the first and the second round trip.
+        """
+        self.caller.deliveries = list(deliveries)
+        try:
+            if self._start.seconds_left():
+                return None
+            self._connection.interrupt(between)
+            snapshot = self._reader.read(self._continuity.known)
+        except StoreError:
+            return None
+        finally:
+            self._connection.interrupt(None)
+            self.caller.deliveries = []
+        shown = self._continuity.show(snapshot)
+        self.held = shown.held
+        if not shown.held:
+            self._whole = shown.counts_behind == 0
+        served = _served(shown.snapshot)
+        defined = {stored.definition for stored in shown.snapshot.definitions}
+        if self._whole and not self._world.evictions and defined.issuperset(FAMILIES):
+            self._check_whole(served, fresh=not shown.held)
+        self._check_order(served, shown.snapshot, snapshot.removed)
+        return served
+
+    def _check_whole(self, served: Served, *, fresh: bool) -> None:
+        """Nothing is torn, and what is not held is what the store holds."""
+        paid = int(served.get(("paid_total", ()), 0))
+        twin = sum(int(value) for (name, _), value in served.items() if name == "twin_total")
+        count = int(served.get(("took_seconds_count", ()), 0))
+        if twin != paid or count != number_of(paid):
+            raise Violation("torn scrape: what was recorded in one block is not seen together")
+        if served.get(("took_seconds_bucket", (("le", "+Inf"),)), 0) != count:
+            raise Violation("torn scrape: the buckets do not add up to the count")
+        if fresh and paid != self._connection.counted:
+            raise Violation("scrape: what is served is not what the store holds")
+
+    def _check_order(self, served: Served, snapshot: Snapshot, removed: dict[bytes, bytes]) -> None:
+        """No number goes down within one epoch, but for a series that was removed."""
+        epoch = snapshot.epoch.id if snapshot.epoch else ""
+        removes = any(int(time) > int(self._removed.get(field, 0)) for field, time in removed.items())
+        if self._served is not None and self._epoch == epoch and not self._world.unseen:
+            for series, before in self._served.items():
+                may_go = (removes and series[0].startswith(GONE.name)) or self._evicted(series)
+                if served.get(series, -1) < before and not may_go:
+                    raise Violation(f"decrease: {series[0]} from {before} to {served.get(series)}")
+        self._served, self._epoch, self._removed = served, epoch, removed
+
+    def _evicted(self, series: Series) -> bool:
+        """Whether the store dropped the key of a series, which an exporter may overlook."""
+        return any(series[0].startswith(name) and key in self._world.evictions for name, key in NUMBERS.items())
+
+
+def _served(snapshot: Snapshot) -> Served:
+    return {
+        (family.definition.name + sample.suffix, sample.labels): sample.value
+        for family in families_of(snapshot)
+        for sample in family.samples
+    }

@@ -1,0 +1,115 @@
+"""Clauses of the protocol, each of which can be taken out: the simulator must then find a violation."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest import mock
+
+from fleetmeter import amounts, continuity
+from fleetmeter.accumulator import Accumulator
+from fleetmeter.delta import NOTHING, Delta, merged
+from fleetmeter.exchange import Exchange
+from fleetmeter.floors import Floors
+from fleetmeter.protocol import Outcome
+from fleetmeter.reading import Reader, Snapshot
+from fleetmeter.replay import ReplayLog
+from fleetmeter.scale import Scale
+from simulator.scripts import Scripts, sources
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A clause taken out: texts of scripts that are replaced, and methods that are.
+
+    `scripts` holds a script's name, a text that stands in it once, and what stands there instead.
+    """
+
+    clause: str
+    scripts: tuple[tuple[str, str, str], ...] = ()
+    methods: tuple[tuple[Any, str, Callable[..., Any]], ...] = ()
+
+    @contextmanager
+    def applied(self) -> Iterator[Scripts]:
+        """The scripts, and the library, without the clause."""
+        texts = dict(sources())
+        for name, old, new in self.scripts:
+            if texts[name].count(old) != 1:
+                raise ValueError(f"{self.clause}: {old!r} does not stand once in {name}.lua")
+            texts[name] = texts[name].replace(old, new)
+        with ExitStack() as patches:
+            for owner, method, changed in self.methods:
+                patches.enter_context(mock.patch.object(owner, method, changed))
+            yield Scripts(texts)
+
+
+_call = Exchange._call
+
+
+def _call_with_more(self: Exchange, *, drain: bool, goodbye: bool = False) -> Outcome:
+    """What was recorded meanwhile joins a batch that is in flight already."""
+    waiting = self._writer._in_flight
+    if waiting is not None and not self._writer.must_greet:
+        more = self._accumulator.drain().freeze(0, 0.0)
+        self._writer._in_flight = replace(more, adds=merged([waiting.adds, more.adds]))
+        replica: Any = vars(self._writer)["replica"]
+        replica.joined(more)
+    return _call(self, drain=drain, goodbye=goodbye)
+
+
+def _read_once(self: Reader, known: Any = ()) -> Snapshot:
+    """One transaction, whatever families it names."""
+    reply = self._transaction(self._estimated_now())
+    self._parse_families(reply[0])
+    self._fields = self._fields_with_key()
+    return self._with_retired(self._snapshot(reply), known)
+
+
+def _take_seconds(self: amounts.Seconds) -> float:
+    taken = self.pending
+    self.flushed += taken
+    self.pending = 0
+    return taken * Scale.MICRO
+
+
+def _only_the_newest(self: ReplayLog, number: int, newest: Delta = NOTHING) -> Delta:
+    """Only the newest batch, whatever the store lost before it."""
+    return newest
+
+
+def _accept_as_it_is(self: continuity.Continuity, snapshot: Snapshot, floors: Floors) -> continuity.Shown:
+    return _accept(self, snapshot, Floors())
+
+
+_accept = continuity.Continuity._accept
+MUTATIONS = (
+    Mutation("the epoch check", (("apply", "if string.match(epoch, '^%S*') ~= ARGV[1] then", "if false then"),)),
+    Mutation(
+        "prev", (("apply", "if tonumber(applied) ~= prev then", "if tonumber(applied) >= seq and seq > prev then"),)
+    ),
+    Mutation("hello", (("apply", "if not applied then", "applied = applied or '0'\nif false then"),)),
+    Mutation(
+        "the retired number",
+        (
+            ("apply", "local folded = not row and redis.call('HGET', KEYS[2], writer)", "local folded = false"),
+            ("hello", " or redis.call('HGET', KEYS[3], writer)", ""),
+        ),
+    ),
+    Mutation("sending what is unacknowledged unchanged", methods=((Exchange, "_call", _call_with_more),)),
+    Mutation("zeroes after a wipe", methods=((Accumulator, "send_all_again", lambda self: None),)),
+    Mutation("larger of both", methods=((continuity.Continuity, "_accept", _accept_as_it_is),)),
+    Mutation("the second read of families", methods=((Reader, "read", _read_once),)),
+    Mutation("whole microseconds", methods=((amounts.Seconds, "take", _take_seconds),)),
+    Mutation("sending again what the store lost", methods=((ReplayLog, "after", _only_the_newest),)),
+    Mutation("the horizon", (("apply", "redis.call('HGET', KEYS[2], '@horizon') or '0'", "'0'"),)),
+    Mutation(
+        "the row before the numbers",
+        (
+            (
+                "apply",
+                "redis.call('HSET', KEYS[1], writer, ARGV[4]",
+                "redis.pcall('HSET', KEYS[1], writer, ARGV[4]",
+            ),
+        ),
+    ),
+)

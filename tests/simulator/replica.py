@@ -1,0 +1,252 @@
+"""A process that records: the library's own accumulator, cells, writer and exchange, on a virtual clock."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+from fleetmeter.accumulator import Accumulator
+from fleetmeter.cells import cell_of
+from fleetmeter.delta import Delta, Removal
+from fleetmeter.errors import StoreError
+from fleetmeter.exchange import Exchange
+from fleetmeter.protocol import Answer, Call, Outcome, Writer
+from fleetmeter.replay import ReplayLog
+from simulator.door import Connection, store_through
+from simulator.ledger import FAMILIES, GONE, KINDS, PAID, TOOK, TWIN, Record, missing
+from simulator.world import Caller, World, counted
+
+
+class Observed(Writer):
+    """The writer, watched: its replica is told what each answer changed."""
+
+    replica: "Replica"
+
+    def submit(self, delta: Delta) -> None:
+        """Give the next number to a batch."""
+        before = self.id
+        if self.replica.removes:
+            self.replica.removes = False
+            delta = replace(delta, removals=(Removal(GONE.field, '["x"]', has_parts=False),))
+        super().submit(delta)
+        self.replica.submitted(delta, renewed=self.id != before)
+
+    def receive(self, call: Call, answer: Answer) -> Outcome:
+        """Take in an answer."""
+        replica = self.replica
+        identity, epoch, in_flight = self.id, self.epoch, replica.in_flight
+        outcome = super().receive(call, answer)
+        replica.epochs.add(epoch)
+        if epoch is not None and self.epoch != epoch:
+            replica.forgot(in_flight, deliberate=answer.deliberate)
+        if self.id != identity:
+            replica.renewed(in_flight)
+        else:
+            replica.lost += outcome.lost
+        replica.answers += 1
+        return outcome
+
+
+class Replica:
+    """One process life. `alive` ends with a crash or a clean end; a paused one does nothing until it wakes up.
+
+    `waiting` is what was recorded and is in no batch yet. `batches` has the records of each batch under the present
+    id, `past` those acknowledged under former ones; `lost` is how many batches the present id has counted as lost;
+    `given_up` the records that the writer dropped itself, `forgotten` those of a namespace that began anew.
+    """
+
+    def __init__(self, world: World, name: str, keep_bytes: int) -> None:
+        self.world = world
+        self.name = name
+        self.caller = Caller(side=world.random.randrange(2))
+        self.alive = True
+        self.paused_at: float | None = None
+        self._slept = world.random.uniform(0, 1e6)
+        self.removes = False
+        self.waiting = self.answers = 0
+        self.batches: list[int] = []
+        self.past = self.lost = self.given_up = self.forgotten = 0
+        self.epochs: set[str | None] = set()
+        self.returned = False
+        """Whether an epoch came back that it had left: the row then counts only what was given up since."""
+        self.doubtful = 0
+        """Records whose fate nobody can know: pending or in flight when the process died."""
+        self.accumulator = Accumulator(lambda: None, lambda *_: None)
+        self.cells = {
+            (definition.name, *rest): cell_of(self.accumulator, definition, values, part)
+            for definition, values, part, *rest in _CHILDREN
+        }
+        for definition in FAMILIES:
+            self.accumulator.define(definition)
+        self._compose(Observed(world.new_id, self.monotonic, ReplayLog(keep_bytes=keep_bytes)))
+
+    def _compose(self, writer: Observed) -> None:
+        self.writer = writer
+        writer.replica = self
+        self.connection = Connection(self.world, self.caller)
+        telemetry: Any = Silence()
+        store = store_through(self.connection)
+        self.exchange = Exchange(
+            self.accumulator, writer, store, telemetry, {"replica": self.name, "pid": "1"}, self.monotonic
+        )
+
+    def monotonic(self) -> float:
+        """This process' clock, which stands still while the machine sleeps."""
+        return (self.world.seconds if self.paused_at is None else self.paused_at) - self._slept
+
+    def pause(self) -> None:
+        """Stop, in the middle of things."""
+        if self.paused_at is None:
+            self.paused_at = self.world.seconds
+
+    def wake(self, *, slept: bool) -> None:
+        """Go on; after a sleep of the whole machine the clock has not moved."""
+        if self.paused_at is not None:
+            if slept:
+                self._slept += self.world.seconds - self.paused_at
+            self.paused_at = None
+
+    @property
+    def acts(self) -> bool:
+        """Whether it can do anything now."""
+        return self.alive and self.paused_at is None
+
+    def record(self, record: Record) -> None:
+        """One atomic block: two counters and a histogram."""
+        block = self.accumulator.begin()
+        self.cells["paid",].inc(record.amount)
+        self.cells["twin", record.kind].inc(record.amount)
+        self.cells["took_seconds", "sum"].inc(record.micros / 1e6)
+        self.cells["took_seconds", "0.1" if record.micros <= 100_000 else "+Inf"].inc(1)
+        if record.removable:
+            self.cells["gone",].inc(record.amount)
+        self.accumulator.commit(block)
+        self.waiting |= record.amount
+
+    def remove(self) -> None:
+        """Remove a series of the fleet with the next batch."""
+        self.removes = True
+
+    def attempt(self, action: Callable[[], None], deliveries: list[str]) -> bool:
+        """Do something with the store under these faults; whether it went well."""
+        self.caller.deliveries = list(deliveries)
+        self.caller.calls = self.answers = 0
+        try:
+            action()
+        except StoreError:
+            return False
+        finally:
+            self.caller.deliveries = []
+        return True
+
+    def forgot(self, in_flight: int, *, deliberate: bool) -> None:
+        """The namespace began anew: what was acknowledged before is no part of it."""
+        before = missing(self.everything & ~in_flight, counted(self.world.master(self.caller.side).hashes))
+        self.forgotten |= before
+        comes_back = self.writer.epoch in self.epochs
+        self.returned |= comes_back
+        self.epochs.add(self.writer.epoch)
+        if deliberate:
+            self.world.excused |= before
+            if self.writer.epoch and not comes_back:
+                self.world.forbid(self.writer.epoch, before)
+
+    def renewed(self, in_flight: int) -> None:
+        """The writer took a new id; what was acknowledged stays under the old one."""
+        if in_flight and not self.in_flight:
+            self.given_up |= in_flight
+        self.past |= self.everything & ~in_flight
+        self.batches = [in_flight] if self.in_flight else []
+        self.lost = 0
+
+    def submitted(self, delta: Delta, *, renewed: bool) -> None:
+        """A batch got its number."""
+        if renewed:
+            self.renewed(0)
+        amount = paid_in(delta)
+        if amount:
+            self.batches.append(amount)
+            self.waiting &= ~amount
+
+    def joined(self, delta: Delta) -> None:
+        """More went into the batch in flight, which no correct writer does."""
+        if self.batches:
+            self.batches[-1] |= paid_in(delta)
+            self.waiting &= ~paid_in(delta)
+
+    @property
+    def everything(self) -> int:
+        """The records of all batches under the present id."""
+        return sum(self.batches)
+
+    def die(self) -> None:
+        """End, at once and for good."""
+        self.alive = False
+        self.doubtful = self.waiting | self.in_flight
+
+    @property
+    def in_flight(self) -> int:
+        """The records of the batch that waits for its acknowledgement."""
+        delta = self.writer._in_flight
+        return 0 if delta is None else paid_in(delta)
+
+    def fork(self, name: str, keep_bytes: int) -> "Replica":
+        """A child, by the library's own rules: everything is copied, then it starts empty."""
+        child = Replica(self.world, name, keep_bytes)
+        for mine, its in zip(self.cells.values(), child.cells.values(), strict=True):
+            its.pending, its.flushed = mine.pending, mine.flushed  # type: ignore[union-attr]
+            its.dirty = mine.dirty
+            if its.dirty:
+                child.accumulator._dirty.append(its)
+        child.accumulator._awake = self.accumulator._awake
+        child.accumulator.after_fork_in_child()
+        return child
+
+    def twin(self, name: str) -> "Replica":
+        """A copy of the whole machine that goes on beside it: the same memory, the same id."""
+        other = Replica(self.world, name, 0)
+        for mine, its in zip(self.cells.values(), other.cells.values(), strict=True):
+            its.pending, its.flushed = mine.pending, mine.flushed  # type: ignore[union-attr]
+            its.dirty = mine.dirty
+            if its.dirty:
+                other.accumulator._dirty.append(its)
+        other.accumulator._awake = self.accumulator._awake
+        other.accumulator._resting = self.accumulator._resting
+        if not self.accumulator._born:
+            other.accumulator._born.clear()
+            other.accumulator._undefined.clear()
+        memory = {key: value for key, value in vars(self.writer).items() if key not in ("replica", "_new_id", "_clock")}
+        vars(other.writer).update(deepcopy(memory))
+        other.waiting = self.waiting
+        other.batches = list(self.batches)
+        other.past, other.lost, other.given_up, other.forgotten = self.past, self.lost, self.given_up, self.forgotten
+        return other
+
+
+class Silence:
+    """In the place of the machinery's own metrics, which the simulator does not look at."""
+
+    def answered(self, outcome: Outcome, writer: str) -> None:
+        """An answer was taken in."""
+
+    def noted(self, answer: Answer) -> None:
+        """Notes of an answer."""
+
+    def flushed(self, seconds: float) -> None:
+        """A batch was acknowledged."""
+
+    def retain(self, size: int) -> None:
+        """Bytes held."""
+
+
+def paid_in(delta: Delta) -> int:
+    """The records of a batch."""
+    return int(sum(delta.adds.get(PAID.field, {}).values()))
+
+
+_CHILDREN: list[tuple[Any, ...]] = [
+    (PAID, (), None),
+    *((TWIN, (kind,), None, kind) for kind in KINDS),
+    *((TOOK, (), part, part) for part in ("sum", "0.1", "+Inf")),
+    (GONE, ("x",), None),
+]

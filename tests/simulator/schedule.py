@@ -1,0 +1,145 @@
+"""Schedules: what happens, in which order. Drawn from a seed, printed, and shortened.
+
+A step is a tuple of a name and arguments, each of which means something in any state of the world: replicas, late
+copies, keys and states are counted modulo how many there are. So any part of a schedule is a schedule.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+Step = tuple[Any, ...]
+
+WAITS = (0.3, 0.3, 2, 5, 6, 16, 35, 70, 400, 1000, 4000, 90_000, 9_000_000)
+"""Seconds: between two flushes; a heartbeat; beyond a hold, a goodbye's grace, the log, folding, a retired number."""
+
+FAULTS: dict[str, Callable[[Random], Step]] = {
+    "late": lambda random: ("late", random.randrange(20), random.randrange(2)),
+    "crash": lambda random: ("crash", random.randrange(4)),
+    "fork": lambda random: ("fork", random.randrange(4)),
+    "twin": lambda random: ("twin", random.randrange(4)),
+    "pause": lambda random: ("pause", random.randrange(4)),
+    "wake": lambda random: ("wake", random.randrange(4), random.random() < 0.5),
+    "goodbye": lambda random: ("goodbye", random.randrange(4), _some(random), random.random() < 0.6),
+    "rollback": lambda random: ("rollback", _steps(random), random.randrange(2)),
+    "failover": lambda random: ("failover", _steps(random), random.choice((-2.0, -0.1, 0.0, 0.1, 2.0))),
+    "restore": lambda random: ("restore", random.randrange(200)),
+    "split": lambda random: ("split", _steps(random)),
+    "heal": lambda random: ("heal", random.randrange(2)),
+    "wipe": lambda _: ("wipe",),
+    "reset": lambda _: ("reset",),
+    "evict": lambda random: ("evict", random.randrange(20)),
+    "full": lambda random: ("full", random.random() < 0.5),
+    "restart": lambda random: ("restart", random.randrange(2)),
+    "remove": lambda random: ("remove", random.randrange(4)),
+    "jump": lambda random: ("jump", random.choice((-1e6, -3600.0, 60.0, 1e7))),
+}
+TOGETHER = {"pause": "wake", "split": "heal"}
+"""Faults that end by another."""
+
+DELIVERIES = ("no_request", "no_reply", "late", "copy", "crash1", "crash2", "crash9")
+
+
+THEMES: tuple[tuple[str, ...], ...] = (
+    *((kind, "late") for kind in ("reset", "wipe", "rollback", "goodbye")), ("pause", "wake", "late"), ("late",),
+)  # fmt: skip
+"""Few faults that together find what many at random seldom do."""
+
+
+@dataclass(frozen=True)
+class Mood:
+    """How a seed behaves: its faults and their share, how calls fare, how long it waits."""
+
+    kinds: tuple[str, ...]
+    share: float
+    deliveries: tuple[str, ...]
+    trouble: float
+    waits: tuple[float, ...]
+
+
+def mood(random: Random) -> Mood:
+    """The mood of a seed."""
+    waits = random.choice((WAITS[:8], WAITS[:8], WAITS, WAITS[9:]))
+    if random.random() < 0.4:
+        deliveries = random.choice((("copy", "late"), ("no_request", "copy"), DELIVERIES))
+        return Mood(random.choice(THEMES), random.uniform(0.2, 0.5), deliveries, random.uniform(0.3, 0.7), waits)
+    kinds = [kind for kind in FAULTS if random.random() < 0.3] or ["restart"]
+    kinds += [TOGETHER[kind] for kind in kinds if kind in TOGETHER]
+    return Mood(tuple(kinds), random.uniform(0.1, 0.4), DELIVERIES, random.choice((0.0, 0.3, 0.5)), waits)
+
+
+def draw(seed: int) -> list[Step]:
+    """The schedule of a seed: some kinds of faults, now and then, among records, flushes and scrapes."""
+    random = Random(seed)
+    how = mood(random)
+    steps: list[Step] = []
+    for _ in range(random.randint(10, 45)):
+        fault = random.random() < how.share
+        steps.append(FAULTS[random.choice(how.kinds)](random) if fault else _usual(random, how))
+    return steps
+
+
+def _usual(random: Random, how: Mood) -> Step:
+    lot = random.random()
+    if lot < 0.3:
+        return ("record", random.randrange(4), random.random() < 0.3)
+    if lot < 0.6:
+        return ("flush", random.randrange(4), _deliveries(random, how))
+    if lot < 0.65:
+        return ("beat", random.randrange(4), _deliveries(random, how))
+    if lot < 0.68:
+        return ("start", random.random() < 0.3)
+    if lot < 0.82:
+        return ("wait", random.choice(how.waits))
+    between = ("flush", random.randrange(4), ()) if random.random() < 0.3 else ()
+    return ("scrape", random.randrange(2), ("no_reply",) if random.random() < 0.05 else (), between)
+
+
+def _deliveries(random: Random, how: Mood) -> tuple[str, ...]:
+    troubled = random.random() < how.trouble
+    return tuple(
+        random.choice(how.deliveries) if random.random() < 0.6 else "ok"
+        for _ in range(random.randint(1, 3) if troubled else 0)
+    )
+
+
+def _some(random: Random) -> tuple[str, ...]:
+    return tuple(random.choice(("ok", *DELIVERIES)) for _ in range(random.choice((0, 0, 1, 2))))
+
+
+def _steps(random: Random) -> int:
+    return random.choice((1, 1, 2, 3, 5, 9, 20, 200))
+
+
+def text_of(steps: list[Step]) -> str:
+    """A schedule, a line per step, as a Python list."""
+    return "[\n" + "".join(f"    {step!r},\n" for step in steps) + "]"
+
+
+def shortened(steps: list[Step], fails: Callable[[list[Step]], bool]) -> list[Step]:
+    """A part of a failing schedule that still fails, and of which no single step can be left out."""
+    size = max(1, len(steps) // 2)
+    while True:
+        position = 0
+        while position < len(steps):
+            less = steps[:position] + steps[position + size :]
+            if fails(less):
+                steps = less
+            else:
+                position += size
+        if size == 1:
+            break
+        size = max(1, size // 2)
+    for position, step in enumerate(steps):
+        for simpler in _simpler(step):
+            less = [*steps[:position], simpler, *steps[position + 1 :]]
+            if fails(less):
+                steps = less
+                break
+    return steps
+
+
+def _simpler(step: Step) -> list[Step]:
+    """The same step without faults of its own."""
+    return [(*step[:at], (), *step[at + 1 :]) for at, value in enumerate(step) if isinstance(value, tuple) and value]

@@ -1,0 +1,260 @@
+"""Stores with their histories, the network before them, and the faults of both. Time is virtual."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+import redis
+
+from fleetmeter.housekeeping import GOODBYE_GRACE, RETIRED_LIFE, SILENCE
+from fleetmeter.keys import EPOCH_FIELD, STATE_FORMAT, Keys
+from simulator.hashes import CommandError, Frozen, Hashes
+from simulator.ledger import GONE, LARGEST, ONES, PAID, TOOK, TWIN, Ledger, missing
+from simulator.scripts import ScriptReply, Scripts
+
+KEYS = Keys("sim")
+NUMBERS = {definition.name: KEYS.family(definition.field) for definition in (PAID, TWIN, TOOK, GONE)}
+GHOST = "ghost"
+"""A key that no script sees: what of the state was evicted, so that a roll-back brings that back too."""
+
+START_US = 1_800_000_000 * 10**6
+MOST_CALLS = 60
+"""Calls that one step of one replica may take; more mean that it is stuck."""
+
+
+class Violation(AssertionError):
+    """An invariant does not hold."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call on its way."""
+
+    script: str
+    keys: Sequence[str]
+    arguments: Sequence[object]
+    sent: float = 0.0
+
+
+@dataclass
+class Master:
+    """A store that takes writes, and every state that it was in."""
+
+    hashes: Hashes
+    history: list[Frozen] = field(default_factory=list)
+    skew_us: int = 0
+
+
+@dataclass
+class Caller:
+    """Whoever has a connection: which of two masters it reaches, and what befalls its next calls."""
+
+    side: int = 0
+    deliveries: list[str] = field(default_factory=list)
+    calls: int = 0
+
+
+class World:
+    """Everything outside the processes.
+
+    `vanished` holds the records that a store had and lost; `evicted` those whose key was evicted; `excused` those that
+    an operator's reset took; `forbidden` by epoch those that must not come back in it.
+    """
+
+    def __init__(self, seed: int, scripts: Scripts) -> None:
+        self.random = Random(seed)
+        self.ledger = Ledger(self.random)
+        self.seconds = 0.0
+        self.masters = [Master(Hashes(LARGEST))]
+        self.everything: list[Frozen] = [self.masters[0].hashes.freeze()]
+        self.masters[0].history.append(self.everything[0])
+        self._when = {id(self.everything[0]): 0.0}
+        self.network: list[Request] = []
+        self.vanished = self.evicted = self.excused = self.doubtful = 0
+        self.twins = False
+        self.evictions: set[str] = set()
+        self.unseen = False
+        """Whether a store that had dropped a row on purpose went back: no row tells an exporter of what it lost."""
+        self.forbidden: dict[str, int] = {}
+        self.switches = 0
+        self._ids = 0
+        self.log: list[str] | None = None
+        self._scripts = scripts
+
+    def new_id(self) -> str:
+        """An id that nobody has."""
+        self._ids += 1
+        return f"id{self._ids}"
+
+    def master(self, side: int = 0) -> Master:
+        """The master that callers of a side reach."""
+        return self.masters[side % len(self.masters)]
+
+    def call(self, caller: Caller, request: Request) -> ScriptReply:
+        """The reply to a call, if the network lets it through; raises what a redis client raises."""
+        caller.calls += 1
+        if caller.calls > MOST_CALLS:
+            raise Violation("stuck: a step takes no end of calls")
+        kind = caller.deliveries.pop(0) if caller.deliveries else "ok"
+        if kind in ("late", "copy"):
+            self.network.append(replace(request, sent=self.seconds))
+        if kind in ("no_request", "late"):
+            raise redis.TimeoutError(kind)
+        master = self.master(caller.side)
+        try:
+            reply = self.execute(master, request)
+        except CommandError as error:
+            raise redis.ResponseError(str(error)) from error
+        finally:
+            if kind.startswith("crash"):
+                self.roll_back(master, int(kind.removeprefix("crash")))
+        if kind == "no_reply" or kind.startswith("crash"):
+            raise redis.ConnectionError(kind)
+        return [text.encode() for text in reply]
+
+    def execute(self, master: Master, request: Request) -> ScriptReply:
+        """Run a script."""
+        hashes = master.hashes
+        hashes.now_us = self.now_us(master)
+        try:
+            return self._scripts.run(request.script, hashes, request.keys, request.arguments)
+        finally:
+            if hashes.changed:
+                self._note(master)
+
+    def now_us(self, master: Master) -> int:
+        """A master's clock."""
+        return START_US + int(self.seconds * 1e6) + master.skew_us
+
+    def _note(self, master: Master) -> None:
+        state = master.hashes.freeze()
+        self._when[id(state)] = self.seconds
+        master.history.append(state)
+        self.everything.append(state)
+
+    def deliver(self, index: int, side: int) -> None:
+        """Let a late copy of a call arrive; the copy stays on its way.
+
+        A hello is not later than the row of a writer that said goodbye is kept: one that is makes a new row.
+        """
+        request = self.network[index % len(self.network)] if self.network else None
+        if request and (request.script != "hello" or self.seconds - request.sent < GOODBYE_GRACE):
+            with suppress(CommandError):
+                self.execute(self.master(side), request)
+
+    def deliver_all(self) -> None:
+        """Let every late copy arrive."""
+        for index in range(len(self.network)):
+            self.deliver(index, 0)
+
+    def roll_back(self, master: Master, steps: int) -> None:
+        """A crash, or a failover to a replica that lags: the store is in an earlier state of its history."""
+        position = max(0, len(master.history) - 1 - steps)
+        if self._young(master.history[position]):
+            del master.history[position + 1 :]
+            self._switch(master, master.history[position])
+
+    def restore(self, master: Master, index: int) -> None:
+        """Somebody restores a state that any store was ever in."""
+        state = self.everything[index % len(self.everything)]
+        if self._young(state):
+            self._switch(master, state)
+            self._note(master)
+
+    def _young(self, state: Frozen) -> bool:
+        """Whether a state may come back: in an older one a retired number is dropped before its writer could call."""
+        return self.seconds - self._when[id(state)] < RETIRED_LIFE - SILENCE
+
+    def _switch(self, master: Master, state: Frozen) -> None:
+        before = counted(master.hashes)
+        self.unseen |= "@horizon" in master.hashes.hash(KEYS.retired)
+        master.hashes.thaw(state)
+        self._lose(before, master)
+
+    def _lose(self, before: int, master: Master) -> None:
+        self.switches += 1
+        self.vanished |= missing((before | before >> 1) & ONES, counted(master.hashes))
+
+    def split(self, steps: int) -> None:
+        """A second master: a replica that lags, and that some callers reach."""
+        old = self.masters[0]
+        position = max(0, len(old.history) - 1 - steps)
+        if len(self.masters) == 1 and self._young(old.history[position]):
+            new = Master(Hashes(LARGEST), old.history[: position + 1], old.skew_us)
+            new.hashes.thaw(old.history[position])
+            self.unseen |= "@horizon" in old.hashes.hash(KEYS.retired)
+            before = counted(old.hashes)
+            self.masters.append(new)
+            self._lose(before, new)
+
+    def heal(self, winner: int) -> None:
+        """One master stays; what only the other had is lost."""
+        if len(self.masters) == 2:
+            loser = self.masters[1 - winner]
+            self.unseen |= "@horizon" in loser.hashes.hash(KEYS.retired)
+            self.masters = [self.masters[winner]]
+            self._lose(counted(loser.hashes), self.masters[0])
+
+    def wipe(self, master: Master) -> None:
+        """The store comes back empty."""
+        self._switch(master, {})
+        self._note(master)
+
+    def reset(self, master: Master, unknown: int) -> None:
+        """An operator begins the namespace anew; `unknown` are records whose batch may be sent again in it."""
+        present = counted(master.hashes)
+        here = (present | present >> 1) & ONES
+        self.excused |= here
+        master.hashes.thaw({})
+        master.hashes.full, full = False, master.hashes.full
+        identity = self.new_id()
+        self.forbid(identity, here & ~unknown & ~self.doubtful)
+        epoch = f"{identity} {self.now_us(master)} {STATE_FORMAT} reset"
+        master.hashes.execute("HSET", KEYS.writers, EPOCH_FIELD, epoch)
+        master.hashes.full = full
+        self.switches += 1
+        self._note(master)
+
+    def forbid(self, epoch: str, records: int) -> None:
+        """Records of before a reset, which must not be counted after it."""
+        self.forbidden[epoch] = self.forbidden.get(epoch, 0) | records
+
+    def evict(self, master: Master, index: int) -> None:
+        """The store drops a single key."""
+        keys = sorted(key for key in master.hashes.names() if key not in (GHOST, KEYS.writers, KEYS.retired))
+        if not keys:
+            return
+        key = keys[index % len(keys)]
+        master.hashes.full, full = False, master.hashes.full
+        if key in NUMBERS.values():
+            gone = counted(master.hashes)
+            name = next(name for name, its_key in NUMBERS.items() if its_key == key)
+            master.hashes.execute("HSET", GHOST, name, gone)
+            self.evicted |= gone & ONES | gone >> 1 & ONES
+        master.hashes.execute("DEL", key)
+        master.hashes.full = full
+        self.evictions.add(key)
+        self.switches += 1
+        self._note(master)
+
+
+def total(numbers: dict[str, str]) -> int:
+    """The sum of a counter's series."""
+    return sum(int(text) for text in numbers.values())
+
+
+def evicted(hashes: Hashes, name: str) -> int:
+    """What a family had when its key was evicted."""
+    return int(hashes.hash(GHOST).get(name, "0"))
+
+
+def counted(hashes: Hashes) -> int:
+    """Every record that a state has counted, as often as it has."""
+    return total(hashes.hash(NUMBERS["paid"])) + evicted(hashes, "paid")
+
+
+def state_of(master: Master) -> dict[str, Any]:
+    """A state, for messages."""
+    return {key.rpartition("}:")[2]: master.hashes.hash(key) for key in master.hashes.names()}
