@@ -226,17 +226,8 @@ class Replica:
 class Silence:
     """In the place of the machinery's own metrics, which the simulator does not look at."""
 
-    def answered(self, outcome: Outcome, writer: str) -> None:
-        """An answer was taken in."""
-
-    def noted(self, answer: Answer) -> None:
-        """Notes of an answer."""
-
-    def flushed(self, seconds: float) -> None:
-        """A batch was acknowledged."""
-
-    def retain(self, size: int) -> None:
-        """Bytes held."""
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: None
 
 
 def paid_in(delta: Delta) -> int:
