@@ -11,7 +11,6 @@ from fleetmeter.accumulator import Accumulator
 from fleetmeter.delta import NOTHING, Delta, merged
 from fleetmeter.exchange import Exchange
 from fleetmeter.floors import Floors
-from fleetmeter.protocol import Outcome
 from fleetmeter.reading import Reader, Snapshot
 from fleetmeter.replay import ReplayLog
 from fleetmeter.scale import Scale
@@ -46,7 +45,7 @@ class Mutation:
 _call = Exchange._call
 
 
-def _call_with_more(self: Exchange, *, drain: bool, goodbye: bool = False) -> Outcome:
+def _call_with_more(self: Exchange, *, drain: bool, goodbye: bool = False, replicas: int = 0) -> int:
     """What was recorded meanwhile joins a batch that is in flight already."""
     waiting = self._writer._in_flight
     if waiting is not None and not self._writer.must_greet:
@@ -54,7 +53,7 @@ def _call_with_more(self: Exchange, *, drain: bool, goodbye: bool = False) -> Ou
         self._writer._in_flight = replace(more, adds=merged([waiting.adds, more.adds]))
         replica: Any = vars(self._writer)["replica"]
         replica.joined(more)
-    return _call(self, drain=drain, goodbye=goodbye)
+    return _call(self, drain=drain, goodbye=goodbye, replicas=replicas)
 
 
 def _read_once(self: Reader, known: Any = ()) -> Snapshot:
