@@ -19,6 +19,9 @@ HEARTBEAT = 5.0
 REPLICATION = 0.5
 """Seconds to wait for the store's replicas in one call; meanwhile nothing else is sent."""
 
+ROUNDS = 4
+"""Times that one hand-over may go on to say everything again, should the store lose it as often."""
+
 LAST_CALLS = 4
 """Calls that a goodbye may take: a store that went back meanwhile is brought up to date first."""
 
@@ -69,11 +72,13 @@ class Exchange:
         with self._sending:  # a thread that was stopped may still be in its last call
             work = self.has_work
             drained = not (work or self._silent)
+            rounds_left = ROUNDS
             while self._writer.behind or not drained:
                 drained = drained or not (self._writer.behind or self._writer.must_greet)
                 self._found_loss = False
                 self._call(drain=work)  # our own metrics alone make no batch: that would have metrics of its own
-                if self._found_loss:
+                if self._found_loss and rounds_left:
+                    rounds_left -= 1
                     work, drained = True, False
             self._keep_house()
 
@@ -158,9 +163,8 @@ class Exchange:
         self._answered_at = self._clock()
         self._store_now_us = answer.store_now_us
         outcome = self._writer.receive(call, answer)
-        if outcome.send_all_again:
-            self._found_loss = True
         if outcome.send_all_again or answer.undefined:  # the latter for a family that was forgotten, or evicted
+            self._found_loss = True
             self._accumulator.send_all_again()
         if outcome.trouble == "format":
             raise StoreRefused(

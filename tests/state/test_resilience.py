@@ -6,14 +6,14 @@ import threading
 from typing import Any
 
 import pytest
-from prometheus_client import Counter, Gauge, Histogram, Info
+from prometheus_client import Counter, Histogram, Info
 
 import fleetmeter
 from fleetmeter import exchange, flusher
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.rows import Row
 from fleetmeter.runtime import current
-from support.fleet import installation, samples, value
+from support.fleet import installation, value
 from support.processes import eventually
 from support.store import StoreAddress
 
@@ -118,15 +118,6 @@ def test_facts_are_true_of_a_forked_child(store: StoreAddress) -> None:
             os._exit(0 if fleetmeter.flush() else 1)
         assert os.waitpid(child, 0)[1] == 0
         assert value(store, "r_build_info", version="7") == 1  # the parent has handed over nothing yet
-
-
-def test_a_gauge_with_a_function_shows_nothing_rather_than_a_0(installed: StoreAddress) -> None:
-    """The fleet does not evaluate it yet, and a number that nobody set would be wrong."""
-    late = Gauge("r_late", "x", registry=None, multiprocess_mode="livesum")
-    late.set_function(lambda: 42)
-    Counter("r_other", "x", registry=None).inc()
-    assert fleetmeter.flush()
-    assert not [name for name, _ in samples(installed) if name == "r_late"]
 
 
 def test_what_is_left_behind_is_said(store: StoreAddress, caplog: pytest.LogCaptureFixture) -> None:
