@@ -31,8 +31,8 @@ SEED ?= 0
 simulate: $(READY)  ## run the protocol under SEEDS random schedules of faults, from seed SEED on
 	PYTHONPATH=tests $(BIN)/python -m simulator --seeds $(SEEDS) --first $(SEED)
 
-bench: $(READY)  ## run the side-by-side benchmarks
-	PYTHONPATH=tests $(BIN)/python -m bench
+bench: $(READY)  ## run the side-by-side benchmarks (ONLY=flush runs one)
+	PYTHONPATH=tests $(BIN)/python -m bench $(ONLY)
 
 lint: $(READY)  ## check style and format
 	$(BIN)/ruff check .

@@ -1,6 +1,32 @@
-"""Runs every benchmark and prints its table."""
+"""Runs every benchmark, or the one that is named, and prints its table."""
 
-from bench import hot_path
+import sys
+from time import monotonic
+
+from bench import capacity, flush, hot_path, idle, memory, replay
+from bench.tables import machine
+
+BENCHMARKS = {
+    "hot_path": hot_path.main,
+    "flush": flush.main,
+    "memory": memory.main,
+    "idle": idle.main,
+    "capacity": capacity.main,
+    "replay": replay.main,
+}
+
+
+def main(names: list[str]) -> None:
+    """Run the named benchmarks, or all."""
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        sys.exit(f"there is no benchmark {unknown[0]!r}; choose from: {', '.join(BENCHMARKS)}")
+    for name in names or BENCHMARKS:
+        print(f"\n{machine()}")
+        started = monotonic()
+        BENCHMARKS[name]()
+        print(f"({name}: {monotonic() - started:.0f} s)", flush=True)
+
 
 if __name__ == "__main__":
-    hot_path.main()
+    main(sys.argv[1:])
