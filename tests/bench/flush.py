@@ -4,22 +4,27 @@ Time inside the script is what the store counts itself; its processor time also 
 The cheapest of several calls stands for each, in microseconds per number.
 """
 
+from collections.abc import Iterable
+from functools import reduce
+from itertools import count
 from typing import Any
 
 from bench.meter import Cost, Meter
 from bench.tables import judged, show
+from fleetmeter.connection import connect
 from fleetmeter.delta import Delta
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.keys import Keys
 from fleetmeter.protocol import Apply, Hello
-from fleetmeter.store import Store, connect
+from fleetmeter.store import Store
 
 FAMILIES = 10
-SIZES = {20: 60, 200: 60, 2_000: 12, 20_000: 4}
-"""Series of a flush, and how often it is measured."""
+TURNS = 3
+SIZES = {20: 30, 200: 30, 2_000: 5, 20_000: 2}
+"""Series of a flush, and how often it is measured in a turn."""
 
-LARGEST_SINGLE = 2_000
-"""Numbers up to which one call per increment is tried: its cost per number does not depend on how many there are."""
+LARGEST_SINGLE = 200
+"""Series up to which one call per increment is tried: its cost per number does not depend on how many there are."""
 
 TARGET = 3.0
 """Microseconds in the script per number, of a flush of 200 series."""
@@ -38,43 +43,61 @@ return { 'applied', '0', 'none 0 1', '0', '0' }
 """A script that adds the same body and checks nothing: what exactly-once costs is what apply.lua takes more."""
 
 
+FAMILY_COUNTS = (10, 4, 2, 1)
+ENCODINGS = (512, 64)
+
+
 def main() -> None:
     """Print the costs by size and kind of flush, and by the way in which the store keeps a family."""
+    kinds = [(series, parted) for parted in (False, True) for series in SIZES]
     with EmbeddedStore() as store:
         meter = Meter(store.url)
         bench = _Bench(store.url, meter)
-        costs = {}
-        rows = []
-        for parted in (False, True):
-            for series in SIZES:
-                kind = f"{series:,} {'histograms' if parted else 'counters'}"
-                costs[kind], cells = bench.compared(kind.replace(" ", "-").replace(",", ""), series, parted=parted)
-                rows.append([kind, *cells])
-        empty = bench.cost(Delta(), "empty", 60)
-        show(
-            f"flush: µs per number, in {FAMILIES} families; a flush of a histogram has two numbers per series",
-            ["dirty series", "numbers", "script", "bare script",
-             "store", "MULTI", "single", "client", "MULTI", "single"],
-            rows,
-            [
-                "script: in apply.lua; bare script: one that checks nothing; MULTI: HINCRBYs in one transaction;",
-                "single: a round trip each. store, client: processor time there with apply.lua, then with these two",
-                f"a heartbeat: {empty.script_us:.0f} µs in the script, {empty.processor_us:.0f} µs in all",
-                *(judged(f"µs in the script per number, {kind}", costs[kind], TARGET)
-                  for kind in ("200 counters", "200 histograms")),
-            ],
-        )  # fmt: skip
-        show(
-            "flush: µs in the script per number of 200 dirty counters, by the size of a family and the store's setting",
-            ["hash-max-listpack-entries", *(f"{count} x {200 // count}" for count in FAMILY_COUNTS)],
-            [[f"{entries}", *bench.by_encoding(entries)] for entries in (512, 64)],
-            ["512 is the store's default: a hash up to that size is a list, which each addition walks through"],
-        )
+        compared = [bench.compared(series, parted=parted) for _ in range(TURNS) for series, parted in kinds]
+        encoded = [bench.by_encoding(entries) for _ in range(TURNS) for entries in ENCODINGS]
+        empty = reduce(Cost.better, (bench.cost(Delta(), 60) for _ in range(TURNS)))
         bench.close()
         meter.close()
+    best = {kind: _best(compared[number :: len(kinds)]) for number, kind in enumerate(kinds)}
+    show(
+        f"flush: µs per number, in {FAMILIES} families; a flush of a histogram has two numbers per series",
+        ["dirty series", "numbers", "script", "bare script", "store", "MULTI", "single", "client", "MULTI", "single"],
+        [_row(series, costs, parted=parted) for (series, parted), costs in best.items()],
+        [
+            "script: in apply.lua; bare script: one that checks nothing; MULTI: HINCRBYs in one transaction;",
+            "single: a round trip each. store, client: processor time there with apply.lua, then with these two",
+            f"a heartbeat: {empty.script_us:.0f} µs in the script, {empty.processor_us:.0f} µs in all",
+            judged("µs in the script per number, 200 counters", best[200, False]["apply"].script_us / 200, TARGET),
+            judged("µs in the script per number, 200 histograms", best[200, True]["apply"].script_us / 400, TARGET),
+        ],
+    )
+    show(
+        "flush: µs in the script per number of 200 dirty counters, by the size of a family and the store's setting",
+        ["hash-max-listpack-entries", *(f"{families} x {200 // families}" for families in FAMILY_COUNTS)],
+        [
+            [f"{entries}", *(f"{min(turns):.2f}" for turns in zip(*encoded[number :: len(ENCODINGS)], strict=True))]
+            for number, entries in enumerate(ENCODINGS)
+        ],
+        ["512 is the store's default: a hash up to that size is a list, which each addition walks through"],
+    )
 
 
-FAMILY_COUNTS = (10, 4, 2, 1)
+def _best(turns: Iterable[dict[str, Cost]]) -> dict[str, Cost]:
+    """The best of several turns, way by way."""
+    return reduce(lambda one, other: {way: cost.better(other[way]) for way, cost in one.items()}, turns)
+
+
+def _row(series: int, costs: dict[str, Cost], *, parted: bool) -> list[str]:
+    """Microseconds per number in each place, way by way."""
+    numbers = series * (2 if parted else 1)
+    ways = [costs.get(way) for way in ("apply", "MULTI", "single")]
+    return [
+        f"{series:,} {'histograms' if parted else 'counters'}",
+        f"{numbers:,}",
+        *(f"{costs[way].script_us / numbers:.2f}" for way in ("apply", "bare")),
+        *(f"{cost.processor_us / numbers:.2f}" if cost else "-" for cost in ways),
+        *(f"{cost.client_us / numbers:.2f}" if cost else "-" for cost in ways),
+    ]
 
 
 class _Bench:
@@ -84,41 +107,38 @@ class _Bench:
         self._url = url
         self._meter = meter
         self._client: Any = connect(url)
+        self._namespaces = (f"flush-{number}" for number in count())
 
-    def compared(self, namespace: str, series: int, *, parted: bool) -> tuple[float, list[str]]:
-        """Script time per number, and a row of the table."""
+    def compared(self, series: int, *, parted: bool) -> dict[str, Cost]:
+        """The cost of one flush in each way."""
         delta, repeats = flush_of(series, FAMILIES, parted=parted), SIZES[series]
-        numbers = sum(len(amounts) for amounts in delta.adds.values())
-        ours = self.cost(delta, namespace, repeats)
-        bare = self.cost(delta, f"{namespace}-bare", repeats, BARE)
-        costs = [ours, self._plain(delta, f"{namespace}-multi", repeats, transaction=True)]
-        if numbers <= LARGEST_SINGLE:
-            costs.append(self._plain(delta, f"{namespace}-single", 5, transaction=False))
-        store = [f"{cost.processor_us / numbers:.2f}" for cost in costs]
-        client = [f"{cost.client_us / numbers:.2f}" for cost in costs]
-        script = [f"{cost.script_us / numbers:.2f}" for cost in (ours, bare)]
-        missing = ["-"] * (3 - len(costs))
-        return ours.script_us / numbers, [f"{numbers:,}", *script, *store, *missing, *client, *missing]
+        found = {
+            "apply": self.cost(delta, repeats),
+            "bare": self.cost(delta, repeats, BARE),
+            "MULTI": self._plain(delta, repeats, transaction=True),
+        }
+        if series <= LARGEST_SINGLE:
+            found["single"] = self._plain(delta, 3, transaction=False)
+        return found
 
-    def by_encoding(self, entries: int) -> list[str]:
+    def by_encoding(self, entries: int) -> list[float]:
         """Script time per number of 200 counters, for each number of families, as the store keeps them."""
         before = self._client.config_get("hash-max-listpack-entries")
         self._client.config_set("hash-max-listpack-entries", entries)
         found = [
-            self.cost(flush_of(200, count, parted=False), f"encoding-{entries}-{count}", SIZES[200]).script_us / 200
-            for count in FAMILY_COUNTS
+            self.cost(flush_of(200, families, parted=False), SIZES[200]).script_us / 200 for families in FAMILY_COUNTS
         ]
         for name, value in before.items():
             self._client.config_set(name, value)
-        return [f"{cost:.2f}" for cost in found]
+        return found
 
-    def cost(self, delta: Delta, namespace: str, repeats: int, script: str | None = None) -> Cost:
+    def cost(self, delta: Delta, repeats: int, script: str | None = None) -> Cost:
         """What one flush costs through `Store.apply`, with another script in the place of apply.lua if one is given."""
-        store = Store(self._url, Keys(namespace))
+        store = Store(self._url, Keys(next(self._namespaces)))
         epoch = store.hello(Hello("bench", "epoch"), {}).epoch
         if script is not None:
             store._apply = self._client.register_script(script)
-        numbers = iter(range(10**6))
+        numbers = count()
 
         def send() -> None:
             number = next(numbers)
@@ -130,9 +150,9 @@ class _Bench:
         store.close()
         return found
 
-    def _plain(self, delta: Delta, namespace: str, repeats: int, *, transaction: bool) -> Cost:
+    def _plain(self, delta: Delta, repeats: int, *, transaction: bool) -> Cost:
         """The same numbers by plain HINCRBY: in one MULTI, or each in a round trip."""
-        keys = Keys(namespace)
+        keys = Keys(next(self._namespaces))
 
         def send() -> None:
             pipeline = self._client.pipeline(transaction=True) if transaction else self._client

@@ -1,11 +1,12 @@
 """What a store spends, as it says itself: time inside scripts, and processor time of its main thread."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from time import thread_time_ns
 from typing import Any
 
-from fleetmeter.store import connect
+from fleetmeter.connection import connect
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,14 @@ class Cost:
     processor_us: float
     client_us: float
 
+    def better(self, other: "Cost") -> "Cost":
+        """The smaller one of each."""
+        return Cost(
+            min(self.script_us, other.script_us),
+            min(self.processor_us, other.processor_us),
+            min(self.client_us, other.client_us),
+        )
+
 
 class Meter:
     """Reads one store's counters, on a connection of its own."""
@@ -57,12 +66,8 @@ class Meter:
     def cost(self, call: Callable[[], object], repeats: int) -> Cost:
         """What one call costs; the cheapest of several stands, as others use the machine too."""
         empty = min(self._once(lambda: None).processor_us for _ in range(20))
-        every = [self._once(call) for _ in range(repeats)]
-        return Cost(
-            script_us=min(cost.script_us for cost in every),
-            processor_us=min(cost.processor_us for cost in every) - empty,
-            client_us=min(cost.client_us for cost in every),
-        )
+        best = reduce(Cost.better, (self._once(call) for _ in range(repeats)))
+        return replace(best, processor_us=best.processor_us - empty)
 
     def _once(self, call: Callable[[], object]) -> Cost:
         self.client.config_resetstat()
