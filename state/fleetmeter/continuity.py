@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from fleetmeter.floors import Floors, lost_numbers, shrunk
+from fleetmeter.floors import Floors, lost_numbers
 from fleetmeter.reading import Snapshot
 from fleetmeter.removals import Removed
 from fleetmeter.rows import Row
@@ -63,18 +63,18 @@ class Continuity:
         if served is None or _began_anew(served, snapshot):
             return self._accept(snapshot, Floors())
         since = Removed.since(served.removed, snapshot.removed)
+        numbers = since.taken_from(served.numbers)
+        lost = lost_numbers(numbers, snapshot.numbers)
         verdict = judge(served, snapshot)
         if verdict is Verdict.BEHIND:
             now = self._clock()
             if self._behind_since is None:
                 self._behind_since = now
             if now - self._behind_since < self._hold:
-                held = replace(served, numbers=since.taken_from(served.numbers))
-                return Shown(held, held=True, counts_behind=lost_numbers(held.numbers, snapshot.numbers).count)
-        floors = self._floors.after(since)
-        if verdict is not Verdict.AHEAD or shrunk(since.taken_from(served.numbers), snapshot.numbers):
-            floors = lost_numbers(since.taken_from(served.numbers), snapshot.numbers)
-        return self._accept(snapshot, floors.above(snapshot.numbers))
+                return Shown(replace(served, numbers=numbers), held=True, counts_behind=lost.count)
+        elif verdict is Verdict.AHEAD:  # and yet numbers may be missing: an evicted key, or deleted by hand
+            lost = lost.without_new_sums(self._floors)
+        return self._accept(snapshot, lost)
 
     def _accept(self, snapshot: Snapshot, floors: Floors) -> Shown:
         shown = snapshot

@@ -15,6 +15,10 @@ from fleetmeter.connection import connect
 from fleetmeter.errors import FleetmeterError
 
 _SHORT_PATH = Path("/tmp")  # noqa: S108  a directory of its own is made there; a socket's path may hold 107 bytes
+LISTPACK = "64"
+"""Fields up to which the server keeps a hash as a list. Each addition walks that: with its default of 512 a family of
+200 numbers costs the store twice as much."""
+
 _READY_WITHIN = 10.0
 """Seconds that a start may take; about 0.1 is usual."""
 
@@ -49,6 +53,7 @@ class EmbeddedStore:
         command = [
             str(_binary()), "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket),
             "--dir", str(self.directory), "--logfile", str(log), "--save", "",
+            "--hash-max-listpack-entries", LISTPACK,
             *(word for name, value in self._options.items() for word in (f"--{name}", value)),
         ]  # fmt: skip
         self.process = subprocess.Popen(command, start_new_session=True)  # noqa: S603  our own command line

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-from fleetmeter.removals import Removed
 from fleetmeter.scale import parse_number
 
 Numbers = Mapping[str, dict[bytes, bytes]]
@@ -25,13 +24,18 @@ class Floors:
         """The layouts that have such numbers."""
         return self._numbers.keys()
 
-    def after(self, removed: Removed) -> "Floors":
-        """The floors that are left after removals: what was removed on purpose may go."""
-        return Floors(removed.taken_from(self._numbers)) if removed else self
+    def without_new_sums(self, before: "Floors") -> "Floors":
+        """These, but for sums that go down alone without a floor before: observations may be negative."""
+        kept = {}
+        for layout, group in self._numbers.items():
+            had = before.numbers_of(layout)
+            alone = all(number.endswith(b'"sum"]') for number in group)
+            kept[layout] = {number: text for number, text in group.items() if number in had} if alone else group
+        return Floors(kept)
 
-    def above(self, stored: Numbers) -> "Floors":
-        """The floors that the store has not caught up with yet."""
-        return lost_numbers(self._numbers, stored) if self._numbers else self
+    def numbers_of(self, layout: str) -> Mapping[bytes, bytes]:
+        """The floors of one layout."""
+        return self._numbers.get(layout, {})
 
     def raised(self, stored: Numbers) -> dict[str, dict[bytes, bytes]]:
         """The stored numbers, none of them below its floor."""
@@ -49,23 +53,6 @@ def lost_numbers(served: Numbers, stored: Numbers) -> Floors:
         if now != group:
             lost[layout] = {number: text for number, text in group.items() if _below(now.get(number), text)}
     return Floors(lost)
-
-
-def shrunk(served: Numbers, stored: Numbers) -> bool:
-    """Whether a family lost numbers, or began anew, without a word: as when its key was evicted, or deleted by hand.
-
-    It looks at one number of each family only, for its cost; whoever takes single fields away by hand can hide them.
-    """
-    return any(
-        len(stored.get(layout, ())) < len(group) or _began_anew(group, stored[layout])
-        for layout, group in served.items()
-        if group
-    )
-
-
-def _began_anew(served: dict[bytes, bytes], stored: dict[bytes, bytes]) -> bool:
-    witness = next((number for number in served if not number.endswith(b'"sum"]')), None)  # sums may well go down
-    return witness is not None and _below(stored.get(witness), served[witness])
 
 
 def _below(stored: bytes | None, served: bytes) -> bool:

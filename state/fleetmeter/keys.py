@@ -9,7 +9,7 @@ together. The 0 leaves room for shards.
 |                                |      | `<writer>` → `<applied> <given up> <heartbeat µs> <alive or goodbye>`;   |
 |                                |      | `@swept` → when ended writers were last put away (µs)                    |
 | `<tag>:writer:<id>`            | hash | `replica`, `pid`, `version`, `started` of one writer                     |
-| `<tag>:retired`                | hash | `<writer>` → `<applied> <given up> <last heartbeat µs>`, folded writers; |
+| `<tag>:retired`                | hash | `<writer>` → `<applied> <given up> <heartbeat µs> <folded at µs>`;       |
 |                                |      | `@horizon` → newest heartbeat of a row that was dropped on purpose (µs)  |
 | `<tag>:families`               | hash | `<family>:<layout>` → `<first µs> <defined µs> <definition, JSON>`       |
 | `<tag>:family:<family>:<layout>` | hash | label values by sorted name, then the bound, `sum` or `count`: a       |

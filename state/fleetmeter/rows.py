@@ -54,7 +54,7 @@ class Row:
 
     @classmethod
     def parse_retired(cls, writer: str, text: str) -> "Row":
-        """Read `<applied> <given up> <last heartbeat µs>`, whatever words follow; raises `StateError`."""
+        """Read `<applied> <given up> <heartbeat µs>`, whatever words follow; raises `StateError`."""
         try:
             applied, given_up, heartbeat, *_ = text.split(" ")
             return cls(_whole(applied), _whole(given_up), _whole(heartbeat), said_goodbye=False)

@@ -2,7 +2,7 @@
 --
 -- KEYS[1] writers  KEYS[2] retired  KEYS[3] gauges  KEYS[4] removed  KEYS[5..] writer:<id> of each writer, in their order
 -- ARGV[1] epoch id  ARGV[2] goodbye grace, µs  ARGV[3] silence until folding, µs
--- ARGV[4] life of a retired number, µs  ARGV[5] life of a removal's record, µs
+-- ARGV[4] life of a retired number since its folding, µs  ARGV[5] life of a removal's record, µs
 -- ARGV[6] number of writers, then for each { id, number of its gauges, then series and mode of each }
 -- then { number of retired writers, their ids }, then { number of removals, their fields }
 -- A writer goes if it said goodbye and its grace is over (its row is dropped), or if it was silent for long (its number
@@ -82,7 +82,7 @@ for i = 1, take_number() do
     if state == 'goodbye' then
       raise_horizon(heartbeat)
     else
-      redis.call('HSET', KEYS[2], writer, head .. ' ' .. string.format('%.0f', heartbeat))
+      redis.call('HSET', KEYS[2], writer, head .. ' ' .. string.format('%.0f %.0f', heartbeat, now))
     end
     redis.call('HDEL', KEYS[1], writer)
     redis.call('DEL', KEYS[4 + i])
@@ -91,8 +91,9 @@ for i = 1, take_number() do
 end
 for _ = 1, take_number() do
   local writer = take()
-  local heartbeat = tonumber(string.match(redis.call('HGET', KEYS[2], writer) or '', ' (%d+)$') or now)
-  if now - heartbeat > retired_life then
+  local heartbeat, folded = string.match(redis.call('HGET', KEYS[2], writer) or '', ' (%d+) (%d+)$')
+  heartbeat, folded = tonumber(heartbeat or now), tonumber(folded or now)
+  if now - folded > retired_life then
     -- the writer may have been answered later than that, by a store that was rolled back since; not within a day
     raise_horizon(math.max(heartbeat, now - silence))
     redis.call('HDEL', KEYS[2], writer)
