@@ -43,19 +43,24 @@ class NotDurable(FleetmeterError):
     """A durable block's records are not confirmed; they are kept, and sent as soon as the store takes them.
 
     `timeout` is how many seconds were waited, `replicas` how many replicas of the store were to have them, `reason`
-    that of the last call which failed (see `StoreError`), None where none has failed.
+    that of the last call which failed (see `StoreError`), None where none has failed, `problem` what that one met.
+    It can be pickled, for it may be raised in a worker process.
     """
 
-    def __init__(self, timeout: float, replicas: int, trouble: "StoreError | None") -> None:
+    def __init__(self, timeout: float, replicas: int, reason: str | None = None, problem: str = "") -> None:
         wanted = f"the store and {replicas} of its replicas" if replicas else "the store"
-        found = f" ({str(trouble).rstrip('.')})" if trouble else ""
+        found = f" ({problem.rstrip('.')})" if problem else ""
         super().__init__(
             f"{wanted} did not confirm within {timeout:g} s what was recorded{found}; it is kept and sent as soon as "
             "the store takes it, so do not record it again; check the store, or allow more time"
         )
         self.timeout = timeout
         self.replicas = replicas
-        self.reason = trouble.reason if trouble else None
+        self.reason = reason
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type["NotDurable"], tuple[float, int, str | None, str]]:
+        return type(self), (self.timeout, self.replicas, self.reason, self.problem)
 
 
 class StateError(FleetmeterError):

@@ -102,7 +102,10 @@ class Runtime:
         """
         uninstalled = self._leaving  # meanwhile: no thread may stay
         done = self.shutdown(timeout) if uninstalled else self._flusher.flush(timeout, replicas=replicas)
-        return None if done else NotDurable(timeout, replicas, self._flusher.trouble)
+        if done:
+            return None
+        trouble = self._flusher.trouble
+        return NotDurable(timeout, replicas, trouble.reason if trouble else None, str(trouble or ""))
 
     def shutdown(self, timeout: float = EXIT_TIMEOUT) -> bool:
         """Hand over what is left and let the thread end; a later record starts a new one."""

@@ -1,6 +1,7 @@
 """durable(): in the store when the block ends, or the caller is told, and then it is sent later, once."""
 
 import asyncio
+import pickle
 import threading
 from collections.abc import Iterator
 
@@ -106,6 +107,14 @@ def test_a_block_that_raises_raises_that_and_its_records_are_sent(proxy: FaultPr
     assert fleetmeter.flush(20)
     assert fleetmeter.flush(20)
     assert value(store, "d_raises_total") == 2
+
+
+def test_the_error_can_be_pickled() -> None:
+    """A pool of worker processes hands it to whoever asked for the work."""
+    error = fleetmeter.NotDurable(0.5, 1, "timeout", "the store did not answer in time.")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (str(copy), vars(copy)) == (str(error), vars(error))
+    assert "the store and 1 of its replicas did not confirm within 0.5 s" in str(error)
 
 
 @pytest.mark.parametrize("outer", [fleetmeter.atomic, fleetmeter.durable])

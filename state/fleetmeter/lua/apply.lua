@@ -22,7 +22,7 @@
 --   epoch    the namespace has another epoch, or none; nothing changed
 -- and the pairs are
 --   refused   `key field: error`, up to 10 of them
---   overflow  `<number of items> <key>`: what went to the series `__overflow__`, as its family is full
+--   overflow  `<number of series> <key>`: what went to the series `__overflow__`, as its family is full
 --   conflict  `<field> <definition>`: one that stood there, or stands beside, and says something else; up to 10
 --   undefined `<field>` of the first family that has no definition: it was forgotten, or evicted
 --   horizon   with `unknown`: the newest heartbeat of any writer whose row was dropped on purpose
