@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable
 
+from fleetmeter.errors import FleetmeterError
+
 
 class Start:
     """The first seconds of an exporter's life.
 
     It does not know what its predecessor served. A replica notices within one heartbeat that the store lost something,
     so after that many `seconds` nothing need be lower than it was; a namespace that nobody has written to has nothing
-    to lose.
+    to lose. A store that is away tells no replica anything: the seconds count from when it was last found so.
     """
 
     def __init__(
@@ -20,13 +22,19 @@ class Start:
     ) -> None:
         self._holds_counts = holds_counts
         self._clock = clock
+        self._seconds = seconds
         self._ready_at = clock() + seconds
         self._over = False
 
     def seconds_left(self) -> float:
         """Seconds until the exporter may answer, 0 from then on. Raises `FleetmeterError` where it cannot be known."""
-        left = self._ready_at - self._clock()
-        if self._over or left <= 0 or not self._holds_counts():
-            self._over = True
+        if self._over:
             return 0.0
-        return left
+        try:
+            holds_counts = self._holds_counts()
+        except FleetmeterError:
+            self._ready_at = self._clock() + self._seconds
+            raise
+        left = self._ready_at - self._clock()
+        self._over = left <= 0 or not holds_counts
+        return 0.0 if self._over else left

@@ -35,15 +35,24 @@ def test_a_namespace_that_nobody_wrote_to_has_nothing_to_wait_for() -> None:
     assert [start.seconds_left(), start.seconds_left()] == [0, 0]
 
 
-def test_a_store_that_is_away_at_the_start_is_asked_again() -> None:
-    """Whether there are counts is not known, so the time is not over."""
+def test_a_store_that_was_away_gives_replicas_their_time_once_it_is_back() -> None:
+    """While it is away nobody can send again: the seconds count from the last time that it could not be read."""
+    away = True
 
-    def away() -> bool:
-        raise StoreUnreachable("unreachable", "nobody there")
+    def holds_counts() -> bool:
+        if away:
+            raise StoreUnreachable("unreachable", "nobody there")
+        return True
 
     clock = Clock()
-    start = Start(away, 5.0, clock)
-    with pytest.raises(StoreUnreachable):
-        start.seconds_left()
-    clock.now += 5
+    start = Start(holds_counts, 5.0, clock)
+    for _ in range(4):
+        with pytest.raises(StoreUnreachable):
+            start.seconds_left()
+        clock.now += 3
+    away = False
+    assert start.seconds_left() == 2.0
+    clock.now += 2
     assert start.seconds_left() == 0
+    away = True
+    assert start.seconds_left() == 0, "what it has served it knows from then on"
