@@ -61,7 +61,7 @@ class ClusterStore:
 
     def wait_for_failover(self, key: str, former: Node) -> Node:
         """Wait until every living node names another owner of a key's slot and the cluster is whole; the new owner."""
-        living = [node for node in self.nodes if node.process is not None and node is not former]
+        living = [node for node in self.nodes if node.answers and node is not former]
         until("a failover", lambda: all(former.port != _owner_port(node, key) for node in living))
         until("a cluster that is whole", lambda: all(_state(node) == "ok" for node in living))
         return self.owner(key)
@@ -69,8 +69,12 @@ class ClusterStore:
     def restart(self, node: Node) -> None:
         """Start a killed node again, and wait until it follows as a replica, and everybody knows that."""
         node.start().ready()
+        self.rejoin(node)
+
+    def rejoin(self, node: Node) -> None:
+        """Wait until a former master follows as a replica, and everybody knows that."""
         until("a replica that follows", lambda: _linked(node))
-        living = [other for other in self.nodes if other.process is not None]
+        living = [other for other in self.nodes if other.answers]
         until("replicas that all know", lambda: all(_pairs(other) == 3 for other in living))
 
     def switch(self, key: str) -> Node:
@@ -151,7 +155,7 @@ class ClusterStore:
     def _server_of(self, key: str, at: int) -> Node:
         slot = key_slot(key.encode())
         for node in self.nodes:
-            if node.process is None:
+            if not node.answers:
                 continue
             for first, last, *servers in node.run("CLUSTER", "SLOTS"):
                 if first <= slot <= last and len(servers) > at - 2:

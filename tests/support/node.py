@@ -54,6 +54,17 @@ class Node:
         self._config = self.directory / "server.conf"
         self._config.write_text(config, encoding="utf-8")
         self.process: subprocess.Popen[bytes] | None = None
+        self._frozen = False
+
+    @property
+    def url(self) -> str:
+        """Its address, as of a server by itself."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def answers(self) -> bool:
+        """Whether it was started, and neither killed nor frozen since."""
+        return self.process is not None and not self._frozen
 
     def start(self, *more: str) -> Self:
         """Start it, with more words of the command line this one time; `ready` waits until it answers."""
@@ -106,7 +117,7 @@ class Node:
 
     def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
         """End it, by its process id; its directory stays."""
-        process, self.process = self.process, None
+        process, self.process, self._frozen = self.process, None, False
         if process is not None:
             process.send_signal(how)
             process.wait()
@@ -115,11 +126,13 @@ class Node:
         """Stop it where it is: connections stay open, nobody answers."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
+        self._frozen = True
 
     def thaw(self) -> None:
         """Let it go on."""
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
+        self._frozen = False
 
     def stop(self) -> None:
         """End it and remove its directory."""

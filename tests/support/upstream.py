@@ -1,12 +1,13 @@
 """The OpenAI-compatible upstream as a process of its own, on a free port of this machine."""
 
+import random
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,11 +74,15 @@ def running_upstream(config: str = "") -> Iterator[RunningUpstream]:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 that nothing listens on, below those that outgoing connections get.
+
+    So it is still free when a server that was killed comes back to it.
+    """
+    while True:
+        port = random.randrange(20_000, 32_768)
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def _answers(upstream: RunningUpstream) -> bool:
