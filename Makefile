@@ -4,7 +4,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test simulate bench lint types format wheel-test clean
+KILLS    ?= 50
+SENTINEL ?= 20
+CLUSTER  ?= 20
+MINUTES  ?= 10
+
+.PHONY: help setup demo test simulate chaos bench lint types format wheel-test clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +38,9 @@ simulate: $(READY)  ## run the protocol under SEEDS random schedules of faults, 
 
 bench: $(READY)  ## run the side-by-side benchmarks (ONLY=flush runs one)
 	PYTHONPATH=tests $(BIN)/python -m bench $(ONLY)
+
+chaos: $(READY)  ## run real stores under real faults at full size, about 12 min (KILLS, SENTINEL, CLUSTER, MINUTES set it)
+	PYTHONPATH=tests $(BIN)/python -m chaos --kills $(KILLS) --sentinel $(SENTINEL) --cluster $(CLUSTER) --minutes $(MINUTES)
 
 lint: $(READY)  ## check style and format
 	$(BIN)/ruff check .

@@ -1,0 +1,68 @@
+"""Runs every scenario at the wanted size, three at a time, and prints the table. Exit status 1 for any problem.
+
+python -m chaos --kills 50 --sentinel 20 --cluster 20 --minutes 10
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from functools import partial
+
+from chaos.failovers import cluster_failovers, sentinel_failovers, slot_moves
+from chaos.network import lossy, partitions
+from chaos.single import kills_with_dumps, kills_with_log, kills_without_persistence
+from chaos.table import Result, table
+
+
+def scenarios(arguments: argparse.Namespace) -> list[Callable[[], Result]]:
+    """What is run, the longest first. The kills are shared out: two fifths each with a log and with dumps."""
+    seed, writers = arguments.seed, arguments.writers
+    with_log = with_dumps = arguments.kills * 2 // 5
+    without = arguments.kills - with_log - with_dumps
+    sizes: list[tuple[Callable[..., Result], float]] = [
+        (lossy, arguments.minutes * 60),
+        (cluster_failovers, arguments.cluster),
+        (sentinel_failovers, arguments.sentinel),
+        (partitions, arguments.partitions),
+        (kills_with_dumps, with_dumps),
+        (kills_with_log, with_log),
+        (slot_moves, arguments.moves),
+        (kills_without_persistence, without),
+    ]
+    return [partial(run, size, writers=writers, seed=seed + 100 * at) for at, (run, size) in enumerate(sizes) if size]
+
+
+def main() -> int:
+    """Run, print, judge."""
+    parser = argparse.ArgumentParser(prog="chaos", description="Real stores under real faults.")
+    parser.add_argument("--kills", type=int, default=50, help="store kills, over all kinds of persistence (default 50)")
+    parser.add_argument("--sentinel", type=int, default=20, help="Sentinel failovers (default 20)")
+    parser.add_argument("--cluster", type=int, default=20, help="Cluster failovers (default 20)")
+    parser.add_argument("--moves", type=int, default=20, help="moves of a Cluster slot (default 20)")
+    parser.add_argument("--partitions", type=int, default=24, help="faults of the network (default 24)")
+    parser.add_argument("--minutes", type=float, default=10.0, help="minutes of 5 %% lost replies (default 10)")
+    parser.add_argument("--writers", type=int, default=3, help="writer processes of each scenario (default 3)")
+    parser.add_argument("--seed", type=int, default=0, help="of all dice (default 0)")
+    parser.add_argument("--at-once", type=int, default=3, help="scenarios that run side by side (default 3)")
+    arguments = parser.parse_args()
+    begun = time.monotonic()
+    results: list[Result] = []
+    failures = 0
+    with ThreadPoolExecutor(arguments.at_once) as pool:
+        running: list[Future[Result]] = [pool.submit(scenario) for scenario in scenarios(arguments)]
+        for future in as_completed(running):
+            error = future.exception()
+            if error is None:
+                results.append(future.result())
+                print(f"{time.monotonic() - begun:6.0f} s  {results[-1].scenario}", flush=True)
+            else:
+                failures += 1
+                print(f"{time.monotonic() - begun:6.0f} s  a scenario broke: {error!r}", flush=True)
+    print(table(results))
+    return int(bool(failures or any(result.problems for result in results)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+"""A whole fleet around one store: writer processes, the exporter program, a scraper; and what they add up to."""
+
+import json
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from chaos.ledger import Ledger, difference, summed
+from chaos.scraper import Scraper
+from chaos.table import Result
+from chaos.views import rows_of, shown
+from support.node import until
+from support.processes import environment
+from support.store import StoreAddress
+from support.upstream import free_port
+
+TESTS = Path(__file__).parent.parent
+
+SETTLED_WITHIN = 60.0
+"""Seconds within which the exporter has to show what the ledgers say, once all writers have handed over everything.
+
+A writer finds out by its next heartbeat, 5 s later at most, that a store lost what it had acknowledged.
+"""
+
+_ENDED_WITHIN = 130.0
+
+
+class Fleet:
+    """Writers, an exporter and a scraper, in a namespace of their own. Use it as a context manager.
+
+    `url` is the store's address for everybody.
+    """
+
+    def __init__(self, url: str, writers: int = 3, seed: int = 0) -> None:
+        self.address = StoreAddress(url, "chaos-" + secrets.token_hex(4))
+        self._size = writers
+        self._seed = seed
+        self._port = free_port()
+        self._ends = ExitStack()
+        self._writers: list[subprocess.Popen[str]] = []
+        self._ledgers: list[Ledger] = []
+        self._exporter: subprocess.Popen[str] | None = None
+        self.written_off = summed([])
+        """What a store without persistence took with it."""
+
+    def __enter__(self) -> Self:
+        with ExitStack() as ends:
+            directory = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="fm-chaos-")))
+            self._log = ends.enter_context((directory / "log").open("w+", encoding="utf-8"))
+            ends.callback(self._kill_all)
+            self._start_exporter()
+            for number in range(self._size):
+                self._start_writer(directory / f"ledger-{number}", number)
+            for writer in self._writers:
+                assert _out(writer).readline() == "ready\n", self._words()
+            self.scraper = ends.enter_context(Scraper(self._port))
+            self._ends = ends.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ends.close()
+
+    def pause(self) -> None:
+        """Let every writer hand over everything and record no more until `go`."""
+        for writer in self._writers:
+            _tell(writer, "pause")
+        for writer in self._writers:
+            assert _out(writer).readline() == "paused\n", self._words()
+
+    def go(self) -> None:
+        """Let the writers record again."""
+        for writer in self._writers:
+            _tell(writer, "go")
+
+    def work(self) -> None:
+        """Wait until every writer has written since, and the scraper has seen that: what goes back then shows."""
+        since: int | None = None
+
+        def everybody_wrote() -> bool:
+            nonlocal since
+            taken, rows = rows_of(self.address)
+            since = (since or taken) or None
+            return since is not None and sum(row.heartbeat_us > since for row in rows) >= self._size
+
+        until("writers that all write", everybody_wrote, within=SETTLED_WITHIN)
+        written = time.monotonic()
+        until("a scrape", lambda: self.scraper.judge.latest_at > written or self.scraper.defect, within=SETTLED_WITHIN)
+
+    def restart_exporter(self) -> None:
+        """Let another exporter take the place of this one, which is killed."""
+        assert self._exporter is not None
+        self._exporter.kill()
+        self._exporter.wait()
+        self._start_exporter()
+
+    def finish(self, scenario: str, faults: int, *, lost: int = 0, epochs: int = 1) -> Result:
+        """Let everybody come to rest, then end the writers, and compare the exporter with the ledgers.
+
+        `lost` and `epochs` are what has to be.
+        """
+        self.pause()
+        self._settle()
+        reports = self._end_writers()
+        exported = self._settle()
+        judge = self.scraper.judge
+        if self.scraper.defect is not None:
+            raise self.scraper.defect
+        errors: Counter[str] = Counter()
+        for report in reports:
+            errors.update(report["errors"])
+        ledger = self.ledger()
+        export = summed([exported, self.written_off])
+        return Result(
+            scenario, faults, ledger["records"], sum(ledger.values()), sum(export.values()),
+            difference(ledger, export), sum(report["lost"] for report in reports), lost, dict(errors),
+            judge.scrapes, judge.blind, judge.decreases, judge.torn, judge.longest_hold, judge.epochs, epochs,
+        )  # fmt: skip
+
+    def ledger(self) -> dict[str, int]:
+        """What all writers have recorded."""
+        return summed(ledger.read() for ledger in self._ledgers)
+
+    def _settle(self) -> dict[str, int]:
+        """What the exporter shows once it agrees with the ledgers, or when it ought to."""
+        begun = time.monotonic()
+        while True:
+            judge = self.scraper.judge
+            at, scrape = judge.latest_at, judge.latest
+            found = shown(scrape) if scrape is not None and at > begun else None
+            if found is not None and not difference(self.ledger(), summed([found, self.written_off])):
+                return found
+            if time.monotonic() > begun + SETTLED_WITHIN:
+                return found or summed([])
+            time.sleep(0.05)
+
+    def _end_writers(self) -> list[dict[str, Any]]:
+        """End every other writer by a signal, the rest by the end of their input; what each says at its end."""
+        reports = []
+        for number, writer in enumerate(self._writers):
+            if number % 2:
+                writer.send_signal(signal.SIGTERM)
+            else:
+                _in(writer).close()
+        for writer in self._writers:
+            reports.append(json.loads(_out(writer).readline() or "{}"))
+            assert writer.wait(_ENDED_WITHIN) == 0, self._words()
+        return reports
+
+    def _start_exporter(self) -> None:
+        address = ["--redis.url", self.address.url, "--namespace", self.address.namespace]
+        self._exporter = subprocess.Popen(
+            [
+                sys.executable, "-m", "fleetmeter_exporter.main", *address,
+                "--web.listen-address", f"127.0.0.1:{self._port}", "--log.level", "error",
+            ],
+            env=environment(self.address), stdin=subprocess.DEVNULL, stderr=self._log, text=True,
+        )  # fmt: skip
+
+    def _start_writer(self, ledger: Path, number: int) -> None:
+        self._ledgers.append(Ledger(ledger))
+        self._writers.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "chaos.writer", str(ledger), f"w{number}", str(self._seed + number)],
+                env=environment(self.address, PYTHONPATH=str(TESTS)),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True,
+            )
+        )  # fmt: skip
+
+    def _words(self) -> str:
+        """What the processes wrote last."""
+        self._log.flush()
+        return Path(self._log.name).read_text(encoding="utf-8")[-2000:]
+
+    def _kill_all(self) -> None:
+        for process in [*self._writers, self._exporter]:
+            if process is not None:
+                process.kill()
+                process.wait()
+                for stream in (process.stdin, process.stdout):
+                    if stream is not None:
+                        stream.close()
+
+
+def _tell(writer: subprocess.Popen[str], order: str) -> None:
+    _in(writer).write(order + "\n")
+    _in(writer).flush()
+
+
+def _in(process: subprocess.Popen[str]) -> IO[str]:
+    assert process.stdin is not None
+    return process.stdin
+
+
+def _out(process: subprocess.Popen[str]) -> IO[str]:
+    assert process.stdout is not None
+    return process.stdout

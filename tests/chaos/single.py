@@ -1,0 +1,78 @@
+"""One server that is killed, again and again, and comes back with what its persistence kept."""
+
+import random
+import time
+from pathlib import Path
+
+from chaos.fleet import Fleet
+from chaos.ledger import summed
+from chaos.table import Result
+from chaos.views import stored
+from support.node import Node
+
+LONG_ABSENCE = 6.5
+"""Seconds for which the store stays away once, longer than an exporter that starts gives writers to send again."""
+
+
+def kills_with_log(count: int, writers: int = 3, seed: int = 1) -> Result:
+    """Kill -9 under load, `appendfsync everysec`: the log ends somewhere in the last second, as after a power cut."""
+    dice = random.Random(seed)
+    with Node({"appendonly": "yes", "appendfsync": "everysec"}) as node, Fleet(node.url, writers, seed) as fleet:
+        for _ in range(count):
+            fleet.work()
+            safe = _log_of(node).stat().st_size
+            time.sleep(dice.uniform(0.1, 0.9))
+            node.kill()
+            log = _log_of(node)
+            with log.open("r+b") as file:
+                file.truncate(dice.randint(safe, log.stat().st_size))
+            time.sleep(dice.uniform(0.0, 0.5))
+            node.start().ready()
+        return fleet.finish("kill -9, AOF everysec", count)
+
+
+def kills_with_dumps(count: int, writers: int = 3, seed: int = 2) -> Result:
+    """Kill -9 under load, restart from a dump of some seconds ago; now and then the exporter is killed too."""
+    dice = random.Random(seed)
+    with Node() as node, Fleet(node.url, writers, seed) as fleet:
+        for number in range(count):
+            fleet.work()
+            if number == 0 or dice.random() < 0.7:  # else it goes back by more than one life of the server
+                node.run("SAVE")
+            time.sleep(dice.uniform(0.2, 1.0))
+            node.kill()
+            if number % 5 == 1:
+                fleet.restart_exporter()
+                time.sleep(LONG_ABSENCE if number == 1 else 0.5)
+            node.start().ready()
+        return fleet.finish("kill -9, RDB", count)
+
+
+def kills_without_persistence(count: int, writers: int = 3, seed: int = 3) -> Result:
+    """Kill -9 under load of a store that keeps nothing: each time a new epoch, and every lost batch is counted.
+
+    What the store had when it was killed is read, while it takes no writes any more, and written off.
+    """
+    dice = random.Random(seed)
+    with Node() as node, Fleet(node.url, writers, seed) as fleet:
+        lost = 0
+        for _ in range(count):
+            fleet.work()
+            time.sleep(dice.uniform(0.0, 1.0))
+            node.run("CLIENT", "PAUSE", 60_000, "WRITE")
+            time.sleep(0.1)  # the last answers are read
+            numbers, lost = stored(fleet.address)
+            fleet.written_off = summed([fleet.written_off, numbers])
+            node.kill()
+            time.sleep(dice.uniform(0.0, 0.3))
+            node.start().ready()
+        return fleet.finish("kill -9, no persistence", count, lost=lost, epochs=count + 1)
+
+
+def _url(node: Node) -> str:
+    return f"redis://127.0.0.1:{node.port}/0"
+
+
+def _log_of(node: Node) -> Path:
+    """The newest file of the server's log."""
+    return max((node.directory / "appendonlydir").glob("*.incr.aof"), key=lambda path: path.stat().st_mtime_ns)

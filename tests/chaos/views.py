@@ -1,0 +1,55 @@
+"""What a store holds, or an exporter shows, in the ledger's numbers."""
+
+from chaos.judge import Scrape
+from chaos.ledger import BOUNDS, BUCKETS
+from fleetmeter.errors import StoreError
+from fleetmeter.families import families_of
+from fleetmeter.reading import Reader, Snapshot
+from fleetmeter.rows import Row
+from support.exposition import Series, total
+from support.fleet import samples_of
+from support.store import StoreAddress
+
+
+def shown(scrape: Scrape) -> dict[str, int]:
+    """What a scrape shows."""
+    return _numbers(scrape.samples)
+
+
+def rows_of(address: StoreAddress) -> tuple[int, list[Row]]:
+    """The time (store's clock, µs; 0 where it cannot be read) and the rows of all writers."""
+    try:
+        snapshot = _snapshot(address)
+    except StoreError:
+        return 0, []
+    return snapshot.taken_us, list(snapshot.rows.values())
+
+
+def stored(address: StoreAddress) -> tuple[dict[str, int], int]:
+    """What a store holds now, and how many batches of all its writers are in it. Raises `StoreError`."""
+    snapshot = _snapshot(address)
+    families = {family.definition.name: family for family in families_of(snapshot)}
+    return _numbers(samples_of(families)), sum(row.applied for row in snapshot.rows.values())
+
+
+def _snapshot(address: StoreAddress) -> Snapshot:
+    reader = Reader(address.url, address.namespace)
+    try:
+        return reader.read()
+    finally:
+        reader.close()
+
+
+def _numbers(samples: dict[Series, float]) -> dict[str, int]:
+    numbers = {
+        "left": round(total(samples, "chaos_left_total")),
+        "right": round(total(samples, "chaos_right_total")),
+        "records": round(total(samples, "chaos_records_total")),
+        "nanodollars": round(total(samples, "chaos_cost_usd_total") * 1e9),
+        "microseconds": round(total(samples, "chaos_seconds_sum") * 1e6),
+    }
+    below = 0
+    for name, bound in zip(BUCKETS, (*map(str, BOUNDS), "+Inf"), strict=True):
+        upto = round(total(samples, "chaos_seconds_bucket", le=bound))
+        numbers[name], below = upto - below, upto
+    return numbers
