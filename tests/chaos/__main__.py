@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import partial
 
 from chaos.failovers import cluster_failovers, sentinel_failovers, slot_moves
-from chaos.network import lossy, partitions
+from chaos.network import lossy, troubles
 from chaos.single import kills_with_dumps, kills_with_log, kills_without_persistence
 from chaos.table import Result, table
 
@@ -25,13 +25,17 @@ def scenarios(arguments: argparse.Namespace) -> list[Callable[[], Result]]:
         (lossy, arguments.minutes * 60),
         (cluster_failovers, arguments.cluster),
         (sentinel_failovers, arguments.sentinel),
-        (partitions, arguments.partitions),
+        (troubles, arguments.troubles),
         (kills_with_dumps, with_dumps),
         (kills_with_log, with_log),
         (slot_moves, arguments.moves),
         (kills_without_persistence, without),
     ]
-    return [partial(run, size, writers=writers, seed=seed + 100 * at) for at, (run, size) in enumerate(sizes) if size]
+    return [
+        partial(run, size, writers=writers, seed=seed + 100 * at, server=arguments.server)
+        for at, (run, size) in enumerate(sizes)
+        if size
+    ]
 
 
 def main() -> int:
@@ -41,10 +45,11 @@ def main() -> int:
     parser.add_argument("--sentinel", type=int, default=20, help="Sentinel failovers (default 20)")
     parser.add_argument("--cluster", type=int, default=20, help="Cluster failovers (default 20)")
     parser.add_argument("--moves", type=int, default=20, help="moves of a Cluster slot (default 20)")
-    parser.add_argument("--partitions", type=int, default=24, help="faults of the network (default 24)")
+    parser.add_argument("--troubles", type=int, default=24, help="faults of network and server (default 24)")
     parser.add_argument("--minutes", type=float, default=10.0, help="minutes of 5 %% lost replies (default 10)")
     parser.add_argument("--writers", type=int, default=3, help="writer processes of each scenario (default 3)")
     parser.add_argument("--seed", type=int, default=0, help="of all dice (default 0)")
+    parser.add_argument("--server", help="the server's program (default: the embedded Valkey)")
     parser.add_argument("--at-once", type=int, default=3, help="scenarios that run side by side (default 3)")
     arguments = parser.parse_args()
     begun = time.monotonic()

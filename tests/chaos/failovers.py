@@ -16,17 +16,17 @@ SPLIT = (0.5, 1.5)
 """Seconds for which two masters take writes."""
 
 
-def sentinel_failovers(count: int, writers: int = 3, seed: int = 4) -> Result:
+def sentinel_failovers(count: int, writers: int = 3, seed: int = 4, server: str | None = None) -> Result:
     """Failovers of an asynchronously replicated pair, each way in turn."""
     dice = random.Random(seed)
-    with SentinelStore() as store, Fleet(store.url, writers, seed) as fleet:
+    with SentinelStore(server) as store, Fleet(store.url, writers, seed) as fleet:
         ways = (_kill_lagging, _split_brain, _freeze, _kill)
         for number in range(count):
             fleet.work()
             time.sleep(dice.uniform(0.0, 0.5))
             ways[number % len(ways)](store, dice)
         fleet.work()
-        return fleet.finish("Sentinel failover", count)
+        return fleet.finish("Sentinel failover", count, met=("behind",))
 
 
 def _kill(store: SentinelStore, _: random.Random) -> None:
@@ -93,10 +93,10 @@ def _cut_some(node: Node, dice: random.Random) -> None:
                 client.execute_command("CLIENT", "KILL", "ID", found["id"], "SKIPME", "yes")
 
 
-def cluster_failovers(count: int, writers: int = 3, seed: int = 5) -> Result:
+def cluster_failovers(count: int, writers: int = 3, seed: int = 5, server: str | None = None) -> Result:
     """Failovers of the node that has the namespace: killed with a replica that lags, killed, frozen, in turn."""
     dice = random.Random(seed)
-    with ClusterStore() as store, Fleet(store.url, writers, seed) as fleet:
+    with ClusterStore(server) as store, Fleet(store.url, writers, seed) as fleet:
         key = fleet.address.keys.writers
         for number in range(count):
             fleet.work()
@@ -113,7 +113,7 @@ def cluster_failovers(count: int, writers: int = 3, seed: int = 5) -> Result:
             finally:
                 _bring_back(store, owner)
         fleet.work()
-        return fleet.finish("Cluster failover", count)
+        return fleet.finish("Cluster failover", count, met=("behind",))
 
 
 def _bring_back(store: ClusterStore, node: Node) -> None:
@@ -125,10 +125,10 @@ def _bring_back(store: ClusterStore, node: Node) -> None:
         store.rejoin(node)
 
 
-def slot_moves(count: int, writers: int = 3, seed: int = 6) -> Result:
+def slot_moves(count: int, writers: int = 3, seed: int = 6, server: str | None = None) -> Result:
     """The namespace's slot moves to another master, key by key, under load, and back."""
     dice = random.Random(seed)
-    with ClusterStore() as store, Fleet(store.url, writers, seed) as fleet:
+    with ClusterStore(server) as store, Fleet(store.url, writers, seed) as fleet:
         key = fleet.address.keys.writers
         for number in range(count):
             fleet.work()
@@ -140,4 +140,4 @@ def slot_moves(count: int, writers: int = 3, seed: int = 6) -> Result:
                 time.sleep(dice.uniform(0.0, 0.2))
             store.end_move(key, source, target)
         fleet.work()
-        return fleet.finish("Cluster slot moves", count)
+        return fleet.finish("Cluster slot moves", count, met=("refused",))

@@ -2,12 +2,14 @@
 
 import json
 import secrets
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -46,6 +48,8 @@ class Fleet:
         self._port = free_port()
         self._ends = ExitStack()
         self._writers: list[subprocess.Popen[str]] = []
+        self._ended: list[subprocess.Popen[str]] = []
+        self._reports: list[dict[str, Any]] = []
         self._ledgers: list[Ledger] = []
         self._exporter: subprocess.Popen[str] | None = None
         self.written_off = summed([])
@@ -53,14 +57,14 @@ class Fleet:
 
     def __enter__(self) -> Self:
         with ExitStack() as ends:
-            directory = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="fm-chaos-")))
-            self._log = ends.enter_context((directory / "log").open("w+", encoding="utf-8"))
+            self._directory = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="fm-chaos-")))
+            self._log = ends.enter_context((self._directory / "log").open("w+", encoding="utf-8"))
             ends.callback(self._kill_all)
             self._start_exporter()
-            for number in range(self._size):
-                self._start_writer(directory / f"ledger-{number}", number)
+            for _ in range(self._size):
+                self._start_writer()
             for writer in self._writers:
-                assert _out(writer).readline() == "ready\n", self._words()
+                self._expect(writer, "ready")
             self.scraper = ends.enter_context(Scraper(self._port))
             self._ends = ends.pop_all()
         return self
@@ -69,18 +73,6 @@ class Fleet:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ends.close()
-
-    def pause(self) -> None:
-        """Let every writer hand over everything and record no more until `go`."""
-        for writer in self._writers:
-            _tell(writer, "pause")
-        for writer in self._writers:
-            assert _out(writer).readline() == "paused\n", self._words()
-
-    def go(self) -> None:
-        """Let the writers record again."""
-        for writer in self._writers:
-            _tell(writer, "go")
 
     def work(self) -> None:
         """Wait until every writer has written since, and the scraper has seen that: what goes back then shows."""
@@ -103,27 +95,42 @@ class Fleet:
         self._exporter.wait()
         self._start_exporter()
 
-    def finish(self, scenario: str, faults: int, *, lost: int = 0, epochs: int = 1) -> Result:
-        """Let everybody come to rest, then end the writers, and compare the exporter with the ledgers.
+    def replace_oldest(self) -> None:
+        """End the writer that has lived longest, under load, and start another."""
+        self._end_writer(self._writers.pop(0))
+        self._start_writer()
+        self._expect(self._writers[-1], "ready")
 
-        `lost` and `epochs` are what has to be.
+    def finish(self, scenario: str, faults: int, *, lost: int = 0, epochs: int = 1, met: Sequence[str] = ()) -> Result:
+        """Let everybody come to rest, then end the writers under load, and compare the exporter with the ledgers.
+
+        `lost` and `epochs` are what has to be, `met` flush errors that writers must have met. A writer that is stuck
+        raises `RuntimeError`.
         """
-        self.pause()
+        for writer in self._writers:
+            _tell(writer, "pause")
+        for writer in self._writers:
+            self._expect(writer, "paused")
         self._settle()
-        reports = self._end_writers()
+        for writer in self._writers:
+            _tell(writer, "go")
+        time.sleep(1.0)
+        while self._writers:
+            self._end_writer(self._writers.pop(0))
         exported = self._settle()
         judge = self.scraper.judge
         if self.scraper.defect is not None:
             raise self.scraper.defect
         errors: Counter[str] = Counter()
-        for report in reports:
+        for report in self._reports:
             errors.update(report["errors"])
         ledger = self.ledger()
         export = summed([exported, self.written_off])
         return Result(
             scenario, faults, ledger["records"], sum(ledger.values()), sum(export.values()),
-            difference(ledger, export), sum(report["lost"] for report in reports), lost, dict(errors),
+            difference(ledger, export), sum(report["lost"] for report in self._reports), lost, dict(errors),
             judge.scrapes, judge.blind, judge.decreases, judge.torn, judge.longest_hold, judge.epochs, epochs,
+            tuple(met),
         )  # fmt: skip
 
     def ledger(self) -> dict[str, int]:
@@ -143,18 +150,27 @@ class Fleet:
                 return found or summed([])
             time.sleep(0.05)
 
-    def _end_writers(self) -> list[dict[str, Any]]:
-        """End every other writer by a signal, the rest by the end of their input; what each says at its end."""
-        reports = []
-        for number, writer in enumerate(self._writers):
-            if number % 2:
-                writer.send_signal(signal.SIGTERM)
-            else:
-                _in(writer).close()
-        for writer in self._writers:
-            reports.append(json.loads(_out(writer).readline() or "{}"))
-            assert writer.wait(_ENDED_WITHIN) == 0, self._words()
-        return reports
+    def _end_writer(self, writer: subprocess.Popen[str]) -> None:
+        """End a writer, every other one by a signal, the rest by the end of their input; note what it says."""
+        if len(self._reports) % 2:
+            writer.send_signal(signal.SIGTERM)
+        else:
+            _in(writer).close()
+        self._reports.append(json.loads(self._line(writer)))
+        if writer.wait(_ENDED_WITHIN) != 0:
+            raise RuntimeError(f"a writer ended with {writer.returncode}: {self._words()}")
+        self._ended.append(writer)
+
+    def _expect(self, writer: subprocess.Popen[str], word: str) -> None:
+        line = self._line(writer)
+        if line != word:
+            raise RuntimeError(f"a writer says {line!r}, not {word!r}: {self._words()}")
+
+    def _line(self, writer: subprocess.Popen[str]) -> str:
+        """The next line that a writer writes; empty at its end. Raises `RuntimeError` for one that is stuck."""
+        if not select.select([_out(writer)], [], [], _ENDED_WITHIN)[0]:
+            raise RuntimeError(f"a writer is stuck: {self._words()}")
+        return _out(writer).readline().strip()
 
     def _start_exporter(self) -> None:
         address = ["--redis.url", self.address.url, "--namespace", self.address.namespace]
@@ -166,7 +182,9 @@ class Fleet:
             env=environment(self.address), stdin=subprocess.DEVNULL, stderr=self._log, text=True,
         )  # fmt: skip
 
-    def _start_writer(self, ledger: Path, number: int) -> None:
+    def _start_writer(self) -> None:
+        number = len(self._ledgers)
+        ledger = self._directory / f"ledger-{number}"
         self._ledgers.append(Ledger(ledger))
         self._writers.append(
             subprocess.Popen(
@@ -182,7 +200,7 @@ class Fleet:
         return Path(self._log.name).read_text(encoding="utf-8")[-2000:]
 
     def _kill_all(self) -> None:
-        for process in [*self._writers, self._exporter]:
+        for process in [*self._writers, *self._ended, self._exporter]:
             if process is not None:
                 process.kill()
                 process.wait()

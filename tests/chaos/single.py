@@ -14,10 +14,11 @@ LONG_ABSENCE = 6.5
 """Seconds for which the store stays away once, longer than an exporter that starts gives writers to send again."""
 
 
-def kills_with_log(count: int, writers: int = 3, seed: int = 1) -> Result:
+def kills_with_log(count: int, writers: int = 3, seed: int = 1, server: str | None = None) -> Result:
     """Kill -9 under load, `appendfsync everysec`: the log ends somewhere in the last second, as after a power cut."""
     dice = random.Random(seed)
-    with Node({"appendonly": "yes", "appendfsync": "everysec"}) as node, Fleet(node.url, writers, seed) as fleet:
+    options = {"appendonly": "yes", "appendfsync": "everysec"}
+    with Node(options, binary=server) as node, Fleet(node.url, writers, seed) as fleet:
         for _ in range(count):
             fleet.work()
             safe = _log_of(node).stat().st_size
@@ -28,13 +29,13 @@ def kills_with_log(count: int, writers: int = 3, seed: int = 1) -> Result:
                 file.truncate(dice.randint(safe, log.stat().st_size))
             time.sleep(dice.uniform(0.0, 0.5))
             node.start().ready()
-        return fleet.finish("kill -9, AOF everysec", count)
+        return fleet.finish("kill -9, AOF everysec", count, met=("behind",))
 
 
-def kills_with_dumps(count: int, writers: int = 3, seed: int = 2) -> Result:
+def kills_with_dumps(count: int, writers: int = 3, seed: int = 2, server: str | None = None) -> Result:
     """Kill -9 under load, restart from a dump of some seconds ago; now and then the exporter is killed too."""
     dice = random.Random(seed)
-    with Node() as node, Fleet(node.url, writers, seed) as fleet:
+    with Node(binary=server) as node, Fleet(node.url, writers, seed) as fleet:
         for number in range(count):
             fleet.work()
             if number == 0 or dice.random() < 0.7:  # else it goes back by more than one life of the server
@@ -45,16 +46,16 @@ def kills_with_dumps(count: int, writers: int = 3, seed: int = 2) -> Result:
                 fleet.restart_exporter()
                 time.sleep(LONG_ABSENCE if number == 1 else 0.5)
             node.start().ready()
-        return fleet.finish("kill -9, RDB", count)
+        return fleet.finish("kill -9, RDB", count, met=("behind",))
 
 
-def kills_without_persistence(count: int, writers: int = 3, seed: int = 3) -> Result:
+def kills_without_persistence(count: int, writers: int = 3, seed: int = 3, server: str | None = None) -> Result:
     """Kill -9 under load of a store that keeps nothing: each time a new epoch, and every lost batch is counted.
 
     What the store had when it was killed is read, while it takes no writes any more, and written off.
     """
     dice = random.Random(seed)
-    with Node() as node, Fleet(node.url, writers, seed) as fleet:
+    with Node(binary=server) as node, Fleet(node.url, writers, seed) as fleet:
         lost = 0
         for _ in range(count):
             fleet.work()
@@ -66,7 +67,7 @@ def kills_without_persistence(count: int, writers: int = 3, seed: int = 3) -> Re
             node.kill()
             time.sleep(dice.uniform(0.0, 0.3))
             node.start().ready()
-        return fleet.finish("kill -9, no persistence", count, lost=lost, epochs=count + 1)
+        return fleet.finish("kill -9, no persistence", count, lost=lost, epochs=count + 1, met=("epoch",))
 
 
 def _url(node: Node) -> str:

@@ -1,7 +1,7 @@
 """What came of the scenarios, one row each."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 _HEADINGS = (
     "scenario", "faults", "records", "ledger sum", "export sum", "diff", "lost", "sent again", "scrapes", "blind",
@@ -14,7 +14,8 @@ class Result:
     """One scenario. Sums are over all numbers of all writers: counts, buckets, nano-dollars, microseconds.
 
     `written_off` is in both: what a store without persistence had when it was killed. `lost` are the batches that
-    writers counted as lost, `lost_expected` how many had to be. `errors` are the writers' flush errors by reason.
+    writers counted as lost, `lost_expected` how many had to be. `errors` are the writers' flush errors by reason, `met`
+    the reasons that must be among them.
     """
 
     scenario: str
@@ -33,7 +34,7 @@ class Result:
     longest_hold: float
     epochs: int
     epochs_expected: int
-    notes: list[str] = field(default_factory=list)
+    met: tuple[str, ...] = ()
 
     @property
     def problems(self) -> list[str]:
@@ -47,7 +48,10 @@ class Result:
             found.append(f"{self.errors['internal']} unexpected errors in flush threads")
         found += [f"decrease: {text}" for text in self.decreases[:5]]
         found += [f"torn: {text}" for text in self.torn[:5]]
-        return [*found, *self.notes]
+        found += [
+            f"no writer met {reason!r}: the faults did nothing" for reason in self.met if not self.errors.get(reason)
+        ]
+        return found
 
     def cells(self) -> tuple[str, ...]:
         """The row as it is printed."""

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from chaos.failovers import cluster_failovers, sentinel_failovers, slot_moves
-from chaos.network import lossy, partitions
+from chaos.network import lossy, troubles
 from chaos.single import kills_with_dumps, kills_with_log, kills_without_persistence
 from chaos.table import Result, table
 
@@ -14,11 +14,11 @@ SCENARIOS: Mapping[str, Callable[[], Result]] = {
     "cluster failovers": lambda: cluster_failovers(3, writers=2),
     "slot moves": lambda: slot_moves(2, writers=2),
     "sentinel failovers": lambda: sentinel_failovers(4, writers=2),
-    "partitions": lambda: partitions(6, writers=2),
+    "troubles": lambda: troubles(6, writers=2),
     "kills with dumps": lambda: kills_with_dumps(3, writers=2),
     "kills with a log": lambda: kills_with_log(3, writers=2),
     "kills without persistence": lambda: kills_without_persistence(2, writers=2),
-    "lost replies": lambda: lossy(20.0, writers=2),
+    "lost replies": lambda: lossy(15.0, writers=2),
 }
 
 AT_ONCE = 4

@@ -62,12 +62,12 @@ def test_the_longest_hold_is_measured() -> None:
 
 
 def test_a_result_tells_its_problems() -> None:
-    """A unit too few, a loss that nobody counted, an epoch too many: each is a problem and is printed."""
+    """A unit too few, a loss that nobody counted, an epoch too many, a fault that nobody met: each is told."""
     ledger = summed([dict.fromkeys(NUMBERS, 3)])
     export = {**ledger, "nanodollars": 2}
     result = Result(
         "x", 1, 3, sum(ledger.values()), sum(export.values()), difference(ledger, export), 0, 1, {"internal": 1},
-        5, 0, ["down"], ["torn"], 0.0, 2, 1,
+        5, 0, ["down"], ["torn"], 0.0, 2, 1, ("behind",),
     )  # fmt: skip
-    assert len(result.problems) == 6
-    assert table([result]).count("PROBLEM") == 6
+    assert len(result.problems) == 7
+    assert table([result]).count("PROBLEM") == 7
