@@ -22,7 +22,7 @@ def sentinel_failovers(count: int, writers: int = 3, seed: int = 4, server: str 
     with SentinelStore(server) as store, Fleet(store.url, writers, seed) as fleet:
         ways = (_kill_lagging, _split_brain, _freeze, _kill)
         for number in range(count):
-            fleet.work()
+            fleet.work(dice)
             time.sleep(dice.uniform(0.0, 0.5))
             ways[number % len(ways)](store, dice)
         fleet.work()
@@ -99,7 +99,7 @@ def cluster_failovers(count: int, writers: int = 3, seed: int = 5, server: str |
     with ClusterStore(server) as store, Fleet(store.url, writers, seed) as fleet:
         key = fleet.address.keys.writers
         for number in range(count):
-            fleet.work()
+            fleet.work(dice)
             time.sleep(dice.uniform(0.0, 0.5))
             owner = store.owner(key)
             if number % 3 == 0:

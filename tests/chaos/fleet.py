@@ -1,6 +1,7 @@
 """A whole fleet around one store: writer processes, the exporter program, a scraper; and what they add up to."""
 
 import json
+import random
 import secrets
 import select
 import signal
@@ -19,6 +20,7 @@ from chaos.ledger import Ledger, difference, summed
 from chaos.scraper import Scraper
 from chaos.table import Result
 from chaos.views import rows_of, shown
+from fleetmeter.continuity import HOLD
 from support.node import until
 from support.processes import environment
 from support.store import StoreAddress
@@ -32,19 +34,24 @@ SETTLED_WITHIN = 60.0
 A writer finds out by its next heartbeat, 5 s later at most, that a store lost what it had acknowledged.
 """
 
+HASTE = 0.3
+"""How often a fault does not wait until the fleet works again after the one before."""
+
 _ENDED_WITHIN = 130.0
 
 
 class Fleet:
     """Writers, an exporter and a scraper, in a namespace of their own. Use it as a context manager.
 
-    `url` is the store's address for everybody.
+    `url` is the store's address for everybody. `hold` is the exporter's, in seconds: with a short one it stops waiting
+    for writers before they have sent again, and shows the larger of served and stored instead.
     """
 
-    def __init__(self, url: str, writers: int = 3, seed: int = 0) -> None:
+    def __init__(self, url: str, writers: int = 3, seed: int = 0, hold: float = HOLD) -> None:
         self.address = StoreAddress(url, "chaos-" + secrets.token_hex(4))
         self._size = writers
         self._seed = seed
+        self._hold = hold
         self._port = free_port()
         self._ends = ExitStack()
         self._writers: list[subprocess.Popen[str]] = []
@@ -74,8 +81,14 @@ class Fleet:
     ) -> None:
         self._ends.close()
 
-    def work(self) -> None:
-        """Wait until every writer has written since, and the scraper has seen that: what goes back then shows."""
+    def work(self, dice: random.Random | None = None) -> None:
+        """Wait until every writer has written since, and the scraper has seen that: what goes back then shows.
+
+        With `dice` not always: now and then the next fault comes before everybody has got over the last one.
+        """
+        if dice is not None and dice.random() < HASTE:
+            time.sleep(dice.uniform(0.0, 1.0))
+            return
         since: int | None = None
 
         def everybody_wrote() -> bool:
@@ -177,7 +190,7 @@ class Fleet:
         self._exporter = subprocess.Popen(
             [
                 sys.executable, "-m", "fleetmeter_exporter.main", *address,
-                "--web.listen-address", f"127.0.0.1:{self._port}", "--log.level", "error",
+                "--web.listen-address", f"127.0.0.1:{self._port}", "--hold", str(self._hold), "--log.level", "error",
             ],
             env=environment(self.address), stdin=subprocess.DEVNULL, stderr=self._log, text=True,
         )  # fmt: skip

@@ -1,5 +1,6 @@
 """One server that is killed, again and again, and comes back with what its persistence kept."""
 
+import os
 import random
 import time
 from pathlib import Path
@@ -14,30 +15,35 @@ LONG_ABSENCE = 6.5
 """Seconds for which the store stays away once, longer than an exporter that starts gives writers to send again."""
 
 
+SHORT_HOLD = 0.3
+"""Seconds for which an exporter holds a snapshot that does not wait until writers have sent again."""
+
+
 def kills_with_log(count: int, writers: int = 3, seed: int = 1, server: str | None = None) -> Result:
     """Kill -9 under load, `appendfsync everysec`: the log ends somewhere in the last second, as after a power cut."""
     dice = random.Random(seed)
     options = {"appendonly": "yes", "appendfsync": "everysec"}
     with Node(options, binary=server) as node, Fleet(node.url, writers, seed) as fleet:
         for _ in range(count):
-            fleet.work()
+            fleet.work(dice)
             safe = _log_of(node).stat().st_size
             time.sleep(dice.uniform(0.1, 0.9))
             node.kill()
             log = _log_of(node)
-            with log.open("r+b") as file:
-                file.truncate(dice.randint(safe, log.stat().st_size))
+            end = dice.randint(safe, log.stat().st_size)
+            os.truncate(log, end if server is None else _end_of_transaction(log, end))
             time.sleep(dice.uniform(0.0, 0.5))
             node.start().ready()
+        fleet.work()
         return fleet.finish("kill -9, AOF everysec", count, met=("behind",))
 
 
 def kills_with_dumps(count: int, writers: int = 3, seed: int = 2, server: str | None = None) -> Result:
-    """Kill -9 under load, restart from a dump of some seconds ago; now and then the exporter is killed too."""
+    """Kill -9 under load, restart from a dump of some seconds ago; the exporter hardly waits, and is killed too."""
     dice = random.Random(seed)
-    with Node(binary=server) as node, Fleet(node.url, writers, seed) as fleet:
+    with Node(binary=server) as node, Fleet(node.url, writers, seed, hold=SHORT_HOLD) as fleet:
         for number in range(count):
-            fleet.work()
+            fleet.work(dice)
             if number == 0 or dice.random() < 0.7:  # else it goes back by more than one life of the server
                 node.run("SAVE")
             time.sleep(dice.uniform(0.2, 1.0))
@@ -46,6 +52,7 @@ def kills_with_dumps(count: int, writers: int = 3, seed: int = 2, server: str | 
                 fleet.restart_exporter()
                 time.sleep(LONG_ABSENCE if number == 1 else 0.5)
             node.start().ready()
+        fleet.work()
         return fleet.finish("kill -9, RDB", count, met=("behind",))
 
 
@@ -72,6 +79,17 @@ def kills_without_persistence(count: int, writers: int = 3, seed: int = 3, serve
 
 def _url(node: Node) -> str:
     return f"redis://127.0.0.1:{node.port}/0"
+
+
+def _end_of_transaction(log: Path, end: int) -> int:
+    """Where the last whole transaction before a place of a log ends.
+
+    Redis 7.0, for one, leaves a torn transaction in the log, without its EXEC, and executes it at the next start but
+    one together with what follows: a flaw that Valkey had too (valkey-io/valkey#4342), and that no client can mend.
+    """
+    mark = b"*1\r\n$4\r\nEXEC\r\n"
+    at = log.read_bytes().rfind(mark, 0, end)
+    return at + len(mark) if at >= 0 else end
 
 
 def _log_of(node: Node) -> Path:
