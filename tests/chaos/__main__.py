@@ -12,7 +12,7 @@ from functools import partial
 
 from chaos.failovers import cluster_failovers, sentinel_failovers, slot_moves
 from chaos.network import lossy, troubles
-from chaos.single import kills_with_dumps, kills_with_log, kills_without_persistence
+from chaos.single import kills_with_dumps, kills_with_log, kills_with_writers, kills_without_persistence
 from chaos.table import Result, table
 
 
@@ -30,6 +30,7 @@ def scenarios(arguments: argparse.Namespace) -> list[Callable[[], Result]]:
         (kills_with_log, with_log),
         (slot_moves, arguments.moves),
         (kills_without_persistence, without),
+        (kills_with_writers, arguments.deaths),
     ]
     return [
         partial(run, size, writers=writers, seed=seed + 100 * at, server=arguments.server)
@@ -46,6 +47,7 @@ def main() -> int:
     parser.add_argument("--cluster", type=int, default=20, help="Cluster failovers (default 20)")
     parser.add_argument("--moves", type=int, default=20, help="moves of a Cluster slot (default 20)")
     parser.add_argument("--troubles", type=int, default=24, help="faults of network and server (default 24)")
+    parser.add_argument("--deaths", type=int, default=10, help="kills of a store and a writer at once (default 10)")
     parser.add_argument("--minutes", type=float, default=10.0, help="minutes of 5 %% lost replies (default 10)")
     parser.add_argument("--writers", type=int, default=3, help="writer processes of each scenario (default 3)")
     parser.add_argument("--seed", type=int, default=0, help="of all dice (default 0)")

@@ -34,6 +34,9 @@ SETTLED_WITHIN = 60.0
 A writer finds out by its next heartbeat, 5 s later at most, that a store lost what it had acknowledged.
 """
 
+RESTED_AFTER = 8.0
+"""Seconds after which every writer that lives has sent again what the store lost, where nobody can tell by the sums."""
+
 HASTE = 0.3
 """How often a fault does not wait until the fleet works again after the one before."""
 
@@ -111,26 +114,47 @@ class Fleet:
     def replace_oldest(self) -> None:
         """End the writer that has lived longest, under load, and start another."""
         self._end_writer(self._writers.pop(0))
+        self.start_another()
+
+    def kill_oldest(self) -> None:
+        """Kill the writer that has lived longest; what it had not handed over is lost with it."""
+        writer = self._writers.pop(0)
+        writer.kill()
+        self._ended.append(writer)
+
+    def start_another(self) -> None:
+        """Start one more writer."""
         self._start_writer()
         self._expect(self._writers[-1], "ready")
 
-    def finish(self, scenario: str, faults: int, *, lost: int = 0, epochs: int = 1, met: Sequence[str] = ()) -> Result:
+    def finish(
+        self,
+        scenario: str,
+        faults: int,
+        *,
+        lost: int = 0,
+        epochs: int = 1,
+        met: Sequence[str] = (),
+        may_lack: bool = False,
+    ) -> Result:
         """Let everybody come to rest, then end the writers under load, and compare the exporter with the ledgers.
 
-        `lost` and `epochs` are what has to be, `met` flush errors that writers must have met. A writer that is stuck
+        `lost` and `epochs` are what has to be, `met` flush errors that writers must have met; `may_lack` says that
+        writers were killed, so that the export may have less than the ledgers, and never more. A writer that is stuck
         raises `RuntimeError`.
         """
+        patience = RESTED_AFTER if may_lack else SETTLED_WITHIN
         for writer in self._writers:
             _tell(writer, "pause")
         for writer in self._writers:
             self._expect(writer, "paused")
-        self._settle()
+        self._settle(patience)
         for writer in self._writers:
             _tell(writer, "go")
         time.sleep(1.0)
         while self._writers:
             self._end_writer(self._writers.pop(0))
-        exported = self._settle()
+        exported = self._settle(patience)
         judge = self.scraper.judge
         if self.scraper.defect is not None:
             raise self.scraper.defect
@@ -143,14 +167,14 @@ class Fleet:
             scenario, faults, ledger["records"], sum(ledger.values()), sum(export.values()),
             difference(ledger, export), sum(report["lost"] for report in self._reports), lost, dict(errors),
             judge.scrapes, judge.blind, judge.decreases, judge.torn, judge.longest_hold, judge.epochs, epochs,
-            tuple(met),
+            tuple(met), may_lack,
         )  # fmt: skip
 
     def ledger(self) -> dict[str, int]:
         """What all writers have recorded."""
         return summed(ledger.read() for ledger in self._ledgers)
 
-    def _settle(self) -> dict[str, int]:
+    def _settle(self, patience: float) -> dict[str, int]:
         """What the exporter shows once it agrees with the ledgers, or when it ought to."""
         begun = time.monotonic()
         while True:
@@ -159,7 +183,7 @@ class Fleet:
             found = shown(scrape) if scrape is not None and at > begun else None
             if found is not None and not difference(self.ledger(), summed([found, self.written_off])):
                 return found
-            if time.monotonic() > begun + SETTLED_WITHIN:
+            if time.monotonic() > begun + patience:
                 return found or summed([])
             time.sleep(0.05)
 

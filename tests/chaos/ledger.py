@@ -29,7 +29,7 @@ class Ledger:
             self._map = mmap.mmap(file.fileno(), 0)
 
     def add(self, number: str, amount: int) -> None:
-        """Count something that was recorded just now."""
+        """Count something that is recorded right after: who is killed in between has a ledger that is not too low."""
         place = NUMBERS.index(number) * _FORM.size
         _FORM.pack_into(self._map, place, _FORM.unpack_from(self._map, place)[0] + amount)
 

@@ -56,6 +56,24 @@ def kills_with_dumps(count: int, writers: int = 3, seed: int = 2, server: str | 
         return fleet.finish("kill -9, RDB", count, met=("behind",))
 
 
+def kills_with_writers(count: int, writers: int = 3, seed: int = 9, server: str | None = None) -> Result:
+    """A host dies, with the store and one of the writers on it; the store comes back from a dump, another writer.
+
+    What that writer recorded after the dump is lost for good. The exporter shows no number below what it served.
+    """
+    with Node(binary=server) as node, Fleet(node.url, writers, seed, hold=SHORT_HOLD) as fleet:
+        for _ in range(count):
+            fleet.work()
+            node.run("SAVE")
+            fleet.work()  # which the dump has not
+            fleet.kill_oldest()
+            node.kill()
+            node.start().ready()
+            fleet.start_another()
+        fleet.work()
+        return fleet.finish("kill -9, RDB, a writer too", count, met=("behind",), may_lack=True)
+
+
 def kills_without_persistence(count: int, writers: int = 3, seed: int = 3, server: str | None = None) -> Result:
     """Kill -9 under load of a store that keeps nothing: each time a new epoch, and every lost batch is counted.
 

@@ -7,7 +7,7 @@ import pytest
 
 from chaos.failovers import cluster_failovers, sentinel_failovers, slot_moves
 from chaos.network import lossy, troubles
-from chaos.single import kills_with_dumps, kills_with_log, kills_without_persistence
+from chaos.single import kills_with_dumps, kills_with_log, kills_with_writers, kills_without_persistence
 from chaos.table import Result, table
 
 SCENARIOS: Mapping[str, Callable[[], Result]] = {
@@ -18,6 +18,7 @@ SCENARIOS: Mapping[str, Callable[[], Result]] = {
     "kills with dumps": lambda: kills_with_dumps(3, writers=2),
     "kills with a log": lambda: kills_with_log(3, writers=2),
     "kills without persistence": lambda: kills_without_persistence(2, writers=2),
+    "kills with a writer": lambda: kills_with_writers(2, writers=2),
     "lost replies": lambda: lossy(15.0, writers=2),
 }
 

@@ -44,16 +44,16 @@ class Work:
     def _record(self) -> None:
         micros = self._random.choice((1, 900, 5_000, 50_000, 500_000, 5_000_000)) + self._random.randrange(100)
         nanodollars = self._random.randrange(1, 2_000_000_000)
+        bucket = BUCKETS[sum(micros > bound * 1e6 for bound in BOUNDS)]
+        kept = {"left": 1, "right": 1, "records": 1, "nanodollars": nanodollars, "microseconds": micros, bucket: 1}
+        for name, amount in kept.items():
+            self._ledger.add(name, amount)
         with fleetmeter.atomic():
             self._left.inc()
             self._right.inc()
         self._records.inc()
         self._cost.inc(nanodollars / 1e9)
         self._seconds.observe(micros / 1e6)
-        bucket = BUCKETS[sum(micros > bound * 1e6 for bound in BOUNDS)]
-        kept = {"left": 1, "right": 1, "records": 1, "nanodollars": nanodollars, "microseconds": micros, bucket: 1}
-        for name, amount in kept.items():
-            self._ledger.add(name, amount)
 
 
 class Orders:
