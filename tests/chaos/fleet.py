@@ -1,10 +1,7 @@
 """A whole fleet around one store: writer processes, the exporter program, a scraper; and what they add up to."""
 
-import json
 import random
 import secrets
-import select
-import signal
 import subprocess
 import sys
 import tempfile
@@ -14,9 +11,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Self
 
-from chaos.ledger import Ledger, difference, summed
+from chaos.hand import Hand
+from chaos.ledger import difference, summed
 from chaos.scraper import Scraper
 from chaos.table import Result
 from chaos.views import rows_of, shown
@@ -25,8 +23,6 @@ from support.node import until
 from support.processes import environment
 from support.store import StoreAddress
 from support.upstream import free_port
-
-TESTS = Path(__file__).parent.parent
 
 SETTLED_WITHIN = 60.0
 """Seconds within which the exporter has to show what the ledgers say, once all writers have handed over everything.
@@ -39,8 +35,6 @@ RESTED_AFTER = 8.0
 
 HASTE = 0.3
 """How often a fault does not wait until the fleet works again after the one before."""
-
-_ENDED_WITHIN = 130.0
 
 
 class Fleet:
@@ -57,10 +51,8 @@ class Fleet:
         self._hold = hold
         self._port = free_port()
         self._ends = ExitStack()
-        self._writers: list[subprocess.Popen[str]] = []
-        self._ended: list[subprocess.Popen[str]] = []
-        self._reports: list[dict[str, Any]] = []
-        self._ledgers: list[Ledger] = []
+        self._writers: list[Hand] = []  # those that live, the oldest first
+        self._everybody: list[Hand] = []
         self._exporter: subprocess.Popen[str] | None = None
         self.written_off = summed([])
         """What a store without persistence took with it."""
@@ -74,7 +66,7 @@ class Fleet:
             for _ in range(self._size):
                 self._start_writer()
             for writer in self._writers:
-                self._expect(writer, "ready")
+                writer.wait_for("ready")
             self.scraper = ends.enter_context(Scraper(self._port))
             self._ends = ends.pop_all()
         return self
@@ -113,19 +105,17 @@ class Fleet:
 
     def replace_oldest(self) -> None:
         """End the writer that has lived longest, under load, and start another."""
-        self._end_writer(self._writers.pop(0))
+        self._end_oldest()
         self.start_another()
 
     def kill_oldest(self) -> None:
         """Kill the writer that has lived longest; what it had not handed over is lost with it."""
-        writer = self._writers.pop(0)
-        writer.kill()
-        self._ended.append(writer)
+        self._writers.pop(0).kill()
 
     def start_another(self) -> None:
         """Start one more writer."""
         self._start_writer()
-        self._expect(self._writers[-1], "ready")
+        self._writers[-1].wait_for("ready")
 
     def finish(
         self,
@@ -145,34 +135,34 @@ class Fleet:
         """
         patience = RESTED_AFTER if may_lack else SETTLED_WITHIN
         for writer in self._writers:
-            _tell(writer, "pause")
+            writer.tell("pause")
         for writer in self._writers:
-            self._expect(writer, "paused")
+            writer.wait_for("paused")
         self._settle(patience)
         for writer in self._writers:
-            _tell(writer, "go")
+            writer.tell("go")
         time.sleep(1.0)
         while self._writers:
-            self._end_writer(self._writers.pop(0))
+            self._end_oldest()
         exported = self._settle(patience)
         judge = self.scraper.judge
         if self.scraper.defect is not None:
             raise self.scraper.defect
         errors: Counter[str] = Counter()
-        for report in self._reports:
-            errors.update(report["errors"])
+        for writer in self._everybody:
+            errors.update(writer.report["errors"])
         ledger = self.ledger()
         export = summed([exported, self.written_off])
         return Result(
             scenario, faults, ledger["records"], sum(ledger.values()), sum(export.values()),
-            difference(ledger, export), sum(report["lost"] for report in self._reports), lost, dict(errors),
+            difference(ledger, export), sum(writer.report["lost"] for writer in self._everybody), lost, dict(errors),
             judge.scrapes, judge.blind, judge.decreases, judge.torn, judge.longest_hold, judge.epochs, epochs,
             tuple(met), may_lack,
         )  # fmt: skip
 
     def ledger(self) -> dict[str, int]:
         """What all writers have recorded."""
-        return summed(ledger.read() for ledger in self._ledgers)
+        return summed(writer.ledger.read() for writer in self._everybody)
 
     def _settle(self, patience: float) -> dict[str, int]:
         """What the exporter shows once it agrees with the ledgers, or when it ought to."""
@@ -187,27 +177,9 @@ class Fleet:
                 return found or summed([])
             time.sleep(0.05)
 
-    def _end_writer(self, writer: subprocess.Popen[str]) -> None:
-        """End a writer, every other one by a signal, the rest by the end of their input; note what it says."""
-        if len(self._reports) % 2:
-            writer.send_signal(signal.SIGTERM)
-        else:
-            _in(writer).close()
-        self._reports.append(json.loads(self._line(writer)))
-        if writer.wait(_ENDED_WITHIN) != 0:
-            raise RuntimeError(f"a writer ended with {writer.returncode}: {self._words()}")
-        self._ended.append(writer)
-
-    def _expect(self, writer: subprocess.Popen[str], word: str) -> None:
-        line = self._line(writer)
-        if line != word:
-            raise RuntimeError(f"a writer says {line!r}, not {word!r}: {self._words()}")
-
-    def _line(self, writer: subprocess.Popen[str]) -> str:
-        """The next line that a writer writes; empty at its end. Raises `RuntimeError` for one that is stuck."""
-        if not select.select([_out(writer)], [], [], _ENDED_WITHIN)[0]:
-            raise RuntimeError(f"a writer is stuck: {self._words()}")
-        return _out(writer).readline().strip()
+    def _end_oldest(self) -> None:
+        """End a writer, every other one by a signal, the rest by the end of their input."""
+        self._writers.pop(0).end(by_signal=len(self._writers) % 2 == 0)
 
     def _start_exporter(self) -> None:
         address = ["--redis.url", self.address.url, "--namespace", self.address.namespace]
@@ -220,42 +192,14 @@ class Fleet:
         )  # fmt: skip
 
     def _start_writer(self) -> None:
-        number = len(self._ledgers)
-        ledger = self._directory / f"ledger-{number}"
-        self._ledgers.append(Ledger(ledger))
-        self._writers.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "chaos.writer", str(ledger), f"w{number}", str(self._seed + number)],
-                env=environment(self.address, PYTHONPATH=str(TESTS)),
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True,
-            )
-        )  # fmt: skip
-
-    def _words(self) -> str:
-        """What the processes wrote last."""
-        self._log.flush()
-        return Path(self._log.name).read_text(encoding="utf-8")[-2000:]
+        number = len(self._everybody)
+        writer = Hand(self.address, self._directory, f"w{number}", self._seed + number, self._log)
+        self._everybody.append(writer)
+        self._writers.append(writer)
 
     def _kill_all(self) -> None:
-        for process in [*self._writers, *self._ended, self._exporter]:
-            if process is not None:
-                process.kill()
-                process.wait()
-                for stream in (process.stdin, process.stdout):
-                    if stream is not None:
-                        stream.close()
-
-
-def _tell(writer: subprocess.Popen[str], order: str) -> None:
-    _in(writer).write(order + "\n")
-    _in(writer).flush()
-
-
-def _in(process: subprocess.Popen[str]) -> IO[str]:
-    assert process.stdin is not None
-    return process.stdin
-
-
-def _out(process: subprocess.Popen[str]) -> IO[str]:
-    assert process.stdout is not None
-    return process.stdout
+        for writer in self._everybody:
+            writer.kill()
+        if self._exporter is not None:
+            self._exporter.kill()
+            self._exporter.wait()
