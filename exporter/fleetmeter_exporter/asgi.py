@@ -57,7 +57,7 @@ class MetricsApp:
         self._registry = registry
         self._collector = collector
         self._any_path = telemetry_path is None
-        self._start = Start(collector.holds_counts, start_delay)
+        self._start = Start(collector.look, start_delay)
         self._routes: dict[str, Handler] = {
             telemetry_path or "": self._metrics,
             "/-/healthy": self._healthy,

@@ -13,7 +13,7 @@ import fleetmeter
 from fleetmeter.continuity import HOLD, Continuity, Shown
 from fleetmeter.errors import FleetmeterError
 from fleetmeter.families import Family, families_of, types_left_out
-from fleetmeter.reading import Reader
+from fleetmeter.reading import Reader, Snapshot
 from fleetmeter.runtime import current
 from fleetmeter.settings import Settings
 from fleetmeter_exporter.cache import with_cache_state
@@ -90,10 +90,10 @@ class RedisCollector:
         with self._lock:
             families_of(self._reader.read())
 
-    def holds_counts(self) -> bool:
-        """Whether the namespace has a life already, and counts that may be behind. Raises `FleetmeterError`."""
+    def look(self) -> Snapshot:
+        """The namespace as the store has it, which need not be what may be shown. Raises `FleetmeterError`."""
         with self._lock:
-            return self._reader.read().epoch is not None
+            return self._reader.read()
 
     def _read(self) -> tuple[Shown | None, list[Family]]:
         try:
