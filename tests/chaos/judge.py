@@ -52,8 +52,9 @@ class Judge:
     _held_since: float | None = None
 
     def miss(self) -> None:
-        """A scrape that was answered with nothing to judge."""
+        """A scrape that was answered with nothing to judge; it ends a hold."""
         self.blind += 1
+        self._held_since = None
 
     def take(self, scrape: Scrape, at: float) -> None:
         """Judge a scrape that was begun at a time."""

@@ -15,7 +15,7 @@ LONG_ABSENCE = 6.5
 """Seconds for which the store stays away once, longer than an exporter that starts gives writers to send again."""
 
 
-SHORT_HOLD = 0.3
+SHORT_HOLD = 0.05
 """Seconds for which an exporter holds a snapshot that does not wait until writers have sent again."""
 
 

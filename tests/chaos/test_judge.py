@@ -56,9 +56,10 @@ def test_halves_that_differ_are_torn() -> None:
 
 
 def test_the_longest_hold_is_measured() -> None:
-    """From the first scrape that is held to the first that is not."""
+    """From the first scrape that is held to the first that is not, or shows nothing."""
     held = [scrape(1, 1), scrape(1, 1, held=1), scrape(1, 1, held=1), scrape(1, 1), scrape(1, 1, held=1)]
     assert judged(*held).longest_hold == 2.0
+    assert judged(scrape(1, 1, held=1), scrape(0, 0, up=0), scrape(1, 1, held=1), scrape(1, 1)).longest_hold == 1.0
 
 
 def test_a_result_tells_its_problems() -> None:
