@@ -178,7 +178,7 @@ class Fleet:
             time.sleep(0.05)
 
     def _end_oldest(self) -> None:
-        """End a writer, every other one by a signal, the rest by the end of their input."""
+        """End the oldest writer: by SIGTERM where an even number is left, else by the end of its input."""
         self._writers.pop(0).end(by_signal=len(self._writers) % 2 == 0)
 
     def _start_exporter(self) -> None:
