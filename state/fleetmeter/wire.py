@@ -32,9 +32,12 @@ def encode(delta: Delta, keys: Keys) -> Body:
 
     section("define", keys.families, 2, _flat(delta.definitions.items()))
     section("expect", keys.families, 1, delta.adds)
+    removals: dict[str, list[str]] = {}
     for removal in delta.removals:
         shape = "parts" if removal.has_parts else "one"
-        section("remove", keys.family(removal.family), 3, (removal.family, removal.pattern, shape))
+        removals.setdefault(removal.family, []).extend((removal.family, removal.pattern, shape))
+    for family, items in removals.items():
+        section("remove", keys.family(family), 3, items)
     section("unset", keys.gauges, 1, delta.unset)
     section("gauge", keys.gauges, 2, _flat(delta.gauges.items()))
     for family, numbers in delta.adds.items():

@@ -61,6 +61,18 @@ def test_sections_point_at_their_keys() -> None:
     )  # fmt: skip
 
 
+def test_all_removals_of_a_family_stand_in_one_section() -> None:
+    """The store walks through a family's numbers once for each section."""
+    batch = Batch()
+    batch.remove(HISTOGRAM, ("1", None))
+    batch.remove(COUNTER, ())
+    batch.remove(HISTOGRAM, ("2", "3"))
+    assert on_the_wire(batch).arguments == (
+        "remove", "8", "2", HISTOGRAM.field, '[null,"1"]', "parts", HISTOGRAM.field, '["3","2"]', "parts",
+        "remove", "9", "1", COUNTER.field, "[]", "one",
+    )  # fmt: skip
+
+
 def test_of_equal_exemplars_the_newest_stands() -> None:
     """Two threads that observe at once leave the later one's."""
     batch = Batch()

@@ -257,6 +257,37 @@ def test_a_removal_takes_every_number_of_the_series_that_fit(door: Door, pattern
     assert door.hash(door.keys.removed) == {f"c:1 {pattern}": now}
 
 
+@pytest.mark.parametrize("shape", ["one", "parts"])
+def test_many_removals_walk_through_a_family_once(door: Door, shape: str) -> None:
+    """A walk for each series would keep a store with many busy for seconds, and everybody waiting."""
+    names = [f"{number}" for number in range(50)]
+    fields = [f'["{name}","sum"]' if shape == "parts" else f'["{name}"]' for name in (*names, "stays")]
+    door.client.hset(door.count, mapping=dict.fromkeys(fields, 1))
+    door.client.hset(door.keys.exemplars, mapping={f"c:1 {field}": "1 {}" for field in fields})
+    walks = _calls(door, "hkeys")
+    patterns = [text for name in names for text in ("c:1", f'["{name}"]', shape)]
+    door.apply(0, 1, "remove", 8, len(names), *patterns)
+    assert _calls(door, "hkeys") - walks <= 2
+    assert list(door.hash(door.count)) == fields[-1:]
+    assert list(door.hash(door.keys.exemplars)) == [f"c:1 {fields[-1]}"]
+    assert set(door.hash(door.keys.removed)) == {f'c:1 ["{name}"]' for name in names}
+
+
+def test_removals_of_one_series_and_of_many_work_side_by_side(door: Door) -> None:
+    """Of several patterns, each takes what fits it; what fits none stays."""
+    kept, gone = ['["a","y"]', '["b","x"]'], ['["a","x"]', '["c","x"]', '["c","y"]']
+    door.client.hset(door.count, mapping=dict.fromkeys((*kept, *gone), 1))
+    door.apply(0, 1, "remove", 8, 2, "c:1", '["a","x"]', "one", "c:1", '["c",null]', "one")
+    assert sorted(door.hash(door.count)) == kept
+
+
+def _calls(door: Door, command: str) -> int:
+    """How often the server has run a command, scripts included."""
+    stats: dict[str, Any] = door.client.info("commandstats")
+    calls: int = stats.get(f"cmdstat_{command}", {"calls": 0})["calls"]
+    return calls
+
+
 def test_a_removal_takes_the_exemplars_of_its_series(door: Door) -> None:
     """An exemplar of a bucket that is gone would come back with the next count."""
     fields = ('c:1 ["a","1.0"]', 'c:1 ["b","1.0"]', 'd:1 ["a","1.0"]')

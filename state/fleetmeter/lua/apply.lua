@@ -7,7 +7,8 @@
 -- ARGV[8..] the body: sections of { operation, index into KEYS, number of items, items … }, in this order of effect:
 --   define    item = field, definition       `<first µs> <defined µs> <definition>`, all of it kept where it is the newest
 --   expect    item = field                     nothing is written; the answer tells where a definition is missing
---   remove    item = family field, pattern, `one` or `parts`: every series whose label values fit (null fits any)
+--   remove    item = family field, pattern, `one` or `parts`: every series whose label values fit (null fits any);
+--                                            one section has all those of a family, which is that of its key
 --   unset     item = series                  this writer's gauge
 --   gauge     item = series, value           this writer's gauge
 --   add       item = field, amount           HINCRBY, or HINCRBYFLOAT where that is refused; each field is one series
@@ -28,8 +29,9 @@
 --   horizon   with `unknown`: the newest heartbeat of any writer whose row was dropped on purpose
 -- The row is written first, by `call`: out of memory, read-only and the like stop the script with nothing written.
 -- Each number follows by `pcall`, so that none can block a writer.
--- Cost: O(number of items); define O(families), remove O(numbers of the family); add_part to a family that may be full
--- O(its numbers), where it has others than when somebody last looked.
+-- Cost: O(number of items); define O(families); a section of remove O(numbers of the family + all exemplars), and so
+-- often as it has patterns with null; add_part to a family that may be full O(its numbers), where it has others than
+-- when somebody last looked.
 
 local FIXED, OVERFLOW, SUM = 7, '__overflow__', '"sum"]'
 
@@ -225,24 +227,48 @@ local function fits(field, wanted)
   return true
 end
 
-local function remove(key, family, pattern, shape)
-  local wanted = cjson.decode(pattern)
-  local every, exact = true, true
-  for i = 1, #wanted do
-    local any = wanted[i] == cjson.null
-    every, exact = every and any, exact and not any
+-- Removes the series that fit any of the patterns, in one walk through the family's numbers and one through the
+-- exemplars: a walk for each pattern would keep the store busy for seconds.
+local function remove(key, first, last)
+  local family, parted = ARGV[first], ARGV[first + 2] == 'parts'
+  local every, exact, loose, labels = false, {}, {}, 0
+  for i = first, last, 3 do
+    local pattern = ARGV[i + 1]
+    local wanted = cjson.decode(pattern)
+    local some, all = false, true
+    for at = 1, #wanted do
+      local any = wanted[at] == cjson.null
+      some, all = some or any, all and any
+    end
+    every, labels = every or all, #wanted
+    if some then
+      loose[#loose + 1] = wanted
+    else
+      exact[parted and string.sub(pattern, 1, -2) .. ',' or pattern] = true
+    end
   end
-  local parted = shape == 'parts'
+  local function gone(field)
+    if every or exact[(split(field, parted))] then
+      return true
+    end
+    for _, wanted in ipairs(loose) do
+      if fits(field, wanted) then
+        return true
+      end
+    end
+    return false
+  end
   local size = parted and not every and remembered(key, number(redis.pcall('HLEN', key)))
   if every then
-    check(redis.pcall('DEL', key), key, pattern)
-  elseif exact and not parted then
-    check(redis.pcall('HDEL', key, pattern), key, pattern)
+    check(redis.pcall('DEL', key), key, family)
+  elseif #loose == 0 and not parted then
+    for i = first, last, 3 do
+      check(redis.pcall('HDEL', key, ARGV[i + 1]), key, ARGV[i + 1])
+    end
   else
-    local begin = exact and string.sub(pattern, 1, -2) .. ','
-    local overflow = overflow_of(#wanted, parted) .. SUM
+    local overflow = overflow_of(labels, parted) .. SUM
     for _, field in ipairs(list(redis.pcall('HKEYS', key))) do
-      if begin and string.sub(field, 1, #begin) == begin or not begin and fits(field, wanted) then
+      if gone(field) then
         check(redis.pcall('HDEL', key, field), key, field)
         if size and string.sub(field, -#SUM) == SUM and field ~= overflow then
           size = size - 1
@@ -257,11 +283,13 @@ local function remove(key, family, pattern, shape)
   end
   for _, field in ipairs(list(redis.pcall('HKEYS', KEYS[5]))) do
     local name, series = string.match(field, '^(%S+) (.*)$')
-    if name == family and fits(series, wanted) then
+    if name == family and gone(series) then
       redis.pcall('HDEL', KEYS[5], field)
     end
   end
-  check(redis.pcall('HSET', KEYS[6], family .. ' ' .. pattern, now), KEYS[6], family)
+  for i = first, last, 3 do
+    check(redis.pcall('HSET', KEYS[6], family .. ' ' .. ARGV[i + 1], now), KEYS[6], family)
+  end
 end
 
 local declared = {}
@@ -335,7 +363,7 @@ local function add_bounded(key, length, labels, first, last, parted)
   end
 end
 
-local run = { define = define, remove = remove, exemplar = exemplar }
+local run = { define = define, exemplar = exemplar }
 function run.expect(key, field)
   if not undefined and redis.pcall('HEXISTS', key, field) == 0 then
     undefined = true
@@ -362,10 +390,14 @@ for _, section in ipairs(sections) do
         add(key, ARGV[i], ARGV[i + 1])
       end
     end
+  elseif operation == 'remove' then
+    if count > 0 then
+      remove(key, first, last)
+    end
   else
     local act, step = run[operation], width[operation]
     for i = first, last, step do
-      act(key, ARGV[i], ARGV[i + 1], ARGV[i + 2])
+      act(key, ARGV[i], ARGV[i + 1])
     end
   end
 end
