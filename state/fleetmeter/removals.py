@@ -3,16 +3,20 @@
 from collections.abc import Mapping
 from typing import Self
 
-from fleetmeter.definition import read_json
+from fleetmeter.definition import read_json, texts_of
 
 
 class Removed:
-    """Removals since an earlier snapshot: whole layouts, and patterns of label values by layout."""
+    """Removals since an earlier snapshot: whole layouts, and of others single series and patterns of label values."""
 
     def __init__(
-        self, layouts: frozenset[str] = frozenset(), patterns: Mapping[str, list[list[object]]] | None = None
+        self,
+        layouts: frozenset[str] = frozenset(),
+        series: Mapping[str, set[tuple[str, ...]]] | None = None,
+        patterns: Mapping[str, list[list[object]]] | None = None,
     ) -> None:
         self._layouts = layouts
+        self._series = series or {}
         self._patterns = patterns or {}
 
     @classmethod
@@ -22,6 +26,7 @@ class Removed:
         An earlier time than before is no removal, but one from a state that the store went back to.
         """
         layouts: set[str] = set()
+        series: dict[str, set[tuple[str, ...]]] = {}
         patterns: dict[str, list[list[object]]] = {}
         for raw, time in now.items():
             if not _later(time, before.get(raw)):
@@ -34,24 +39,31 @@ class Removed:
                 wanted = read_json(pattern)
             except ValueError:
                 continue
-            if isinstance(wanted, list):
+            if not isinstance(wanted, list):
+                continue
+            if all(isinstance(value, str) for value in wanted):
+                series.setdefault(layout, set()).add(tuple(wanted))
+            else:
                 patterns.setdefault(layout, []).append(wanted)
-        return cls(frozenset(layouts), patterns)
+        return cls(frozenset(layouts), series, patterns)
 
     def __bool__(self) -> bool:
-        return bool(self._layouts or self._patterns)
+        return bool(self._layouts or self._series or self._patterns)
 
     def takes(self, layout: str, number: bytes) -> bool:
         """Whether a number of a layout was removed."""
         if layout in self._layouts:
             return True
-        patterns = self._patterns.get(layout)
-        if not patterns:
+        series, patterns = self._series.get(layout, ()), self._patterns.get(layout, ())
+        if not (series or patterns):
             return False
         try:
-            values = read_json(number)
-        except ValueError:
+            values = texts_of(read_json(number))
+        except (ValueError, TypeError):
             return False
+        # a number of a histogram's series has one element more than the series; thousands may go in one batch
+        if tuple(values) in series or tuple(values[:-1]) in series:
+            return True
         return any(
             all(want in (None, value) for want, value in zip(wanted, values, strict=False)) for wanted in patterns
         )
@@ -60,7 +72,7 @@ class Removed:
         """The numbers without those that were removed."""
         if not self:
             return dict(numbers)
-        touched = self._layouts | self._patterns.keys()
+        touched = self._layouts | self._series.keys() | self._patterns.keys()
         return {
             layout: {number: text for number, text in group.items() if not self.takes(layout, number)}
             if layout in touched

@@ -1,0 +1,34 @@
+"""What is on record as removed, and which numbers that takes."""
+
+import pytest
+
+from fleetmeter.removals import Removed
+
+RECORD = {b'c:1 ["a","x"]': b"5", b'c:1 [null,"y"]': b"5", b"d:1": b"5", b"c:1 [1]": b"5", b"c:1 none": b"5"}
+
+
+@pytest.mark.parametrize(
+    ("layout", "number", "taken"),
+    [
+        ("c:1", b'["a","x"]', True),
+        ("c:1", b'["a","x","sum"]', True),
+        ("c:1", b'["b","y","1.0"]', True),
+        ("c:1", b'["b","x"]', False),
+        ("c:1", b'["a","z","x"]', False),
+        ("c:1", b"no json", False),
+        ("c:1", b"7", False),
+        ("d:1", b'["b","x"]', True),
+        ("e:1", b'["a","x"]', False),
+    ],
+)
+def test_a_number_is_taken_by_its_series_by_a_pattern_or_with_its_layout(
+    layout: str, number: bytes, taken: bool
+) -> None:
+    """A series takes all its numbers, null fits any value, and what cannot be read takes nothing and is not taken."""
+    assert Removed.since({}, RECORD).takes(layout, number) is taken
+
+
+def test_only_what_was_removed_since_counts() -> None:
+    """What an earlier snapshot had on record already took its numbers then."""
+    assert not Removed.since(RECORD, RECORD)
+    assert Removed.since(RECORD, {**RECORD, b"d:1": b"6"})
