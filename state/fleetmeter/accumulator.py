@@ -40,13 +40,12 @@ class Accumulator:
     def _start_empty(self) -> None:
         self._awake = False
         self._resting = True
-        self._dirty: list[Cell] = []
-        self._quiet: list[Cell] = []
+        self._dirty: dict[Cell, None] = {}
+        self._quiet: dict[Cell, None] = {}
         self._born: dict[Cell, None] = dict.fromkeys(self._cells)
         self._undefined: dict[Definition, None] = dict(self._definitions)
-        self._gone: set[Cell] = set()  # detached, and still in one of the lists above
-        self._removals: list[tuple[Definition, Sequence[str | None]]] = []
-        self._unset: list[Cell] = []
+        self._removals: dict[tuple[Definition, tuple[str | None, ...]], None] = {}
+        self._unset: dict[tuple[Definition, tuple[str, ...]], None] = {}
 
     def define(self, definition: "Definition") -> None:
         """Make a family known; it is sent with the next batch."""
@@ -65,9 +64,9 @@ class Accumulator:
         """Note, under the lock, that a cell changed. Whether `wake()` must be called once the lock is released."""
         cell.dirty = True
         if cell.quiet:
-            self._quiet.append(cell)
+            self._quiet[cell] = None
             return False
-        self._dirty.append(cell)
+        self._dirty[cell] = None
         return self._rouse()
 
     def _rouse(self) -> bool:
@@ -85,7 +84,7 @@ class Accumulator:
         """
         with self.lock:
             self.detach(cells)
-            self._removals.append((definition, pattern))
+            self._removals[definition, tuple(pattern)] = None
             return self._rouse()
 
     def unset(self, cells: Iterable["Cell"]) -> bool:
@@ -95,16 +94,16 @@ class Accumulator:
             self.detach(gone)
             if not (self._awake and gone):  # nothing of them was ever handed over
                 return False
-            self._unset += gone
+            self._unset.update(((cell.definition, tuple(cell.labelvalues)), None) for cell in gone)
             return self._rouse()
 
     def detach(self, cells: Iterable["Cell"]) -> None:
         """Let go of cells whose metric is gone: what they hold is handed over no more."""
         with self.lock:
             for cell in cells:
-                if cell.dirty and cell in self._cells:
-                    self._gone.add(cell)
                 cell.dirty = True
+                self._dirty.pop(cell, None)
+                self._quiet.pop(cell, None)
                 self._cells.discard(cell)
                 self._functions.discard(cell)
                 self._born.pop(cell, None)
@@ -182,13 +181,11 @@ class Accumulator:
         """Everything that is pending, as a batch: definitions, births, and what changed."""
         with self.lock:
             undefined, changed, dirty, quiet = self._undefined, self._born, self._dirty, self._quiet
-            self._undefined, self._born, self._dirty, self._quiet = {}, {}, [], []
-            changed.update(dict.fromkeys(dirty))
-            changed.update(dict.fromkeys(quiet))
-            removals, unset, gone = self._removals, self._unset, self._gone
-            self._removals, self._unset, self._gone = [], [], set()
-            for cell in gone:
-                changed.pop(cell, None)
+            self._undefined, self._born, self._dirty, self._quiet = {}, {}, {}, {}
+            changed.update(dirty)
+            changed.update(quiet)
+            removals, unset = self._removals, self._unset
+            self._removals, self._unset = {}, {}
             taken, broken = [], []
             for cell in changed:
                 cell.dirty = False
@@ -204,8 +201,8 @@ class Accumulator:
             batch.define(definition)
         for definition, pattern in removals:
             batch.remove(definition, pattern)
-        for cell in unset:
-            batch.unset_gauge(cell.definition, cell.labelvalues)
+        for definition, labelvalues in unset:
+            batch.unset_gauge(definition, labelvalues)
         for cell, amount in taken:
             cell.put(batch, amount)
         return batch
@@ -220,11 +217,8 @@ class Accumulator:
         """Let the next record wake the machinery again, as the first one did."""
         with self.lock:
             self._resting = True
-            dirty, self._dirty = self._dirty, []
+            dirty, self._dirty = self._dirty, {}
             for cell in dirty:  # still to be handed over, and marked anew by its next record
-                if cell in self._gone:
-                    self._gone.discard(cell)
-                    continue
                 cell.dirty = False
                 self._born[cell] = None
 

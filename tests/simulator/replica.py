@@ -197,7 +197,7 @@ class Replica:
             its.pending, its.flushed = mine.pending, mine.flushed  # type: ignore[union-attr]
             its.dirty = mine.dirty
             if its.dirty:
-                child.accumulator._dirty.append(its)
+                child.accumulator._dirty[its] = None
         child.accumulator._awake = self.accumulator._awake
         child.accumulator.after_fork_in_child()
         return child
@@ -209,7 +209,7 @@ class Replica:
             its.pending, its.flushed = mine.pending, mine.flushed  # type: ignore[union-attr]
             its.dirty = mine.dirty
             if its.dirty:
-                other.accumulator._dirty.append(its)
+                other.accumulator._dirty[its] = None
         other.accumulator._awake = self.accumulator._awake
         other.accumulator._resting = self.accumulator._resting
         if not self.accumulator._born:

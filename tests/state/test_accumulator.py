@@ -15,6 +15,7 @@ from fleetmeter.cells import cell_of
 from fleetmeter.definition import Definition
 
 COUNTER = Definition.of("c", "counter", "", "", ("i",), (), "")
+GAUGE = Definition.of("g", "gauge", "", "", ("a",), (), "sum")
 
 
 class Woken(Accumulator):
@@ -64,6 +65,24 @@ def test_memory_grows_with_series_and_not_with_events(accumulator: Woken) -> Non
     for _ in range(1000):
         cell.inc(1)
     assert len(accumulator._dirty) == 1
+
+
+def test_memory_grows_with_series_that_come_and_go_and_not_with_how_often(accumulator: Woken) -> None:
+    """A child that is made, counts and is removed again and again during an outage leaves one removal behind."""
+    accumulator.define(GAUGE)
+    counter(accumulator, "stays").inc(1)
+    accumulator.drain()
+    for _ in range(100):
+        cell = counter(accumulator)
+        cell.inc(1)
+        accumulator.remove([cell], COUNTER, ("x",))
+        level = cell_of(accumulator, GAUGE, ("x",), None)
+        level.set(1)
+        accumulator.unset([level])
+    waiting = (accumulator._dirty, accumulator._born, accumulator._removals, accumulator._unset)
+    assert [len(held) for held in waiting] == [0, 0, 1, 1]
+    batch = accumulator.drain()
+    assert (len(batch.removals), len(batch.unset), amounts(batch)) == (1, 1, {})
 
 
 def test_a_new_series_is_in_the_next_batch_at_0(accumulator: Woken) -> None:
