@@ -34,6 +34,15 @@ def test_of_its_own_layouts_the_writer_compares_the_same_one_first() -> None:
     assert reasons(other.field, other.to_json(), own) == ["help"]
 
 
+def test_two_layouts_of_the_writers_own_are_told_apart() -> None:
+    """One process that uses a name for two things is told what differs, also where both came with one batch."""
+    wide = Definition.of("h_seconds", "histogram", "help", "", ("a", "b", "c"), ("1.0", "+Inf"), "")
+    own = {wide.field: wide.to_json(), BASE.field: BASE.to_json()}
+    assert reasons(BASE.field, BASE.to_json(), own) == ["labels"]
+    counter = Definition.of("h_seconds", "counter", "help", "", (), (), "")
+    assert reasons(BASE.field, BASE.to_json(), {**own, counter.field: counter.to_json()}) == ["type"]
+
+
 @pytest.mark.parametrize("stored", ["", "[]", "{}", "null", "no json", '{"type":"histogram"}', BASE.to_json()[:-1]])
 def test_what_cannot_be_compared_is_other(stored: str) -> None:
     """Another version's definition is counted, and never raises."""
