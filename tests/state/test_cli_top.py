@@ -171,18 +171,25 @@ def test_a_store_that_goes_away(watching: Callable[..., Watch], store: StoreAddr
         proxy.refuse()
         watch.look()
         text = squeezed(drawn(watch))
-        assert "the store is away, trying again" in text
+        assert "the store cannot be reached" in text
         assert "total 1,234" in text
         assert "read " in text
         proxy.accept()
         watch.look()
-        assert "the store is away" not in drawn(watch)
+        assert "the store cannot be reached" not in drawn(watch)
 
 
 def test_a_store_that_was_never_there(capsys: pytest.CaptureFixture[str]) -> None:
     """One frame of nothing says why, and is a failure."""
     assert main(["top", "--once", "--url", "redis://127.0.0.1:1/0"]) == 1
-    assert "the store is away" in capsys.readouterr().out
+    assert "the store cannot be reached" in capsys.readouterr().out
+
+
+def test_a_password_that_is_wrong(capsys: pytest.CaptureFixture[str], store: StoreAddress) -> None:
+    """A store that refuses is not called away: what it says stands first, where a narrow terminal shows it."""
+    scheme, _, rest = store.url.partition("://")
+    assert main(["top", "--once", "--url", f"{scheme}://nobody:wrong@{rest.rpartition('@')[2]}"]) == 1
+    assert capsys.readouterr().out.splitlines()[1].startswith("the store refused the user or the password")
 
 
 def test_replicas_beyond_the_frame(watching: Callable[..., Watch], state: FixedState) -> None:

@@ -54,7 +54,7 @@ def _head(watch: Watch, now: Sighting) -> RenderableType:
 
 
 def _trouble(watch: Watch) -> Text:
-    text = plain(f"the store is away, trying again: {watch.trouble}" if watch.trouble else "not read yet")
+    text = plain(watch.trouble or "not read yet")
     text.stylize("bold red" if watch.trouble else "dim")
     text.no_wrap = True
     return text
