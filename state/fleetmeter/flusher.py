@@ -44,7 +44,8 @@ class Flusher:
         self._interval = interval
         self._starting = threading.Lock()
         self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._receipts: dict[Receipt, int] = {}  # and how many replicas of the store shall have what it is for
+        # and how many replicas of the store shall have what it is for, and whether goodbye shall be said by then
+        self._receipts: dict[Receipt, tuple[int, bool]] = {}
         self._thread: threading.Thread | None = None
         self._failures = 0
         self.trouble: StoreError | None = None
@@ -116,7 +117,7 @@ class Flusher:
         """
         self._leaving = self._leaving or goodbye
         receipt: Receipt = type(self._signals)()  # of the kind that the thread can put into
-        self._receipts[receipt] = replicas
+        self._receipts[receipt] = replicas, goodbye
         self._signals.put(None)
         return receipt
 
@@ -167,9 +168,11 @@ class Flusher:
                 if not self._signalled and monotonic() < due:
                     self._exchange.beat()
                     continue
+                # who asks during the call is not answered by this round, and may have recorded since it began
+                leaving = self._leaving or any(goodbye for _, (_, goodbye) in asked)
                 self._exchange.hand_over()
                 self._failures, self.trouble = 0, None
-                if self._leaving:
+                if leaving:
                     self._leaving = False
                     self._exchange.say_goodbye()
                 self._settle(asked)
@@ -181,10 +184,10 @@ class Flusher:
                 self._telemetry.failed("internal", "an unexpected error in the flush thread", error)
             due = monotonic() + self._pause()
 
-    def _settle(self, asked: list[tuple[Receipt, int]]) -> None:
+    def _settle(self, asked: list[tuple[Receipt, tuple[int, bool]]]) -> None:
         """Give those who asked their receipts; the longer ones are waited for last."""
         reached = 0
-        for receipt, replicas in sorted(asked, key=lambda item: item[1]):
+        for receipt, (replicas, _) in sorted(asked, key=lambda item: item[1]):
             if replicas > reached:
                 reached = self._exchange.replicate(replicas)
             receipt.put(None)

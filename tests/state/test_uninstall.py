@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 import fleetmeter
-from support.processes import fleet, value
+from support.processes import eventually, fleet, value
+from support.proxy import Fault, FaultProxy
 from support.store import StoreAddress
 
 OWNERS: tuple[Any, ...] = (values, MetricWrapperBase, Counter, Gauge, Histogram, Summary, Info, Enum)
@@ -137,3 +138,24 @@ def test_another_thread_may_uninstall(store: StoreAddress, sigterm: list[int]) -
 
     assert sigterm == [signal.SIGTERM]
     assert value(fleet(store), "elsewhere_total") == 1
+
+
+def test_a_goodbye_that_is_asked_for_during_a_call_is_the_last_word(store: StoreAddress) -> None:
+    """What was recorded since that call began is handed over before it: no writer is left that seems to live."""
+    with FaultProxy(store.url) as proxy:
+        fleetmeter.install(url=proxy.url("socket_timeout=5"), namespace=store.namespace, flush_interval=0.01)
+        try:
+            counter = Counter("u_late", "x", registry=None)
+            counter.inc()
+            assert fleetmeter.flush()
+            proxy.arm(Fault.DELAY_REPLY, seconds=0.3)
+            counter.inc()
+            assert eventually(lambda: bool(proxy.fired))
+            counter.inc()
+        finally:
+            fleetmeter.uninstall()
+    client = store.client()
+    rows = [text.split()[3] for field, text in client.hgetall(store.keys.writers).items() if field[:1] != b"@"]
+    client.close()
+    assert set(rows) == {b"goodbye"}
+    assert value(fleet(store), "u_late_total") == 3
