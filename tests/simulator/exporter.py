@@ -29,7 +29,7 @@ class Exporter:
         self._connection = Connection(self._world, self.caller)
         self._reader = reader_through(self._connection, self._seconds)
         self._continuity = Continuity(clock=self._seconds)
-        self._start = Start(lambda: self._reader.read().epoch is not None, HEARTBEAT, self._seconds)
+        self._start = Start(self._reader.read, HEARTBEAT, self._seconds)
         self._served: Served | None = None
         self._epoch = ""
         self._removed: dict[bytes, bytes] = {}
