@@ -122,6 +122,7 @@ class Runtime:
     def end(self) -> None:
         """Shut down at the interpreter's end; what is recorded after that is handed over at once."""
         self._ended = self.shutdown()
+        self._termination.release()
 
     def uninstall(self) -> None:
         """Shut down and put prometheus_client and SIGTERM back as they were."""

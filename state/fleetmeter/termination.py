@@ -49,11 +49,16 @@ class Termination:
     From the signal on the flush thread sends each record at once. Where the former action is to end the process, the
     process lives on until everything was sent, or `LAST_WORDS` are over. The signal may have interrupted code that
     holds something which sending waits for; the handler then returns, and the signal comes again a moment later.
+
+    uvicorn puts the default action back when it has served its last request, and raises the signal again in its own
+    thread, so that no exit handler runs. There that second signal is held back until `release`, which the exit
+    handler calls, or until `LAST_WORDS` are over; the process ends by the signal all the same.
     """
 
     def __init__(self, sender: Sender) -> None:
-        self.follow(sender)
+        self._held = False
         self._former: Any = None
+        self.follow(sender)
 
     def install(self) -> None:
         """Take the signal; only the main thread of a process can."""
@@ -67,21 +72,50 @@ class Termination:
         in_main_thread = threading.current_thread() is threading.main_thread()
         if in_main_thread and signal.getsignal(signal.SIGTERM) == self._handle:
             signal.signal(signal.SIGTERM, self._former)
+        self.release()
 
     def follow(self, sender: Sender) -> None:
         """Let this sender do the sending; a forked child has one of its own."""
         self._sender = sender
         self._deadline: float | None = None
+        self.release()
+
+    def release(self) -> None:
+        """Let a signal through that was held back; the process may end here."""
+        if self._held:
+            self._held = False
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._former == signal.SIG_IGN:
             return
         self._sender.hurry()
         if callable(self._former):
+            if _raises_it_again(self._former) and not self._held:
+                self._hold()
             self._former(number, frame)
         elif self._said_all() or not _send_again():
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+
+    def _hold(self) -> None:
+        self._held = True
+        try:
+            _thread.start_new_thread(self._let_go_in_time, ())
+        except RuntimeError:  # no thread can be had
+            self._held = False
+        else:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # of this thread; others get it as before
+
+    def _let_go_in_time(self) -> None:
+        """End a process that goes on after its server has ended, as the signal would have."""
+        while self._held and signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+            time.sleep(STALL)
+        deadline = time.monotonic() + LAST_WORDS
+        while self._held and time.monotonic() < deadline:
+            time.sleep(STALL)
+        if self._held:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _said_all(self) -> bool:
         """Whether the process can end: everything is in the store, or its time is over."""
@@ -106,6 +140,10 @@ class Termination:
         finally:
             sender.forget(receipt)
         return True
+
+
+def _raises_it_again(handler: object) -> bool:
+    return str(getattr(handler, "__module__", "")).partition(".")[0] == "uvicorn"
 
 
 def _send_again() -> bool:

@@ -196,3 +196,13 @@ def test_a_clean_end_says_more_than_a_kill(store: StoreAddress) -> None:
 
     times = ended.stdout.split("\n")[1:-1]
     assert value(fleet(store), "timed_total") == len(times) == 50
+
+
+@pytest.mark.parametrize("way", ["ends", "goes on"])
+def test_uvicorn_ends_by_the_signal_it_raises_again_after_everything_was_handed_over(
+    way: str, store: StoreAddress, tmp_path: Path
+) -> None:
+    """Its default action would end the process before any exit handler; a program that goes on is ended, too."""
+    result = run("after_uvicorn.py", store, way, tmp_path / "s")
+    assert result.returncode == -signal.SIGTERM, result.stderr
+    assert value(fleet(store), "last_total") == 7
