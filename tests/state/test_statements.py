@@ -57,7 +57,7 @@ def test_an_enum_is_in_its_first_state_until_another_is_set(store: StoreAddress)
     with installation(store):
         Enum("s_late", "x", ["k"], registry=None, states=STATES).labels("a")
         assert fleetmeter.flush()
-        assert samples(store) == {}
+        assert [name for name, _ in samples(store) if name[:2] == "s_"] == []
         early.state("on")
         assert fleetmeter.flush()
         present = {

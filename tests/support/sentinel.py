@@ -76,13 +76,14 @@ class SentinelStore:
         return master
 
     def restart_as_replica(self, node: Node) -> None:
-        """Start a killed server again as the master's replica, and wait until it follows.
+        """Start a killed server again as the master's replica, and wait until there is one that follows.
 
-        Told so at its start, which is what the sentinels would do with it some 10 seconds later.
+        Told so at its start, which is what the sentinels would do with it some 10 seconds later. A busy machine may let
+        them change the two once more.
         """
         master = self.master
         node.start("--replicaof", f"127.0.0.1 {master.port}").ready()
-        until("the old master as a replica that follows", lambda: _linked(node))
+        until("a replica that follows", lambda: _linked(self.replica), within=40.0)
 
     def switch(self) -> Node:
         """Let the sentinels change master and replica while both live, until the old one follows: the new master.
@@ -123,7 +124,7 @@ class SentinelStore:
         auth = f"sentinel auth-pass {SERVICE} {self._password}\n" if self._password else ""
         config = (
             f"sentinel monitor {SERVICE} 127.0.0.1 {first.port} 2\n{auth}"
-            f"sentinel down-after-milliseconds {SERVICE} 500\nsentinel failover-timeout {SERVICE} 3000\n"
+            f"sentinel down-after-milliseconds {SERVICE} 1000\nsentinel failover-timeout {SERVICE} 3000\n"
         )
         self.sentinels = [Node(config=config, binary=self._binary, sentinel=True) for _ in range(3)]
         for sentinel in self.sentinels:
