@@ -1,5 +1,6 @@
 """Which node has the data just now: asked of the sentinels, or of the nodes of a cluster."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -44,7 +45,7 @@ class Fixed:
         """It stays with the one."""
 
 
-class _Inquiry:
+class _Inquiry(ABC):
     """Asks one place after the other; who knew is asked first the next time."""
 
     must_be_master = False
@@ -82,11 +83,13 @@ class _Inquiry:
         self._told = node
 
     @property
+    @abstractmethod
     def _sought(self) -> str:
-        raise NotImplementedError
+        """What could not be found, for the error's text."""
 
+    @abstractmethod
     def _ask(self, client: Any, place: Node) -> Node:
-        raise NotImplementedError
+        """The node that one of those who know names."""
 
 
 class SentinelInquiry(_Inquiry):
