@@ -49,13 +49,13 @@ _WATCHFUL = {
 T = TypeVar("T")
 
 
-def connect(url: str, key: str = "", credentials: Credentials | None = None) -> redis.Redis:
+def connect(url: str, key: str = "", credentials: Credentials | None = None, **options: Any) -> redis.Redis:
     """A client that never repeats a call by itself. Opens nothing before the first call.
 
     `key` is any key of the namespace: it decides which node of a cluster is meant. `credentials` complete a URL
-    without a password. Raises `ValueError` for a URL that cannot be taken apart.
+    without a password; `options` are redis-py's, and win. Raises `ValueError` for a URL that cannot be taken apart.
     """
-    return redis.Redis.from_pool(redis.ConnectionPool(**pool_arguments(url, key, credentials)))
+    return redis.Redis.from_pool(redis.ConnectionPool(**pool_arguments(url, key, credentials) | options))
 
 
 def pool_arguments(
@@ -128,6 +128,8 @@ def translated() -> Iterator[None]:
         raise StoreRefused("auth", str(error)) from error
     except redis.AuthenticationError as error:
         raise StoreRefused("auth", f"the store refused the user or the password: {error}") from error
+    except redis.BusyLoadingError as error:
+        raise StoreUnreachable("loading", f"the store is still loading its data: {error}") from error
     except redis.TimeoutError as error:
         raise StoreUnreachable("timeout", f"the store did not answer in time: {error}") from error
     except (redis.ConnectionError, OSError, UnicodeError) as error:  # the last for a host that is no DNS name

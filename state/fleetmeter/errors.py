@@ -64,17 +64,22 @@ class NotDurable(FleetmeterError):
 
 
 class StateError(FleetmeterError):
-    """What is stored under a key cannot be understood; `key` names it."""
+    """What is stored under a key cannot be understood; `key` names it, `problem` says what was found.
 
-    def __init__(self, key: str, problem: str) -> None:
+    `reason` is one of `unreadable`, `newer_format`, `wrong_type`, `bad_definition`, `bad_value`.
+    """
+
+    def __init__(self, key: str, problem: str, reason: str = "unreadable") -> None:
         super().__init__(f"{key}: {problem}")
         self.key = key
+        self.problem = problem
+        self.reason = reason
 
 
 class StoreError(FleetmeterError):
     """The store did not do what it was asked.
 
-    `reason` is one of `unreachable`, `timeout`, `auth`, `refused`, `format`, `replicas`.
+    `reason` is one of `unreachable`, `timeout`, `loading`, `auth`, `refused`, `format`, `replicas`.
     """
 
     def __init__(self, reason: str, message: str) -> None:

@@ -2,8 +2,9 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import isnan
 
 from prometheus_client.samples import Exemplar
@@ -33,64 +34,113 @@ class Family:
     samples: list[Sample] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Source:
+    """What one family is made of: its newest definition, and the layouts whose numbers are shown.
+
+    `first_us` is when the first of them was registered.
+    """
+
+    newest: Definition
+    layouts: tuple[Definition, ...]
+    first_us: int
+
+
+class Families:
+    """The families of a snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """What each family that this version can serve is made of, by name, in their order."""
+        return {name: source for name, source in self._all.items() if source.newest.type in SERVED_TYPES}
+
+    @cached_property
+    def left_out(self) -> dict[str, str]:
+        """The families that are of a later version, by name: each with its type, which this one does not know."""
+        types = {name: source.newest.type for name, source in self._all.items()}
+        return {name: kind for name, kind in types.items() if kind not in SERVED_TYPES}
+
+    @cached_property
+    def statements(self) -> Statements:
+        """What the writers state."""
+        return Statements(self.snapshot)
+
+    @cached_property
+    def exemplars(self) -> Exemplars:
+        """The exemplars of all numbers."""
+        return Exemplars(self.snapshot.exemplars)
+
+    def family(self, source: Source) -> Family:
+        """One family with its samples. Raises `StateError` for a stored value that cannot be read."""
+        family = Family(source.newest, source.first_us)
+        if source.newest.type in STATED_TYPES:
+            family.ever_set = any(map(self.statements.ever_set, source.layouts))
+            family.samples = list(self.statements.samples(source.newest, source.layouts))
+        else:
+            family.samples = list(_samples(source, self.snapshot, self.exemplars))
+        return family
+
+    @cached_property
+    def _all(self) -> dict[str, Source]:
+        by_name: dict[str, list[StoredDefinition]] = defaultdict(list)
+        for stored in self.snapshot.definitions:
+            by_name[stored.definition.name].append(stored)
+        found = {}
+        for name, all_of_it in sorted(by_name.items()):
+            newest = max(all_of_it, key=lambda stored: stored.defined_us).definition
+            layouts = [stored for stored in all_of_it if stored.definition.type == newest.type]
+            first_us = min(stored.first_us for stored in layouts)
+            found[name] = Source(newest, tuple(stored.definition for stored in layouts), first_us)
+        return found
+
+
 def families_of(snapshot: Snapshot) -> list[Family]:
-    """The families of a snapshot, by name. Raises `StateError` for a stored value that cannot be read.
+    """The families of a snapshot, by name. Raises `StateError` for whatever of it cannot be read.
 
     Those whose newest type this version does not know are left out; `types_left_out` names them.
     """
-    statements = Statements(snapshot)
-    exemplars = Exemplars(snapshot.exemplars)
-    families = []
-    for _, (newest, layouts) in sorted(_layouts(snapshot).items()):
-        if newest.definition.type not in SERVED_TYPES:
-            continue
-        family = Family(newest.definition, min(stored.first_us for stored in layouts))
-        definitions = [stored.definition for stored in layouts]
-        if newest.definition.type in STATED_TYPES:
-            family.ever_set = any(map(statements.ever_set, definitions))
-            family.samples = list(statements.samples(newest.definition, definitions))
-        else:
-            family.samples = list(_samples(newest.definition, definitions, snapshot, exemplars))
-        families.append(family)
-    return families
+    for problem in snapshot.problems:
+        raise problem
+    families = Families(snapshot)
+    made = [families.family(source) for source in families.sources.values()]
+    if families.statements.problems:
+        raise families.statements.problems[0]
+    return made
 
 
 def types_left_out(snapshot: Snapshot) -> dict[str, str]:
     """The families that `families_of` leaves out, by name: each with its type, which this version does not know."""
-    types = {name: newest.definition.type for name, (newest, _) in _layouts(snapshot).items()}
-    return {name: kind for name, kind in types.items() if kind not in SERVED_TYPES}
+    return Families(snapshot).left_out
 
 
-def _layouts(snapshot: Snapshot) -> dict[str, tuple[StoredDefinition, list[StoredDefinition]]]:
-    """By family: its newest definition, and all that have the newest one's type."""
-    by_name: dict[str, list[StoredDefinition]] = defaultdict(list)
-    for stored in snapshot.definitions:
-        by_name[stored.definition.name].append(stored)
-    found = {}
-    for name, all_of_it in by_name.items():
-        newest = max(all_of_it, key=lambda stored: stored.defined_us)
-        found[name] = (newest, [stored for stored in all_of_it if stored.definition.type == newest.definition.type])
-    return found
+def series_key(number: bytes, *, has_part: bool) -> bytes:
+    """What the fields of all numbers of one series begin with: series are shown in the order of these."""
+    return number.rpartition(b',"')[0] if has_part else number
 
 
-def _samples(
-    newest: Definition, layouts: list[Definition], snapshot: Snapshot, exemplars: Exemplars
-) -> Iterator[Sample]:
-    series: dict[Labels, _Series] = defaultdict(_Series)
-    for layout in layouts:
+def _samples(source: Source, snapshot: Snapshot, exemplars: Exemplars) -> Iterator[Sample]:
+    newest = source.newest
+    series: dict[Labels, _Series] = {}
+    for layout in source.layouts:
         order = newest.labels if set(newest.labels) == set(layout.labels) else layout.labels
         examples = exemplars.of(layout.field)
         for raw_field, labels, part, value in _numbers(layout, order, snapshot.numbers.get(layout.field, {})):
+            if labels not in series:
+                series[labels] = _Series(series_key(raw_field, has_part=layout.has_parts))
             series[labels].add(part, value, examples.get(raw_field))
     expand = {"counter": _counter_samples, "histogram": _histogram_samples, "summary": _summary_samples}[newest.type]
-    for labels in sorted(series):
-        yield from expand(newest, labels, series[labels])
+    for labels, found in sorted(series.items(), key=lambda item: (item[1].key, item[0])):
+        yield from expand(newest, labels, found)
 
 
 @dataclass
 class _Series:
-    """The numbers of one series by part, over all layouts, and the newest exemplar of each."""
+    """The numbers of one series by part, over all layouts, and the newest exemplar of each; `key` says its place."""
 
+    key: bytes
     parts: dict[str, float] = field(default_factory=dict)
     exemplars: dict[str, Exemplar] = field(default_factory=dict)
 
@@ -101,21 +151,21 @@ class _Series:
 
 
 def _numbers(
-    layout: Definition, order: tuple[str, ...], raw: dict[bytes, bytes]
+    layout: Definition, order: tuple[str, ...], raw: Mapping[bytes, bytes]
 ) -> Iterator[tuple[bytes, Labels, str, float]]:
     """Field, labels in that order, part and value, in the family's unit, of each stored number."""
     names = sorted(layout.labels)
-    has_part = layout.type != "counter"
     for raw_field, text in raw.items():
         try:
             values = texts_of(read_json(raw_field))
-            part = values.pop() if has_part else ""
+            part = values.pop() if layout.has_parts else ""
             pairs = dict(zip(names, values, strict=True))
             number = parse_number(text)
             if layout.type == "histogram" and part != "sum" and isnan(float(part)):
                 raise ValueError("no bucket has the bound NaN")
         except (ValueError, TypeError, IndexError) as error:
-            raise StateError(f"family:{layout.field}", f"{raw_field!r} → {text!r} is no number of it") from error
+            problem = f"{raw_field!r} → {text!r} is no number of it"
+            raise StateError(f"family:{layout.field}", problem, "bad_value") from error
         scaled = unscaled(number, layout.scale if part in ("", "sum") else 1)
         yield raw_field, tuple((name, pairs[name]) for name in order), part, scaled
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from fleetmeter.scale import parse_number
+from fleetmeter.hashes import Hash
 
-Numbers = Mapping[str, dict[bytes, bytes]]
+Numbers = Mapping[str, Mapping[bytes, bytes]]
 """Raw numbers by the family's field in `families`, then by their own field."""
 
 
@@ -37,7 +37,7 @@ class Floors:
         """The floors of one layout."""
         return self._numbers.get(layout, {})
 
-    def raised(self, stored: Numbers) -> dict[str, dict[bytes, bytes]]:
+    def raised(self, stored: Numbers) -> Numbers:
         """The stored numbers, none of them below its floor."""
         raised = dict(stored)
         for layout, group in self._numbers.items():
@@ -46,21 +46,5 @@ class Floors:
 
 
 def lost_numbers(served: Numbers, stored: Numbers) -> Floors:
-    """Every served number that the store is below, or lacks."""
-    lost = {}
-    for layout, group in served.items():
-        now = stored.get(layout, {})
-        if now != group:
-            lost[layout] = {number: text for number, text in group.items() if _below(now.get(number), text)}
-    return Floors(lost)
-
-
-def _below(stored: bytes | None, served: bytes) -> bool:
-    if stored is None:
-        return True
-    if stored == served:
-        return False
-    try:
-        return parse_number(stored) < parse_number(served)
-    except ValueError:
-        return False  # what cannot be read is for the scrape to tell
+    """Every served number that the store is below, or lacks, or holds something else in the place of."""
+    return Floors({layout: Hash.of(stored.get(layout, {})).below(Hash.of(group)) for layout, group in served.items()})

@@ -1,18 +1,18 @@
 """Reads a namespace as it is at one instant, with plain read commands only."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
-
-import redis
 
 from fleetmeter.connection import connect, followed, translated
 from fleetmeter.credentials import Credentials
 from fleetmeter.definition import StoredDefinition
 from fleetmeter.errors import StateError
+from fleetmeter.hashes import Hash
 from fleetmeter.keys import EPOCH_FIELD, HORIZON_FIELD, STATE_FORMAT, Keys
+from fleetmeter.multi_exec import Command, read_together
 from fleetmeter.rows import Epoch, Row
 
 _NUMBER_TYPES = frozenset(("counter", "histogram", "summary"))
@@ -26,22 +26,24 @@ class Snapshot:
     `epoch` is None where nobody has written yet. `numbers` maps each family's field in `families` to its stored
     numbers, as raw field → raw text; `gauges`, `exemplars` and `removed` are the raw hashes. `replicas` names the
     writers that have gauges. `cache_size` is the number of live entries of the prompt cache, None where there is none.
-    `retired` has the rows of folded writers that were asked about, `horizon_us` the newest heartbeat of any row that
-    was dropped on purpose, 0 where nothing was asked about. Times are the store's, µs.
+    `problems` tells of families, and of other parts, that are there and cannot be read; nothing of them is in the
+    snapshot. `retired` has the rows of folded writers that were asked about, `horizon_us` the newest heartbeat of any
+    row that was dropped on purpose, 0 where nothing was asked about. Times are the store's, µs.
     """
 
     taken_us: int
     epoch: Epoch | None
     rows: dict[str, Row]
     definitions: tuple[StoredDefinition, ...]
-    numbers: dict[str, dict[bytes, bytes]]
-    gauges: dict[bytes, bytes]
+    numbers: Mapping[str, Mapping[bytes, bytes]]
+    gauges: Mapping[bytes, bytes]
     replicas: dict[str, str]
     cache_size: int | None
-    exemplars: dict[bytes, bytes] = field(default_factory=dict)
-    removed: dict[bytes, bytes] = field(default_factory=dict)
+    exemplars: Mapping[bytes, bytes] = field(default_factory=dict)
+    removed: Mapping[bytes, bytes] = field(default_factory=dict)
     retired: dict[str, Row] = field(default_factory=dict)
     horizon_us: int = 0
+    problems: tuple[StateError, ...] = ()
 
     @property
     def alive(self) -> list[str]:
@@ -69,13 +71,15 @@ class Reader:
         credentials: Credentials | None = None,
     ) -> None:
         self.keys = Keys(namespace)
-        self._client = connect(url, self.keys.writers, credentials)
+        self._client = connect(url, self.keys.writers, credentials, protocol=2)  # in which hashes come as flat lists
+        self._read_together = partial(read_together, self._client)
         self._clock = clock
         self._fields: frozenset[bytes] = frozenset()
-        self._definitions: dict[bytes, StoredDefinition] = {}
+        self._definitions: dict[bytes, StoredDefinition | StateError] = {}
         self._texts: dict[bytes, bytes] = {}
         self._replicas: dict[str, str] = {}
         self._store_now: tuple[int, float] | None = None
+        self._hashes: dict[str, Hash] = {}
 
     def read(self, known: Collection[str] = ()) -> Snapshot:
         """The namespace now. Raises `StoreError` when the store fails, `StateError` for what cannot be understood.
@@ -85,37 +89,30 @@ class Reader:
         with translated():
             while True:
                 now = self._estimated_now()
-                reply = followed(partial(self._transaction, now))
-                self._parse_families(reply[0])
-                asked, self._fields = self._fields, self._fields_with_key()
-                if self._fields <= asked:
-                    return self._with_retired(self._snapshot(reply), known)
+                asked = sorted(self._fields)
+                replies = followed(partial(self._read_together, self._commands(now, asked)))
+                self._parse_families(_hash(self.keys.families, replies[0], self._hashes))
+                self._fields = self._fields_with_key()
+                if self._fields.issubset(asked):
+                    return self._with_retired(self._snapshot(asked, replies), known)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _transaction(self, now_us: int) -> list[Any]:
+    def _commands(self, now_us: int, fields: list[bytes]) -> list[Command]:
         keys = self.keys
-        pipeline: Any = self._client.pipeline(transaction=True)
-        pipeline.hgetall(keys.families)
-        pipeline.hgetall(keys.writers)
-        pipeline.hgetall(keys.gauges)
-        pipeline.hgetall(keys.exemplars)
-        pipeline.hgetall(keys.removed)
-        pipeline.zcount(keys.cache_expiry, f"({now_us}", "+inf")
-        pipeline.exists(keys.cache_expiry)
-        pipeline.time()
-        self._asked = sorted(self._fields)
-        for name in self._asked:
-            pipeline.hgetall(keys.family(name.decode()))
-        try:
-            reply: list[Any] = pipeline.execute()
-        except redis.ResponseError as error:
-            if "WRONGTYPE" in str(error):
-                raise StateError(keys.families, f"a key of this namespace holds something else: {error}") from error
-            raise
-        return reply
+        return [
+            ("HGETALL", keys.families),
+            ("HGETALL", keys.writers),
+            ("HGETALL", keys.gauges),
+            ("HGETALL", keys.exemplars),
+            ("HGETALL", keys.removed),
+            ("ZCOUNT", keys.cache_expiry, f"({now_us}", "+inf"),
+            ("EXISTS", keys.cache_expiry),
+            ("TIME",),
+            *(("HGETALL", keys.family(name.decode())) for name in fields),
+        ]
 
     def _estimated_now(self) -> int:
         """The store's clock: as it was told with the last read, moved on by ours."""
@@ -125,51 +122,60 @@ class Reader:
         told, at = self._store_now
         return told + int((self._clock() - at) * 1e6)
 
-    def _parse_families(self, families: dict[bytes, bytes]) -> None:
+    def _parse_families(self, families: Mapping[bytes, bytes]) -> None:
         for raw, text in families.items():
             if self._texts.get(raw) != text:
-                name = _text(self.keys.families, raw)
-                self._definitions[raw] = StoredDefinition.parse(name, _text(f"families[{name}]", text))
+                self._definitions[raw] = _definition(self.keys.families, raw, text)
                 self._texts[raw] = text
         for raw in self._texts.keys() - families.keys():
             del self._texts[raw], self._definitions[raw]
 
     def _fields_with_key(self) -> frozenset[bytes]:
-        return frozenset(raw for raw, stored in self._definitions.items() if stored.definition.type in _NUMBER_TYPES)
+        return frozenset(
+            raw
+            for raw, stored in self._definitions.items()
+            if isinstance(stored, StoredDefinition) and stored.definition.type in _NUMBER_TYPES
+        )
 
-    def _snapshot(self, reply: list[Any]) -> Snapshot:
-        _, writers, gauges, exemplars, removed, cache_size, cache_exists, (seconds, micros), *numbers = reply
-        taken_us = seconds * 10**6 + micros
+    def _snapshot(self, asked: list[bytes], replies: list[Any]) -> Snapshot:
+        keys = self.keys
+        _, writers, gauges, exemplars, removed, cache_size, cache_exists, (seconds, micros), *numbers = replies
+        taken_us = int(seconds) * 10**6 + int(micros)
         self._store_now = (taken_us, self._clock())
-        epoch = None
-        rows = {}
-        for raw_writer, raw_text in writers.items():
-            if raw_writer.startswith(b"@") and raw_writer != EPOCH_FIELD.encode():
-                continue  # what a later version keeps beside the epoch is no writer
-            writer = _text(self.keys.writers, raw_writer)
-            text = _text(f"writers[{writer}]", raw_text)
-            if writer == EPOCH_FIELD:
-                epoch = Epoch.parse(text)
-                if epoch.format != STATE_FORMAT:
-                    problem = f"state format {epoch.format}; this version reads {STATE_FORMAT}"
-                    raise StateError(self.keys.writers, problem)
-            else:
-                rows[writer] = Row.parse(writer, text)
+        before, self._hashes = self._hashes, {}
+        epoch, rows = _epoch_and_rows(keys.writers, _hash(keys.writers, writers, before))
+        problems = [stored for stored in self._definitions.values() if isinstance(stored, StateError)]
+
+        def readable(key: str, reply: Any) -> Hash:
+            try:
+                self._hashes[key] = _hash(key, reply, before)
+            except StateError as error:
+                problems.append(error)
+                return Hash([], [])
+            return self._hashes[key]
+
+        stated = readable(keys.gauges, gauges)
+        if isinstance(cache_size, Exception):
+            problems.append(_something_else(keys.cache_expiry, cache_size))
+            cache_exists = False
         return Snapshot(
             taken_us=taken_us,
             epoch=epoch,
             rows=rows,
-            definitions=tuple(self._definitions[raw] for raw in sorted(self._definitions)),
+            definitions=tuple(
+                stored for _, stored in sorted(self._definitions.items()) if isinstance(stored, StoredDefinition)
+            ),
             numbers={
-                name.decode(): group
-                for name, group in zip(self._asked, numbers, strict=True)
+                name.decode(): readable(keys.family(name.decode()), reply)
+                for name, reply in zip(asked, numbers, strict=True)
                 if name in self._fields  # else its definition is gone, and with it what the numbers mean
             },
-            gauges=gauges,
-            replicas=self._names({_shown(raw.partition(b" ")[0]) for raw in gauges}),
+            gauges=stated,
+            replicas=self._names({_shown(raw.partition(b" ")[0]) for raw in stated}),
             cache_size=cache_size if cache_exists else None,
-            exemplars=exemplars,
-            removed=removed,
+            exemplars=readable(keys.exemplars, exemplars),
+            removed=readable(keys.removed, removed),
+            problems=tuple(problems),
         )
 
     def _with_retired(self, snapshot: Snapshot, known: Collection[str]) -> Snapshot:
@@ -196,6 +202,44 @@ class Reader:
         for writer in self._replicas.keys() - writers:
             del self._replicas[writer]
         return dict(self._replicas)
+
+
+def _hash(key: str, reply: Any, before: Mapping[str, Hash]) -> Hash:
+    """A hash as it was read; what is equal in it is what was read before. Raises `StateError` where it is none."""
+    if isinstance(reply, Exception):
+        raise _something_else(key, reply)
+    return Hash.flat(reply, before.get(key))
+
+
+def _something_else(key: str, error: Exception) -> StateError:
+    return StateError(key, f"a key of this namespace holds something else: {error}", "wrong_type")
+
+
+def _definition(key: str, raw: bytes, text: bytes) -> StoredDefinition | StateError:
+    """A definition as it was read, or why it cannot be."""
+    try:
+        name = _text(key, raw)
+        return StoredDefinition.parse(name, _text(f"families[{name}]", text))
+    except StateError as error:
+        return StateError(error.key, error.problem, "bad_definition")
+
+
+def _epoch_and_rows(key: str, writers: Mapping[bytes, bytes]) -> tuple[Epoch | None, dict[str, Row]]:
+    epoch = None
+    rows = {}
+    for raw_writer, raw_text in writers.items():
+        if raw_writer.startswith(b"@") and raw_writer != EPOCH_FIELD.encode():
+            continue  # what a later version keeps beside the epoch is no writer
+        writer = _text(key, raw_writer)
+        text = _text(f"writers[{writer}]", raw_text)
+        if writer == EPOCH_FIELD:
+            epoch = Epoch.parse(text)
+            if epoch.format != STATE_FORMAT:
+                problem = f"state format {epoch.format}; this version reads {STATE_FORMAT}"
+                raise StateError(key, problem, "newer_format")
+        else:
+            rows[writer] = Row.parse(writer, text)
+    return epoch, rows
 
 
 def _text(place: str, raw: bytes) -> str:

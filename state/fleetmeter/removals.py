@@ -68,10 +68,10 @@ class Removed:
             all(want in (None, value) for want, value in zip(wanted, values, strict=False)) for wanted in patterns
         )
 
-    def taken_from(self, numbers: Mapping[str, dict[bytes, bytes]]) -> dict[str, dict[bytes, bytes]]:
+    def taken_from(self, numbers: Mapping[str, Mapping[bytes, bytes]]) -> Mapping[str, Mapping[bytes, bytes]]:
         """The numbers without those that were removed."""
         if not self:
-            return dict(numbers)
+            return numbers
         touched = self._layouts | self._series.keys() | self._patterns.keys()
         return {
             layout: {number: text for number, text in group.items() if not self.takes(layout, number)}

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isnan
 
 from fleetmeter.definition import Definition, read_json, texts_of
@@ -27,11 +28,15 @@ class GaugeValue:
 
 
 class Statements:
-    """The statements of all writers in one snapshot. Methods raise `StateError` for one that cannot be read."""
+    """The statements of all writers in one snapshot. Methods raise `StateError` for one that cannot be read.
+
+    `problems` tells of those that cannot even be told whose they are, or of which family.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._values = _values_of(snapshot)
+        self.problems: list[StateError] = []
+        self._values = _values_of(snapshot, self.problems)
 
     def ever_set(self, layout: Definition) -> bool:
         """Whether anybody has set a value of this layout."""
@@ -109,20 +114,30 @@ class Statements:
                     yield Sample("", (*labels, replica, (newest.name, state)), float(state == present))
 
 
-def _values_of(snapshot: Snapshot) -> dict[tuple[str, str], dict[tuple[str, ...], list[GaugeValue]]]:
+def _values_of(
+    snapshot: Snapshot, problems: list[StateError]
+) -> dict[tuple[str, str], dict[tuple[str, ...], list[GaugeValue]]]:
     """For each family and layout, for each set of label values (by sorted name), the writers' values."""
     found: dict[tuple[str, str], dict[tuple[str, ...], list[GaugeValue]]] = {}
     for raw_field, raw_value in snapshot.gauges.items():
         try:
-            writer, _, series = raw_field.decode().partition(" ")
-            *family, values = read_json(series)
-            name, layout = texts_of(family)
-            members = found.setdefault((name, layout), {}).setdefault(tuple(texts_of(values)), [])
+            writer, name, layout, values = _whose(raw_field)
             set_us, _, text = raw_value.decode().partition(" ")
-            members.append(GaugeValue(writer, int(set_us), text))
-        except (ValueError, TypeError) as error:
-            raise StateError("gauges", f"{raw_field!r} → {raw_value!r} is no gauge") from error
+            value = GaugeValue(writer, int(set_us), text)
+        except (ValueError, TypeError):
+            problems.append(_bad("gauges", f"{raw_field!r} → {raw_value!r} is no gauge"))
+            continue
+        found.setdefault((name, layout), {}).setdefault(values, []).append(value)
     return found
+
+
+@lru_cache(maxsize=100_000)
+def _whose(field: bytes) -> tuple[str, str, str, tuple[str, ...]]:
+    """Writer, family, layout and label values that a field of `gauges` names; the same ones are read at each scrape."""
+    writer, _, series = field.decode().partition(" ")
+    *family, values = read_json(series)
+    name, layout = texts_of(family)
+    return writer, name, layout, tuple(texts_of(values))
 
 
 def _labels(layout: Definition, values: tuple[str, ...]) -> Labels:
@@ -135,7 +150,7 @@ def _pairs(layout: Definition, values: tuple[str, ...]) -> dict[str, str]:
     try:
         return dict(zip(sorted(layout.labels), values, strict=True))
     except ValueError as error:
-        raise StateError("gauges", f"{values!r} do not fit the labels of {layout.field}") from error
+        raise _bad("gauges", f"{values!r} do not fit the labels of {layout.field}") from error
 
 
 def _facts(value: GaugeValue) -> dict[str, str]:
@@ -143,7 +158,7 @@ def _facts(value: GaugeValue) -> dict[str, str]:
         facts = {name: str(text) for name, text in read_json(value.text).items()}
         texts_of([*facts, *facts.values()])
     except (ValueError, TypeError, AttributeError) as error:
-        raise StateError("gauges", f"{value.text!r} of writer {value.writer} are no facts") from error
+        raise _bad("gauges", f"{value.text!r} of writer {value.writer} are no facts") from error
     return facts
 
 
@@ -151,17 +166,21 @@ def _state(value: GaugeValue) -> str:
     try:
         return texts_of([read_json(value.text)])[0]
     except (ValueError, TypeError) as error:
-        raise StateError("gauges", f"{value.text!r} of writer {value.writer} is no state") from error
+        raise _bad("gauges", f"{value.text!r} of writer {value.writer} is no state") from error
 
 
 def _number(value: GaugeValue) -> float:
     try:
         return float(value.text)
     except ValueError as error:
-        raise StateError("gauges", f"{value.text!r} of writer {value.writer} is no number") from error
+        raise _bad("gauges", f"{value.text!r} of writer {value.writer} is no number") from error
 
 
 def _comparable(members: Iterable[GaugeValue]) -> list[float]:
     """Their numbers; without NaN, which is neither small nor large, unless there is nothing else."""
     numbers = [_number(item) for item in members]
     return [number for number in numbers if not isnan(number)] or numbers
+
+
+def _bad(key: str, problem: str) -> StateError:
+    return StateError(key, problem, "bad_value")

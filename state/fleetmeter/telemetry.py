@@ -20,6 +20,7 @@ LOG_PAUSE = 60.0
 FLUSH_ERRORS = (
     "unreachable",
     "timeout",
+    "loading",
     "auth",
     "refused",
     "format",

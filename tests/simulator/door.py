@@ -5,6 +5,7 @@ from copy import copy
 from functools import cache, partial
 from typing import Any
 
+from fleetmeter.multi_exec import Command
 from fleetmeter.reading import Reader
 from fleetmeter.store import Store
 from simulator.world import KEYS, Caller, Request, World, counted
@@ -28,6 +29,13 @@ class Connection:
     def script(self, name: str, *, keys: Sequence[str], args: Sequence[object]) -> list[Any]:
         """What EVALSHA replies."""
         return self._world.call(self._caller, Request(name, tuple(keys), tuple(args)))
+
+    def together(self, commands: Sequence[Command]) -> list[Any]:
+        """The replies to read commands at one instant, as the store sends them: hashes as flat lists."""
+        return [
+            [part for pair in reply.items() for part in pair] if isinstance(reply, dict) else reply
+            for reply in self.read(*(tuple(map(str, command)) for command in commands))
+        ]
 
     def read(self, *commands: tuple[str, ...]) -> list[Any]:
         """The replies to read commands at one instant."""
@@ -129,5 +137,8 @@ def store_through(connection: Connection) -> Store:
 def reader_through(connection: Connection, clock: Callable[[], float]) -> Reader:
     """An exporter's reader."""
     reader = copy(_reader())
-    vars(reader).update(_client=connection, _clock=clock, _definitions={}, _texts={}, _replicas={})
+    vars(reader).update(
+        _client=connection, _read_together=connection.together, _clock=clock,
+        _definitions={}, _texts={}, _replicas={}, _hashes={},
+    )  # fmt: skip
     return reader

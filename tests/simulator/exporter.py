@@ -1,6 +1,6 @@
 """A process that reads: the library's own reader, continuity and families, and what must hold of each scrape."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fleetmeter.continuity import Continuity
 from fleetmeter.errors import StoreError
@@ -32,7 +32,7 @@ class Exporter:
         self._start = Start(self._reader.read, HEARTBEAT, self._seconds)
         self._served: Served | None = None
         self._epoch = ""
-        self._removed: dict[bytes, bytes] = {}
+        self._removed: Mapping[bytes, bytes] = {}
         self._whole = True
         self.held = False
 
@@ -78,7 +78,7 @@ class Exporter:
         if fresh and paid != self._connection.counted:
             raise Violation("scrape: what is served is not what the store holds")
 
-    def _check_order(self, served: Served, snapshot: Snapshot, removed: dict[bytes, bytes]) -> None:
+    def _check_order(self, served: Served, snapshot: Snapshot, removed: Mapping[bytes, bytes]) -> None:
         """No number goes down within one epoch, but for a series that was removed."""
         epoch = snapshot.epoch.id if snapshot.epoch else ""
         removes = any(int(time) > int(self._removed.get(field, 0)) for field, time in removed.items())

@@ -11,6 +11,7 @@ from fleetmeter.accumulator import Accumulator
 from fleetmeter.delta import NOTHING, Delta, merged
 from fleetmeter.exchange import Exchange
 from fleetmeter.floors import Floors
+from fleetmeter.hashes import Hash
 from fleetmeter.reading import Reader, Snapshot
 from fleetmeter.replay import ReplayLog
 from fleetmeter.scale import Scale
@@ -58,10 +59,11 @@ def _call_with_more(self: Exchange, *, drain: bool, goodbye: bool = False, repli
 
 def _read_once(self: Reader, known: Any = ()) -> Snapshot:
     """One transaction, whatever families it names."""
-    reply = self._transaction(self._estimated_now())
-    self._parse_families(reply[0])
+    asked = sorted(self._fields)
+    replies = self._read_together(self._commands(self._estimated_now(), asked))
+    self._parse_families(Hash.flat(replies[0]))
     self._fields = self._fields_with_key()
-    return self._with_retired(self._snapshot(reply), known)
+    return self._with_retired(self._snapshot(asked, replies), known)
 
 
 def _take_seconds(self: amounts.Seconds) -> float:

@@ -1,6 +1,6 @@
 """`fleetmeter forget`: what is named goes, at once and for everybody, and nothing else does."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -110,7 +110,7 @@ def test_gauges_go_for_every_writer(store: StoreAddress, state: FixedState, clie
     assert client.exists(store.keys.gauges) == 0
 
 
-def held(snapshot: Snapshot) -> dict[str, dict[bytes, bytes]]:
+def held(snapshot: Snapshot) -> dict[str, Mapping[bytes, bytes]]:
     """The numbers of every layout that has any."""
     return {layout: numbers for layout, numbers in snapshot.numbers.items() if numbers}
 

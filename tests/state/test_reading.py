@@ -7,6 +7,7 @@ import pytest
 
 from fleetmeter.definition import Definition
 from fleetmeter.errors import StateError, StoreRefused, StoreUnreachable
+from fleetmeter.families import families_of
 from fleetmeter.reading import Reader
 from support.fleet import Replica, value
 from support.proxy import Fault, FaultProxy
@@ -70,13 +71,13 @@ def test_a_family_that_appears_between_two_reads_is_seen_whole(
     new.inc(1)
     assert replica.flush()
     transactions = []
-    original = Reader._transaction
+    original = Reader._commands
 
-    def counted(self: Reader, now_us: int) -> Any:
+    def counted(self: Reader, now_us: int, fields: list[bytes]) -> Any:
         transactions.append(1)
-        return original(self, now_us)
+        return original(self, now_us, fields)
 
-    monkeypatch.setattr(Reader, "_transaction", counted)
+    monkeypatch.setattr(Reader, "_commands", counted)
     snapshot = reader.read()
     assert snapshot.numbers[old.definition.field] == {b"[]": b"2"}
     assert snapshot.numbers[new.definition.field] == {b"[]": b"1"}
@@ -135,9 +136,9 @@ def test_a_foreign_type_under_a_key_is_a_state_error(
     client.delete(name)
     client.set(name, "text")
     with pytest.raises(StateError, match="holds something else"):
-        reader.read()
+        families_of(reader.read())
     client.delete(name)
-    reader.read()
+    families_of(reader.read())
 
 
 def test_a_foreign_type_under_a_familys_key_is_a_state_error(
@@ -151,8 +152,9 @@ def test_a_foreign_type_under_a_familys_key_is_a_state_error(
     client.delete(key)
     client.set(key, "text")
     with pytest.raises(StateError) as caught:
-        reader.read()
+        families_of(reader.read())
     assert key in str(caught.value)
+    assert caught.value.reason == "wrong_type"
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,7 @@ def test_foreign_content_and_other_state_formats_are_state_errors(
     """What this version cannot understand is named, and no other exception leaves."""
     client.hset(getattr(store.keys, key), field, text)
     with pytest.raises(StateError, match=key):
-        reader.read()
+        families_of(reader.read())
 
 
 def test_a_familys_name_that_is_no_utf8_is_a_state_error(
@@ -183,7 +185,7 @@ def test_a_familys_name_that_is_no_utf8_is_a_state_error(
     text = client.hget(store.keys.families, counter.definition.field)
     client.hset(store.keys.families, b"\xff:" + counter.definition.layout.encode(), text)
     with pytest.raises(StateError, match="no UTF-8"):
-        reader.read()
+        families_of(reader.read())
 
 
 def test_what_a_later_version_keeps_beside_the_epoch_is_no_writer(
