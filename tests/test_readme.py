@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 
 from fleetmeter import keys
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.instrumentation import HTTPMetrics
 from fleetmeter.llm import REGISTRY
 from fleetmeter_exporter import RedisCollector
+from fleetmeter_exporter.scraper import Scraper
 from support.exposition import parse, total
 from support.store import StoreAddress
 
@@ -85,9 +86,7 @@ def test_ten_lines_count_across_processes(server: EmbeddedStore, store: StoreAdd
     program.write_text(example)
     for _ in range(2):
         subprocess.run([sys.executable, str(program)], env={**os.environ, **store.environ}, check=True)
-    registry = CollectorRegistry()
-    RedisCollector(registry, url=store.url, namespace=store.namespace)
-    text = generate_latest(registry)
+    text = Scraper.of(store.url, [store.namespace]).scrape()
     for line in re.findall(r"^(?:orders|revenue)\S* \S+$", README, re.MULTILINE):
         assert f"\n{line}\n" in text.decode()
     assert total(parse(text), "revenue_usd_total") == 39.98

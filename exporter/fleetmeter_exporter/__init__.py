@@ -2,6 +2,6 @@
 
 from fleetmeter_exporter.asgi import make_asgi_app
 from fleetmeter_exporter.collector import RedisCollector
-from fleetmeter_exporter.exposition import get_metrics, get_metrics_content_type
+from fleetmeter_exporter.text import get_metrics, get_metrics_content_type
 
 __all__ = ["RedisCollector", "get_metrics", "get_metrics_content_type", "make_asgi_app"]

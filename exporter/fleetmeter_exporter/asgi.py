@@ -1,63 +1,68 @@
 """The exporter's HTTP interface as a plain ASGI application."""
 
 import asyncio
-import gzip
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from prometheus_client import CollectorRegistry
-
 from fleetmeter.continuity import HOLD
 from fleetmeter.errors import FleetmeterError
-from fleetmeter_exporter.collector import RedisCollector
-from fleetmeter_exporter.exposition import fleet_registry, negotiated
+from fleetmeter_exporter.answers import Answers
+from fleetmeter_exporter.formats import negotiated
+from fleetmeter_exporter.scraper import Scraper
 from fleetmeter_exporter.start import Start
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Handler = Callable[[Message], Awaitable[tuple[int, str, bytes]]]
+Answer = tuple[int, str, bytes, str]
+"""Status, content type, body and the body's coding."""
+Handler = Callable[[Message], Awaitable[Answer]]
 
 _PLAIN = "text/plain; charset=utf-8"
 _NEVER = re.compile(rb"\s*q\s*=\s*0(\.0*)?\s*")  # a coding's weight in Accept-Encoding (RFC 9110, 12.4.2)
+
+SCRAPE_TIMEOUT = 10.0
+"""Seconds in which a scrape is answered that names no time of its own: Prometheus' default."""
+
+_LONGEST = 3600.0
+"""Seconds; what is named beyond them is no timeout that anybody means."""
+
+_OF_TIMEOUT = 0.9
+"""The part of the time in which what was read by then is served: the rest is for writing it out and for the way."""
 
 
 def make_asgi_app(
     *,
     url: str | None = None,
-    namespace: str | None = None,
+    namespace: str | Iterable[str] | None = None,
     telemetry_path: str | None = None,
     hold: float = HOLD,
     start_delay: float = 0.0,
+    created: bool = False,
 ) -> "MetricsApp":
-    """An ASGI application that serves the fleet's exposition.
+    """An ASGI application that serves the fleet's exposition; of several namespaces, if there are any, side by side.
 
     Without `telemetry_path` it answers on whatever path it is routed to, and on no other: put it on a route, as a
     mount would answer `/metrics` with a redirect. With one, it is the whole exporter: that path, `/-/healthy` and
     `/-/ready`. `hold` is in seconds (see `RedisCollector`); for the first `start_delay` seconds the exposition is 503,
     so that replicas can send again what the store may have lost since another exporter served it (see `Start`).
-    Raises `SettingError` for settings that cannot be used; the store may be away.
+    `created` adds `_created` samples. Raises `SettingError` for settings that cannot be used; the store may be away.
     """
-    registry, collector = fleet_registry(url, namespace, hold)
-    return MetricsApp(registry, collector, telemetry_path, start_delay)
+    namespaces = [namespace] if isinstance(namespace, str) else namespace or ()
+    return MetricsApp(Scraper.of(url, namespaces, hold, created=created), telemetry_path, start_delay)
 
 
 class MetricsApp:
     """The ASGI application; an object and no function, because Starlette's routes call a function with a Request."""
 
-    def __init__(
-        self,
-        registry: CollectorRegistry,
-        collector: RedisCollector,
-        telemetry_path: str | None = None,
-        start_delay: float = 0.0,
-    ) -> None:
-        self._registry = registry
-        self._collector = collector
+    def __init__(self, scraper: Scraper, telemetry_path: str | None = None, start_delay: float = 0.0) -> None:
+        self._answers = Answers(scraper)
+        self._fleets = scraper.fleets
         self._any_path = telemetry_path is None
-        self._start = Start(collector.look, start_delay)
+        self._starts = [Start(fleet.look, start_delay) for fleet in scraper.fleets]
         self._routes: dict[str, Handler] = {
             telemetry_path or "": self._metrics,
             "/-/healthy": self._healthy,
@@ -74,65 +79,92 @@ class MetricsApp:
         handler = self._metrics if self._any_path else self._routes.get(scope["path"])
         if handler is None:
             known = ", ".join(self._routes)
-            await _respond(scope, send, 404, _PLAIN, f"nothing here; try {known}\n".encode())
+            await _respond(scope, send, (404, _PLAIN, f"nothing here; try {known}\n".encode(), ""))
         elif scope["method"] not in ("GET", "HEAD"):
-            await _respond(scope, send, 405, _PLAIN, b"use GET or HEAD\n", [(b"allow", b"GET, HEAD")])
+            await _respond(scope, send, (405, _PLAIN, b"use GET or HEAD\n", ""), [(b"allow", b"GET, HEAD")])
         else:
-            await _respond(scope, send, *await handler(scope))
+            await _respond(scope, send, await handler(scope))
 
-    async def _metrics(self, scope: Message) -> tuple[int, str, bytes]:
-        too_early = await asyncio.to_thread(self._too_early)
+    async def _metrics(self, scope: Message) -> Answer:
+        arrived = time.monotonic()
+        too_early = await self._too_early()
         if too_early:
-            return 503, _PLAIN, f"{too_early}\n".encode()
+            return 503, _PLAIN, f"{too_early}\n".encode(), ""
+        headers = _headers(scope)
+        form = negotiated(headers.get(b"accept", b"").decode("latin-1"))
         names = parse_qs(scope["query_string"].decode("latin-1")).get("name[]", [])
-        accept = dict(scope["headers"]).get(b"accept", b"").decode("latin-1")
-        body, content_type = await asyncio.to_thread(negotiated, self._registry, accept, names)
-        return 200, content_type, body
+        coding = "gzip" if _accepts_gzip(headers) else ""
+        limit = _scrape_timeout(headers) * _OF_TIMEOUT - (time.monotonic() - arrived)
+        body = await self._answers.body(form, frozenset(names), coding, limit)
+        return 200, form.content_type, body, coding
 
-    async def _ready(self, _scope: Message) -> tuple[int, str, bytes]:
-        try:
-            await asyncio.to_thread(self._collector.check)
-        except FleetmeterError as error:
-            return 503, _PLAIN, f"not ready: {error}\n".encode()
-        too_early = await asyncio.to_thread(self._too_early)
+    async def _ready(self, _scope: Message) -> Answer:
+        """Whether any namespace can be scraped: one that is broken does not take the others away."""
+        problems = []
+        for fleet in self._fleets:
+            try:
+                await asyncio.to_thread(fleet.look)
+            except FleetmeterError as error:
+                problems.append(f"namespace {fleet.namespace!r}: {error}")
+        if len(problems) == len(self._fleets):
+            return 503, _PLAIN, f"not ready: {'; '.join(problems)}\n".encode(), ""
+        too_early = await self._too_early()
         if too_early:
-            return 503, _PLAIN, f"not ready: {too_early}\n".encode()
-        return 200, _PLAIN, b"ready\n"
+            return 503, _PLAIN, f"not ready: {too_early}\n".encode(), ""
+        return 200, _PLAIN, "".join(f"{line}\n" for line in ("ready", *problems)).encode(), ""
 
-    def _too_early(self) -> str:
+    async def _too_early(self) -> str:
         """Why nothing may be served yet; empty once it may."""
-        try:
-            left = self._start.seconds_left()
-        except FleetmeterError:
-            return ""  # the scrape shows that the store cannot be read
-        if not left:
+        left = [await asyncio.to_thread(_seconds_left, start) for start in self._starts if not start.over]
+        if not any(left):
             return ""
-        return f"started just now; replicas have {left:.1f} s more to send again what the store may have lost"
+        return f"started just now; replicas have {max(left):.1f} s more to send again what the store may have lost"
 
-    async def _healthy(self, _scope: Message) -> tuple[int, str, bytes]:
-        return 200, _PLAIN, b"healthy\n"
+    async def _healthy(self, _scope: Message) -> Answer:
+        return 200, _PLAIN, b"healthy\n", ""
+
+
+def _seconds_left(start: Start) -> float:
+    try:
+        return start.seconds_left()
+    except FleetmeterError:
+        return 0.0  # the scrape shows that the store cannot be read
+
+
+def _headers(scope: Message) -> dict[bytes, bytes]:
+    """The request's headers; what was sent in several lines, as one list."""
+    found: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        found[name] = found[name] + b"," + value if name in found else value
+    return found
+
+
+def _scrape_timeout(headers: dict[bytes, bytes]) -> float:
+    """Seconds that the scraper waits for its answer."""
+    try:
+        seconds = float(headers.get(b"x-prometheus-scrape-timeout-seconds", SCRAPE_TIMEOUT))
+    except ValueError:
+        return SCRAPE_TIMEOUT
+    return seconds if 0 < seconds < _LONGEST else SCRAPE_TIMEOUT
 
 
 async def _respond(
     scope: Message,
     send: Send,
-    status: int,
-    content_type: str,
-    body: bytes,
+    answer: Answer,
     more_headers: list[tuple[bytes, bytes]] | None = None,
 ) -> None:
+    status, content_type, body, coding = answer
     headers = [(b"content-type", content_type.encode()), (b"vary", b"Accept, Accept-Encoding"), *(more_headers or [])]
-    if status == 200 and _accepts_gzip(scope):
-        body = gzip.compress(body, compresslevel=1)
-        headers.append((b"content-encoding", b"gzip"))
+    if coding:
+        headers.append((b"content-encoding", coding.encode()))
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-def _accepts_gzip(scope: Message) -> bool:
-    accepted = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
-    codings = (item.partition(b";") for item in accepted.lower().split(b","))
+def _accepts_gzip(headers: dict[bytes, bytes]) -> bool:
+    codings = (item.partition(b";") for item in headers.get(b"accept-encoding", b"").lower().split(b","))
     return any(coding.strip() == b"gzip" and not _NEVER.fullmatch(weight) for coding, _, weight in codings)
 
 

@@ -1,46 +1,135 @@
-"""The fleet's exposition as bytes, for hand-written `/metrics` routes and for the ASGI app."""
+"""The exposition as text: cached parts where there are such, and the general way for the rest."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, choose_encoder, generate_latest
+from fleetmeter.families import Family, Source
+from fleetmeter.hashes import Hash
+from fleetmeter.sample import Labels, Sample
+from fleetmeter_exporter.block import Block
+from fleetmeter_exporter.counter_block import CounterBlock
+from fleetmeter_exporter.fleet import Scrape
+from fleetmeter_exporter.formats import Format
+from fleetmeter_exporter.groups import groups_of
+from fleetmeter_exporter.lines import UnfitName, created_head, head, own_label, sample_lines
+from fleetmeter_exporter.own_metrics import constant_labels, own_families
+from fleetmeter_exporter.parts_block import PartsBlock
 
-from fleetmeter.continuity import HOLD
-from fleetmeter_exporter.collector import RedisCollector, fleet_settings
+_BLOCKS: dict[str, type[Block]] = {"counter": CounterBlock, "histogram": PartsBlock, "summary": PartsBlock}
+"""Types whose numbers are added up, and what keeps the parts of their lines."""
 
-
-def fleet_registry(
-    url: str | None = None, namespace: str | None = None, hold: float = HOLD
-) -> tuple[CollectorRegistry, RedisCollector]:
-    """A registry that holds one `RedisCollector` and nothing else."""
-    registry = CollectorRegistry(support_collectors_without_names=True)
-    return registry, RedisCollector(registry, url=url, namespace=namespace, hold=hold)
-
-
-@lru_cache(maxsize=4)
-def _registry_of(url: str, namespace: str) -> CollectorRegistry:
-    return fleet_registry(url, namespace)[0]
+_head = lru_cache(maxsize=4096)(head)
 
 
-def get_metrics() -> bytes:
-    """The fleet's families in Prometheus' text format, for the fleet of `install()`, or of the environment without it.
+class Exposition:
+    """What an exporter serves in one format, and the parts of it that are kept between scrapes.
 
-    Raises `SettingError` for an environment that cannot be used. A store that is away shows as `fleetmeter_up 0`.
+    `created` adds `_created` samples. For one thread at a time.
     """
-    settings = fleet_settings()
-    return generate_latest(_registry_of(settings.url, settings.namespace))
+
+    def __init__(self, form: Format, *, created: bool = False) -> None:
+        self._form = form
+        self._created = created
+        self._blocks: dict[tuple[str, str], tuple[Source, Block]] = {}
+        self._used: set[tuple[str, str]] = set()
+
+    def text(self, scrapes: Sequence[Scrape], started: float, names: Collection[str] = ()) -> bytes:
+        """The exposition of these scrapes; `started` is when they began, by `time.perf_counter`.
+
+        `names`, if there are any, restrict it to samples of these names.
+        """
+        self._used = set()
+        series = dict.fromkeys((scrape.namespace for scrape in scrapes), 0)
+        parts: list[bytes] = []
+        for group in groups_of(scrapes, self._form.escaping):
+            texts, after = [], []
+            for scrape, source in group.members:
+                found = self._member(scrape, source, constant_labels(scrape, scrapes), names)
+                if found is not None:
+                    series[scrape.namespace] += found[0]
+                    texts.append(found[1])
+                    after.append(found[2])
+            if any(texts) or (texts and not names):
+                parts += (_head(group.definition, self._form).encode(), *texts)
+            if any(after):
+                parts += (created_head(group.definition, self._form).encode(), *after)
+        if not names:  # else no block was asked for, and none of them is of no use any more
+            self._blocks = {key: block for key, block in self._blocks.items() if key in self._used}
+        own = b"".join(self._lines(family, names) for family in own_families(scrapes, list(series.values()), started))
+        ending = b"\n# EOF\n" if self._form.openmetrics else b"\n"
+        parts.insert(0, own)
+        return (b"".join((*parts, ending)) if any(parts) else ending)[1:]
+
+    def _member(
+        self, scrape: Scrape, source: Source, constant: Labels, names: Collection[str]
+    ) -> tuple[int, bytes, bytes] | None:
+        """How many lines a namespace has of a family, they themselves, and those of a family of creation times.
+
+        None where it cannot be shown, which is noted.
+        """
+        try:
+            if not names and scrape.shown is not None and scrape.families is not None:
+                block = self._block(scrape, source, constant)
+                if block is not None:
+                    layout = source.layouts[0].field
+                    numbers = Hash.of(scrape.shown.snapshot.numbers.get(layout, {}))
+                    text = block.text(numbers, scrape.families.exemplars.of(layout) if self._form.openmetrics else {})
+                    if text is not None:
+                        return block.samples, text, block.created_lines
+            family = scrape.family(source)
+            return None if family is None else self._general(family, constant, names)
+        except UnfitName as error:
+            scrape.note(source.newest.name, "conflict", f"family {source.newest.name!r} is not served: {error}")
+            return None
+
+    def _block(self, scrape: Scrape, source: Source, constant: Labels) -> Block | None:
+        if source.newest.type not in _BLOCKS or len(source.layouts) != 1:
+            return None
+        key = (scrape.namespace, source.newest.name)
+        self._used.add(key)
+        made_for, block = self._blocks.get(key, (None, None))
+        if block is None or made_for != source:
+            created = source.first_us / 1e6 if self._created else None
+            kind = _BLOCKS[source.newest.type]
+            block = kind(source.newest, source.layouts[0], self._form, constant, created)
+            self._blocks[key] = (source, block)
+        return block
+
+    def _general(self, family: Family, constant: Labels, names: Collection[str]) -> tuple[int, bytes, bytes]:
+        samples = [*(with_constant(sample, constant) for sample in shown_samples(family, created=self._created))]
+        samples = [sample for sample in samples if not names or family.definition.name + sample.suffix in names]
+        lines = sample_lines(samples, family.definition, self._form)
+        aside = [sample.suffix == "_created" and not self._form.openmetrics for sample in samples]
+        among = "".join(line for line, away in zip(lines, aside, strict=True) if not away)
+        after = "".join(line for line, away in zip(lines, aside, strict=True) if away)
+        return len(samples), among.encode(), after.encode()
+
+    def _lines(self, family: Family, names: Collection[str]) -> bytes:
+        samples = [sample for sample in family.samples if not names or family.definition.name in names]
+        lines = sample_lines(samples, family.definition, self._form)
+        return "".join((_head(family.definition, self._form), *lines)).encode() if lines else b""
 
 
-def get_metrics_content_type() -> str:
-    """The Content-Type of what `get_metrics` returns."""
-    return CONTENT_TYPE_LATEST
+def shown_samples(family: Family, *, created: bool) -> list[Sample]:
+    """The family's samples; with those that say when it was created, if they are wanted, behind each series."""
+    if not created or family.definition.type not in _BLOCKS:
+        return family.samples
+    first = family.first_us / 1e6
+    per_series: dict[Labels, list[Sample]] = {}
+    for sample in family.samples:
+        labels = sample.labels[:-1] if sample.suffix == "_bucket" else sample.labels
+        per_series.setdefault(labels, []).append(sample)
+    return list(
+        chain.from_iterable((*group, Sample("_created", labels, first)) for labels, group in per_series.items())
+    )
 
 
-def negotiated(registry: CollectorRegistry, accept: str, names: list[str]) -> tuple[bytes, str]:
-    """The exposition in the format that an Accept header asks for, and its Content-Type.
-
-    `names` restricts it to samples of these names, as `name[]` does elsewhere.
-    """
-    encoder, content_type = choose_encoder(accept)
-    source = registry.restricted_registry(names) if names else registry
-    return encoder(source), content_type
+def with_constant(sample: Sample, constant: Labels) -> Sample:
+    """A sample that carries these labels, too."""
+    if not constant:
+        return sample
+    names = dict(constant)
+    own = tuple((own_label(name, names), value) for name, value in sample.labels)
+    return replace(sample, labels=(*constant, *own))

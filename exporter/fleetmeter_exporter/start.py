@@ -30,6 +30,11 @@ class Start:
         self._seen: Snapshot | None = None
         self._over = False
 
+    @property
+    def over(self) -> bool:
+        """Whether the first seconds are known to be over."""
+        return self._over
+
     def seconds_left(self) -> float:
         """Seconds until the exporter may answer, 0 from then on. Raises `FleetmeterError` where it cannot be known."""
         if self._over:

@@ -147,7 +147,7 @@ def test_health_and_readiness() -> None:
     assert ask(app_of(away), "/-/healthy").text == "healthy\n"
     ready = ask(app_of(away), "/-/ready")
     assert ready.status_code == 503
-    assert ready.text.startswith("not ready: the store cannot be reached")
+    assert ready.text.startswith("not ready: namespace 'away': the store cannot be reached")
     metrics = ask(app_of(away))
     assert metrics.status_code == 200
     assert total(parse(metrics.text), "fleetmeter_up") == 0

@@ -2,13 +2,16 @@
 
 import pytest
 
-from fleetmeter.definition import Definition
-from fleetmeter.families import Family
+from fleetmeter.definition import Definition, StoredDefinition
+from fleetmeter.families import Families, Family
+from fleetmeter.reading import Snapshot
 from fleetmeter.sample import Sample
 from fleetmeter_exporter.cache import with_cache_state
 from support.exposition import total
 from support.scraping import BIRTH_US, LIVING_US, FixedState, scrape
 from support.store import StoreAddress
+
+OPERATIONS = Definition.of("prompt_cache_operations", "counter", "", "", ["operation", "result"], [], "")
 
 
 def gauge(name: str, *, ever_set: bool = False) -> Family:
@@ -16,11 +19,13 @@ def gauge(name: str, *, ever_set: bool = False) -> Family:
     return Family(Definition(name, "gauge", mode="max"), 1, ever_set, [Sample("", (), 0)])
 
 
-def operations(**results: float) -> Family:
-    """The gets by result, and some puts."""
-    samples = [Sample("_total", (("operation", "get"), ("result", name)), value) for name, value in results.items()]
-    samples.append(Sample("_total", (("operation", "put"), ("result", "hit")), 1000))
-    return Family(Definition("prompt_cache_operations", "counter"), 1, samples=samples)
+def families(results: dict[str, float], size: int | None = None) -> Families:
+    """A namespace that counts gets by result, and some puts."""
+    counts = {OPERATIONS.series_field(["get", name]).encode(): str(value).encode() for name, value in results.items()}
+    counts[OPERATIONS.series_field(["put", "hit"]).encode()] = b"1000"
+    return Families(
+        Snapshot(1, None, {}, (StoredDefinition(OPERATIONS, 1, 1),), {OPERATIONS.field: counts}, {}, {}, size)
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,24 +40,25 @@ def operations(**results: float) -> Family:
 )
 def test_the_hit_rate_is_hits_by_gets(results: dict[str, float], rate: float) -> None:
     """Gets are the sum over all results; puts do not matter; before the first get the rate is 0."""
-    families = with_cache_state([gauge("prompt_cache_hit_rate"), operations(**results)], None)
-    assert families[0].samples == [Sample("", (), rate)]
+    family = with_cache_state(gauge("prompt_cache_hit_rate"), families(results))
+    assert family.samples == [Sample("", (), rate)]
 
 
 def test_what_replicas_set_is_left_alone() -> None:
     """A gauge that anybody ever set keeps its samples."""
     for name in ("prompt_cache_hit_rate", "prompt_cache_size"):
         family = gauge(name, ever_set=True)
-        with_cache_state([family, operations(hit=1)], 7)
+        with_cache_state(family, families({"hit": 1}, 7))
         assert family.samples == [Sample("", (), 0)]
 
 
-def test_families_that_no_replica_declares_are_not_invented() -> None:
-    """A service without the catalogue shows neither gauge; without a cache in the store the size stays."""
-    assert with_cache_state([operations(hit=1)], 7) != []
-    assert len(with_cache_state([operations(hit=1)], 7)) == 1
-    assert with_cache_state([gauge("prompt_cache_size")], None)[0].samples == [Sample("", (), 0)]
-    assert with_cache_state([gauge("prompt_cache_size")], 7)[0].samples == [Sample("", (), 7)]
+def test_what_is_not_there_is_not_invented() -> None:
+    """Another gauge stays as it is; so does the size without a cache, and the rate where nobody counts operations."""
+    assert with_cache_state(gauge("other"), families({"hit": 1}, 7)).samples == [Sample("", (), 0)]
+    assert with_cache_state(gauge("prompt_cache_size"), families({})).samples == [Sample("", (), 0)]
+    assert with_cache_state(gauge("prompt_cache_size"), families({}, 7)).samples == [Sample("", (), 7)]
+    nobody = Families(Snapshot(1, None, {}, (), {}, {}, {}, 7))
+    assert with_cache_state(gauge("prompt_cache_hit_rate"), nobody).samples == [Sample("", (), 0)]
 
 
 def test_the_size_is_that_of_living_entries(store: StoreAddress) -> None:

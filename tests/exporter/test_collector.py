@@ -10,21 +10,34 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest
 import fleetmeter
 from fleetmeter.definition import Definition
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.errors import SettingError, StateError, StoreUnreachable
+from fleetmeter.errors import SettingError
 from fleetmeter.keys import EPOCH_FIELD
 from fleetmeter_exporter import RedisCollector, get_metrics
-from support.exposition import parse, total
+from fleetmeter_exporter.scraper import Scraper
+from support.exposition import Series, parse, total
 from support.fleet import Replica
 from support.scraping import FixedState, scrape
 from support.store import StoreAddress
 
+ERROR = "fleetmeter_last_scrape_error"
 REQUESTS = Definition.of("requests", "counter", "Requests.", "", [], [], "")
+OTHER = Definition.of("other", "counter", "Others.", "", ["a"], [], "")
+
+
+def errors(samples: dict[Series, float]) -> set[str]:
+    """What the scrape met."""
+    return {dict(labels)["reason"] for (name, labels), value in samples.items() if value and name == ERROR}
+
+
+def own_time(samples: dict[Series, float]) -> dict[Series, float]:
+    """What differs from one scrape to the other."""
+    return {series: value for series, value in samples.items() if series[0] == "fleetmeter_scrape_duration_seconds"}
 
 
 def test_the_fleet_of_install_is_the_default(installed: StoreAddress) -> None:
     """Who records into a fleet and collects without saying which gets that one."""
     Counter("own_fleet", "x", registry=None).inc()
-    assert b"own_fleet_total 1.0" in get_metrics()
+    assert b"own_fleet_total 1\n" in get_metrics()
     assert any(family.name == "own_fleet" for family in RedisCollector().collect())
 
 
@@ -73,6 +86,8 @@ def test_an_empty_namespace_is_up(store: StoreAddress) -> None:
     assert total(samples, "fleetmeter_replicas") == total(samples, "fleetmeter_scrape_series") == 0
     assert {name for name, _ in samples} == {
         "fleetmeter_up",
+        "fleetmeter_last_scrape_error",
+        "fleetmeter_exporter_build_info",
         "fleetmeter_replicas",
         "fleetmeter_snapshot_held",
         "fleetmeter_counts_behind",
@@ -105,38 +120,116 @@ def test_a_process_that_records_sees_its_own_records(installed: StoreAddress) ->
 
 
 @pytest.mark.parametrize(
-    ("key", "field", "text"),
+    ("key", "field", "text", "reason"),
     [
-        ("writers", EPOCH_FIELD, "epoch 1 99"),
-        ("writers", "w", "no row"),
-        ("families", "requests:00000000", "1 1 {}"),
-        ("families", "requests:00000000", "nonsense"),
-        ("gauges", "w", "5"),
+        ("writers", EPOCH_FIELD, "epoch 1 99", "newer_format"),
+        ("writers", EPOCH_FIELD, "x", "unreadable"),
+        ("writers", "w", "no row", "unreadable"),
+        ("writers", None, "", "unreadable"),
+        ("families", None, "", "unreadable"),
     ],
 )
-def test_a_state_that_cannot_be_understood_is_down(
-    store: StoreAddress, caplog: pytest.LogCaptureFixture, key: str, field: str, text: str
+def test_a_namespace_that_cannot_be_understood_is_down(
+    store: StoreAddress, caplog: pytest.LogCaptureFixture, key: str, field: str | None, text: str, reason: str
 ) -> None:
-    """No exception reaches the registry: up 0, no family of the fleet, one line that names the key."""
+    """No exception reaches the registry: up 0, why, no family of the fleet, and one line that names the key."""
     with FixedState(store) as fixed:
         fixed.family(REQUESTS, {(): 7})
+    name = getattr(store.keys, key)
     client = store.client()
-    client.hset(getattr(store.keys, key), field, text)
+    before = client.dump(name)
+    if field is None:
+        client.delete(name)
+        client.set(name, "something else")
+    else:
+        client.hset(name, field, text)
     registry = CollectorRegistry()
-    collector = RedisCollector(registry, url=store.url, namespace=store.namespace)
+    RedisCollector(registry, url=store.url, namespace=store.namespace)
     with caplog.at_level(logging.INFO, "fleetmeter.exporter"):
         for _ in range(3):
             samples = parse(generate_latest(registry))
             assert total(samples, "fleetmeter_up") == 0
+            assert errors(samples) == {reason}
             assert not [name for name, _ in samples if not name.startswith("fleetmeter_")]
-        with pytest.raises(StateError):
-            collector.check()
         (line,) = caplog.messages
         assert key in line
-        client.hdel(getattr(store.keys, key), field)
+        client.restore(name, 0, before, replace=True)
         samples = parse(generate_latest(registry))
         assert (total(samples, "fleetmeter_up"), total(samples, "requests_total")) == (1, 7)
-        assert caplog.messages[1:] == [f"namespace {store.namespace!r} can be read again"]
+        assert errors(samples) == set()
+        assert len(caplog.messages) == 2
+        assert "can be read again" in caplog.messages[1]
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "text", "reason"),
+    [
+        ("families", "other:00000000", "1 1 {}", "bad_definition"),
+        ("families", "other:00000000", "nonsense", "bad_definition"),
+        ("families", OTHER.field, '1 1 {"type":"counter"', "bad_definition"),
+        ("families", b"\xff", "1 1 {}", "bad_definition"),
+        ("other", None, "", "wrong_type"),
+        ("other", '["a"]', "many", "bad_value"),
+        ("other", "a", "1", "bad_value"),
+        ("gauges", None, "", "wrong_type"),
+        ("gauges", "w", "5", "bad_value"),
+        ("exemplars", None, "", "wrong_type"),
+        ("removed", None, "", "wrong_type"),
+        ("cache_expiry", None, "", "wrong_type"),
+    ],
+)
+def test_what_is_broken_does_not_hide_the_rest(
+    store: StoreAddress,
+    caplog: pytest.LogCaptureFixture,
+    key: str,
+    field: str | bytes | None,
+    text: str,
+    reason: str,
+) -> None:
+    """A definition, a number or a whole key that nobody can read: up 0, why, one line, and every other family."""
+    with FixedState(store) as fixed:
+        fixed.family(REQUESTS, {(): 7})
+        fixed.family(OTHER, {("a",): 5})
+    name = store.keys.family(OTHER.field) if key == "other" else getattr(store.keys, key)
+    client = store.client()
+    if field is None:
+        client.delete(name)
+        client.set(name, "something else")
+    else:
+        client.hset(name, field, text)
+    registry = CollectorRegistry()
+    RedisCollector(registry, url=store.url, namespace=store.namespace)
+    with caplog.at_level(logging.INFO, "fleetmeter.exporter"):
+        for _ in range(3):
+            samples = parse(generate_latest(registry))
+            assert (total(samples, "fleetmeter_up"), total(samples, "requests_total")) == (0, 7)
+            assert errors(samples) == {reason}
+            assert samples == parse(Scraper.of(store.url, [store.namespace]).scrape()) | own_time(samples)
+    lines = [line for record, line in zip(caplog.records, caplog.messages, strict=True) if record.levelname == "ERROR"]
+    assert len(set(lines)) == 1
+    client.close()
+
+
+def test_a_served_family_that_breaks_stays_as_it_was(store: StoreAddress) -> None:
+    """A counter that was served does not vanish with its key or its definition; what is wrong is told."""
+    with FixedState(store) as fixed:
+        fixed.family(OTHER, {("a",): 5})
+    registry = CollectorRegistry()
+    RedisCollector(registry, url=store.url, namespace=store.namespace)
+    assert total(parse(generate_latest(registry)), "other_total") == 5
+    client = store.client()
+    client.delete(store.keys.family(OTHER.field))
+    client.set(store.keys.family(OTHER.field), "something else")
+    samples = parse(generate_latest(registry))
+    assert (total(samples, "fleetmeter_up"), total(samples, "other_total"), errors(samples)) == (0, 5, {"wrong_type"})
+    client.delete(store.keys.family(OTHER.field))
+    client.hset(store.keys.family(OTHER.field), '["a"]', "no number")
+    samples = parse(generate_latest(registry))
+    assert (total(samples, "other_total"), total(samples, "fleetmeter_counts_behind")) == (5, 1)
+    client.hset(store.keys.families, OTHER.field, "nonsense")
+    samples = parse(generate_latest(registry))
+    assert (total(samples, "other_total"), errors(samples)) == (5, {"bad_definition"})
     client.close()
 
 
@@ -151,12 +244,12 @@ def test_a_family_of_a_later_version_does_not_stop_the_others(
     client.hset(store.keys.families, later.field, f"1 1 {later.to_json()}")
     client.close()
     registry = CollectorRegistry()
-    collector = RedisCollector(registry, url=store.url, namespace=store.namespace)
+    RedisCollector(registry, url=store.url, namespace=store.namespace)
     with caplog.at_level(logging.INFO, "fleetmeter.exporter"):
         for _ in range(3):
             samples = parse(generate_latest(registry))
             assert (total(samples, "fleetmeter_up"), total(samples, "requests_total")) == (1, 7)
-        collector.check()
+            assert errors(samples) == {"unknown_type"}
     (line,) = caplog.messages
     assert "'sketches'" in line
     assert "'sketch'" in line
@@ -177,13 +270,12 @@ def test_a_store_that_goes_and_comes_back(caplog: pytest.LogCaptureFixture) -> N
     with EmbeddedStore() as own:
         store = StoreAddress(own.url, "mine")
         registry = CollectorRegistry()
-        collector = RedisCollector(registry, url=store.url, namespace=store.namespace)
+        RedisCollector(registry, url=store.url, namespace=store.namespace)
         for _ in range(2):
             with FixedState(store) as fixed:
                 fixed.family(REQUESTS, {(): 7})
             samples = parse(generate_latest(registry))
             assert (total(samples, "fleetmeter_up"), total(samples, "requests_total")) == (1, 7)
-            collector.check()
             own.kill()
             caplog.clear()
             for _ in range(3):
@@ -191,8 +283,6 @@ def test_a_store_that_goes_and_comes_back(caplog: pytest.LogCaptureFixture) -> N
                 assert "fleetmeter_up 0.0\n" in text
                 assert "fleetmeter_replicas" not in text
             assert len(caplog.records) == 1
-            with pytest.raises(StoreUnreachable):
-                collector.check()
             own.start()
 
 

@@ -9,9 +9,12 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+import fleetmeter
 from fleetmeter.definition import Definition
 from fleetmeter_exporter import get_metrics, get_metrics_content_type
-from fleetmeter_exporter.exposition import _registry_of, fleet_registry, negotiated
+from fleetmeter_exporter.formats import negotiated
+from fleetmeter_exporter.scraper import Scraper
+from fleetmeter_exporter.text import _scraper_of
 from support.scraping import FixedState
 from support.store import StoreAddress
 
@@ -60,9 +63,12 @@ def state(store: StoreAddress) -> StoreAddress:
 
 
 def exposed(store: StoreAddress, accept: str, names: list[str] | None = None) -> tuple[str, str]:
-    """Text and content type of a scrape; how long it took is set to 0."""
-    body, content_type = negotiated(fleet_registry(store.url, store.namespace)[0], accept, names or [])
-    return re.sub(r"(?m)^(fleetmeter_scrape_duration_seconds) .*$", r"\1 0.0", body.decode()), content_type
+    """Text and content type of a scrape; how long it took, and the version, are set to 0."""
+    form = negotiated(accept)
+    scraper = Scraper.of(store.url, [store.namespace])
+    body = scraper.text([scraper.fleets[0].scrape()], 0.0, form, names or [])
+    text = body.decode().replace(f'{{version="{fleetmeter.__version__}"}}', '{version="0"}')
+    return re.sub(r"(?m)^(fleetmeter_scrape_duration_seconds) .*$", r"\1 0.0", text), form.content_type
 
 
 @pytest.mark.parametrize(("accept", "name"), [(TEXT, "text.prom"), (OPENMETRICS, "openmetrics.prom")])
@@ -134,12 +140,12 @@ def test_get_metrics_serves_the_environments_namespace(state: StoreAddress, monk
     """A hand-written route needs two calls: the bytes and their content type."""
     for name, text in state.environ.items():
         monkeypatch.setenv(name, text)
-    _registry_of.cache_clear()
+    _scraper_of.cache_clear()
     try:
         text = get_metrics().decode()
     finally:
-        _registry_of.cache_clear()
+        _scraper_of.cache_clear()
     assert "fleetmeter_up 1.0\n" in text
-    assert 'http_requests_total{code="500",method="POST"} 2.0\n' in text
+    assert 'http_requests_total{code="500",method="POST"} 2\n' in text
     assert get_metrics_content_type().startswith("text/plain; version=")
     assert list(parse_text(text))

@@ -19,7 +19,7 @@ def test_it_serves_until_it_is_told_to_end(store: StoreAddress, ending: signal.S
     with FixedState(store) as fixed, Programs() as programs:
         fixed.family(Definition.of("requests", "counter", "Requests.", "", [], [], ""), {(): 7})
         program = programs.exporter(store, "--web.telemetry-path", "/fleet")
-        assert "requests_total 7.0\n" in program.get("/fleet").text
+        assert "requests_total 7\n" in program.get("/fleet").text
         assert program.get("/metrics").status_code == 404
         assert program.get("/-/healthy").text == "healthy\n"
         assert program.get("/-/ready").text == "ready\n"

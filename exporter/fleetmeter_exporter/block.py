@@ -1,0 +1,114 @@
+"""The lines of a layout's samples, made of cached parts: what stands before each number is kept between scrapes.
+
+A block learns the fields of a hash once. While they stay as they are, a scrape puts the numbers in their order and
+joins them with what it kept; where some are new, only those are taken apart. A block stands aside (None) where anything
+is not as this library's writers leave it: numbers that are not whole, or fields that are not the JSON it would write.
+
+Each line begins with its line feed: the text of a block goes behind what stands there already.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+from prometheus_client.samples import Exemplar
+
+from fleetmeter.definition import Definition, compact_json, read_json, texts_of
+from fleetmeter.hashes import Hash
+from fleetmeter.sample import Labels
+from fleetmeter_exporter.formats import Format
+from fleetmeter_exporter.lines import Line, number_text, own_label
+
+
+class Block(ABC):
+    """The lines of one layout in one format; see the module.
+
+    `newest` is the family's newest definition, which may have other bounds than the `layout`. `constant` labels stand
+    on each line. `created`, in seconds, is shown for each series; where the format has a family of its own for that,
+    in `created_lines`. `samples` is how many lines there are.
+    """
+
+    def __init__(
+        self,
+        newest: Definition,
+        layout: Definition,
+        form: Format,
+        constant: Labels = (),
+        created: float | None = None,
+    ) -> None:
+        self._newest = newest
+        self._layout = layout
+        self._form = form
+        self._constant = dict(constant)
+        self._names = sorted(layout.labels)
+        self._created = None if created is None else number_text(created)
+        self._created_start = self._line("_created")
+        self._learned: list[bytes] | None = None
+        self._plain = False
+        self._shown: tuple[Hash, Mapping[bytes, Exemplar], bytes] | None = None
+        self.samples = 0
+        self.created_lines = b""
+
+    def text(self, numbers: Hash, exemplars: Mapping[bytes, Exemplar]) -> bytes | None:
+        """The lines, in exposition order; None where the general way must be taken."""
+        if not self._form.openmetrics:
+            exemplars = {}
+        if self._shown is not None and self._shown[0] is numbers and self._shown[1] == exemplars:
+            return self._shown[2]
+        if self._learned is None or not (numbers.fields is self._learned or numbers.fields == self._learned):
+            self._learned = numbers.fields
+            self._plain = self._learn(numbers.fields)
+        if not self._plain or numbers.wholes is None:
+            self._shown = None
+            return None
+        text = self._joined(numbers, exemplars) if numbers.fields else b""
+        self._shown = (numbers, exemplars, text)
+        return text
+
+    @abstractmethod
+    def _learn(self, fields: list[bytes]) -> bool:
+        """Prepare for these fields; False where one of them is not plain."""
+
+    @abstractmethod
+    def _joined(self, numbers: Hash, exemplars: Mapping[bytes, Exemplar]) -> bytes:
+        """The lines for these numbers, of which there are some."""
+
+    def _values(self, field: bytes) -> list[str] | None:
+        """Label values, and the part, of a field; None where it is not what this library writes."""
+        try:
+            values = texts_of(read_json(field))
+        except (ValueError, TypeError):
+            return None
+        fits = len(values) == len(self._names) + self._layout.has_parts and compact_json(values).encode() == field
+        return values if fits else None
+
+    def _line(self, suffix: str, more: str = "") -> Callable[[Sequence[str]], str]:
+        """What makes the start of a line of the values that a field holds."""
+        shown = [own_label(name, self._constant) for name in self._names]
+        names = [*shown, *([more] if more else []), *self._constant]
+        order = sorted(range(len(names)), key=names.__getitem__)
+        line = Line(self._layout.name + suffix, [names[place] for place in order], self._form)
+        constant = list(self._constant.values())
+        pick = picker(order)
+        return lambda values: "\n" + line.before_value(pick([*values, *constant]))
+
+    def _created_line(self, values: Sequence[str]) -> str:
+        """The line that tells since when a series of these values is there; empty where none is wanted."""
+        return "" if self._created is None else self._created_start(values) + self._created
+
+    def _keep_created(self, lines: Sequence[str]) -> bool:
+        """Whether the lines stand among the others; where they have a family of their own, keep them for that."""
+        self.samples += len(lines) if self._created is not None else 0
+        if not self._form.openmetrics:
+            self.created_lines = "".join(lines).encode()
+        return self._form.openmetrics and self._created is not None
+
+
+def picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """What takes these places out of a list, in this order."""
+    if not places:
+        return lambda _: ()
+    if len(places) == 1:
+        return itemgetter(slice(places[0], places[0] + 1))
+    return itemgetter(*places)

@@ -1,0 +1,59 @@
+"""The lines of a counter, made of cached parts."""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from typing import cast
+
+from prometheus_client.samples import Exemplar
+
+from fleetmeter.hashes import Hash
+from fleetmeter_exporter.block import Block, picker
+from fleetmeter_exporter.lines import exemplar_text
+
+
+class CounterBlock(Block):
+    """The lines of a counter."""
+
+    _sorted: tuple[bytes, ...] = ()
+    _starts: tuple[bytes, ...] = ()
+    _created_lines: tuple[str, ...] = ()
+
+    def _learn(self, fields: list[bytes]) -> bool:
+        known = dict(zip(self._sorted, zip(self._starts, self._created_lines, strict=True), strict=True))
+        start = self._line("_total")
+        order = sorted(range(len(fields)), key=fields.__getitem__)
+        self._sorted = tuple(fields[place] for place in order)
+        found = []
+        for field in self._sorted:
+            lines = known.get(field)
+            if lines is None:
+                values = self._values(field)
+                if values is None:
+                    self._sorted = self._starts = self._created_lines = ()
+                    return False
+                lines = start(values).encode(), self._created_line(values)
+            found.append(lines)
+        self._starts = tuple(first for first, _ in found)
+        self._created_lines = tuple(second for _, second in found)
+        self._pick = picker(order)
+        self.samples = len(fields)
+        self._among = self._keep_created(self._created_lines)
+        return True
+
+    def _joined(self, numbers: Hash, exemplars: Mapping[bytes, Exemplar]) -> bytes:
+        if self._layout.scale == 1:
+            texts = list(self._pick(numbers.texts))
+        else:
+            wholes = self._pick(cast("list[int]", numbers.wholes))
+            texts = [b"%a" % (whole / self._layout.scale) for whole in wholes]
+        for field, exemplar in exemplars.items():
+            place = bisect_left(self._sorted, field)
+            if self._sorted[place : place + 1] == (field,):
+                texts[place] += exemplar_text(exemplar).encode()
+        stride = 3 if self._among else 2
+        pieces: list[bytes] = [b""] * (stride * len(texts))
+        pieces[0::stride] = self._starts
+        pieces[1::stride] = texts
+        if self._among:
+            pieces[2::stride] = [line.encode() for line in self._created_lines]
+        return b"".join(pieces)

@@ -1,0 +1,173 @@
+"""One namespace as an exporter sees it: read at each scrape, compared with what was served, merged into families."""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+
+import fleetmeter
+from fleetmeter.continuity import HOLD, Continuity, Shown
+from fleetmeter.errors import FleetmeterError, StateError, StoreError
+from fleetmeter.families import Families, Family, Source
+from fleetmeter.reading import Reader, Snapshot
+from fleetmeter.runtime import current
+from fleetmeter.settings import Settings
+from fleetmeter_exporter.cache import with_cache_state
+
+log = logging.getLogger("fleetmeter.exporter")
+
+OWN_FLUSH_TIMEOUT = 0.5
+"""Seconds that a process which both records and collects waits for its own records to be in the store."""
+
+UNREAD = (
+    "unreachable",
+    "timeout",
+    "loading",
+    "auth",
+    "refused",
+    "newer_format",
+    "unreadable",
+    "wrong_type",
+    "bad_definition",
+    "bad_value",
+)
+"""Why something that is stored was not read."""
+
+UNSHOWN = ("unknown_type", "conflict")
+"""Why something that was read is not shown: a type of a later version, or a name or type that cannot stand beside
+another one's."""
+
+REASONS = (*UNREAD, *UNSHOWN)
+"""All values of the label `reason` of `fleetmeter_last_scrape_error`."""
+
+
+@dataclass
+class Scrape:
+    """What one scrape found in one namespace.
+
+    `shown` and `families` are None where nothing could be read. `errors` tells what is wrong, by what it concerns: a
+    reason of `REASONS`, and the words for a person. `seconds` is how long reading took.
+    """
+
+    namespace: str
+    shown: Shown | None = None
+    families: Families | None = None
+    errors: dict[str, tuple[str, str]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def up(self) -> bool:
+        """Whether everything that is stored was read."""
+        return not any(reason in UNREAD for reason, _ in self.errors.values())
+
+    def family(self, source: Source) -> Family | None:
+        """One family with its samples; None where it cannot be read, which is noted."""
+        if self.families is None:
+            return None
+        try:
+            return with_cache_state(self.families.family(source), self.families)
+        except StateError as error:
+            self.note(source.newest.name, error.reason, str(error))
+            return None
+
+    def note(self, what: str, reason: str, problem: str) -> None:
+        """Note that something is wrong with what is named."""
+        self.errors.setdefault(what, (reason, problem))
+
+
+class Fleet:
+    """The memory of an exporter for one namespace. For any number of threads, of which one reads at a time."""
+
+    def __init__(self, settings: Settings, hold: float = HOLD) -> None:
+        self.settings = settings
+        self.namespace = settings.namespace
+        self._continuity = Continuity(hold)
+        self._reader = Reader(settings.url, settings.namespace, credentials=settings.credentials)
+        self._lock = threading.Lock()
+        self._told: dict[str, tuple[str, str]] = {}
+        self._behind = False
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._reader.close()
+
+    def scrape(self) -> Scrape:
+        """What the namespace holds now, as it may be shown. Never raises for the store."""
+        started = time.perf_counter()
+        self._flush_own_records()
+        scrape = Scrape(self.namespace)
+        try:
+            with self._lock:
+                shown = self._continuity.show(self._reader.read(self._continuity.known))
+        except FleetmeterError as error:
+            scrape.note("", reason_of(error), str(error))
+        else:
+            scrape.shown, scrape.families = shown, Families(shown.snapshot)
+            for problem in (*shown.snapshot.problems, *scrape.families.statements.problems):
+                scrape.note(problem.key, problem.reason, str(problem))
+            for name, kind in scrape.families.left_out.items():
+                problem_text = (
+                    f"family {name!r} is not served: its type {kind!r} is of a later version; update this one"
+                )
+                scrape.note(name, "unknown_type", problem_text)
+            self._tell_behind(shown)
+        scrape.seconds = time.perf_counter() - started
+        return scrape
+
+    def look(self) -> Snapshot:
+        """The namespace as the store has it, which need not be what may be shown. Raises `FleetmeterError`."""
+        with self._lock:
+            return self._reader.read()
+
+    def tell(self, scrape: Scrape) -> None:
+        """Log what became wrong, and what no longer is, since the scrape before: a line each."""
+        with self._lock:
+            told, self._told = self._told, dict(scrape.errors)
+        for what, (reason, problem) in scrape.errors.items():
+            if what not in told or told[what][0] != reason:
+                level = logging.ERROR if reason in UNREAD else logging.WARNING
+                log.log(level, "namespace %r: %s", self.namespace, problem)
+        for what in told.keys() - scrape.errors.keys():
+            if what or scrape.shown is not None:
+                log.info(
+                    "namespace %r: %s", self.namespace, f"{what} is in order again" if what else "it can be read again"
+                )
+
+    def _tell_behind(self, shown: Shown) -> None:
+        """One line when the store turns out to be behind what was served, and one when it no longer is."""
+        behind = shown.held or shown.counts_behind > 0
+        with self._lock:
+            was, self._behind = self._behind, behind
+        if behind and not was:
+            log.warning(
+                "the store is behind what was served of namespace %r, with %d numbers: it was rolled back, or lost "
+                "keys; what was served is held until replicas have sent again what was lost",
+                self.namespace, shown.counts_behind,
+            )  # fmt: skip
+        elif was and not behind:
+            log.info("the store has caught up with what was served of namespace %r", self.namespace)
+
+    def _flush_own_records(self) -> None:
+        runtime = current()
+        if runtime is not None and (runtime.settings.url, runtime.settings.namespace) == (
+            self.settings.url,
+            self.namespace,
+        ):
+            fleetmeter.flush(OWN_FLUSH_TIMEOUT)
+
+
+def reason_of(error: FleetmeterError) -> str:
+    """Which of `REASONS` an error that ended a read belongs to."""
+    if isinstance(error, StateError):
+        return error.reason if error.reason == "newer_format" else "unreadable"
+    if isinstance(error, StoreError) and error.reason in UNREAD:
+        return error.reason
+    return "refused"
+
+
+def fleet_settings(url: str | None = None, namespace: str | None = None) -> Settings:
+    """Which fleet is meant: by argument, else the one that this process records into, else by environment."""
+    runtime = current()
+    if runtime is not None:
+        url, namespace = url or runtime.settings.url, namespace or runtime.settings.namespace
+    return Settings.from_env(url=url, namespace=namespace)

@@ -1,0 +1,127 @@
+"""The lines of an exposition, in the syntax of a format.
+
+Names are escaped by prometheus_client's own functions, so that both ways to an exposition agree about them.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from prometheus_client.openmetrics.exposition import ALLOWUTF8, escape_label_name, escape_metric_name
+from prometheus_client.samples import Exemplar
+from prometheus_client.utils import floatToGoString
+from prometheus_client.validation import METRIC_LABEL_NAME_RE, METRIC_NAME_RE
+
+from fleetmeter.definition import Definition
+from fleetmeter.sample import Sample
+from fleetmeter_exporter.formats import Format
+
+if TYPE_CHECKING:
+    import re
+
+_TEXT_TYPES = {"info": "gauge", "stateset": "gauge"}
+"""Types that the text format does not have, and what it calls them."""
+
+_TEXT_SUFFIXES = {"counter": "_total", "info": "_info"}
+"""What the text format adds to the name of a family of this type, whose only samples have it."""
+
+
+class UnfitName(ValueError):
+    """A name cannot be shown; `name` is it."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name!r}: {problem}")
+        self.name = name
+
+
+def head(definition: Definition, form: Format) -> str:
+    """HELP and TYPE, and in OpenMetrics UNIT, of a family, each behind its line feed."""
+    name, kind = definition.name, definition.type
+    if not form.openmetrics:
+        name += _TEXT_SUFFIXES.get(kind, "")
+        kind = _TEXT_TYPES.get(kind, kind)
+    return _head(name, kind, definition.help, definition.unit, form)
+
+
+def created_head(definition: Definition, form: Format) -> str:
+    """What the text format says of the family that it makes of the `_created` samples."""
+    return _head(f"{definition.name}_created", "gauge", definition.help, "", form)
+
+
+def _head(name: str, kind: str, help_text: str, unit: str, form: Format) -> str:
+    shown = escape_metric_name(name, form.escaping)
+    text = _escaped(help_text) if form.openmetrics else help_text.replace("\\", r"\\").replace("\n", r"\n")
+    unit_line = f"\n# UNIT {shown} {unit}" if form.openmetrics and unit and name.endswith(f"_{unit}") else ""
+    return f"\n# HELP {shown} {text}\n# TYPE {shown} {kind}{unit_line}"
+
+
+class Line:
+    """The lines of one sample name: all that stands before the value, for any label values.
+
+    Label names are given in their order, which is that of their values, and the one in which they are shown. Raises
+    `UnfitName` for a name that the format has no way to show, and for labels that would be shown under one name.
+    """
+
+    def __init__(self, name: str, labels: Sequence[str], form: Format) -> None:
+        shown = escape_metric_name(name, form.escaping)
+        bare = form.escaping != ALLOWUTF8 or METRIC_NAME_RE.fullmatch(name)
+        names = [escape_label_name(label, form.escaping) for label in labels]
+        _check(name, shown, METRIC_NAME_RE, form)
+        for label, text in zip(labels, names, strict=True):
+            _check(label, text, METRIC_LABEL_NAME_RE, form)
+            if names.count(text) > 1:
+                raise UnfitName(label, f"another label of {name!r} is shown as {text!r}, too")
+        self._opening = f"{shown}{{" if bare else f"{{{shown}"
+        self._plain = f"{shown} " if bare else f"{{{shown}}} "
+        self._heads = [f'{"" if bare and not place else ","}{text}="' for place, text in enumerate(names)]
+
+    def before_value(self, values: Sequence[str]) -> str:
+        """Name and labels, up to the value."""
+        if not values:
+            return self._plain
+        pairs = [head + _escaped(value) for head, value in zip(self._heads, values, strict=True)]
+        joined = '"'.join(pairs)
+        return f'{self._opening}{joined}"}} '
+
+
+def sample_lines(samples: Iterable[Sample], definition: Definition, form: Format) -> list[str]:
+    """The lines of a family's samples, each behind its line feed. Raises `UnfitName`."""
+    lines: dict[tuple[str, ...], Line] = {}
+    found = []
+    for sample in samples:
+        labels = sorted(sample.labels)
+        names = (sample.suffix, *(name for name, _ in labels))
+        if names not in lines:
+            lines[names] = Line(definition.name + sample.suffix, names[1:], form)
+        text = lines[names].before_value([value for _, value in labels])
+        exemplar = exemplar_text(sample.exemplar) if form.openmetrics and sample.exemplar else ""
+        found.append(f"\n{text}{number_text(sample.value)}{exemplar}")
+    return found
+
+
+def own_label(name: str, constant: Collection[str]) -> str:
+    """What a label of a family's own is called beside labels that all series have: as Prometheus does it."""
+    while name in constant:
+        name = f"exported_{name}"
+    return name
+
+
+def number_text(number: float) -> str:
+    """A number as both formats read it."""
+    return str(floatToGoString(number))  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
+
+
+def exemplar_text(exemplar: Exemplar) -> str:
+    """What follows the value of a sample that has an exemplar, in OpenMetrics."""
+    labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(exemplar.labels.items()))
+    at = f" {exemplar.timestamp}" if exemplar.timestamp is not None else ""
+    return f" # {{{labels}}} {number_text(exemplar.value)}{at}"
+
+
+def _check(name: str, shown: str, pattern: "re.Pattern[str]", form: Format) -> None:
+    quoted = form.escaping == ALLOWUTF8 and shown.startswith('"')
+    if not name or not (quoted or pattern.fullmatch(shown)):
+        raise UnfitName(name, f"no exposition with the escaping scheme {form.escaping!r} can hold this name")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

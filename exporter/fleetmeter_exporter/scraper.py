@@ -1,0 +1,66 @@
+"""From fleets to text: what every way of serving has in common."""
+
+import threading
+import time
+import weakref
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from fleetmeter.continuity import HOLD
+from fleetmeter.errors import SettingError
+from fleetmeter_exporter.exposition import Exposition
+from fleetmeter_exporter.fleet import Fleet, Scrape, fleet_settings
+from fleetmeter_exporter.formats import TEXT, Format
+
+
+class Scraper:
+    """Reads one or more namespaces of a store and writes them out. For any number of threads.
+
+    `fleets` are the namespaces, in the order in which they were named.
+    """
+
+    def __init__(self, fleets: Sequence[Fleet], *, created: bool = False) -> None:
+        self.fleets = fleets
+        self._created = created
+        self._expositions: dict[Format, Exposition] = {}
+        self._lock = threading.Lock()
+        # whoever made it says nothing when it is of no use any more: the connections go with it
+        weakref.finalize(self, _close, fleets).atexit = False
+
+    @classmethod
+    def of(
+        cls, url: str | None = None, namespaces: Iterable[str | None] = (), hold: float = HOLD, *, created: bool = False
+    ) -> "Scraper":
+        """One that opens nothing yet; without namespaces, that of `fleet_settings`. Raises `SettingError`."""
+        settings = [fleet_settings(url, namespace) for namespace in list(namespaces) or [None]]
+        names = [found.namespace for found in settings]
+        for name in names:
+            if names.count(name) > 1:
+                raise SettingError("namespace", f"{name!r} is named twice; name each once")
+        return cls([Fleet(found, hold) for found in settings], created=created)
+
+    def scrape(self) -> bytes:
+        """The exposition in the plain text format."""
+        started = time.perf_counter()
+        if len(self.fleets) == 1:
+            return self.text([self.fleets[0].scrape()], started)
+        with ThreadPoolExecutor(len(self.fleets)) as threads:
+            return self.text(list(threads.map(Fleet.scrape, self.fleets)), started)
+
+    def text(
+        self, scrapes: Sequence[Scrape], started: float, form: Format = TEXT, names: Collection[str] = ()
+    ) -> bytes:
+        """The exposition of what was read of each fleet; see `Exposition.text`. What is wrong with it is logged."""
+        with self._lock:
+            exposition = self._expositions.get(form)
+            if exposition is None:
+                exposition = self._expositions[form] = Exposition(form, created=self._created)
+            text = exposition.text(scrapes, started, names)
+        for fleet, scrape in zip(self.fleets, scrapes, strict=True):
+            fleet.tell(scrape)
+        return text
+
+
+def _close(fleets: Sequence[Fleet]) -> None:
+    for fleet in fleets:
+        fleet.close()
