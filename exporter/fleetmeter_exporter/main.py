@@ -23,12 +23,14 @@ def main() -> None:
         settings = ExporterSettings.parse(sys.argv[1:], os.environ)
     except SettingError as error:
         sys.exit(_refuse(str(error), 2))
+    if len(settings.namespaces) > 1:  # until the collector serves several
+        sys.exit(_refuse("--namespace: this version serves one namespace; start an exporter for each", 2))
     logging.basicConfig(
         level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     app = make_asgi_app(
         url=settings.url,
-        namespace=settings.namespace,
+        namespace=settings.namespaces[0],
         telemetry_path=settings.telemetry_path,
         hold=settings.hold,
         start_delay=HEARTBEAT,
@@ -42,7 +44,7 @@ def main() -> None:
     place = f"[{host}]" if ":" in host else host
     log.info(
         "serving namespace %r of %s at http://%s:%d%s",
-        settings.namespace, without_password(settings.url), place, port, settings.telemetry_path,
+        settings.namespaces[0], without_password(settings.url), place, port, settings.telemetry_path,
     )  # fmt: skip
     for ending in (signal.SIGTERM, signal.SIGINT):  # uvicorn repeats the signal once it has stopped
         signal.signal(ending, lambda *_: sys.exit(0))

@@ -9,25 +9,32 @@ import fleetmeter
 from fleetmeter.continuity import HOLD
 from fleetmeter.credentials import VARIABLES
 from fleetmeter.errors import SettingError
+from fleetmeter.keys import Keys
 from fleetmeter.settings import DEFAULT_URL, Settings, parse_seconds
+from fleetmeter_exporter.flags import Flag, Given, read
 
 DEFAULT_ADDRESS = ":9847"
 LEVELS = ("debug", "info", "warning", "error")
 
-_FLAGS = {
-    "redis.url": ("URL", "where the fleet's numbers are kept", None),
-    "namespace": ("NAME", "the fleet to serve", None),
-    "web.listen-address": ("[HOST]:PORT", "address to listen on; an empty host means every interface", DEFAULT_ADDRESS),
-    "web.telemetry-path": ("PATH", "where the exposition is served", "/metrics"),
-    "hold": ("SECONDS", "how long to show the last good snapshot while replicas send again what a store lost", HOLD),
-    "log.level": ("LEVEL", f"one of {', '.join(LEVELS)}", "info"),
-}
-_FALLBACK_VARIABLES = {"redis.url": "FLEETMETER_REDIS_URL", "namespace": "FLEETMETER_NAMESPACE"}
-
-
-def variable(flag: str) -> str:
-    """The environment twin of a flag."""
-    return "FLEETMETER_EXPORTER_" + flag.upper().replace(".", "_").replace("-", "_")
+_FLAGS = (
+    Flag("redis.url", "URL", "where the fleet's numbers are kept", DEFAULT_URL, fallback="FLEETMETER_REDIS_URL"),
+    Flag("namespace", "NAME", "the fleet to serve", "default", "list", "FLEETMETER_NAMESPACE"),
+    Flag(
+        "web.listen-address",
+        "[HOST]:PORT",
+        "address to listen on; an empty host means every interface",
+        DEFAULT_ADDRESS,
+    ),
+    Flag("web.telemetry-path", "PATH", "where the exposition is served", "/metrics"),
+    Flag(
+        "hold",
+        "SECONDS",
+        "how long to show the last good snapshot while replicas send again what a store lost",
+        str(HOLD),
+    ),
+    Flag("openmetrics.created", "", "show when each series began, in OpenMetrics", "false", "switch"),
+    Flag("log.level", "LEVEL", f"one of {', '.join(LEVELS)}", "info"),
+)
 
 
 @dataclass(frozen=True)
@@ -35,11 +42,12 @@ class ExporterSettings:
     """What to serve, and where. `port` 0 takes a free one; an empty `host` means every interface."""
 
     url: str = field(default=DEFAULT_URL, repr=False)
-    namespace: str = "default"
+    namespaces: tuple[str, ...] = ("default",)
     host: str = ""
     port: int = 9847
     telemetry_path: str = "/metrics"
     hold: float = HOLD
+    openmetrics_created: bool = False
     log_level: str = "info"
 
     @classmethod
@@ -52,37 +60,44 @@ class ExporterSettings:
             prog="fleetmeter-exporter",
             description="Serves the fleet's metrics from Redis to Prometheus.",
             epilog=f"Also read, for a URL without a password: {', '.join(VARIABLES)}.",
+            allow_abbrev=False,
         )
-        for flag, (metavar, text, default) in _FLAGS.items():
-            shown = f"{text} ({variable(flag)}; default {default or 'the library setting'})"
-            parser.add_argument(f"--{flag}", dest=flag, metavar=metavar, help=shown)
         parser.add_argument("--version", action="version", version=f"%(prog)s {fleetmeter.__version__}")
-        given = vars(parser.parse_args(arguments))
+        given = read(_FLAGS, parser, arguments, environ)
+        host, port = _parse_address(*given["web.listen-address"].one)
+        return cls(
+            url=_parse_url(*given["redis.url"].one, environ),
+            namespaces=_parse_namespaces(given["namespace"]),
+            host=host,
+            port=port,
+            telemetry_path=_parse_path(*given["web.telemetry-path"].one),
+            hold=parse_seconds(*given["hold"].one),
+            openmetrics_created=given["openmetrics.created"].on,
+            log_level=_parse_choice(*given["log.level"].one, LEVELS, "level"),
+        )
 
-        def pick(flag: str) -> tuple[str, str]:
-            for name, value in (
-                (f"--{flag}", given[flag]),
-                (variable(flag), environ.get(variable(flag))),
-                (_FALLBACK_VARIABLES.get(flag, ""), environ.get(_FALLBACK_VARIABLES.get(flag, ""))),
-            ):
-                if value:
-                    return name, value
-            return f"--{flag}", str(_FLAGS[flag][2] or "")
 
-        names = {"url": pick("redis.url"), "namespace": pick("namespace")}
+def _parse_url(name: str, url: str, environ: Mapping[str, str]) -> str:
+    """A store's URL, for which the environment may have user and password."""
+    login = {variable: environ[variable] for variable in VARIABLES if variable in environ}
+    try:
+        return Settings.from_env(login, url=url).url
+    except SettingError as error:
+        raise SettingError(name if error.setting == "url" else error.setting, error.problem) from None
+
+
+def _parse_namespaces(given: Given) -> tuple[str, ...]:
+    """Names that may stand in keys; none of them can hold a comma, which is what parts them in the environment."""
+    for name in given.values:
         try:
-            login = {name: environ[name] for name in VARIABLES if name in environ}
-            store = Settings.from_env(login, **{name: value or None for name, (_, value) in names.items()})  # type: ignore[arg-type]
+            Keys(name)
         except SettingError as error:
-            raise SettingError(names.get(error.setting, (error.setting,))[0], error.problem) from None
-        host, port = _parse_address(*pick("web.listen-address"))
-        path_name, path = pick("web.telemetry-path")
-        if not path.startswith("/") or path.startswith("/-/") or path == "/":
-            raise SettingError(path_name, f"{path!r} is no path for metrics; expected one such as '/metrics'")
-        level_name, level = pick("log.level")
-        if level not in LEVELS:
-            raise SettingError(level_name, f"{level!r} is no level; expected one of {', '.join(LEVELS)}")
-        return cls(store.url, store.namespace, host, port, path, parse_seconds(*pick("hold")), level)
+            more = "; repeat the flag for several" if "," in name and given.source.startswith("--") else ""
+            raise SettingError(given.source, error.problem + more) from None
+    twice = sorted({name for name in given.values if given.values.count(name) > 1})
+    if twice:
+        raise SettingError(given.source, f"{', '.join(map(repr, twice))} is given more than once; name each once")
+    return given.values
 
 
 def _parse_address(name: str, address: str) -> tuple[str, int]:
@@ -90,3 +105,15 @@ def _parse_address(name: str, address: str) -> tuple[str, int]:
     if not colon or not port.isdecimal() or int(port) > 65535:
         raise SettingError(name, f"{address!r} is no address; expected HOST:PORT, :PORT or [IPV6]:PORT")
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _parse_path(name: str, path: str) -> str:
+    if not path.startswith("/") or path.startswith("/-/") or path == "/":
+        raise SettingError(name, f"{path!r} is no path for metrics; expected one such as '/metrics'")
+    return path
+
+
+def _parse_choice(name: str, text: str, choices: Sequence[str], what: str) -> str:
+    if text not in choices:
+        raise SettingError(name, f"{text!r} is no {what}; expected one of {', '.join(choices)}")
+    return text

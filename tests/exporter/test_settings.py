@@ -3,7 +3,8 @@
 import pytest
 
 from fleetmeter.errors import SettingError
-from fleetmeter_exporter.settings import ExporterSettings, variable
+from fleetmeter_exporter.flags import variable
+from fleetmeter_exporter.settings import ExporterSettings
 
 URL = "redis://127.0.0.1:7000/1"
 
@@ -21,23 +22,24 @@ def test_a_flag_wins_over_its_variable_and_that_over_the_librarys() -> None:
     assert ExporterSettings.parse([], environ).url == "redis://library/0"
     environ |= {"FLEETMETER_EXPORTER_REDIS_URL": "redis://twin/0", "FLEETMETER_EXPORTER_NAMESPACE": ""}
     settings = ExporterSettings.parse([], environ)
-    assert (settings.url, settings.namespace) == ("redis://twin/0", "library")
+    assert (settings.url, settings.namespaces) == ("redis://twin/0", ("library",))
     settings = ExporterSettings.parse([f"--redis.url={URL}", "--namespace", "flag"], environ)
-    assert (settings.url, settings.namespace) == (URL, "flag")
+    assert (settings.url, settings.namespaces) == (URL, ("flag",))
 
 
 def test_every_flag_has_a_twin() -> None:
     """All flags can be given by the environment."""
     environ = {
         variable("redis.url"): URL,
-        variable("namespace"): "shop",
+        variable("namespace"): "shop, search,",
         variable("web.listen-address"): "127.0.0.1:1234",
         variable("web.telemetry-path"): "/fleet",
         variable("hold"): "12.5",
+        variable("openmetrics.created"): "true",
         variable("log.level"): "debug",
     }
     assert set(environ) >= {"FLEETMETER_EXPORTER_WEB_LISTEN_ADDRESS", "FLEETMETER_EXPORTER_LOG_LEVEL"}
-    expected = ExporterSettings(URL, "shop", "127.0.0.1", 1234, "/fleet", 12.5, "debug")
+    expected = ExporterSettings(URL, ("shop", "search"), "127.0.0.1", 1234, "/fleet", 12.5, True, "debug")
     assert ExporterSettings.parse([], environ) == expected
 
 
@@ -104,3 +106,62 @@ def test_unknown_flags_end_the_program(capsys: pytest.CaptureFixture[str]) -> No
         ExporterSettings.parse(["--web.port=5"], {})
     assert raised.value.code == 2
     assert "--web.port=5" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_list_is_a_flag_that_repeats_or_a_variable_with_commas() -> None:
+    """In the order given; the library's variable holds one name, as the library itself reads it."""
+    assert ExporterSettings.parse(["--namespace=b", "--namespace", "a"], {}).namespaces == ("b", "a")
+    assert ExporterSettings.parse([], {variable("namespace"): " b,a,"}).namespaces == ("b", "a")
+    assert ExporterSettings.parse(["--namespace=c"], {variable("namespace"): "b,a"}).namespaces == ("c",)
+    with pytest.raises(SettingError, match=r"^FLEETMETER_NAMESPACE: 'b,a' is not"):
+        ExporterSettings.parse([], {"FLEETMETER_NAMESPACE": "b,a"})
+    with pytest.raises(SettingError, match=r"^--namespace: 'b,a' is not .*; repeat the flag for several$"):
+        ExporterSettings.parse(["--namespace=b,a"], {})
+
+
+def test_a_namespace_that_is_named_twice_is_refused() -> None:
+    """Its series would be the same ones twice; the message names it and where it was given."""
+    with pytest.raises(SettingError, match=r"^--namespace: 'a' is given more than once"):
+        ExporterSettings.parse(["--namespace=a", "--namespace=b", "--namespace=a"], {})
+    with pytest.raises(SettingError, match=r"^FLEETMETER_EXPORTER_NAMESPACE: 'a', 'b' is given"):
+        ExporterSettings.parse([], {variable("namespace"): "a,b,b,a"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "twin", "on"),
+    [
+        ([], "", False),
+        (["--openmetrics.created"], "", True),
+        (["--openmetrics.created"], "false", True),
+        (["--no-openmetrics.created"], "true", False),
+        (["--openmetrics.created", "--no-openmetrics.created"], "", False),
+        ([], "1", True),
+        ([], "True", True),
+        ([], "0", False),
+        ([], "FALSE", False),
+    ],
+)
+def test_a_switch_is_on_or_off(arguments: list[str], twin: str, on: bool) -> None:
+    """`--name` and `--no-name`, of which the last counts; its twin says true, false, 1 or 0."""
+    settings = ExporterSettings.parse(arguments, {variable("openmetrics.created"): twin})
+    assert settings.openmetrics_created is on
+
+
+def test_a_switch_that_is_neither_is_refused() -> None:
+    """The message names the variable, the value and what it may be."""
+    with pytest.raises(SettingError, match=r"^FLEETMETER_EXPORTER_OPENMETRICS_CREATED: 'yes' is neither .*true, 1, "):
+        ExporterSettings.parse([], {variable("openmetrics.created"): "yes"})
+
+
+def test_help_names_every_flag_and_its_variables(capsys: pytest.CaptureFixture[str]) -> None:
+    """And no abbreviation of a flag is taken: a flag that comes later could make it mean another."""
+    with pytest.raises(SystemExit) as raised:
+        ExporterSettings.parse(["--help"], {})
+    assert raised.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for flag in ("redis.url", "namespace", "web.listen-address", "web.telemetry-path", "hold", "log.level"):
+        assert f"--{flag} " in text
+        assert variable(flag) in text.replace("- ", "-")
+    assert "--openmetrics.created, --no-openmetrics.created" in text
+    with pytest.raises(SystemExit):
+        ExporterSettings.parse(["--name", "shop"], {})

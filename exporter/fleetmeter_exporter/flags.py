@@ -1,0 +1,103 @@
+"""Flags as Prometheus' exporters have them, each with an environment twin: one value, several, or on and off."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fleetmeter.errors import SettingError
+
+_SWITCH = {"true": True, "1": True, "false": False, "0": False}
+
+
+def variable(flag: str) -> str:
+    """The environment twin of a flag."""
+    return "FLEETMETER_EXPORTER_" + flag.upper().replace(".", "_").replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A flag and what `--help` says of it.
+
+    A `list` may be repeated, and its twin holds the values between commas. A `switch` is `--name` and `--no-name`, and
+    its twin `true` or `false`. `fallback` is a variable of the library, with one value, that is asked last.
+    """
+
+    name: str
+    metavar: str
+    text: str
+    default: str = ""
+    kind: Literal["text", "list", "switch"] = "text"
+    fallback: str = ""
+
+    @property
+    def twin(self) -> str:
+        """Its variable."""
+        return variable(self.name)
+
+    def add_to(self, parser: argparse.ArgumentParser) -> None:
+        """Let a parser know it."""
+        text = f"{self.text}; may be repeated" if self.kind == "list" else self.text
+        variables = ", ".join(name for name in (self.twin, self.fallback) if name)
+        shown = f"{text} ({variables}; {f'default {self.default}' if self.default else 'not set by default'})"
+        if self.kind == "switch":
+            parser.add_argument(f"--{self.name}", dest=self.name, help=shown, action=argparse.BooleanOptionalAction)
+        else:
+            action = "append" if self.kind == "list" else "store"
+            parser.add_argument(f"--{self.name}", dest=self.name, metavar=self.metavar, help=shown, action=action)
+
+    def given(self, parsed: object, environ: Mapping[str, str]) -> "Given":
+        """Its value: of the command line, else of its twin, else of the fallback, else its default.
+
+        An empty value counts as not given.
+        """
+        twin = environ.get(self.twin, "")
+        offers = (
+            (f"--{self.name}", _texts(parsed)),
+            (self.twin, [item.strip() for item in twin.split(",")] if self.kind == "list" else [twin]),
+            (self.fallback, [environ.get(self.fallback, "")]),
+        )
+        for source, texts in offers:
+            values = tuple(filter(None, texts))
+            if values:
+                return Given(source, values)
+        return Given(f"--{self.name}", (self.default,) if self.default else ())
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a flag was set to: `source` is the flag or the variable that says so; `values` may hold a secret."""
+
+    source: str
+    values: tuple[str, ...] = field(repr=False)
+
+    @property
+    def one(self) -> tuple[str, str]:
+        """Source and value; the value is empty where there is none."""
+        return self.source, self.values[-1] if self.values else ""
+
+    @property
+    def on(self) -> bool:
+        """Whether a switch is on; raises `SettingError` for what is neither on nor off."""
+        source, text = self.one
+        if text.lower() not in _SWITCH:
+            raise SettingError(source, f"{text!r} is neither on nor off; expected one of {', '.join(_SWITCH)}")
+        return _SWITCH[text.lower()]
+
+
+def read(
+    flags: Sequence[Flag], parser: argparse.ArgumentParser, arguments: Sequence[str], environ: Mapping[str, str]
+) -> dict[str, Given]:
+    """What each flag was set to, by its name. What the parser does not know ends the program."""
+    for flag in flags:
+        flag.add_to(parser)
+    parsed = vars(parser.parse_args(arguments))
+    return {flag.name: flag.given(parsed[flag.name], environ) for flag in flags}
+
+
+def _texts(parsed: object) -> list[str]:
+    if parsed is None:
+        return []
+    if isinstance(parsed, list):
+        return parsed
+    return [str(parsed).lower() if isinstance(parsed, bool) else str(parsed)]
