@@ -3,9 +3,10 @@
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NoReturn
 
 from fleetmeter.errors import SettingError
+from fleetmeter_exporter.redaction import redacted
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
 
@@ -85,8 +86,19 @@ class Given:
         return _SWITCH[text.lower()]
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser of flags: takes no abbreviations, and repeats no secret of what it refuses."""
+
+    def __init__(self, program: str, description: str, epilog: str) -> None:
+        super().__init__(program, description=description, epilog=epilog, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """Status 2, after the usage and a line with the reason."""
+        super().error(redacted(message))
+
+
 def read(
-    flags: Sequence[Flag], parser: argparse.ArgumentParser, arguments: Sequence[str], environ: Mapping[str, str]
+    flags: Sequence[Flag], parser: Parser, arguments: Sequence[str], environ: Mapping[str, str]
 ) -> dict[str, Given]:
     """What each flag was set to, by its name. What the parser does not know ends the program."""
     for flag in flags:

@@ -8,10 +8,13 @@ import sys
 
 import uvicorn
 
+import fleetmeter
 from fleetmeter.errors import SettingError
 from fleetmeter.exchange import HEARTBEAT
 from fleetmeter.settings import without_password
 from fleetmeter_exporter.asgi import make_asgi_app
+from fleetmeter_exporter.logs import configure, fields
+from fleetmeter_exporter.redaction import redacted
 from fleetmeter_exporter.settings import ExporterSettings
 
 log = logging.getLogger("fleetmeter.exporter")
@@ -25,9 +28,7 @@ def main() -> None:
         sys.exit(_refuse(str(error), 2))
     if len(settings.namespaces) > 1:  # until the collector serves several
         sys.exit(_refuse("--namespace: this version serves one namespace; start an exporter for each", 2))
-    logging.basicConfig(
-        level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    configure(settings.log_level, settings.log_format)
     app = make_asgi_app(
         url=settings.url,
         namespace=settings.namespaces[0],
@@ -43,11 +44,16 @@ def main() -> None:
     host, port = listener.getsockname()[:2]
     place = f"[{host}]" if ":" in host else host
     log.info(
-        "serving namespace %r of %s at http://%s:%d%s",
-        settings.namespaces[0], without_password(settings.url), place, port, settings.telemetry_path,
-    )  # fmt: skip
+        "serving",
+        extra=fields(
+            version=fleetmeter.__version__,
+            namespaces=settings.namespaces,
+            store=without_password(settings.url),
+            addresses=[f"http://{place}:{port}{settings.telemetry_path}"],
+        ),
+    )
     for ending in (signal.SIGTERM, signal.SIGINT):  # uvicorn repeats the signal once it has stopped
-        signal.signal(ending, lambda *_: sys.exit(0))
+        signal.signal(ending, _stop)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
     server.run(sockets=[listener])
 
@@ -60,8 +66,13 @@ def _listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family)
 
 
+def _stop(number: int, _frame: object) -> None:
+    log.info("stopped", extra=fields(signal=signal.Signals(number).name))
+    sys.exit(0)
+
+
 def _refuse(message: str, status: int) -> int:
-    print(f"fleetmeter-exporter: {message}", file=sys.stderr)  # noqa: T201  a program's last word
+    print(f"fleetmeter-exporter: {redacted(message)}", file=sys.stderr)  # noqa: T201  a program's last word
     return status
 
 

@@ -1,6 +1,5 @@
 """The exporter's settings: flags as Prometheus exporters have them, each with an environment twin."""
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -11,10 +10,10 @@ from fleetmeter.credentials import VARIABLES
 from fleetmeter.errors import SettingError
 from fleetmeter.keys import Keys
 from fleetmeter.settings import DEFAULT_URL, Settings, parse_seconds
-from fleetmeter_exporter.flags import Flag, Given, read
+from fleetmeter_exporter.flags import Flag, Given, Parser, read
+from fleetmeter_exporter.logs import FORMATS, LEVELS
 
 DEFAULT_ADDRESS = ":9847"
-LEVELS = ("debug", "info", "warning", "error")
 
 _FLAGS = (
     Flag("redis.url", "URL", "where the fleet's numbers are kept", DEFAULT_URL, fallback="FLEETMETER_REDIS_URL"),
@@ -34,6 +33,7 @@ _FLAGS = (
     ),
     Flag("openmetrics.created", "", "show when each series began, in OpenMetrics", "false", "switch"),
     Flag("log.level", "LEVEL", f"one of {', '.join(LEVELS)}", "info"),
+    Flag("log.format", "FORMAT", f"one of {', '.join(FORMATS)}", "logfmt"),
 )
 
 
@@ -49,6 +49,7 @@ class ExporterSettings:
     hold: float = HOLD
     openmetrics_created: bool = False
     log_level: str = "info"
+    log_format: str = "logfmt"
 
     @classmethod
     def parse(cls, arguments: Sequence[str], environ: Mapping[str, str]) -> Self:
@@ -56,11 +57,10 @@ class ExporterSettings:
 
         Raises `SettingError`, naming the flag or the variable. `--help`, `--version` and unknown flags end the program.
         """
-        parser = argparse.ArgumentParser(
-            prog="fleetmeter-exporter",
-            description="Serves the fleet's metrics from Redis to Prometheus.",
-            epilog=f"Also read, for a URL without a password: {', '.join(VARIABLES)}.",
-            allow_abbrev=False,
+        parser = Parser(
+            "fleetmeter-exporter",
+            "Serves the fleet's metrics from Redis to Prometheus.",
+            f"Also read, for a URL without a password: {', '.join(VARIABLES)}.",
         )
         parser.add_argument("--version", action="version", version=f"%(prog)s {fleetmeter.__version__}")
         given = read(_FLAGS, parser, arguments, environ)
@@ -74,6 +74,7 @@ class ExporterSettings:
             hold=parse_seconds(*given["hold"].one),
             openmetrics_created=given["openmetrics.created"].on,
             log_level=_parse_choice(*given["log.level"].one, LEVELS, "level"),
+            log_format=_parse_choice(*given["log.format"].one, FORMATS, "format"),
         )
 
 

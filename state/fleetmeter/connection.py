@@ -138,6 +138,8 @@ def translated() -> Iterator[None]:
         raise StoreRefused("refused", f"the keys are just being moved to another node: {error}") from error
     except redis.ResponseError as error:
         reason = "auth" if isinstance(error, redis.exceptions.NoPermissionError) else "refused"
-        raise StoreRefused(reason, f"the store refused the call: {error}") from error
+        # a store that does not know HELLO, which is older than 6.2, repeats the password that came with it
+        said = str(error).partition(", with args beginning with:")[0]
+        raise StoreRefused(reason, f"the store refused the call: {said}") from error
     except redis.RedisError as error:
         raise StoreUnreachable("unreachable", f"what answers there is no Redis or Valkey: {error}") from error

@@ -1,5 +1,6 @@
 """The exporter as a program: how it starts, what it refuses, how it ends."""
 
+import json
 import signal
 import socket
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+import fleetmeter
 from fleetmeter.definition import Definition
 from support.gateway import EXPORTER, Programs
 from support.scraping import FixedState
@@ -15,7 +17,7 @@ from support.store import StoreAddress
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_it_serves_until_it_is_told_to_end(store: StoreAddress, ending: signal.Signals) -> None:
-    """It logs one line with its address and no password, serves its own path, and ends with status 0."""
+    """It logs one line when it serves and one when it ends, with status 0; in between it serves its own path."""
     with FixedState(store) as fixed, Programs() as programs:
         fixed.family(Definition.of("requests", "counter", "Requests.", "", [], [], ""), {(): 7})
         program = programs.exporter(store, "--web.telemetry-path", "/fleet")
@@ -23,13 +25,18 @@ def test_it_serves_until_it_is_told_to_end(store: StoreAddress, ending: signal.S
         assert program.get("/metrics").status_code == 404
         assert program.get("/-/healthy").text == "healthy\n"
         assert program.get("/-/ready").text == "ready\n"
-        (line,) = [line for line in program.output().splitlines() if "fleetmeter.exporter" in line]
-        assert line.endswith(f"serving namespace {store.namespace!r} of {store.url} at {program.address()}/fleet")
+        (line,) = program.output().splitlines()
+        assert line.endswith(
+            f" level=info logger=fleetmeter.exporter msg=serving version={fleetmeter.__version__} "
+            f"namespaces={store.namespace} store={store.url} addresses={program.address()}/fleet"
+        )
         with httpx.Client() as idle:  # a connection that is kept alive does not hold it up
             idle.get(program.address() + "/fleet")
             program.process.send_signal(ending)
             assert program.process.wait(15) == 0
-        assert "Traceback" not in program.output()
+        assert program.output().splitlines()[1:] == [
+            line for line in program.output().splitlines() if line.endswith(f" msg=stopped signal={ending.name}")
+        ]
 
 
 @pytest.mark.parametrize(
@@ -49,6 +56,10 @@ def test_it_serves_until_it_is_told_to_end(store: StoreAddress, ending: signal.S
             2,
             "fleetmeter-exporter: FLEETMETER_REDIS_URL: ",
         ),
+        (["--redis.uri=redis://u:very-secret@h"], {}, 2, "unrecognized arguments: --redis.uri=redis://***@h"),
+        (["--redis.url=redis://h/x"], {}, 2, "unix:///path/to/socket?db=0, redis+sentinel://host:port"),
+        (["--hold=redis://u:very-secret@h"], {}, 2, "fleetmeter-exporter: --hold: 'redis://***@h' is no duration"),
+        (["--namespace=a", "--namespace=b"], {}, 2, "fleetmeter-exporter: --namespace: this version serves one"),
         (["--web.listen-address=here"], {}, 2, "fleetmeter-exporter: --web.listen-address: 'here' is no address"),
         (["--web.listen-address=192.0.2.1:0"], {}, 1, "cannot listen on 192.0.2.1:0: Cannot assign"),
     ],
@@ -79,10 +90,26 @@ def test_an_empty_host_listens_on_both_protocols(store: StoreAddress) -> None:
     """`:0` takes IPv4, and IPv6 where the machine has it."""
     with Programs() as programs:
         program = programs.start(EXPORTER, "--web.listen-address=:0", environ=store.environ)
-        while "serving namespace" not in program.output():
+        while "msg=serving" not in program.output():
             assert program.process.poll() is None, program.output()
-        port = int(program.output().partition(" at http://")[2].partition("/metrics")[0].rpartition(":")[2])
+        port = int(program.output().partition(" addresses=http://")[2].partition("/metrics")[0].rpartition(":")[2])
         hosts: list[Any] = ["127.0.0.1", *(["[::1]"] if socket.has_dualstack_ipv6() else [])]
         for host in hosts:
             assert httpx.get(f"http://{host}:{port}/-/healthy").status_code == 200
         assert program.end() == 0
+
+
+def test_json_lines_and_a_wrong_password_that_no_line_shows(store: StoreAddress) -> None:
+    """With --log.format=json each line is an object, whoever logs it; the store's address comes without its secrets."""
+    url = "rediss://u:very-secret@127.0.0.1:1/0?ssl_password=very-secret"
+    with Programs() as programs:
+        arguments = ("--redis.url", url, "--log.format=json", "--log.level=debug")
+        program = programs.exporter(store, *arguments)
+        assert "fleetmeter_up 0.0\n" in program.get("/metrics").text
+        assert program.end() == 0
+        lines = [json.loads(line) for line in program.output().splitlines()]
+    ours = [line for line in lines if line["logger"] == "fleetmeter.exporter"]
+    assert [line["level"] for line in ours] == ["info", "error", "info"]
+    assert (ours[0]["store"], ours[0]["namespaces"]) == ("rediss://127.0.0.1:1/0", [store.namespace])
+    assert len(lines) > len(ours)
+    assert "very-secret" not in json.dumps(lines)

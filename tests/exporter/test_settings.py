@@ -37,9 +37,10 @@ def test_every_flag_has_a_twin() -> None:
         variable("hold"): "12.5",
         variable("openmetrics.created"): "true",
         variable("log.level"): "debug",
+        variable("log.format"): "json",
     }
     assert set(environ) >= {"FLEETMETER_EXPORTER_WEB_LISTEN_ADDRESS", "FLEETMETER_EXPORTER_LOG_LEVEL"}
-    expected = ExporterSettings(URL, ("shop", "search"), "127.0.0.1", 1234, "/fleet", 12.5, True, "debug")
+    expected = ExporterSettings(URL, ("shop", "search"), "127.0.0.1", 1234, "/fleet", 12.5, True, "debug", "json")
     assert ExporterSettings.parse([], environ) == expected
 
 
@@ -73,6 +74,7 @@ def test_listen_addresses(address: str, host: str, port: int) -> None:
         ("web.telemetry-path", "/-/ready", "no path"),
         ("web.telemetry-path", "/", "no path"),
         ("log.level", "loud", "'loud'"),
+        ("log.format", "xml", "'xml' is no format; expected one of logfmt, json"),
     ],
 )
 def test_a_wrong_value_names_where_it_was_given(flag: str, text: str, reason: str) -> None:
