@@ -4,11 +4,13 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
 from fleetmeter.continuity import HOLD
 from fleetmeter.errors import FleetmeterError
+from fleetmeter_exporter import landing
 from fleetmeter_exporter.answers import Answers
 from fleetmeter_exporter.formats import negotiated
 from fleetmeter_exporter.scraper import Scraper
@@ -17,11 +19,8 @@ from fleetmeter_exporter.start import Start
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Answer = tuple[int, str, bytes, str]
-"""Status, content type, body and the body's coding."""
-Handler = Callable[[Message], Awaitable[Answer]]
+Headers = list[tuple[bytes, bytes]]
 
-_PLAIN = "text/plain; charset=utf-8"
 _NEVER = re.compile(rb"\s*q\s*=\s*0(\.0*)?\s*")  # a coding's weight in Accept-Encoding (RFC 9110, 12.4.2)
 
 SCRAPE_TIMEOUT = 10.0
@@ -46,13 +45,25 @@ def make_asgi_app(
     """An ASGI application that serves the fleet's exposition; of several namespaces, if there are any, side by side.
 
     Without `telemetry_path` it answers on whatever path it is routed to, and on no other: put it on a route, as a
-    mount would answer `/metrics` with a redirect. With one, it is the whole exporter: that path, `/-/healthy` and
-    `/-/ready`. `hold` is in seconds (see `RedisCollector`); for the first `start_delay` seconds the exposition is 503,
-    so that replicas can send again what the store may have lost since another exporter served it (see `Start`).
-    `created` adds `_created` samples. Raises `SettingError` for settings that cannot be used; the store may be away.
+    mount would answer `/metrics` with a redirect. With one, it is the whole exporter: that path, `/-/healthy`,
+    `/-/ready` and a page for people at `/`. `hold` is in seconds (see `RedisCollector`); for the first `start_delay`
+    seconds the exposition is 503, so that replicas can send again what the store may have lost since another exporter
+    served it (see `Start`). `created` adds `_created` samples. Raises `SettingError` for settings that cannot be used; the store may be away.
     """
     namespaces = [namespace] if isinstance(namespace, str) else namespace or ()
     return MetricsApp(Scraper.of(url, namespaces, hold, created=created), telemetry_path, start_delay)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    body: bytes
+    content_type: str = "text/plain; charset=utf-8"
+    coding: str = ""
+    headers: Headers = field(default_factory=list)
+
+
+_Handler = Callable[[Message], Awaitable[_Answer]]
 
 
 class MetricsApp:
@@ -63,11 +74,18 @@ class MetricsApp:
         self._fleets = scraper.fleets
         self._any_path = telemetry_path is None
         self._starts = [Start(fleet.look, start_delay) for fleet in scraper.fleets]
-        self._routes: dict[str, Handler] = {
+        self._routes: dict[str, _Handler] = {
             telemetry_path or "": self._metrics,
             "/-/healthy": self._healthy,
             "/-/ready": self._ready,
         }
+        if telemetry_path is not None:
+            names = [fleet.namespace for fleet in scraper.fleets]
+            self._page = landing.landing_page(scraper.fleets[0].settings.url, names, telemetry_path)
+            self._routes.setdefault("/", self._landing)
+        self._page = page
+        if page:
+            self._routes.setdefault("/", self._landing)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -79,26 +97,26 @@ class MetricsApp:
         handler = self._metrics if self._any_path else self._routes.get(scope["path"])
         if handler is None:
             known = ", ".join(self._routes)
-            await _respond(scope, send, (404, _PLAIN, f"nothing here; try {known}\n".encode(), ""))
+            await _respond(scope, send, _Answer(404, f"nothing here; try {known}\n".encode()))
         elif scope["method"] not in ("GET", "HEAD"):
-            await _respond(scope, send, (405, _PLAIN, b"use GET or HEAD\n", ""), [(b"allow", b"GET, HEAD")])
+            await _respond(scope, send, _Answer(405, b"use GET or HEAD\n", headers=[(b"allow", b"GET, HEAD")]))
         else:
             await _respond(scope, send, await handler(scope))
 
-    async def _metrics(self, scope: Message) -> Answer:
+    async def _metrics(self, scope: Message) -> _Answer:
         arrived = time.monotonic()
         too_early = await self._too_early()
         if too_early:
-            return 503, _PLAIN, f"{too_early}\n".encode(), ""
+            return _Answer(503, f"{too_early}\n".encode())
         headers = _headers(scope)
         form = negotiated(headers.get(b"accept", b"").decode("latin-1"))
         names = parse_qs(scope["query_string"].decode("latin-1")).get("name[]", [])
         coding = "gzip" if _accepts_gzip(headers) else ""
         limit = _scrape_timeout(headers) * _OF_TIMEOUT - (time.monotonic() - arrived)
         body = await self._answers.body(form, frozenset(names), coding, limit)
-        return 200, form.content_type, body, coding
+        return _Answer(200, body, form.content_type, coding)
 
-    async def _ready(self, _scope: Message) -> Answer:
+    async def _ready(self, _scope: Message) -> _Answer:
         """Whether any namespace can be scraped: one that is broken does not take the others away."""
         problems = []
         for fleet in self._fleets:
@@ -107,11 +125,11 @@ class MetricsApp:
             except FleetmeterError as error:
                 problems.append(f"namespace {fleet.namespace!r}: {error}")
         if len(problems) == len(self._fleets):
-            return 503, _PLAIN, f"not ready: {'; '.join(problems)}\n".encode(), ""
+            return _Answer(503, f"not ready: {'; '.join(problems)}\n".encode())
         too_early = await self._too_early()
         if too_early:
-            return 503, _PLAIN, f"not ready: {too_early}\n".encode(), ""
-        return 200, _PLAIN, "".join(f"{line}\n" for line in ("ready", *problems)).encode(), ""
+            return _Answer(503, f"not ready: {too_early}\n".encode())
+        return _Answer(200, "".join(f"{line}\n" for line in ("ready", *problems)).encode())
 
     async def _too_early(self) -> str:
         """Why nothing may be served yet; empty once it may."""
@@ -120,8 +138,11 @@ class MetricsApp:
             return ""
         return f"started just now; replicas have {max(left):.1f} s more to send again what the store may have lost"
 
-    async def _healthy(self, _scope: Message) -> Answer:
-        return 200, _PLAIN, b"healthy\n", ""
+    async def _healthy(self, _scope: Message) -> _Answer:
+        return _Answer(200, b"healthy\n")
+
+    async def _landing(self, _scope: Message) -> _Answer:
+        return _Answer(200, self._page, landing.CONTENT_TYPE, headers=landing.HEADERS)
 
 
 def _seconds_left(start: Start) -> float:
@@ -147,20 +168,18 @@ def _scrape_timeout(headers: dict[bytes, bytes]) -> float:
         return SCRAPE_TIMEOUT
     return seconds if 0 < seconds < _LONGEST else SCRAPE_TIMEOUT
 
+    async def _landing(self, _scope: Message) -> tuple[int, str, bytes]:
+        return 200, landing.CONTENT_TYPE, self._page
 
-async def _respond(
-    scope: Message,
-    send: Send,
-    answer: Answer,
-    more_headers: list[tuple[bytes, bytes]] | None = None,
-) -> None:
-    status, content_type, body, coding = answer
-    headers = [(b"content-type", content_type.encode()), (b"vary", b"Accept, Accept-Encoding"), *(more_headers or [])]
-    if coding:
-        headers.append((b"content-encoding", coding.encode()))
-    headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+async def _respond(scope: Message, send: Send, answer: _Answer) -> None:
+    headers: Headers = [(b"content-type", answer.content_type.encode()), (b"vary", b"Accept, Accept-Encoding")]
+    headers += answer.headers
+    if answer.coding:
+        headers.append((b"content-encoding", answer.coding.encode()))
+    headers.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
 
 
 def _accepts_gzip(headers: dict[bytes, bytes]) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import fleetmeter
+from fleetmeter.address import is_utf8
 from fleetmeter.continuity import HOLD
 from fleetmeter.credentials import VARIABLES
 from fleetmeter.errors import SettingError
@@ -109,7 +110,7 @@ def _parse_address(name: str, address: str) -> tuple[str, int]:
 
 
 def _parse_path(name: str, path: str) -> str:
-    if not path.startswith("/") or path.startswith("/-/") or path == "/":
+    if not path.startswith("/") or path.startswith("/-/") or path == "/" or not is_utf8(path):
         raise SettingError(name, f"{path!r} is no path for metrics; expected one such as '/metrics'")
     return path
 

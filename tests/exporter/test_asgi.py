@@ -87,7 +87,7 @@ def test_gzip_where_it_is_accepted(state: StoreAddress, accepted: str, compresse
     assert int(response.headers["content-length"]) == len(wire)
 
 
-@pytest.mark.parametrize("path", ["/metrics?name[]=requests_total", "/-/healthy", "/-/ready"])
+@pytest.mark.parametrize("path", ["/metrics?name[]=requests_total", "/-/healthy", "/-/ready", "/"])
 def test_head_has_the_headers_of_get_and_no_body(state: StoreAddress, path: str) -> None:
     """HEAD answers what GET would, with its length."""
     get, head = ask(app_of(state), path), ask(app_of(state), path, "HEAD")
@@ -123,12 +123,12 @@ def test_other_methods_are_refused(state: StoreAddress, method: str) -> None:
     assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics/", "/metricsx", "/-/", "/-/ready/", "/other"])
+@pytest.mark.parametrize("path", ["/index.html", "/metrics/", "/metricsx", "/-/", "/-/ready/", "/other"])
 def test_other_paths_are_not_found(state: StoreAddress, path: str) -> None:
     """404 with the paths that exist."""
     response = ask(app_of(state), path)
     assert response.status_code == 404
-    assert "/metrics, /-/healthy, /-/ready" in response.text
+    assert "/metrics, /-/healthy, /-/ready, /\n" in response.text
     assert ask(app_of(state, "/fleet"), "/metrics").status_code == 404
     assert ask(app_of(state, "/fleet"), "/fleet").status_code == 200
 
@@ -167,6 +167,7 @@ def test_as_a_route_of_another_application(state: StoreAddress) -> None:
     assert total(parse(response.text), "requests_total") == 8
     assert ask(app, "/fleet", "POST").status_code == 405
     assert ask(app, "/-/ready").status_code == 404
+    assert ask(app, "/").status_code == 404
 
 
 def test_wrong_settings_are_refused_when_it_is_made() -> None:

@@ -73,6 +73,7 @@ def test_listen_addresses(address: str, host: str, port: int) -> None:
         ("web.telemetry-path", "metrics", "no path"),
         ("web.telemetry-path", "/-/ready", "no path"),
         ("web.telemetry-path", "/", "no path"),
+        ("web.telemetry-path", "/\udcff", "no path"),
         ("log.level", "loud", "'loud'"),
         ("log.format", "xml", "'xml' is no format; expected one of logfmt, json"),
     ],
