@@ -56,7 +56,7 @@ class _LineFormatter(logging.Formatter):
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "msg": record.getMessage(),
+            "msg": _message(record),
         }
         more = getattr(record, "fields", None)  # another library may call something else so
         for name, value in (more if isinstance(more, Mapping) else {}).items():
@@ -86,6 +86,14 @@ class JsonFormatter(_LineFormatter):
     def line(self, parts: Mapping[str, Field | list[Field]]) -> str:
         """The parts as an object."""
         return _json(parts)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """What it says; of one whose arguments do not fit, which logging would answer with a traceback, its parts."""
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):
+        return f"{record.msg} {record.args!r}"
 
 
 def _shown(value: object) -> Field | list[Field]:

@@ -9,7 +9,7 @@ _PATTERNS = (
     # every parameter of any URL: passwords, and paths of keys; a database that stands alone is none
     (re.compile(r"(://[^\s?]*\?)(?!db=\d+(?![^\s,:\"']))[^\s\"']+"), rf"\g<1>{_HIDDEN}"),
     # a store that does not know HELLO or AUTH repeats what they were sent with
-    (re.compile(r"(with args beginning with: ).*", re.DOTALL), rf"\g<1>{_HIDDEN}"),
+    (re.compile(r"(with args beginning with: ).*"), rf"\g<1>{_HIDDEN}"),
     (re.compile(r"((?:password|passwd|secret)=)[^\s,;&)]+", re.IGNORECASE), rf"\g<1>{_HIDDEN}"),
 )
 

@@ -141,6 +141,12 @@ def test_a_field_never_hides_a_part() -> None:
     assert json.loads(JsonFormatter().format(made))["msg"] == "x"
 
 
+def test_arguments_that_do_not_fit_are_told_with_the_message() -> None:
+    """Logging itself would write a traceback of many lines, with everything in it."""
+    made = record("%d of %d", "redis://u:very-secret@h/0")
+    assert parse_logfmt(LogfmtFormatter().format(made))["msg"] == "%d of %d ('redis://***@h/0',)"
+
+
 def test_somebody_elses_extra_is_no_harm() -> None:
     """Another library's record may have an attribute of the same name."""
     assert LogfmtFormatter().format(record("x", fields="theirs")).endswith(" msg=x")

@@ -23,6 +23,7 @@ from support.node import Node, until
         ("redis+sentinel://:pass@h1,h2:3/s/0?sentinel_password=pass", "redis+sentinel://***@h1,h2:3/s/0?***"),
         ("rediss+cluster://u:pass@h1,h2, redis://:pass@h", "rediss+cluster://***@h1,h2, redis://***@h"),
         ("unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'u' 'pass'", None),
+        ("with args beginning with: 'pass' \nat line 3", "with args beginning with: ***\nat line 3"),
         ("Redis(host=h, password=pass, db=0)", "Redis(host=h, password=***, db=0)"),
         ("Redis(ssl_password='pass')", "Redis(ssl_password=***)"),
         ("first redis://:pass@h\nthen redis://:pass@i", "first redis://***@h\nthen redis://***@i"),
