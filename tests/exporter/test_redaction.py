@@ -2,10 +2,7 @@
 
 import pytest
 
-from fleetmeter.errors import StoreRefused
-from fleetmeter.reading import Reader
 from fleetmeter_exporter.redaction import redacted
-from support.node import Node, until
 
 
 @pytest.mark.parametrize(
@@ -51,26 +48,3 @@ def test_secrets_are_hidden(text: str, shown: str | None) -> None:
 def test_what_is_no_secret_stays(text: str) -> None:
     """Addresses and prose come out as they went in."""
     assert redacted(text) == text
-
-
-@pytest.mark.parametrize("parameters", ["", "?protocol=3"])
-def test_a_store_that_repeats_the_password_is_not_quoted(parameters: str) -> None:
-    """A server that does not know HELLO or AUTH answers with their arguments; the error has the command alone."""
-    hidden = 'rename-command HELLO ""\nrename-command AUTH ""\n'
-    with_password = "redis://user:very-secret@127.0.0.1:{}/0" + parameters
-    node = Node(config=hidden).start()
-    try:
-        until("the server listens", lambda: (node.directory / "server.log").exists() and _listens(node))
-        reader = Reader(with_password.format(node.port), "default")
-        with pytest.raises(StoreRefused, match="unknown command") as raised:
-            reader.read()
-        reader.close()
-        assert "very-secret" not in str(raised.value)
-        assert "very-secret" in str(raised.value.__cause__)
-        assert "very-secret" not in redacted(str(raised.value.__cause__))
-    finally:
-        node.stop()
-
-
-def _listens(node: Node) -> bool:
-    return "Ready to accept" in (node.directory / "server.log").read_text(errors="replace")

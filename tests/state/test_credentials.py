@@ -25,7 +25,7 @@ from fleetmeter_app.main import create_app
 from fleetmeter_app.settings import AppSettings
 from fleetmeter_exporter import RedisCollector
 from fleetmeter_exporter.settings import ExporterSettings
-from support.node import Node
+from support.node import Node, until
 from support.store import StoreAddress
 
 SECRET = "hunter2"
@@ -178,6 +178,23 @@ def test_a_replica_takes_them_too(url: str, monkeypatch: pytest.MonkeyPatch) -> 
         assert fleetmeter.flush()
     finally:
         fleetmeter.uninstall()
+
+
+@pytest.mark.parametrize("parameters", ["", "?protocol=3"])
+def test_a_store_that_repeats_the_password_is_not_quoted(parameters: str) -> None:
+    """A server that does not know HELLO refuses it with all its arguments; the error has the command alone."""
+    old = Node(config='rename-command HELLO ""\nrename-command AUTH ""\n').start()
+    try:
+        log = old.directory / "server.log"
+        until("the server listens", lambda: log.exists() and "Ready to accept" in log.read_text(errors="replace"))
+        reader = Reader(f"redis://ann:{SECRET}@127.0.0.1:{old.port}/0{parameters}", "n")
+        with pytest.raises(StoreRefused, match="unknown command") as raised:
+            reader.read()
+        reader.close()
+        assert SECRET not in str(raised.value)
+        assert SECRET in str(raised.value.__cause__)  # it did repeat it
+    finally:
+        old.stop()
 
 
 def test_an_exporter_takes_them_too(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
