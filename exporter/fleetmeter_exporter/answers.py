@@ -46,7 +46,12 @@ class Answers:
         self, scrapes: Sequence[Scrape], started: float, form: Format, names: frozenset[str], coding: str
     ) -> bytes:
         text = self._scraper.text(scrapes, started, form, names)
-        return gzip.compress(text, GZIP_LEVEL, mtime=0) if coding else text
+        return compressed(text) if coding else text
+
+
+def compressed(body: bytes) -> bytes:
+    """A body in the coding gzip, the same each time."""
+    return gzip.compress(body, GZIP_LEVEL, mtime=0)
 
 
 def _too_slow(fleet: Fleet, limit: float) -> Scrape:

@@ -5,15 +5,17 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
 from fleetmeter.continuity import HOLD
 from fleetmeter.errors import FleetmeterError
 from fleetmeter_exporter import landing
-from fleetmeter_exporter.answers import Answers
+from fleetmeter_exporter.answers import Answers, compressed
 from fleetmeter_exporter.formats import negotiated
 from fleetmeter_exporter.scraper import Scraper
+from fleetmeter_exporter.shared import Shared
 from fleetmeter_exporter.start import Start
 
 Message = MutableMapping[str, Any]
@@ -48,7 +50,8 @@ def make_asgi_app(
     mount would answer `/metrics` with a redirect. With one, it is the whole exporter: that path, `/-/healthy`,
     `/-/ready` and a page for people at `/`. `hold` is in seconds (see `RedisCollector`); for the first `start_delay`
     seconds the exposition is 503, so that replicas can send again what the store may have lost since another exporter
-    served it (see `Start`). `created` adds `_created` samples. Raises `SettingError` for settings that cannot be used; the store may be away.
+    served it (see `Start`). `created` adds `_created` samples. Raises `SettingError` for settings that cannot be used;
+    the store may be away.
     """
     namespaces = [namespace] if isinstance(namespace, str) else namespace or ()
     return MetricsApp(Scraper.of(url, namespaces, hold, created=created), telemetry_path, start_delay)
@@ -73,7 +76,8 @@ class MetricsApp:
         self._answers = Answers(scraper)
         self._fleets = scraper.fleets
         self._any_path = telemetry_path is None
-        self._starts = [Start(fleet.look, start_delay) for fleet in scraper.fleets]
+        starts = [Start(fleet.look, start_delay) for fleet in scraper.fleets if start_delay]
+        self._starts = [(start, Shared(partial(_seconds_left, start))) for start in starts]
         self._routes: dict[str, _Handler] = {
             telemetry_path or "": self._metrics,
             "/-/healthy": self._healthy,
@@ -82,9 +86,6 @@ class MetricsApp:
         if telemetry_path is not None:
             names = [fleet.namespace for fleet in scraper.fleets]
             self._page = landing.landing_page(scraper.fleets[0].settings.url, names, telemetry_path)
-            self._routes.setdefault("/", self._landing)
-        self._page = page
-        if page:
             self._routes.setdefault("/", self._landing)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -105,15 +106,16 @@ class MetricsApp:
 
     async def _metrics(self, scope: Message) -> _Answer:
         arrived = time.monotonic()
-        too_early = await self._too_early()
+        headers = _headers(scope)
+        limit = _scrape_timeout(headers) * _OF_TIMEOUT
+        too_early = await self._too_early(limit / 3)
         if too_early:
             return _Answer(503, f"{too_early}\n".encode())
-        headers = _headers(scope)
         form = negotiated(headers.get(b"accept", b"").decode("latin-1"))
         names = parse_qs(scope["query_string"].decode("latin-1")).get("name[]", [])
         coding = "gzip" if _accepts_gzip(headers) else ""
-        limit = _scrape_timeout(headers) * _OF_TIMEOUT - (time.monotonic() - arrived)
-        body = await self._answers.body(form, frozenset(names), coding, limit)
+        left = limit - (time.monotonic() - arrived)
+        body = await self._answers.body(form, frozenset(names), coding, left)
         return _Answer(200, body, form.content_type, coding)
 
     async def _ready(self, _scope: Message) -> _Answer:
@@ -126,14 +128,16 @@ class MetricsApp:
                 problems.append(f"namespace {fleet.namespace!r}: {error}")
         if len(problems) == len(self._fleets):
             return _Answer(503, f"not ready: {'; '.join(problems)}\n".encode())
-        too_early = await self._too_early()
+        too_early = await self._too_early(SCRAPE_TIMEOUT)
         if too_early:
             return _Answer(503, f"not ready: {too_early}\n".encode())
         return _Answer(200, "".join(f"{line}\n" for line in ("ready", *problems)).encode())
 
-    async def _too_early(self) -> str:
-        """Why nothing may be served yet; empty once it may."""
-        left = [await asyncio.to_thread(_seconds_left, start) for start in self._starts if not start.over]
+    async def _too_early(self, limit: float) -> str:
+        """Why nothing may be served yet; empty once it may. A store that does not answer in time is for the scrape."""
+        asked = [shared.ask() for start, shared in self._starts if not start.over]
+        done = (await asyncio.wait(asked, timeout=limit))[0] if asked else set()
+        left = [question.result() for question in done]
         if not any(left):
             return ""
         return f"started just now; replicas have {max(left):.1f} s more to send again what the store may have lost"
@@ -168,18 +172,18 @@ def _scrape_timeout(headers: dict[bytes, bytes]) -> float:
         return SCRAPE_TIMEOUT
     return seconds if 0 < seconds < _LONGEST else SCRAPE_TIMEOUT
 
-    async def _landing(self, _scope: Message) -> tuple[int, str, bytes]:
-        return 200, landing.CONTENT_TYPE, self._page
-
 
 async def _respond(scope: Message, send: Send, answer: _Answer) -> None:
+    body, coding = answer.body, answer.coding
+    if answer.status == 200 and not coding and _accepts_gzip(_headers(scope)):
+        body, coding = compressed(body), "gzip"
     headers: Headers = [(b"content-type", answer.content_type.encode()), (b"vary", b"Accept, Accept-Encoding")]
     headers += answer.headers
-    if answer.coding:
-        headers.append((b"content-encoding", answer.coding.encode()))
-    headers.append((b"content-length", str(len(answer.body)).encode()))
+    if coding:
+        headers.append((b"content-encoding", coding.encode()))
+    headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
 def _accepts_gzip(headers: dict[bytes, bytes]) -> bool:

@@ -13,6 +13,7 @@ from fleetmeter.reading import Reader, Snapshot
 from fleetmeter.runtime import current
 from fleetmeter.settings import Settings
 from fleetmeter_exporter.cache import with_cache_state
+from fleetmeter_exporter.logs import fields
 
 log = logging.getLogger("fleetmeter.exporter")
 
@@ -83,7 +84,8 @@ class Fleet:
         self.namespace = settings.namespace
         self._continuity = Continuity(hold)
         self._reader = Reader(settings.url, settings.namespace, credentials=settings.credentials)
-        self._lock = threading.Lock()
+        self._reading = threading.Lock()
+        self._telling = threading.Lock()  # of its own, as a read may take long
         self._told: dict[str, tuple[str, str]] = {}
         self._behind = False
 
@@ -97,7 +99,7 @@ class Fleet:
         self._flush_own_records()
         scrape = Scrape(self.namespace)
         try:
-            with self._lock:
+            with self._reading:
                 shown = self._continuity.show(self._reader.read(self._continuity.known))
         except FleetmeterError as error:
             scrape.note("", reason_of(error), str(error))
@@ -116,36 +118,37 @@ class Fleet:
 
     def look(self) -> Snapshot:
         """The namespace as the store has it, which need not be what may be shown. Raises `FleetmeterError`."""
-        with self._lock:
+        with self._reading:
             return self._reader.read()
 
     def tell(self, scrape: Scrape) -> None:
         """Log what became wrong, and what no longer is, since the scrape before: a line each."""
-        with self._lock:
-            told, self._told = self._told, dict(scrape.errors)
-        for what, (reason, problem) in scrape.errors.items():
-            if what not in told or told[what][0] != reason:
-                level = logging.ERROR if reason in UNREAD else logging.WARNING
-                log.log(level, "namespace %r: %s", self.namespace, problem)
-        for what in told.keys() - scrape.errors.keys():
-            if what or scrape.shown is not None:
-                log.info(
-                    "namespace %r: %s", self.namespace, f"{what} is in order again" if what else "it can be read again"
+        with self._telling:
+            before = self._told
+            self._told = dict(scrape.errors) if scrape.shown is not None else before | scrape.errors
+            now = self._told
+        for what, (reason, problem) in now.items():
+            if what not in before or before[what][0] != reason:
+                level, message = (
+                    (logging.ERROR, "cannot be read") if reason in UNREAD else (logging.WARNING, "is not served")
                 )
+                log.log(level, message, extra=fields(namespace=self.namespace, reason=reason, problem=problem))
+        for what in before.keys() - now.keys():
+            log.info("is in order again", extra=fields(namespace=self.namespace, reason=before[what][0], part=what))
 
     def _tell_behind(self, shown: Shown) -> None:
         """One line when the store turns out to be behind what was served, and one when it no longer is."""
         behind = shown.held or shown.counts_behind > 0
-        with self._lock:
+        with self._telling:
             was, self._behind = self._behind, behind
         if behind and not was:
             log.warning(
-                "the store is behind what was served of namespace %r, with %d numbers: it was rolled back, or lost "
-                "keys; what was served is held until replicas have sent again what was lost",
-                self.namespace, shown.counts_behind,
-            )  # fmt: skip
+                "the store is behind what was served: it was rolled back, or lost keys; what was served is shown until "
+                "replicas have sent again what was lost",
+                extra=fields(namespace=self.namespace, numbers=shown.counts_behind),
+            )
         elif was and not behind:
-            log.info("the store has caught up with what was served of namespace %r", self.namespace)
+            log.info("the store has caught up with what was served", extra=fields(namespace=self.namespace))
 
     def _flush_own_records(self) -> None:
         runtime = current()

@@ -26,15 +26,14 @@ def main() -> None:
         settings = ExporterSettings.parse(sys.argv[1:], os.environ)
     except SettingError as error:
         sys.exit(_refuse(str(error), 2))
-    if len(settings.namespaces) > 1:  # until the collector serves several
-        sys.exit(_refuse("--namespace: this version serves one namespace; start an exporter for each", 2))
     configure(settings.log_level, settings.log_format)
     app = make_asgi_app(
         url=settings.url,
-        namespace=settings.namespaces[0],
+        namespace=settings.namespaces,
         telemetry_path=settings.telemetry_path,
         hold=settings.hold,
         start_delay=HEARTBEAT,
+        created=settings.openmetrics_created,
     )
     try:
         listener = _listen(settings.host, settings.port)

@@ -58,7 +58,6 @@ def test_it_serves_until_it_is_told_to_end(store: StoreAddress, ending: signal.S
         (["--redis.uri=redis://u:very-secret@h"], {}, 2, "unrecognized arguments: --redis.uri=redis://***@h"),
         (["--redis.url=redis://h/x"], {}, 2, "unix:///path/to/socket?db=0, redis+sentinel://host:port"),
         (["--hold=redis://u:very-secret@h"], {}, 2, "fleetmeter-exporter: --hold: 'redis://***@h' is no duration"),
-        (["--namespace=a", "--namespace=b"], {}, 2, "fleetmeter-exporter: --namespace: this version serves one"),
         (["--web.listen-address=here"], {}, 2, "fleetmeter-exporter: --web.listen-address: 'here' is no address"),
         (["--web.listen-address=192.0.2.1:0"], {}, 1, "cannot listen on 192.0.2.1:0: Cannot assign"),
     ],
