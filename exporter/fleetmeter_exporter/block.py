@@ -15,10 +15,11 @@ from typing import Any
 from prometheus_client.samples import Exemplar
 
 from fleetmeter.definition import Definition, compact_json, read_json, texts_of
+from fleetmeter.exemplars import newer
 from fleetmeter.hashes import Hash
 from fleetmeter.sample import Labels
 from fleetmeter_exporter.formats import Format
-from fleetmeter_exporter.lines import Line, number_text, own_label
+from fleetmeter_exporter.lines import Line, exemplar_text, number_text, own_label
 
 
 class Block(ABC):
@@ -47,6 +48,7 @@ class Block(ABC):
         self._learned: list[bytes] | None = None
         self._plain = False
         self._shown: tuple[Hash, Mapping[bytes, Exemplar], bytes] | None = None
+        self._examples: dict[bytes, tuple[Exemplar, int | None, bytes]] = {}
         self.samples = 0
         self.created_lines = b""
 
@@ -58,6 +60,7 @@ class Block(ABC):
             return self._shown[2]
         if self._learned is None or not (numbers.fields is self._learned or numbers.fields == self._learned):
             self._learned = numbers.fields
+            self._examples = {}
             self._plain = self._learn(numbers.fields)
         if not self._plain or numbers.wholes is None:
             self._shown = None
@@ -73,6 +76,28 @@ class Block(ABC):
     @abstractmethod
     def _joined(self, numbers: Hash, exemplars: Mapping[bytes, Exemplar]) -> bytes:
         """The lines for these numbers, of which there are some."""
+
+    @abstractmethod
+    def _line_of(self, field: bytes) -> int | None:
+        """Which line shows the number of a field, and so its exemplar; None where no line does."""
+
+    def _examples_of(self, exemplars: Mapping[bytes, Exemplar]) -> dict[int, bytes]:
+        """What follows the numbers on lines that have an exemplar; of those that meet there, the newest."""
+        known, self._examples = self._examples, {}
+        newest: dict[int, tuple[Exemplar, bytes]] = {}
+        for field, exemplar in exemplars.items():
+            before = known.get(field)
+            if before is None:
+                found = exemplar, self._line_of(field), exemplar_text(exemplar).encode()
+            elif before[0] is not exemplar:
+                found = exemplar, before[1], exemplar_text(exemplar).encode()
+            else:
+                found = before
+            self._examples[field] = found
+            _, line, text = found
+            if line is not None and (line not in newest or newer(exemplar, newest[line][0]) is exemplar):
+                newest[line] = exemplar, text
+        return {line: text for line, (_, text) in newest.items()}
 
     def _values(self, field: bytes) -> list[str] | None:
         """Label values, and the part, of a field; None where it is not what this library writes."""

@@ -8,7 +8,6 @@ from prometheus_client.samples import Exemplar
 
 from fleetmeter.hashes import Hash
 from fleetmeter_exporter.block import Block, picker
-from fleetmeter_exporter.lines import exemplar_text
 
 
 class CounterBlock(Block):
@@ -40,16 +39,18 @@ class CounterBlock(Block):
         self._among = self._keep_created(self._created_lines)
         return True
 
+    def _line_of(self, field: bytes) -> int | None:
+        place = bisect_left(self._sorted, field)
+        return place if self._sorted[place : place + 1] == (field,) else None
+
     def _joined(self, numbers: Hash, exemplars: Mapping[bytes, Exemplar]) -> bytes:
         if self._layout.scale == 1:
             texts = list(self._pick(numbers.texts))
         else:
             wholes = self._pick(cast("list[int]", numbers.wholes))
             texts = [b"%a" % (whole / self._layout.scale) for whole in wholes]
-        for field, exemplar in exemplars.items():
-            place = bisect_left(self._sorted, field)
-            if self._sorted[place : place + 1] == (field,):
-                texts[place] += exemplar_text(exemplar).encode()
+        for place, example in self._examples_of(exemplars).items():
+            texts[place] += example
         stride = 3 if self._among else 2
         pieces: list[bytes] = [b""] * (stride * len(texts))
         pieces[0::stride] = self._starts

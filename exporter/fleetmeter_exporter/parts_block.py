@@ -9,13 +9,11 @@ from typing import cast
 from prometheus_client.samples import Exemplar
 
 from fleetmeter.definition import Definition
-from fleetmeter.exemplars import newer
 from fleetmeter.families import series_key
 from fleetmeter.hashes import Hash
 from fleetmeter.sample import Labels
 from fleetmeter_exporter.block import Block, picker
 from fleetmeter_exporter.formats import Format
-from fleetmeter_exporter.lines import exemplar_text
 
 
 class PartsBlock(Block):
@@ -110,24 +108,21 @@ class PartsBlock(Block):
             sums, scale = picked[-rows:], self._layout.scale
             shown[lines - 1 :: lines] = sums if scale == 1 else map(truediv, sums, repeat(scale))
         text = self._pattern % tuple(shown)
-        return self._with_exemplars(text, exemplars) if exemplars else text
+        if not exemplars:
+            return text
+        shown_lines = text.split(b"\n")
+        for line, example in self._examples_of(exemplars).items():
+            shown_lines[line] += example
+        return b"\n".join(shown_lines)
 
-    def _with_exemplars(self, text: bytes, exemplars: Mapping[bytes, Exemplar]) -> bytes:
-        """The text with an exemplar behind each number that has one; of those that meet there, the newest."""
-        found: dict[int, Exemplar] = {}
-        stride = self._lines + self._among
-        for field, exemplar in exemplars.items():
-            key = series_key(field, has_part=True)
-            row = bisect_left(self._keys, key)
-            values = self._values(field)
-            bound = _bound(values[-1]) if values else None
-            if self._keys[row : row + 1] == [key] and bound is not None and self._ascending:
-                line = 1 + row * stride + bisect_left(self._ascending, bound)
-                found[line] = newer(exemplar, found.get(line))
-        lines = text.split(b"\n")
-        for line, exemplar in found.items():
-            lines[line] += exemplar_text(exemplar).encode()
-        return b"\n".join(lines)
+    def _line_of(self, field: bytes) -> int | None:
+        key = series_key(field, has_part=True)
+        row = bisect_left(self._keys, key)
+        values = self._values(field)
+        bound = _bound(values[-1]) if values else None
+        if self._keys[row : row + 1] != [key] or bound is None or not self._ascending:
+            return None
+        return 1 + row * (self._lines + self._among) + bisect_left(self._ascending, bound)
 
 
 def _bound(part: str) -> float | None:

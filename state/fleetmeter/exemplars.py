@@ -4,6 +4,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from prometheus_client.samples import Exemplar
@@ -50,6 +51,11 @@ def read_exemplar(text: str) -> Exemplar | None:
     return Exemplar(labels, value, timestamp)
 
 
+@lru_cache(maxsize=65_536)  # most are read again at each scrape as they were
+def _read_again(stored: bytes) -> Exemplar | None:
+    return read_exemplar(stored.partition(b" ")[2].decode("utf-8", "replace"))
+
+
 class Exemplars:
     """The exemplars of a snapshot, as they are stored; see `keys`."""
 
@@ -63,7 +69,7 @@ class Exemplars:
         """Those of one layout (its field in `families`), by the number's field; what cannot be served is left out."""
         found = {}
         for number, text in self._raw.get(layout, {}).items():
-            exemplar = read_exemplar(text.partition(b" ")[2].decode("utf-8", "replace"))
+            exemplar = _read_again(text)
             if exemplar is not None:
                 found[number] = exemplar
         return found
