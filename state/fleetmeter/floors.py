@@ -24,13 +24,20 @@ class Floors:
         """The layouts that have such numbers."""
         return self._numbers.keys()
 
-    def without_new_sums(self, before: "Floors") -> "Floors":
-        """These, but for sums that go down alone without a floor before: observations may be negative."""
+    def without_new_sums(self, before: "Floors", stored: Numbers) -> "Floors":
+        """These, but for sums that go down alone without a floor before: observations may be negative.
+
+        A sum that the store lacks did not go down: it is gone, as every other number may be.
+        """
         kept = {}
         for layout, group in self._numbers.items():
-            had = before.numbers_of(layout)
+            had, here = before.numbers_of(layout), stored.get(layout, {})
             alone = all(number.endswith(b'"sum"]') for number in group)
-            kept[layout] = {number: text for number, text in group.items() if number in had} if alone else group
+            kept[layout] = (
+                {number: text for number, text in group.items() if number in had or number not in here}
+                if alone
+                else group
+            )
         return Floors(kept)
 
     def numbers_of(self, layout: str) -> Mapping[bytes, bytes]:

@@ -243,3 +243,16 @@ def test_a_sum_that_goes_down_is_no_loss_unless_it_was_lost(clock: Clock) -> Non
     assert total(continuity.show(seen(4, applied=5))) == 7
     assert total(continuity.show(seen(8, applied=6))) == 8
     assert total(continuity.show(seen(2, applied=7))) == 2
+
+
+@pytest.mark.parametrize("defined", [True, False])
+def test_a_sum_that_vanished_alone_is_kept(clock: Clock, defined: bool) -> None:
+    """A histogram that nobody has observed yet is one number, its sum at 0: gone with its key, or its definition."""
+    histogram = Definition.of("h_seconds", "histogram", "x", "seconds", (), ("0.1", "+Inf"), "")
+    definitions = (StoredDefinition(histogram, 1, 1),)
+    continuity = Continuity(30.0, clock)
+    continuity.show(store({"w": row(1)}, {}, numbers={histogram.field: {b'["sum"]': b"0"}}, definitions=definitions))
+    left = {"numbers": {histogram.field: {}} if defined else {}, "definitions": definitions if defined else ()}
+    shown = continuity.show(store({"w": row(1)}, {}, **left))
+    assert shown.snapshot.numbers[histogram.field] == {b'["sum"]': b"0"}
+    assert (shown.snapshot.definitions, shown.held, shown.counts_behind) == (definitions, False, 1)
