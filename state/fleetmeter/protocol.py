@@ -21,10 +21,17 @@ def random_id() -> str:
 
 @dataclass(frozen=True)
 class Hello:
-    """Make `writer` known; `epoch` is used where the namespace has none."""
+    """Make `writer` known; `epoch` is used where the namespace has none.
+
+    A row that is missing was dropped on purpose, not lost, where the namespace is in one of the `lives` (epochs) in which
+    its writer had it, and the writer was last answered, at `heard_us` by the store's clock, no later than some writer
+    whose row was dropped.
+    """
 
     writer: str
     epoch: str
+    heard_us: int = 0
+    lives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,11 +58,10 @@ Call = Hello | Apply
 class Answer:
     """The store's answer.
 
-    `row` is the writer's last applied number; `epoch` the namespace's, `deliberate` if an operator began it;
-    `horizon_us` the newest heartbeat of any writer whose row was dropped on purpose; `refused` the numbers that could
-    not be added, and how many in all; `undefined` whether a family that was added to has no definition there;
-    `overflowed` how many series went to `__overflow__`, by key; `conflicts` the definitions that say something else
-    than this writer's: field of `families` and stored text.
+    `row` is the writer's last applied number; `epoch` the namespace's, `deliberate` if an operator began it; `refused`
+    the numbers that could not be added, and how many in all; `undefined` whether a family that was added to has no
+    definition there; `overflowed` how many series went to `__overflow__`, by key; `conflicts` the definitions that say
+    something else than this writer's: field of `families` and stored text.
     """
 
     status: str
@@ -63,7 +69,6 @@ class Answer:
     epoch: str
     store_now_us: int
     deliberate: bool = False
-    horizon_us: int = 0
     refused: tuple[str, ...] = ()
     refused_count: int = 0
     undefined: bool = False
@@ -102,9 +107,11 @@ class Writer:
         self.log = log or ReplayLog()
         self._gaps = Gaps()
         self._sent = 0  # the highest number of any call that may have reached the store
+        self._doubtful = 0  # the highest number of any call but those that met no row: its batch may be in
         self._known = False
         self._in_flight: Delta | None = None
         self._answered_us = 0  # the store's time of the last answer that proved this writer's row
+        self._left: dict[str, int] = {}  # epochs that it was in before, and the row that it knew there
         self._ended = False
 
     @property
@@ -139,7 +146,8 @@ class Writer:
 
     def greet(self) -> Hello:
         """The hello to send."""
-        return Hello(self.id, self._new_id())
+        lives = self._left if self.epoch is None else (*self._left, self.epoch)
+        return Hello(self.id, self._new_id(), self._answered_us, tuple(lives))
 
     def submit(self, delta: Delta) -> None:
         """Give the next number to a batch; it is in flight from here on."""
@@ -170,6 +178,8 @@ class Writer:
         if isinstance(call, Hello):
             return self._greeted(answer)
         sent, self._sent = self._sent, max(self._sent, call.seq)
+        if answer.status != "unknown":
+            self._doubtful = max(self._doubtful, call.seq)
         if answer.status in ("applied", "already", "behind"):
             self._answered_us = answer.store_now_us
         if answer.status != "applied":
@@ -186,8 +196,6 @@ class Writer:
             case "behind":
                 self.row = answer.row
                 return Outcome("behind", send_all_again=True)
-            case "unknown" if 0 < self._answered_us <= answer.horizon_us:
-                return self._forgotten(sent)
             case "unknown":
                 self._known = False
                 return Outcome("unknown", send_all_again=True)
@@ -200,17 +208,21 @@ class Writer:
         """Note that a call may have reached the store though no answer came."""
         if isinstance(call, Apply):
             self._sent = max(self._sent, call.seq)
+            self._doubtful = max(self._doubtful, call.seq)
 
     def _greeted(self, answer: Answer) -> Outcome:
         if answer.status == "format":
             return Outcome("format")
-        if answer.status != "hello":
+        if answer.status not in ("hello", "dropped"):
             raise ValueError(f"the store answered hello with {answer.status!r}")
         same_epoch, greeted_before = self.epoch in (None, answer.epoch), self.epoch is not None
         if not same_epoch:  # what was acknowledged belonged to another life of the namespace
             self.log.forget(self.seq - self.in_flight)
             self._gaps = self._gaps.anew(self.log.base, deliberate=answer.deliberate)
-        self.epoch = answer.epoch
+            self._left[self.epoch] = self.row
+        self.epoch, row_here = answer.epoch, self._left.pop(answer.epoch, self.row)
+        if answer.status == "dropped":
+            return self._dropped(row_here)
         if answer.row > self._sent:
             return self._leave_id()
         self._known = True
@@ -235,14 +247,14 @@ class Writer:
         self._renew()
         return Outcome("foreign", send_all_again=True)
 
-    def _forgotten(self, sent: int) -> Outcome:
-        """Take a new id: the row was dropped on purpose, so what was acknowledged is counted.
+    def _dropped(self, row: int) -> Outcome:
+        """Take a new id: the row was dropped on purpose, so what was acknowledged up to `row` is counted.
 
-        A batch in flight that was sent before may be counted too, which nobody can tell any more: it is given up.
+        What was sent after that may be counted too, which nobody can tell any more: it is given up.
         """
-        lost = int(self._in_flight is not None and sent >= self.seq)
-        if lost:
+        if self._doubtful >= self.seq:
             self._in_flight = None
+        lost = self._gaps.with_gap(row, self.seq - self.in_flight).newly_counted()
         self._renew()
         return Outcome("unknown", lost, send_all_again=True)
 
@@ -250,7 +262,8 @@ class Writer:
         """Be another writer from here on, with what is in flight as the first batch."""
         self.id = self._new_id()
         self.seq = int(self.in_flight)
-        self.row = self._sent = self._answered_us = 0
+        self.row = self._sent = self._doubtful = self._answered_us = 0
+        self._left = {}
         self.log.forget(0)
         self._gaps = Gaps()
         self._known = self._ended = False

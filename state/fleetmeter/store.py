@@ -42,9 +42,9 @@ class Store:
     def hello(self, call: Hello, identity: dict[str, str]) -> Answer:
         """Make a writer known, and say who it is."""
         keys = [self.keys.writers, self.keys.writer(call.writer), self.keys.retired]
-        pairs = [text for pair in identity.items() for text in pair]
+        head = (call.writer, call.epoch, STATE_FORMAT, call.heard_us, " ".join(call.lives))
         with translated():
-            return _answer(self._run(self._hello, keys, [call.writer, call.epoch, STATE_FORMAT, *pairs]))
+            return _answer(self._run(self._hello, keys, [*head, *(text for pair in identity.items() for text in pair)]))
 
     def apply(self, call: Apply) -> Answer:
         """Send a batch, or a heartbeat."""
@@ -152,7 +152,6 @@ def _answer(reply: list[bytes]) -> Answer:
         epoch=identity,
         store_now_us=int(now),
         deliberate="reset" in words,
-        horizon_us=int(notes.get("horizon", ["0"])[0]),
         refused=tuple(notes.get("refused", ())),
         refused_count=int(more[0]) if more else 0,
         undefined="undefined" in notes,

@@ -102,7 +102,7 @@ MUTATIONS = (
     Mutation("the second read of families", methods=((Reader, "read", _read_once),)),
     Mutation("whole microseconds", methods=((amounts.Seconds, "take", _take_seconds),)),
     Mutation("sending again what the store lost", methods=((ReplayLog, "after", _only_the_newest),)),
-    Mutation("the horizon", (("apply", "redis.call('HGET', KEYS[2], '@horizon') or '0'", "'0'"),)),
+    Mutation("the horizon", (("hello", "redis.call('HGET', KEYS[3], '@horizon') or '0'", "'0'"),)),
     Mutation(
         "the row before the numbers",
         (

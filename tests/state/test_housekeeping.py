@@ -125,8 +125,8 @@ def test_a_retired_number_is_kept_for_ninety_days(house: House) -> None:
     horizon = int(retired.pop(HORIZON_FIELD))
     assert retired == {"young": f"7 0 5 {young}"}
     assert abs(horizon - (house.now - int(SILENCE * 1e6))) < 60 * 10**6
-    answer = house.store.apply(Apply("E", "old", 7, 8, 0))
-    assert (answer.status, answer.horizon_us) == ("unknown", horizon)
+    assert house.store.apply(Apply("E", "old", 7, 8, 0)).status == "unknown"
+    assert house.store.hello(Hello("old", "X", horizon, ("E",)), {}).status == "dropped"
 
 
 def test_a_removal_is_on_record_for_a_day(house: House) -> None:

@@ -18,10 +18,12 @@ class Door:
         self.keys = address.keys
         self._script = self.client.register_script(lua_source("hello"))
 
-    def hello(self, writer: str = "w", epoch: str = "E", form: str = "1", *pairs: str) -> list[str]:
+    def hello(
+        self, writer: str = "w", epoch: str = "E", form: str = "1", *pairs: str, heard: int = 0, lives: str = ""
+    ) -> list[str]:
         """The reply, as text."""
         keys = [self.keys.writers, self.keys.writer(writer), self.keys.retired]
-        return [item.decode() for item in self._script(keys=keys, args=[writer, epoch, form, *pairs])]
+        return [item.decode() for item in self._script(keys=keys, args=[writer, epoch, form, heard, lives, *pairs])]
 
     def hash(self, key: str) -> dict[str, str]:
         """A whole hash, as text."""
@@ -78,7 +80,31 @@ def test_another_state_format_is_told_and_nothing_is_written(door: Door) -> None
     assert not door.client.exists(door.keys.writer("v"))
 
 
-@pytest.mark.parametrize("arguments", [["w"], ["w", "E"], ["w", "E", "1", "replica"]])
+@pytest.mark.parametrize(
+    ("heard", "lives", "status"),
+    [(70, "E", "dropped"), (69, "D E F", "dropped"), (71, "E", "hello"), (0, "E", "hello"), (70, "D EE", "hello")],
+)
+def test_a_row_that_was_dropped_on_purpose_is_not_made_again(door: Door, heard: int, lives: str, status: str) -> None:
+    """A writer that had a row in this life, and was heard of no later than another that was dropped, may be counted."""
+    door.hello("other", "E")
+    door.client.hset(door.keys.retired, "@horizon", "70")
+    assert door.hello("w", "X", "1", "replica", "x", heard=heard, lives=lives)[:2] == [status, "0"]
+    assert ("w" in door.hash(door.keys.writers), bool(door.hash(door.keys.writer("w")))) == (status == "hello",) * 2
+
+
+@pytest.mark.parametrize("place", ["writers", "retired"])
+def test_a_row_that_is_there_was_not_dropped(door: Door, place: str) -> None:
+    """However long its writer was silent."""
+    door.hello("other", "E")
+    door.client.hset(door.keys.retired, "@horizon", "70")
+    door.client.hset(getattr(door.keys, place), "w", "9 3 60 alive")
+    assert door.hello("w", "X", heard=60, lives="E")[:2] == ["hello", "9"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["w"], ["w", "E", "1"], ["w", "E", "1", "0"], ["w", "E", "1", "x", ""], ["w", "E", "1", "0", "", "replica"]],
+)
 def test_malformed_arguments_write_nothing(door: Door, arguments: list[str]) -> None:
     """A call of the wrong shape is refused before the first write."""
     script = door.client.register_script(lua_source("hello"))

@@ -308,19 +308,65 @@ def test_a_writer_whose_row_was_dropped_on_purpose_sends_nothing_again(sent_befo
     call = sent(writer)
     if sent_before:
         writer.unanswered(call)
-    outcome = writer.receive(call, answer("unknown", horizon_us=1))
+    writer.receive(call, answer("unknown"))
+    outcome = writer.receive(writer.greet(), answer("dropped"))
     assert outcome == Outcome("unknown", int(sent_before), send_all_again=True)
     assert (writer.id != old, writer.must_greet) == (True, True)
     writer.receive(writer.greet(), answer("hello"))
     assert worth(writer.next_apply()) == (0 if sent_before else 1)
 
 
-def test_a_row_that_was_seen_after_the_newest_dropped_one_was_lost() -> None:
-    """Rows are dropped on purpose long after their last sign of life: one that is younger than all of those is not."""
+@pytest.mark.parametrize("sent_before", [False, True])
+def test_a_row_may_be_dropped_while_hello_goes_unanswered(sent_before: bool) -> None:
+    """The store was in another life for a moment, no answer to hello arrived, and then the writer slept for months."""
+    writer = greeted()
+    advance(writer, 2)
+    old = writer.id
+    call = sent(writer) if sent_before else writer.next_apply()
+    writer.receive(call, answer("epoch", epoch="F"))
+    hello = writer.greet()
+    assert (hello.heard_us, hello.lives) == (1, ("E",))
+    writer.unanswered(hello)
+    outcome = writer.receive(writer.greet(), answer("dropped"))
+    assert outcome == Outcome("unknown", int(sent_before), send_all_again=True)
+    assert (writer.id != old, writer.must_greet, writer.behind) == (True, True, False)
+    assert (writer.greet().heard_us, writer.receive(writer.greet(), answer("hello")).lost) == (0, 0)
+
+
+def test_a_row_dropped_in_a_life_that_came_back_counts_what_that_life_lacks() -> None:
+    """What was acknowledged there is in it; what was acknowledged elsewhere since, and what may be in, is lost."""
+    writer = greeted()
+    advance(writer, 2)
+    call = sent(writer)
+    writer.unanswered(call)
+    writer.receive(call, answer("epoch"))
+    writer.receive(writer.greet(), answer("hello", 0, "F"))
+    writer.receive(writer.next_apply(), answer("applied", 3, "F"))
+    sent(writer)
+    writer.receive(writer.next_apply(), answer("epoch"))
+    assert writer.greet().lives == ("E", "F")
+    outcome = writer.receive(writer.greet(), answer("dropped"))
+    assert (outcome.lost, writer.in_flight, writer.epoch) == (2, False, "E")
+
+
+def test_what_the_store_lost_before_it_dropped_the_row_is_counted() -> None:
+    """It was about to be sent again, and goes with the id."""
+    writer = greeted()
+    advance(writer, 4)
+    writer.receive(writer.next_apply(), answer("behind", 1))
+    call = sent(writer)
+    writer.receive(call, answer("unknown"))
+    assert writer.receive(writer.greet(), answer("dropped")).lost == 3
+    assert (writer.in_flight, writer.seq) == (True, 1)
+
+
+def test_hello_says_when_the_row_was_seen_last() -> None:
+    """Rows are dropped on purpose long after their last sign of life: one that was seen later than those is not."""
     writer = greeted()
     advance(writer, 1)
     writer.receive(writer.next_apply(), Answer("applied", 1, "E", 50))
-    assert writer.receive(writer.next_apply(), answer("unknown", horizon_us=49)).lost == 0
+    writer.receive(writer.next_apply(), Answer("unknown", 0, "E", 60))
+    assert (writer.greet().heard_us, writer.greet().lives) == (50, ("E",))
     writer.receive(writer.greet(), answer("hello"))
     assert worth(writer.next_apply()) == 1
 

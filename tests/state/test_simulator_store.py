@@ -94,7 +94,8 @@ def test_every_script_replies_as_in_a_real_store(store: StoreAddress) -> None:
         name = random.choice(("hello", "apply", "apply", "apply", "apply", "fold"))
         if name == "hello":
             names = [keys.writers, keys.writer(writer), keys.retired]
-            arguments = [writer, "E", str(STATE_FORMAT), "pid", "1"]
+            heard = random.choice(("0", "1", str(double.now_us)))
+            arguments = [writer, "E", str(STATE_FORMAT), heard, random.choice(("", "E", "D E F")), "pid", "1"]
         elif name == "apply":
             body = encode(content(random), keys)
             prev = random.randrange(4)

@@ -26,7 +26,6 @@
 --   overflow  `<number of series> <key>`: what went to the series `__overflow__`, as its family is full
 --   conflict  `<field> <definition>`: one that stood there, or stands beside, and says something else; up to 10
 --   undefined `<field>` of the first family that has no definition: it was forgotten, or evicted
---   horizon   with `unknown`: the newest heartbeat of any writer whose row was dropped on purpose
 -- The row is written first, by `call`: out of memory, read-only and the like stop the script with nothing written.
 -- Each number follows by `pcall`, so that none can block a writer.
 -- Cost: O(number of items); define O(families); a section of remove O(numbers of the family + all exemplars), and so
@@ -76,7 +75,7 @@ local row = redis.call('HGET', KEYS[1], writer)
 local folded = not row and redis.call('HGET', KEYS[2], writer)
 local applied = string.match(row or folded or '', '^(%d+)')
 if not applied then
-  return { 'unknown', '0', epoch, now, '0', 'horizon', redis.call('HGET', KEYS[2], '@horizon') or '0' }
+  return { 'unknown', '0', epoch, now, '0' }
 end
 if tonumber(applied) ~= prev then
   local status = tonumber(applied) >= seq and 'already' or 'behind'

@@ -2,13 +2,17 @@
 --
 -- KEYS[1] writers    KEYS[2] writer:<id>    KEYS[3] retired
 -- ARGV[1] writer id  ARGV[2] id for a new epoch  ARGV[3] state format
--- ARGV[4..] field and value pairs that say who the writer is
+-- ARGV[4] store time of the last answer that proved the writer's row, µs; 0 for none
+-- ARGV[5] ids of the epochs in which it had one, with a space between two
+-- ARGV[6..] field and value pairs that say who the writer is
 -- Reply: { status, row, epoch, store time in µs }; status is
 --   hello    the writer has a row (0 when it is new, its old number when it was folded)
+--   dropped  its row of this epoch was dropped on purpose, for all that can be known; nothing was written
 --   format   the namespace is kept in another state format; nothing was written
 -- Cost: O(number of pairs).
 
-if #ARGV < 3 or #ARGV % 2 == 0 then
+local heard = string.match(ARGV[4] or '', '^%d+$')
+if not (heard and ARGV[5]) or #ARGV % 2 == 0 then
   return redis.error_reply('FLEETMETER hello: malformed arguments')
 end
 local writer, format = ARGV[1], ARGV[3]
@@ -27,12 +31,18 @@ end
 
 local applied, given_up = '0', '0'
 local known = redis.call('HGET', KEYS[1], writer) or redis.call('HGET', KEYS[3], writer)
+if not known and string.find(' ' .. ARGV[5] .. ' ', ' ' .. string.match(epoch, '^%S*') .. ' ', 1, true) then
+  local horizon = tonumber(redis.call('HGET', KEYS[3], '@horizon') or '0')
+  if tonumber(heard) > 0 and tonumber(heard) <= horizon then
+    return { 'dropped', '0', epoch, now }
+  end
+end
 if known then
   applied, given_up = string.match(known, '^(%d+) (%d+) ')
 end
 redis.call('HSET', KEYS[1], writer, applied .. ' ' .. given_up .. ' ' .. now .. ' alive')
-if #ARGV > 3 then
-  redis.call('HSET', KEYS[2], unpack(ARGV, 4))
+if #ARGV > 5 then
+  redis.call('HSET', KEYS[2], unpack(ARGV, 6))
 end
 redis.call('HDEL', KEYS[3], writer)
 return { 'hello', applied, epoch, now }
