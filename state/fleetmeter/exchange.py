@@ -9,7 +9,8 @@ from fleetmeter.bounds import GaugeBound
 from fleetmeter.delta import NOTHING
 from fleetmeter.errors import StoreError, StoreRefused
 from fleetmeter.housekeeping import Housekeeper
-from fleetmeter.protocol import Answer, Apply, Hello, Writer
+from fleetmeter.messages import Answer, Apply, Hello
+from fleetmeter.protocol import Writer
 from fleetmeter.store import Store
 from fleetmeter.telemetry import Telemetry
 

@@ -13,7 +13,7 @@ from typing import Any
 from fleetmeter.connection import connect, translated
 from fleetmeter.errors import StateError, StoreError
 from fleetmeter.keys import EPOCH_FIELD, Keys
-from fleetmeter.protocol import Apply
+from fleetmeter.messages import Apply
 from fleetmeter.rows import Epoch, Row
 from fleetmeter.runtime import current, join
 from fleetmeter.settings import Settings

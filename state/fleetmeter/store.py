@@ -13,7 +13,7 @@ from fleetmeter.connection import asked, connect, followed, translated
 from fleetmeter.credentials import Credentials
 from fleetmeter.housekeeping import LIVES, Fold, Leftovers
 from fleetmeter.keys import STATE_FORMAT, SWEPT_FIELD, Keys
-from fleetmeter.protocol import Answer, Apply, Hello
+from fleetmeter.messages import Answer, Apply, Hello
 from fleetmeter.wire import encode
 
 MAX_SERIES = 10_000

@@ -10,7 +10,7 @@ from fleetmeter.conflicts import CONFLICTS, reasons
 from fleetmeter.definition import Definition
 from fleetmeter.delta import NOTHING, Delta
 from fleetmeter.keys import family_of_key, split_family_field
-from fleetmeter.protocol import Answer, Outcome
+from fleetmeter.messages import Answer, Outcome
 
 log = logging.getLogger("fleetmeter")
 

@@ -15,7 +15,7 @@ from fleetmeter.connection import connect
 from fleetmeter.delta import Delta
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.keys import Keys
-from fleetmeter.protocol import Apply, Hello
+from fleetmeter.messages import Apply, Hello
 from fleetmeter.store import Store
 
 FAMILIES = 10

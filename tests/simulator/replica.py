@@ -10,7 +10,8 @@ from fleetmeter.cells import cell_of
 from fleetmeter.delta import Delta, Removal
 from fleetmeter.errors import StoreError
 from fleetmeter.exchange import Exchange
-from fleetmeter.protocol import Answer, Call, Outcome, Writer
+from fleetmeter.messages import Answer, Call, Outcome
+from fleetmeter.protocol import Writer
 from fleetmeter.replay import ReplayLog
 from simulator.door import Connection, store_through
 from simulator.ledger import FAMILIES, GONE, KINDS, PAID, TOOK, TWIN, Record, missing

@@ -11,7 +11,7 @@ import redis
 from fleetmeter.connection import connect
 from fleetmeter.errors import StoreRefused
 from fleetmeter.keys import Keys
-from fleetmeter.protocol import Apply
+from fleetmeter.messages import Apply
 from fleetmeter.reading import Reader
 from fleetmeter.store import Store
 from fleetmeter_app.cache import Entry, PromptCache, digest_of

@@ -1,5 +1,6 @@
 """What an exporter shows of a store that goes back: no number goes down but on purpose."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -252,7 +253,7 @@ def test_a_sum_that_vanished_alone_is_kept(clock: Clock, defined: bool) -> None:
     definitions = (StoredDefinition(histogram, 1, 1),)
     continuity = Continuity(30.0, clock)
     continuity.show(store({"w": row(1)}, {}, numbers={histogram.field: {b'["sum"]': b"0"}}, definitions=definitions))
-    left = {"numbers": {histogram.field: {}} if defined else {}, "definitions": definitions if defined else ()}
-    shown = continuity.show(store({"w": row(1)}, {}, **left))
+    snapshot = store({"w": row(1)}, {}, numbers={histogram.field: {}}, definitions=definitions)
+    shown = continuity.show(snapshot if defined else replace(snapshot, numbers={}, definitions=()))
     assert shown.snapshot.numbers[histogram.field] == {b'["sum"]': b"0"}
     assert (shown.snapshot.definitions, shown.held, shown.counts_behind) == (definitions, False, 1)

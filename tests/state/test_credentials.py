@@ -17,7 +17,7 @@ from fleetmeter.connection import connect
 from fleetmeter.connection_async import connect_async
 from fleetmeter.credentials import Credentials
 from fleetmeter.errors import SettingError, StoreRefused
-from fleetmeter.protocol import Hello
+from fleetmeter.messages import Hello
 from fleetmeter.reading import Reader
 from fleetmeter.settings import Settings
 from fleetmeter.store import Store

@@ -17,7 +17,7 @@ from fleetmeter.housekeeping import (
     Housekeeper,
 )
 from fleetmeter.keys import EPOCH_FIELD, HORIZON_FIELD, SWEPT_FIELD
-from fleetmeter.protocol import Apply, Hello
+from fleetmeter.messages import Apply, Hello
 from fleetmeter.store import Store
 from support.fleet import Replica, value
 from support.store import StoreAddress

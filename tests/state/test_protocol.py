@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from fleetmeter.delta import NOTHING, Delta, Removal
-from fleetmeter.protocol import Answer, Apply, Hello, Outcome, Writer, random_id
+from fleetmeter.messages import Answer, Apply, Hello, Outcome
+from fleetmeter.protocol import Writer, random_id
 from fleetmeter.replay import ReplayLog
 
 BODY = Delta(adds={"f": {"[]": 1}})

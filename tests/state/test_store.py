@@ -11,7 +11,7 @@ import pytest
 from fleetmeter.connection import connect
 from fleetmeter.delta import Delta
 from fleetmeter.errors import StoreError, StoreRefused, StoreUnreachable
-from fleetmeter.protocol import Apply, Hello
+from fleetmeter.messages import Apply, Hello
 from fleetmeter.reading import Reader
 from fleetmeter.store import Store
 from support.fleet import Replica, value

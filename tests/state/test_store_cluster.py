@@ -7,7 +7,7 @@ import pytest
 
 from fleetmeter.delta import Delta
 from fleetmeter.errors import StoreRefused, StoreUnreachable
-from fleetmeter.protocol import Apply, Hello
+from fleetmeter.messages import Apply, Hello
 from fleetmeter.reading import Reader
 from fleetmeter.store import Store
 from fleetmeter.wire import encode

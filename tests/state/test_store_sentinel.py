@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from fleetmeter.errors import StoreUnreachable
-from fleetmeter.protocol import Apply, Hello
+from fleetmeter.messages import Apply, Hello
 from fleetmeter.reading import Reader
 from fleetmeter.store import Store
 from support.fleet import Replica, value

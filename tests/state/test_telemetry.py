@@ -11,7 +11,7 @@ from fleetmeter.conflicts import CONFLICTS
 from fleetmeter.definition import Definition
 from fleetmeter.delta import Delta
 from fleetmeter.keys import Keys
-from fleetmeter.protocol import Answer, Outcome
+from fleetmeter.messages import Answer, Outcome
 from fleetmeter.runtime import current
 from fleetmeter.telemetry import FLUSH_ERRORS, LOG_PAUSE, Telemetry
 from support.fleet import value
