@@ -73,7 +73,7 @@ class Continuity:
             if now - self._behind_since < self._hold:
                 return Shown(replace(served, numbers=numbers), held=True, counts_behind=lost.count)
         elif verdict is Verdict.AHEAD:  # and yet numbers may be missing: an evicted key, or deleted by hand
-            lost = lost.without_new_sums(self._floors, snapshot.numbers)
+            lost = lost.without_new_sums(self._floors, numbers, snapshot.numbers)
         return self._accept(snapshot, lost)
 
     def _accept(self, snapshot: Snapshot, floors: Floors) -> Shown:

@@ -24,20 +24,22 @@ class Floors:
         """The layouts that have such numbers."""
         return self._numbers.keys()
 
-    def without_new_sums(self, before: "Floors", stored: Numbers) -> "Floors":
-        """These, but for sums that go down alone without a floor before: observations may be negative.
+    def without_new_sums(self, before: "Floors", served: Numbers, stored: Numbers) -> "Floors":
+        """These, but for sums that went down alone, by new observations, without a floor before: some may be negative.
 
-        A sum that the store lacks did not go down: it is gone, as every other number may be.
+        A sum that the store lacks, or that is lower though its series was observed no more often, is lost.
         """
-        kept = {}
+        kept = dict(self._numbers)
         for layout, group in self._numbers.items():
+            if not all(number.endswith(b'"sum"]') for number in group):
+                continue
             had, here = before.numbers_of(layout), stored.get(layout, {})
-            alone = all(number.endswith(b'"sum"]') for number in group)
-            kept[layout] = (
-                {number: text for number, text in group.items() if number in had or number not in here}
-                if alone
-                else group
-            )
+            observed = _observed(served[layout], here)
+            kept[layout] = {
+                number: text
+                for number, text in group.items()
+                if number in had or number not in here or _series(number) not in observed
+            }
         return Floors(kept)
 
     def numbers_of(self, layout: str) -> Mapping[bytes, bytes]:
@@ -55,3 +57,17 @@ class Floors:
 def lost_numbers(served: Numbers, stored: Numbers) -> Floors:
     """Every served number that the store is below, or lacks, or holds something else in the place of."""
     return Floors({layout: Hash.of(stored.get(layout, {})).below(Hash.of(group)) for layout, group in served.items()})
+
+
+def _observed(served: Mapping[bytes, bytes], stored: Mapping[bytes, bytes]) -> set[bytes]:
+    """The series of which another number than the sum is not as it was served."""
+    return {
+        _series(number)
+        for number, text in stored.items()
+        if text != served.get(number) and not number.endswith(b'"sum"]')
+    }
+
+
+def _series(number: bytes) -> bytes:
+    """What the numbers of one series have in common: all but the last element, which is a bound, `sum` or `count`."""
+    return number[: number.rfind(b'"', 0, -2)]

@@ -226,8 +226,8 @@ def test_a_sum_that_goes_down_is_no_loss_unless_it_was_lost(clock: Clock) -> Non
     """Observations may be negative; a sum that was rolled back stays flat until the store has caught up."""
     summary = Definition.of("s", "summary", "x", "", (), (), "")
 
-    def seen(total: int, applied: int = 5) -> Snapshot:
-        raw = {b'["sum"]': str(total).encode(), b'["count"]': b"3"}
+    def seen(total: int, applied: int = 5, count: int = 3) -> Snapshot:
+        raw = {b'["sum"]': str(total).encode(), b'["count"]': str(count).encode()}
         definitions = (StoredDefinition(summary, 1, 1),)
         return store({"w": row(applied)}, {}, numbers={summary.field: raw}, definitions=definitions)
 
@@ -236,14 +236,34 @@ def test_a_sum_that_goes_down_is_no_loss_unless_it_was_lost(clock: Clock) -> Non
 
     continuity = Continuity(30.0, clock)
     continuity.show(seen(9))
-    shown = continuity.show(seen(7))
+    shown = continuity.show(seen(7, count=4))
     assert (total(shown), shown.counts_behind) == (7, 0)
     continuity.show(seen(3, applied=4))
     clock.now += 30
     assert total(continuity.show(seen(3, applied=4))) == 7
-    assert total(continuity.show(seen(4, applied=5))) == 7
-    assert total(continuity.show(seen(8, applied=6))) == 8
-    assert total(continuity.show(seen(2, applied=7))) == 2
+    assert total(continuity.show(seen(4, applied=5, count=5))) == 7
+    assert total(continuity.show(seen(8, applied=6, count=6))) == 8
+    assert total(continuity.show(seen(2, applied=7, count=7))) == 2
+
+
+def test_a_sum_that_goes_down_without_an_observation_is_lost(clock: Clock) -> None:
+    """A key that was evicted and began anew with as many observations as were served, of another series or of this."""
+    summary = Definition.of("s", "summary", "x", "", ("k",), (), "")
+
+    def seen(a: tuple[int, int], b: tuple[int, int]) -> Snapshot:
+        raw = {
+            f'["{key}","{part}"]'.encode(): str(number).encode()
+            for key, pair in (("a", a), ("b", b))
+            for part, number in zip(("count", "sum"), pair, strict=True)
+        }
+        definitions = (StoredDefinition(summary, 1, 1),)
+        return store({"w": row(5)}, {}, numbers={summary.field: raw}, definitions=definitions)
+
+    continuity = Continuity(30.0, clock)
+    continuity.show(seen((2, 90), (1, 50)))
+    shown = continuity.show(seen((2, 70), (2, 40)))
+    sums = {name: int(text) for name, text in shown.snapshot.numbers[summary.field].items() if b"sum" in name}
+    assert sums == {b'["a","sum"]': 90, b'["b","sum"]': 40}
 
 
 @pytest.mark.parametrize("defined", [True, False])
