@@ -10,7 +10,9 @@ together. The 0 leaves room for shards.
 |                                |      | `@swept` → when ended writers were last put away (µs)                    |
 | `<tag>:writer:<id>`            | hash | `replica`, `pid`, `version`, `started` of one writer                     |
 | `<tag>:retired`                | hash | `<writer>` → `<applied> <given up> <heartbeat µs> <folded at µs>`;       |
-|                                |      | `@horizon` → newest heartbeat of a row that was dropped on purpose (µs)  |
+|                                |      | `@epoch` → the same as in `writers`: one of them tells that the other    |
+|                                |      | was evicted; `@horizon` → newest heartbeat that a row may have had which |
+|                                |      | was dropped on purpose or evicted (µs)                                   |
 | `<tag>:families`               | hash | `<family>:<layout>` → `<first µs> <defined µs> <definition, JSON>`       |
 | `<tag>:family:<family>:<layout>` | hash | label values by sorted name, then the bound, `sum` or `count`: a       |
 |                                |      | JSON array → a number, whole wherever it can be                          |
@@ -36,10 +38,10 @@ STATE_FORMAT = 1
 """Number of this layout; a store that holds another one is not written to and not read."""
 
 EPOCH_FIELD = "@epoch"
-"""The field of `writers` that is no writer: writer ids never start with `@`."""
+"""The field of `writers`, and of `retired`, that is no writer: writer ids never start with `@`."""
 
 HORIZON_FIELD = "@horizon"
-"""The field of `retired` that tells the newest heartbeat of any row that was dropped on purpose."""
+"""The field of `retired` that tells the newest heartbeat of any row that was dropped on purpose, or evicted."""
 
 SWEPT_FIELD = "@swept"
 """The field of `writers` that tells when ended writers were last put away."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from fleetmeter.continuity import Continuity
+from fleetmeter.continuity import HOLD, Continuity
 from fleetmeter.errors import StoreError
 from fleetmeter.exchange import HEARTBEAT
 from fleetmeter.families import families_of
@@ -35,6 +35,8 @@ class Exporter:
         self._removed: Mapping[bytes, bytes] = {}
         self._whole = True
         self.held = False
+        self._rows: dict[str, int] = {}
+        self._held_since: float | None = None
 
     def _seconds(self) -> float:
         return self._world.seconds
@@ -63,8 +65,20 @@ class Exporter:
         defined = {stored.definition for stored in shown.snapshot.definitions}
         if self._whole and not self._world.evictions and defined.issuperset(FAMILIES):
             self._check_whole(served, fresh=not shown.held)
+        self._check_hold(snapshot)
         self._check_order(served, shown.snapshot, snapshot.removed)
         return served
+
+    def _check_hold(self, snapshot: Snapshot) -> None:
+        """While rows are lower than they were, the last good snapshot is shown for a while, so that nothing is torn."""
+        if self.held:
+            self._held_since = self._seconds() if self._held_since is None else self._held_since
+            return
+        before = self._rows if snapshot.epoch and snapshot.epoch.id == self._epoch else {}
+        lower = [writer for writer, row in snapshot.rows.items() if writer in before and row.applied < before[writer]]
+        if lower and (self._held_since is None or self._seconds() - self._held_since < HOLD):
+            raise Violation(f"torn scrape: the rows of {lower} went back, and nothing is held")
+        self._rows, self._held_since = {writer: row.applied for writer, row in snapshot.rows.items()}, None
 
     def _check_whole(self, served: Served, *, fresh: bool) -> None:
         """Nothing is torn, and what is not held is what the store holds."""

@@ -103,6 +103,8 @@ MUTATIONS = (
     Mutation("whole microseconds", methods=((amounts.Seconds, "take", _take_seconds),)),
     Mutation("sending again what the store lost", methods=((ReplayLog, "after", _only_the_newest),)),
     Mutation("the horizon", (("hello", "redis.call('HGET', KEYS[3], '@horizon') or '0'", "'0'"),)),
+    Mutation("the horizon after an eviction", (("hello", ", '@horizon', now)", ")"),)),
+    Mutation("judging rows", methods=((continuity, "judge", lambda *_: continuity.Verdict.AHEAD),)),
     Mutation(
         "the row before the numbers",
         (

@@ -77,6 +77,7 @@ class World:
         self.evictions: set[str] = set()
         self.unseen = False
         """Whether a store that had dropped a row on purpose went back: no row tells an exporter of what it lost."""
+        self._rows_evicted = float("-inf")
         self.forbidden: dict[str, int] = {}
         self.switches = 0
         self._ids = 0
@@ -137,10 +138,12 @@ class World:
     def deliver(self, index: int, side: int) -> None:
         """Let a late copy of a call arrive; the copy stays on its way.
 
-        A hello is not later than the row of a writer that said goodbye is kept: one that is makes a new row.
+        A hello is not later than the row of a writer that said goodbye is kept, or than all rows were evicted: one that
+        is makes a new row.
         """
         request = self.network[index % len(self.network)] if self.network else None
-        if request and (request.script != "hello" or self.seconds - request.sent < GOODBYE_GRACE):
+        oldest = max(self.seconds - GOODBYE_GRACE, self._rows_evicted)
+        if request and (request.script != "hello" or request.sent > oldest):
             with suppress(CommandError):
                 self.execute(self.master(side), request)
 
@@ -212,7 +215,8 @@ class World:
         identity = self.new_id()
         self.forbid(identity, here & ~unknown & ~self.doubtful)
         epoch = f"{identity} {self.now_us(master)} {STATE_FORMAT} reset"
-        master.hashes.execute("HSET", KEYS.writers, EPOCH_FIELD, epoch)
+        for key in (KEYS.writers, KEYS.retired):
+            master.hashes.execute("HSET", key, EPOCH_FIELD, epoch)
         master.hashes.full = full
         self.switches += 1
         self._note(master)
@@ -222,8 +226,12 @@ class World:
         self.forbidden[epoch] = self.forbidden.get(epoch, 0) | records
 
     def evict(self, master: Master, index: int) -> None:
-        """The store drops a single key."""
-        keys = sorted(key for key in master.hashes.names() if key not in (GHOST, KEYS.writers, KEYS.retired))
+        """The store drops a single key.
+
+        Of the two that hold the epoch one stays until a hello mends the other. Twins need their row to be told apart.
+        """
+        kept = {GHOST, KEYS.writers, KEYS.retired} if self.twins or None in _epochs(master.hashes) else {GHOST}
+        keys = sorted(key for key in master.hashes.names() if key not in kept)
         if not keys:
             return
         key = keys[index % len(keys)]
@@ -236,8 +244,15 @@ class World:
         master.hashes.execute("DEL", key)
         master.hashes.full = full
         self.evictions.add(key)
+        if key in (KEYS.writers, KEYS.retired):
+            self._rows_evicted = self.seconds
         self.switches += 1
         self._note(master)
+
+
+def _epochs(hashes: Hashes) -> list[str | None]:
+    """The epoch, as each of its two places has it."""
+    return [hashes.hash(key).get(EPOCH_FIELD) for key in (KEYS.writers, KEYS.retired)]
 
 
 def total(numbers: dict[str, str]) -> int:

@@ -67,10 +67,11 @@ def test_everything_but_cache_and_circuits_goes(
     keys = store.keys
     assert command(store, "reset", "--yes") == 0
     assert set(client.keys("*")) - others == {
-        key.encode() for key in (keys.writers, keys.cache_entries, keys.cache_expiry, keys.circuit("m"))
+        key.encode() for key in (keys.writers, keys.retired, keys.cache_entries, keys.cache_expiry, keys.circuit("m"))
     }
     assert client.hkeys(keys.writers) == [EPOCH_FIELD.encode()]
     text = epoch_of(client, store)
+    assert client.hgetall(keys.retired) == {EPOCH_FIELD.encode(): text.encode()}
     epoch = Epoch.parse(text)
     assert text.split(" ")[3:] == ["reset"]
     assert (epoch.format, epoch.deliberate) == (1, True)

@@ -68,7 +68,26 @@ def test_a_folded_writer_is_taken_up_with_its_number(door: Door) -> None:
     status, row, _, now = door.hello()
     assert (status, row) == ("hello", "9")
     assert door.hash(door.keys.writers)["w"] == f"9 3 {now} alive"
-    assert door.hash(door.keys.retired) == {}
+    assert "w" not in door.hash(door.keys.retired)
+
+
+def test_the_epoch_outlives_the_rows(door: Door) -> None:
+    """An evicted `writers` key is no new life: any row may be one of those that are gone; no writer begins at 0."""
+    epoch = door.hello("w", "E")[2]
+    door.client.delete(door.keys.writers)
+    status, _, found, now = door.hello("v", "F")
+    assert (status, found, door.hash(door.keys.writers)["@epoch"]) == ("hello", epoch, epoch)
+    assert door.hash(door.keys.retired) == {"@epoch": epoch, "@horizon": now}
+    assert door.hello("w", "F", heard=int(now) - 1, lives="E")[0] == "dropped"
+
+
+def test_the_epoch_outlives_the_retired_numbers(door: Door) -> None:
+    """After an eviction of `retired` a writer without a row may be one that was folded."""
+    epoch, now = door.hello("v", "E")[2:]
+    door.client.delete(door.keys.retired)
+    assert door.hello("w", "F", heard=int(now), lives="E")[0] == "dropped"
+    assert door.hash(door.keys.retired)["@epoch"] == epoch
+    assert door.hello("v", "F", heard=int(now), lives="E")[0] == "hello"
 
 
 def test_another_state_format_is_told_and_nothing_is_written(door: Door) -> None:

@@ -21,6 +21,8 @@ FOUND_BY = {
     "whole microseconds": 5,
     "sending again what the store lost": 34,
     "the horizon": 23,
+    "the horizon after an eviction": 480,
+    "judging rows": 113,
     "the row before the numbers": 102,
 }
 """By clause: a seed that finds it missing."""

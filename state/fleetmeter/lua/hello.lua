@@ -1,5 +1,7 @@
 -- Makes a writer known: the only call that creates a row, and the epoch where a namespace has none.
 --
+-- The epoch stands in `writers` and in `retired`. Where one of them lacks it, that key was evicted: every row that is
+-- missing, or every retired number, may be one that was dropped.
 -- KEYS[1] writers    KEYS[2] writer:<id>    KEYS[3] retired
 -- ARGV[1] writer id  ARGV[2] id for a new epoch  ARGV[3] state format
 -- ARGV[4] store time of the last answer that proved the writer's row, µs; 0 for none
@@ -19,14 +21,20 @@ local writer, format = ARGV[1], ARGV[3]
 local time = redis.call('TIME')
 local now = string.format('%d%06d', time[1], time[2])
 
-local epoch = redis.call('HGET', KEYS[1], '@epoch')
+local here, copy = redis.call('HGET', KEYS[1], '@epoch'), redis.call('HGET', KEYS[3], '@epoch')
+local epoch = here or copy
 if epoch then
   if string.match(epoch, '^%S+ %d+ (%d+)') ~= format then
     return { 'format', '0', epoch, now }
   end
+  if here ~= copy then
+    redis.call('HSET', KEYS[1], '@epoch', epoch)
+    redis.call('HSET', KEYS[3], '@epoch', epoch, '@horizon', now)
+  end
 else
   epoch = ARGV[2] .. ' ' .. now .. ' ' .. format
   redis.call('HSET', KEYS[1], '@epoch', epoch)
+  redis.call('HSET', KEYS[3], '@epoch', epoch)
 end
 
 local applied, given_up = '0', '0'

@@ -5,7 +5,7 @@
 -- ARGV[1] id of the epoch that was seen, empty for none  ARGV[2] id of the new one  ARGV[3] state format
 -- ARGV[4..] the layouts: fields of `families` and of `removed`
 -- Reply: { status, layouts, numbers, gauges, exemplars, writers }, how many of each there were; status is
---   reset    done; `@epoch` is `<new id> <store time in µs> <state format> reset`
+--   reset    done; `@epoch`, in both its places, is `<new id> <store time in µs> <state format> reset`
 --   changed  the epoch is another one than was seen: nothing changed
 --   retry    `families` or `removed` names a layout that was not passed: nothing changed
 -- The prompt cache and the circuit breakers are kept.
@@ -63,5 +63,7 @@ end
 for i = 1, #KEYS, 1000 do
   redis.call('UNLINK', unpack(KEYS, i, math.min(i + 999, #KEYS)))
 end
-redis.call('HSET', KEYS[1], '@epoch', ARGV[2] .. ' ' .. now .. ' ' .. ARGV[3] .. ' reset')
+for i = 1, 2 do
+  redis.call('HSET', KEYS[i], '@epoch', ARGV[2] .. ' ' .. now .. ' ' .. ARGV[3] .. ' reset')
+end
 return reply
