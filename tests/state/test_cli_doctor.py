@@ -37,7 +37,7 @@ HEALTHY = Facts(
     },
     config={
         "appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction",
-        "min-replicas-to-write": "0",
+        "min-replicas-to-write": "0", "aof-load-truncated": "no",
     },
 )  # fmt: skip
 
@@ -135,6 +135,38 @@ def test_what_a_fact_means(facts: Facts, subject: str, status: Status, words: st
     assert words in found.meaning
 
 
+def on(server: str, version: str, facts: Facts) -> Facts:
+    """The same facts of another server."""
+    return replace(facts, greeting={**facts.greeting, "server": server, "version": version})
+
+
+TRUNCATES = with_config(aof_load_truncated="yes")
+OUT_OF_SIGHT = replace(with_info(aof_enabled=1), config=None)
+
+
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [
+        (TRUNCATES, Status.WARN),
+        (on("valkey", "9.1.1", TRUNCATES), Status.WARN),
+        (on("redis", "7.2.4", replace(TRUNCATES, info={"valkey_version": "8.0.1"})), Status.WARN),
+        (OUT_OF_SIGHT, Status.UNKNOWN),
+        (HEALTHY, None),
+        (on("valkey", "9.1.2", TRUNCATES), None),
+        (on("valkey", "9.1.2", OUT_OF_SIGHT), None),
+        (on("redis", "7.4.1", TRUNCATES), None),
+        (on("dragonfly", "1.0", TRUNCATES), None),
+        (with_config(aof_load_truncated="yes", appendonly="no"), None),
+        (Facts(0.001), None),
+    ],
+)
+def test_a_server_that_may_execute_half_a_script_twice(facts: Facts, status: Status | None) -> None:
+    """It is told, with the setting that prevents it, where the log is written and the server is known for it."""
+    found = [check for check in server_checks(facts) if check.subject == "torn log"]
+    assert [check.status for check in found] == ([status] if status else [])
+    assert all("aof-load-truncated no" in check.meaning for check in found)
+
+
 def test_what_is_not_visible_is_said() -> None:
     """Where INFO and CONFIG are refused, nothing is claimed: those findings are unknown, and none is missing."""
     blind = Facts(0.001)
@@ -189,6 +221,7 @@ def test_settings_that_lose_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 1
     assert {name for name, check in found.items() if check["status"] == "fail"} == {"eviction", "replication"}
     assert found["persistence"]["found"] == "appendonly, appendfsync everysec"
+    assert "torn log" not in found
 
 
 def test_a_writers_user(own_server: EmbeddedStore, capsys: pytest.CaptureFixture[str]) -> None:
@@ -337,6 +370,11 @@ def test_redis_with_a_replica(redis_pair: tuple[str, str], capsys: pytest.Captur
     assert found["server"]["found"].startswith("redis ")
     assert found["replication"]["status"] == "ok"
     assert found["replication"]["found"].startswith("1 replica, ")
+    client = connect(master)
+    client.config_set("appendonly", "yes")
+    client.close()
+    _, found = findings(store, capsys)
+    assert ("torn log" in found) == found["server"]["found"].startswith("redis 7.0")
     status, found = findings(store, capsys, replica)
     assert status == 1
     assert found["replication"]["found"] == "this is a replica"

@@ -13,7 +13,7 @@ from fleetmeter.connection import translated
 _PROBES = 5
 """Calls whose median time is the latency."""
 
-_SETTINGS = ("append*", "save", "maxmemory*", "min-replicas-*")
+_SETTINGS = ("append*", "aof-load-truncated", "save", "maxmemory*", "min-replicas-*")
 
 T = TypeVar("T")
 

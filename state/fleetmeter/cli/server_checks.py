@@ -9,6 +9,9 @@ from fleetmeter.cli.facts import Facts
 from fleetmeter.cli.printing import bytes_text, counted, seconds_text
 
 _OLDEST = (6, 2)
+_TORN_LOG_SEEN_IN = (7, 0)
+_TORN_LOG_MENDED_IN = (9, 1, 2)
+"""Redis 7.0, and Valkey before 9.1.2, leave half a script in a torn log (valkey-io/valkey#4342)."""
 _SLOW = 0.05
 """Seconds; with slower calls a replica flushes less than once a second (see `flusher.STRETCH`)."""
 _CLOCKS_APART = 2.0
@@ -26,6 +29,7 @@ def server_checks(facts: Facts) -> Iterator[Check]:
     yield _version(facts)
     yield from _mode(facts)
     yield _persistence(facts)
+    yield from _torn_log(facts)
     yield _eviction(facts)
     yield _headroom(facts)
     yield _replication(facts)
@@ -45,20 +49,27 @@ def _latency(facts: Facts) -> Check:
 
 
 def _version(facts: Facts) -> Check:
-    info = facts.info or {}
-    name = facts.greeting.get("server", "")
-    version = facts.greeting.get("version", "") or str(info.get("redis_version", ""))
-    if "valkey_version" in info:
-        name, version = "valkey", str(info["valkey_version"])
+    name, version = _server(facts)
     if not version:
         return not_seen("server", "it does not say what it is", "Redis from 6.2 and Valkey are known to work")
     found = f"{name or 'a Redis'} {version}"
     if name and name not in ("redis", "valkey"):
         return Check(Status.WARN, "server", found, "not tried; Redis from 6.2 and Valkey are known to work")
-    numbers = tuple(int(digits) for digits in re.findall(r"\d+", version)[:2])
-    if numbers < _OLDEST:
+    if _numbers(version)[:2] < _OLDEST:
         return Check(Status.FAIL, "server", found, "too old: Redis from 6.2 or any Valkey is needed")
     return Check(Status.OK, "server", found, "a version that is supported")
+
+
+def _server(facts: Facts) -> tuple[str, str]:
+    """Name and version; a Valkey that greets as a Redis tells its own in INFO."""
+    info = facts.info or {}
+    if "valkey_version" in info:
+        return "valkey", str(info["valkey_version"])
+    return facts.greeting.get("server", ""), facts.greeting.get("version", "") or str(info.get("redis_version", ""))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(digits) for digits in re.findall(r"\d+", version)[:3])
 
 
 def _mode(facts: Facts) -> Iterator[Check]:
@@ -114,6 +125,26 @@ def _persistence(facts: Facts) -> Check:
         Status.WARN, subject, "none (appendonly no, no save)",
         "a restart loses every count: replicas go on in a new epoch",
     )  # fmt: skip
+
+
+def _torn_log(facts: Facts) -> Iterator[Check]:
+    subject, config = "torn log", facts.config
+    name, version = _server(facts)
+    numbers = _numbers(version)
+    flawed = numbers[:2] == _TORN_LOG_SEEN_IN if name == "redis" else name == "valkey" and numbers < _TORN_LOG_MENDED_IN
+    logs = config.get("appendonly") == "yes" if config is not None else (facts.info or {}).get("aof_enabled")
+    if not (flawed and logs) or (config or {}).get("aof-load-truncated") == "no":
+        return
+    meaning = (
+        "after a power cut it may execute half a flush twice: set aof-load-truncated no, and where it then refuses to "
+        f"start run {name}-check-aof --fix"
+    )
+    if config is None:
+        yield not_seen(
+            subject, f"appendonly on {name} {version}, aof-load-truncated not visible", f"unless no, {meaning}"
+        )
+    else:
+        yield Check(Status.WARN, subject, f"appendonly on {name} {version}, aof-load-truncated yes", meaning)
 
 
 _FSYNC = {
