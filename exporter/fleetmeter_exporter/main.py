@@ -3,19 +3,23 @@
 import logging
 import os
 import signal
-import socket
 import sys
-
-import uvicorn
+from typing import NoReturn
 
 import fleetmeter
 from fleetmeter.errors import SettingError
 from fleetmeter.exchange import HEARTBEAT
 from fleetmeter.settings import without_password
 from fleetmeter_exporter.asgi import make_asgi_app
+from fleetmeter_exporter.gate import Gate
+from fleetmeter_exporter.limits import Limits
+from fleetmeter_exporter.listeners import listen, place
 from fleetmeter_exporter.logs import configure, fields
 from fleetmeter_exporter.redaction import redacted
+from fleetmeter_exporter.server import Server
 from fleetmeter_exporter.settings import ExporterSettings
+from fleetmeter_exporter.web_config import WebConfig
+from fleetmeter_exporter.web_file import WebFile
 
 log = logging.getLogger("fleetmeter.exporter")
 
@@ -24,6 +28,7 @@ def main() -> None:
     """Run until SIGINT or SIGTERM. Exit status 2 for a setting, 1 for an address, that cannot be used."""
     try:
         settings = ExporterSettings.parse(sys.argv[1:], os.environ)
+        web = WebFile(settings.web_config_file).current if settings.web_config_file else WebConfig
     except SettingError as error:
         sys.exit(_refuse(str(error), 2))
     configure(settings.log_level, settings.log_format)
@@ -36,37 +41,26 @@ def main() -> None:
         created=settings.openmetrics_created,
     )
     try:
-        listener = _listen(settings.host, settings.port)
+        listeners = listen(settings.addresses)
     except OSError as error:
-        reason = (error.strerror or str(error)).partition(" (while")[0]  # the address again
-        sys.exit(_refuse(f"--web.listen-address: cannot listen on {settings.host}:{settings.port}: {reason}", 1))
-    host, port = listener.getsockname()[:2]
-    place = f"[{host}]" if ":" in host else host
+        sys.exit(_refuse(f"--web.listen-address: cannot listen on {error.filename}: {error.strerror}", 1))
+    scheme = "https" if web().tls else "http"
     log.info(
         "serving",
         extra=fields(
             version=fleetmeter.__version__,
             namespaces=settings.namespaces,
             store=without_password(settings.url),
-            addresses=[f"http://{place}:{port}{settings.telemetry_path}"],
+            addresses=[f"{scheme}://{place(listener)}{settings.telemetry_path}" for listener in listeners],
         ),
     )
-    for ending in (signal.SIGTERM, signal.SIGINT):  # uvicorn repeats the signal once it has stopped
-        signal.signal(ending, _stop)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
-    server.run(sockets=[listener])
+    for ending in (signal.SIGTERM, signal.SIGINT):  # until the server takes over
+        signal.signal(ending, lambda number, _: _stopped(signal.Signals(number)))
+    _stopped(Server(Gate(app, web), Limits.of_process(), lambda: web().tls).run(listeners))
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket; an empty host takes every interface, IPv6 too where the system has it."""
-    if not host and socket.has_dualstack_ipv6():
-        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family)
-
-
-def _stop(number: int, _frame: object) -> None:
-    log.info("stopped", extra=fields(signal=signal.Signals(number).name))
+def _stopped(ending: signal.Signals) -> NoReturn:
+    log.info("stopped", extra=fields(signal=ending.name))
     sys.exit(0)
 
 

@@ -12,6 +12,7 @@ from fleetmeter.errors import SettingError
 from fleetmeter.keys import Keys
 from fleetmeter.settings import DEFAULT_URL, Settings, parse_seconds
 from fleetmeter_exporter.flags import Flag, Given, Parser, read
+from fleetmeter_exporter.listeners import ListenAddress
 from fleetmeter_exporter.logs import FORMATS, LEVELS
 
 DEFAULT_ADDRESS = ":9847"
@@ -24,7 +25,9 @@ _FLAGS = (
         "[HOST]:PORT",
         "address to listen on; an empty host means every interface",
         DEFAULT_ADDRESS,
+        "list",
     ),
+    Flag("web.config.file", "FILE", "TLS, users and headers in exporter-toolkit's format; read again when it changes"),
     Flag("web.telemetry-path", "PATH", "where the exposition is served", "/metrics"),
     Flag(
         "hold",
@@ -40,12 +43,12 @@ _FLAGS = (
 
 @dataclass(frozen=True)
 class ExporterSettings:
-    """What to serve, and where. `port` 0 takes a free one; an empty `host` means every interface."""
+    """What to serve, and where. Without a `web_config_file`: plain HTTP, open to everybody."""
 
     url: str = field(default=DEFAULT_URL, repr=False)
     namespaces: tuple[str, ...] = ("default",)
-    host: str = ""
-    port: int = 9847
+    addresses: tuple[ListenAddress, ...] = (ListenAddress("", 9847),)
+    web_config_file: str = ""
     telemetry_path: str = "/metrics"
     hold: float = HOLD
     openmetrics_created: bool = False
@@ -65,12 +68,12 @@ class ExporterSettings:
         )
         parser.add_argument("--version", action="version", version=f"%(prog)s {fleetmeter.__version__}")
         given = read(_FLAGS, parser, arguments, environ)
-        host, port = _parse_address(*given["web.listen-address"].one)
+        listen = given["web.listen-address"]
         return cls(
             url=_parse_url(*given["redis.url"].one, environ),
             namespaces=_parse_namespaces(given["namespace"]),
-            host=host,
-            port=port,
+            addresses=tuple(ListenAddress.parse(listen.source, text) for text in listen.values),
+            web_config_file=given["web.config.file"].one[1],
             telemetry_path=_parse_path(*given["web.telemetry-path"].one),
             hold=parse_seconds(*given["hold"].one),
             openmetrics_created=given["openmetrics.created"].on,
@@ -100,13 +103,6 @@ def _parse_namespaces(given: Given) -> tuple[str, ...]:
     if twice:
         raise SettingError(given.source, f"{', '.join(map(repr, twice))} is given more than once; name each once")
     return given.values
-
-
-def _parse_address(name: str, address: str) -> tuple[str, int]:
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65535:
-        raise SettingError(name, f"{address!r} is no address; expected HOST:PORT, :PORT or [IPV6]:PORT")
-    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def _parse_path(name: str, path: str) -> str:

@@ -23,7 +23,7 @@ EXPORTER = "fleetmeter_exporter.main"
 # A cold start on a busy machine takes a few seconds.
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
-_ADDRESS = re.compile(r"http://127\.0\.0\.1:[0-9]+")
+_ADDRESS = re.compile(r"https?://127\.0\.0\.1:[0-9]+")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,169 @@
+"""An HTTP/1.1 server that no client can hold up: it bounds connections, bytes and seconds of each.
+
+Why not one of the known ones, which were tried and read. uvicorn never closes a half-sent header, a silent connection
+or a reader that takes nothing, and refuses everybody above its limit of connections. hypercorn's `read_timeout` counts
+from the last byte, so that a header sent byte by byte never ends, and runs on while a response is made, so that it cuts
+off a slow scrape; it has no limit of connections and waits for a reader without end. The parsing is h11's, as theirs.
+"""
+
+import asyncio
+import errno
+import logging
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+
+from fleetmeter_exporter.connection import Connection
+from fleetmeter_exporter.limits import Limits
+from fleetmeter_exporter.request import Application, Peer
+from fleetmeter_exporter.tls import TLS
+
+COMPLAINT_SECONDS = 60.0
+"""Between two lines of the log that any client can cause."""
+RETRY_SECONDS = 0.1
+"""Before the next connection is accepted, where the system had no room for one."""
+
+log = logging.getLogger("fleetmeter.exporter")
+
+
+class Server:
+    """Serves an ASGI application; `tls` says by what rules a handshake that begins now is made, None for plain HTTP."""
+
+    def __init__(self, application: Application, limits: Limits, tls: Callable[[], TLS | None] = lambda: None) -> None:
+        self._application = application
+        self._limits = limits
+        self._tls = tls
+        self._open: dict[Connection, asyncio.Task[None] | None] = {}
+        self._empty = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._force = asyncio.Event()
+        self._complained_at = -COMPLAINT_SECONDS
+        self._complaints = 0
+
+    def run(self, listeners: Sequence[socket.socket]) -> None:
+        """Serve until SIGTERM or SIGINT, then finish what runs; a second signal ends that as well."""
+        asyncio.run(self._until_signalled(listeners))
+
+    async def _until_signalled(self, listeners: Sequence[socket.socket]) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._signalled)
+        await self.serve(listeners)
+
+    def _signalled(self) -> None:
+        (self._force if self._stop.is_set() else self._stop).set()
+
+    def stop(self) -> None:
+        """Let `serve` come to its end."""
+        self._stop.set()
+
+    async def serve(self, listeners: Sequence[socket.socket]) -> None:
+        """Serve until `stop`; then accept nothing, let running requests end within the grace, and close the rest."""
+        for listener in listeners:
+            listener.setblocking(False)
+        accepting = [asyncio.create_task(self._accept(listener)) for listener in listeners]
+        await self._stop.wait()
+        for task in accepting:
+            task.cancel()
+        await asyncio.gather(*accepting, return_exceptions=True)
+        for listener in listeners:
+            listener.close()
+        for connection in list(self._open):
+            connection.stop()
+        waiting = [asyncio.create_task(event.wait()) for event in (self._empty, self._force)]
+        if self._open:
+            await asyncio.wait(waiting, timeout=self._limits.grace_seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waiting:
+            wait.cancel()
+        if self._open:
+            log.warning("%d connections did not end within %g s", len(self._open), self._limits.grace_seconds)
+        for connection in list(self._open):
+            self._drop(connection)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, _ = await loop.sock_accept(listener)
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    self._complain(f"no connection can be accepted: {error.strerror}")
+                    self._make_room()
+                    await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._admit(client)
+                await asyncio.sleep(0)  # accepting never waits while clients queue: let the others have their turn
+
+    def _admit(self, client: socket.socket) -> None:
+        if len(self._open) >= self._limits.connections and not self._make_room():
+            client.close()
+            return
+        tls = self._tls()
+        connection = Connection(self._application, self._limits, tls, self._tls, self._ended, self._refused)
+        self._open[connection] = asyncio.create_task(self._begin(connection, client, tls))
+        self._empty.clear()
+
+    async def _begin(self, connection: Connection, client: socket.socket, tls: TLS | None) -> None:
+        """Shake hands, where there is TLS, and hand the client to its connection."""
+        loop = asyncio.get_running_loop()
+        peer: Peer = None
+        try:
+            peer = client.getpeername()[:2]
+            if tls is None:
+                await loop.connect_accepted_socket(lambda: connection, client)
+            else:
+                await loop.connect_accepted_socket(
+                    lambda: connection,
+                    client,
+                    ssl=tls.context,
+                    ssl_handshake_timeout=self._limits.header_seconds,
+                    ssl_shutdown_timeout=self._limits.linger_seconds,
+                )
+        except (OSError, asyncio.CancelledError) as error:
+            client.close()
+            self._ended(connection)
+            if isinstance(error, ssl.SSLError):
+                self._refused(peer, error.reason or str(error))
+        else:
+            if connection in self._open:
+                self._open[connection] = None
+
+    def _make_room(self) -> bool:
+        """Close the connection that waits longest, else that of the reader who has stalled longest, if there is one."""
+        waits = [
+            (connection.waits_since, connection) for connection in self._open if connection.waits_since is not None
+        ]
+        stalls = [
+            (connection.stalls_since, connection) for connection in self._open if connection.stalls_since is not None
+        ]
+        for candidates in (waits, stalls):
+            if candidates:
+                self._drop(min(candidates, key=lambda candidate: candidate[0])[1])
+                return True
+        return False
+
+    def _drop(self, connection: Connection) -> None:
+        handshake = self._open[connection]
+        if handshake is not None:
+            handshake.cancel()
+        connection.abort()
+        self._ended(connection)
+
+    def _ended(self, connection: Connection) -> None:
+        self._open.pop(connection, None)
+        if not self._open:
+            self._empty.set()
+
+    def _refused(self, client: Peer, reason: str) -> None:
+        self._complain(f"TLS did not let in the client at {client[0] if client else '?'}: {reason}")
+
+    def _complain(self, trouble: str) -> None:
+        """Log what clients can cause, once in a while."""
+        now = asyncio.get_running_loop().time()
+        if now - self._complained_at < COMPLAINT_SECONDS:
+            self._complaints += 1
+            return
+        more = f" ({self._complaints} such lines left out before)" if self._complaints else ""
+        log.warning("%s%s", trouble, more)
+        self._complained_at, self._complaints = now, 0
