@@ -7,7 +7,7 @@ import hashlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import bcrypt
 
@@ -27,11 +27,11 @@ class BasicAuth:
     An unknown user costs what a known one does, so that the time an answer takes does not tell them apart.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, thread: Executor | None = None) -> None:
         self._secret = secrets.token_bytes(32)
         self._found: dict[bool, OrderedDict[bytes, None]] = {True: OrderedDict(), False: OrderedDict()}
         self._running: dict[bytes, asyncio.Future[bool]] = {}
-        self._thread = ThreadPoolExecutor(1, "bcrypt")
+        self._thread = thread or ThreadPoolExecutor(1, "bcrypt")
 
     async def allows(self, users: Mapping[str, str], user: bytes, password: bytes) -> bool:
         """Whether one of `users` (user → hash) has this name and this password. Raises `TooMany`."""

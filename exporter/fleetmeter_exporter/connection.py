@@ -13,6 +13,9 @@ from fleetmeter_exporter.limits import Limits
 from fleetmeter_exporter.request import Application, Exchange, Headers, Message, Peer, scope_of
 from fleetmeter_exporter.tls import TLS
 
+_PIECE = 2048
+"""Bytes that are parsed at a time: by so much a header may be longer than its limit."""
+
 log = logging.getLogger("fleetmeter.exporter")
 
 
@@ -86,12 +89,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent."""
-        if self._closing:
-            return
-        if self.waits_since is not None and not self._http.trailing_data[0]:
-            self._arm(self._limits.header_seconds)
-        self._http.receive_data(data)
-        self._advance()
+        for start in range(0, len(data), _PIECE):  # h11 bounds only headers that it has seen unfinished
+            if self._closing:
+                return
+            if self.waits_since is not None and not self._http.trailing_data[0]:
+                self._arm(self._limits.header_seconds)
+            self._http.receive_data(data[start : start + _PIECE])
+            self._advance()
 
     def eof_received(self) -> bool:
         """The client will send no more; one that closed only its half still gets its answer."""

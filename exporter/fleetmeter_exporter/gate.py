@@ -14,11 +14,15 @@ class Gate:
     """An ASGI application that lets through to another one what the web configuration allows, on every path."""
 
     def __init__(
-        self, application: Application, config: Callable[[], WebConfig], clock: Callable[[], float] = time.monotonic
+        self,
+        application: Application,
+        config: Callable[[], WebConfig],
+        clock: Callable[[], float] = time.monotonic,
+        auth: BasicAuth | None = None,
     ) -> None:
         self._application = application
         self._config = config
-        self._auth = BasicAuth()
+        self._auth = auth or BasicAuth()
         self._bucket = _Bucket(clock)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:

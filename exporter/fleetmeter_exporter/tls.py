@@ -83,7 +83,7 @@ def read_tls(section: Section, files: Files) -> TLS | None:
     certificate = _pem(section, files, "cert", "cert_file")
     key = _pem(section, files, "key", "key_file")
     client_ca = _pem(section, files, "client_ca", "client_ca_file", optional=True)
-    clients, allowed_sans = _clients(section, client_ca)
+    clients, allowed_sans = _clients(section)
     least, most = _versions(section)
     suites, curve = _suites(section), _curve(section)
     server_order = section.flag("prefer_server_cipher_suites", default=True)
@@ -106,17 +106,18 @@ def _pem(section: Section, files: Files, inline: str, by_file: str, *, optional:
         raise section.error(by_file, str(error)) from None
 
 
-def _clients(section: Section, client_ca: bytes) -> tuple[ssl.VerifyMode, tuple[str, ...]]:
+def _clients(section: Section) -> tuple[ssl.VerifyMode, tuple[str, ...]]:
     name = section.text("client_auth_type")
     if name in UNVERIFIED:
         problem = f"{name!r} lets in certificates that nobody verifies, which this exporter cannot do"
         raise section.error("client_auth_type", f"{problem}; expected one of {', '.join(CLIENTS)}")
     mode = section.choice("client_auth_type", CLIENTS, "NoClientCert")
-    if mode == ssl.CERT_NONE and client_ca:
+    given = "client_ca_file" in section or "client_ca" in section
+    if mode == ssl.CERT_NONE and given:
         problem = "client certificates are not asked for, so that client_ca has no effect"
         expected = "expected RequireAndVerifyClientCert or VerifyClientCertIfGiven beside it"
         raise section.error("client_auth_type", f"{problem}; {expected}")
-    if mode != ssl.CERT_NONE and not client_ca:
+    if mode != ssl.CERT_NONE and not given:
         raise section.error("client_ca_file", f"it is missing; {name} verifies against client_ca_file or client_ca")
     allowed = section.names("client_allowed_sans")
     if "client_allowed_sans" in section and (mode != ssl.CERT_REQUIRED or not allowed):
@@ -172,7 +173,7 @@ def _context(section: Section, settings: TLSSettings) -> ssl.SSLContext:
         except (ssl.SSLError, ValueError):
             expected = "expected another, or none for OpenSSL's own order, which begins with X25519"
             raise section.error("curve_preferences", f"this Python cannot set {settings.curve}; {expected}") from None
-    if settings.client_ca:
+    if settings.clients != ssl.CERT_NONE:
         name = "client_ca_file" if "client_ca_file" in section else "client_ca"
         _trust(section, name, context, settings.client_ca)
     context.verify_mode = settings.clients

@@ -1,18 +1,23 @@
 """The exporter as a program: how it starts, what it refuses, how it ends."""
 
 import json
+import re
 import signal
 import socket
+import ssl
+from pathlib import Path
 from typing import Any
 
+import bcrypt
 import httpx
 import pytest
 
 import fleetmeter
 from fleetmeter.definition import Definition
-from support.gateway import EXPORTER, Programs
+from support.gateway import EXPORTER, Programs, eventually
 from support.scraping import FixedState
 from support.store import StoreAddress
+from support.tls import Authority
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
@@ -59,6 +64,14 @@ def test_it_serves_until_it_is_told_to_end(store: StoreAddress, ending: signal.S
         (["--redis.url=redis://h/x"], {}, 2, "unix:///path/to/socket?db=0, redis+sentinel://host:port"),
         (["--hold=redis://u:very-secret@h"], {}, 2, "fleetmeter-exporter: --hold: 'redis://***@h' is no duration"),
         (["--web.listen-address=here"], {}, 2, "fleetmeter-exporter: --web.listen-address: 'here' is no address"),
+        (["--web.listen-address=:0", "--web.listen-address=nowhere"], {}, 2, "--web.listen-address: 'nowhere' is no"),
+        (["--web.listen-address=no host:0"], {}, 1, "--web.listen-address: cannot listen on no host:0: "),
+        (
+            [],
+            {"FLEETMETER_EXPORTER_WEB_CONFIG_FILE": "/nowhere/web.yml"},
+            2,
+            "fleetmeter-exporter: --web.config.file: '/nowhere/web.yml' cannot be read: No such file or directory",
+        ),
         (["--web.listen-address=192.0.2.1:0"], {}, 1, "cannot listen on 192.0.2.1:0: Cannot assign"),
     ],
 )
@@ -111,3 +124,58 @@ def test_json_lines_and_a_wrong_password_that_no_line_shows(store: StoreAddress)
     assert (ours[0]["store"], ours[0]["namespaces"]) == ("rediss://127.0.0.1:1/0", [store.namespace])
     assert len(lines) > len(ours)
     assert "very-secret" not in json.dumps(lines)
+
+
+def test_a_wrong_web_configuration_is_one_line(tmp_path: Path) -> None:
+    """Status 2, and file, key, what was found and what was expected."""
+    path = tmp_path / "web.yml"
+    path.write_text("rate_limit: {interval: soon}")
+    with Programs() as programs:
+        program = programs.start(EXPORTER, f"--web.config.file={path}")
+        assert program.process.wait(30) == 2
+        expected = "rate_limit.interval: 'soon' is no duration; expected one such as 1s, 500ms or 1m30s, or 0"
+        assert program.output() == f"fleetmeter-exporter: {path}: {expected}\n"
+
+
+def test_a_web_configuration_is_in_force_on_every_address(store: StoreAddress, tmp_path: Path) -> None:
+    """TLS, users and headers on each path of each address, and a change of them without a restart."""
+    authority = Authority(tmp_path, "ca")
+    authority.issue("server")
+    text = """
+tls_server_config: {cert_file: server.pem, key_file: server.key}
+http_server_config: {headers: {X-Frame-Options: deny}}
+basic_auth_users: {NAME: HASH}
+""".replace("HASH", bcrypt.hashpw(b"pass", bcrypt.gensalt(4)).decode())
+    path = tmp_path / "web.yml"
+    path.write_text(text.replace("NAME", "alice"))
+    context = ssl.create_default_context(cafile=str(authority.ca))
+    with Programs() as programs:
+        program = programs.exporter(store, "--web.listen-address=127.0.0.1:0", f"--web.config.file={path}")
+        program.address()
+        addresses = re.findall(r"https://127\.0\.0\.1:[0-9]+", program.output())
+        assert len(set(addresses)) == 2
+
+        def statuses(user: str | None) -> set[int]:
+            found = set()
+            auth = (user, "pass") if user else None
+            for address in addresses:
+                for place in ("/metrics", "/-/healthy", "/-/ready", "/nowhere"):
+                    answer = httpx.get(address + place, auth=auth, verify=context, timeout=30)
+                    assert answer.headers["x-frame-options"] == "deny"
+                    found.add(answer.status_code)
+            return found
+
+        assert statuses("alice") == {200, 404}
+        assert statuses("bob") == statuses(None) == {401}
+        path.write_text("basic_auth_users: nobody")
+        assert eventually(lambda: bool(statuses("alice")) and "stays in force" in program.output())
+        assert statuses("alice") == {200, 404}
+        path.write_text(text.replace("NAME", "bob"))
+        assert eventually(lambda: statuses("bob") == {200, 404}), (program.output(), statuses("bob"))
+        assert statuses("alice") == {401}
+        for address in addresses:
+            with pytest.raises(httpx.TransportError):
+                httpx.get(address.replace("https", "http") + "/metrics")
+        assert program.end() == 0
+        assert "pass" not in program.output()
+        assert "Traceback" not in program.output()

@@ -4,6 +4,7 @@ import pytest
 
 from fleetmeter.errors import SettingError
 from fleetmeter_exporter.flags import variable
+from fleetmeter_exporter.listeners import ListenAddress
 from fleetmeter_exporter.settings import ExporterSettings
 
 URL = "redis://127.0.0.1:7000/1"
@@ -13,7 +14,8 @@ def test_defaults() -> None:
     """Without flags and variables: the library's store and namespace, port 9847 on every interface, /metrics."""
     settings = ExporterSettings.parse([], {})
     assert settings == ExporterSettings()
-    assert (settings.host, settings.port, settings.telemetry_path) == ("", 9847, "/metrics")
+    assert (settings.addresses, settings.telemetry_path) == ((ListenAddress("", 9847),), "/metrics")
+    assert settings.web_config_file == ""
 
 
 def test_a_flag_wins_over_its_variable_and_that_over_the_librarys() -> None:
@@ -32,7 +34,8 @@ def test_every_flag_has_a_twin() -> None:
     environ = {
         variable("redis.url"): URL,
         variable("namespace"): "shop, search,",
-        variable("web.listen-address"): "127.0.0.1:1234",
+        variable("web.listen-address"): "127.0.0.1:1234, [::1]:5",
+        variable("web.config.file"): "web.yml",
         variable("web.telemetry-path"): "/fleet",
         variable("hold"): "12.5",
         variable("openmetrics.created"): "true",
@@ -40,7 +43,9 @@ def test_every_flag_has_a_twin() -> None:
         variable("log.format"): "json",
     }
     assert set(environ) >= {"FLEETMETER_EXPORTER_WEB_LISTEN_ADDRESS", "FLEETMETER_EXPORTER_LOG_LEVEL"}
-    expected = ExporterSettings(URL, ("shop", "search"), "127.0.0.1", 1234, "/fleet", 12.5, True, "debug", "json")
+    addresses = (ListenAddress("127.0.0.1", 1234), ListenAddress("::1", 5))
+    namespaces = ("shop", "search")
+    expected = ExporterSettings(URL, namespaces, addresses, "web.yml", "/fleet", 12.5, True, "debug", "json")
     assert ExporterSettings.parse([], environ) == expected
 
 
@@ -56,7 +61,14 @@ def test_every_flag_has_a_twin() -> None:
 def test_listen_addresses(address: str, host: str, port: int) -> None:
     """Host and port, an empty host, IPv6 in brackets."""
     settings = ExporterSettings.parse(["--web.listen-address", address], {})
-    assert (settings.host, settings.port) == (host, port)
+    assert settings.addresses == (ListenAddress(host, port),)
+
+
+def test_several_listen_addresses() -> None:
+    """The flag may repeat, in the place of its variable."""
+    arguments = ["--web.listen-address", ":2", "--web.listen-address=[::1]:3"]
+    settings = ExporterSettings.parse(arguments, {variable("web.listen-address"): ":1"})
+    assert [str(address) for address in settings.addresses] == [":2", "[::1]:3"]
 
 
 @pytest.mark.parametrize(
@@ -70,6 +82,8 @@ def test_listen_addresses(address: str, host: str, port: int) -> None:
         ("web.listen-address", "9847", "HOST:PORT"),
         ("web.listen-address", ":65536", "HOST:PORT"),
         ("web.listen-address", "h:-1", "HOST:PORT"),
+        ("web.listen-address", "::1", "HOST:PORT"),
+        ("web.listen-address", "[h]:1", "HOST:PORT"),
         ("web.telemetry-path", "metrics", "no path"),
         ("web.telemetry-path", "/-/ready", "no path"),
         ("web.telemetry-path", "/", "no path"),
