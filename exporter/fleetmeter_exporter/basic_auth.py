@@ -37,7 +37,7 @@ class BasicAuth:
         """Whether one of `users` (user → hash) has this name and this password. Raises `TooMany`."""
         known = next((stored for name, stored in users.items() if name.encode() == user), None)
         stored = known or max(users.values(), key=lambda other: other[_COST])
-        key = self._key(user, stored.encode(), password)
+        key = self._key(b"known" if known else b"unknown", user, stored.encode(), password)
         for answer, remembered in self._found.items():
             if key in remembered:
                 remembered.move_to_end(key)

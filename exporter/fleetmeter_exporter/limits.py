@@ -27,8 +27,9 @@ class Limits:
     """In which a client that was refused may read why, before its connection goes."""
     grace_seconds: float = 20.0
     """For running requests after SIGTERM: less than the 30 s after which Kubernetes kills."""
-    chunk_bytes: int = 64 * 1024
-    """Handed to a connection at a time: all that a slow reader holds on top of the response itself."""
+    chunk_bytes: int = 128 * 1024
+    """That may wait for a reader in this process, and again in the kernel: 5 MB are sent within 1 ms of the shortest
+    time, and 512 readers that take nothing hold 128 MiB, beside their responses, where the kernel alone gave them 2 GiB."""
 
     @classmethod
     def of_process(cls) -> Self:

@@ -145,6 +145,20 @@ def test_a_password_is_checked_once() -> None:
     asyncio.run(run())
 
 
+def test_a_user_who_is_let_in_later_comes_in() -> None:
+    """What was found for an unknown user does not hold for a known one, even with the hash it was compared with."""
+    users = {"alice": USERS["alice"]}
+    gate = Gate(page, lambda: WebConfig(users=users))
+
+    async def run() -> None:
+        assert (await ask(gate, basic("bob:pass")))[0] == 401
+        users["bob"] = users.pop("alice")
+        assert (await ask(gate, basic("bob:pass")))[0] == 200
+        assert (await ask(gate, basic("alice:pass")))[0] == 401
+
+    asyncio.run(run())
+
+
 def test_guesses_drive_out_no_right_password() -> None:
     """Memory for wrong passwords is bounded, and apart from that for right ones; no password is in it."""
 

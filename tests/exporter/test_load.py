@@ -18,8 +18,8 @@ from support.scraping import FixedState
 from support.store import StoreAddress
 from support.web import PATIENCE, connect, get, read_all
 
-SERIES = 30_000
-"""So many that their text, some 2 MB, is more than loopback keeps for a reader with a small buffer."""
+SERIES, LABEL = 2_000, "x" * 1_000
+"""Their text, 2 MB, is more than loopback keeps for a reader with a small buffer."""
 IDLE, HALF, SLOW = 200, 50, 50
 
 
@@ -27,7 +27,7 @@ IDLE, HALF, SLOW = 200, 50, 50
 def big(store: StoreAddress) -> Iterator[Program]:
     """An exporter with much to tell."""
     with FixedState(store) as fixed, Programs() as programs:
-        numbers: dict[tuple[str, ...], object] = {(f"a rather long label value {n}",): n for n in range(SERIES)}
+        numbers: dict[tuple[str, ...], object] = {(f"{LABEL}{n}",): n for n in range(SERIES)}
         fixed.family(Definition.of("requests", "counter", "Requests.", "", ["who"], [], ""), numbers)
         program = programs.exporter(store)
         program.get("/metrics")  # past its first seconds
@@ -40,15 +40,16 @@ def place(program: Program) -> tuple[str, int]:
 
 
 def crowd(address: tuple[str, int], stack: ExitStack) -> list[socket.socket]:
-    """Idle connections, half headers and readers that take nothing; the readers."""
+    """Readers that take no more than the first line, idle connections, and half headers; the readers."""
+    slow = [stack.enter_context(connect(address, 4096)) for _ in range(SLOW)]
+    for client in slow:
+        client.sendall(get("/metrics"))
+    for client in slow:
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
     for _ in range(IDLE):
         stack.enter_context(connect(address))
     for _ in range(HALF):
         stack.enter_context(connect(address)).sendall(b"GET /metrics HTTP/1.1\r\nHost: te")
-    slow = [stack.enter_context(connect(address, 4096)) for _ in range(SLOW)]
-    for client in slow:
-        client.sendall(get("/metrics"))
-        assert client.recv(15) == b"HTTP/1.1 200 OK"
     return slow
 
 

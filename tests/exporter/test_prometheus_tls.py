@@ -46,9 +46,7 @@ def job(name: str, target: str, folder: Path, *, scheme: str = "https", password
 
 
 def test_prometheus_scrapes_over_tls(store: StoreAddress, binary: Callable[[str], str], tmp_path: Path) -> None:
-    """The right certificate and password come in, also after both sides' certificates were renewed; a wrong password,
-    no certificate, a stranger's certificate and plain HTTP never do.
-    """
+    """Certificate and password come in, renewed ones too; a wrong password, certificate or scheme does not."""
     authority = Authority(tmp_path, "ca")
     authority.issue("exporter")
     authority.issue("client")

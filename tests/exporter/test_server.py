@@ -217,7 +217,7 @@ def test_the_application_waits_for_a_slow_reader() -> None:
         slow.sendall(get())
         slow.recv(100)
         time.sleep(1.0)
-        assert sent < len(BIG)
+        assert sent < 1_000_000, "the kernel does not hoard for it either"
         slow.close()
         assert told.wait(PATIENCE)
 

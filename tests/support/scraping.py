@@ -47,8 +47,9 @@ class FixedState:
         """A definition and its numbers, by label values in the order of sorted names, then the part."""
         text = f"{BIRTH_US} {BIRTH_US} {definition.to_json()}"
         self._client.hset(self._keys.families, definition.field, text)
-        for field, value in (numbers or {}).items():
-            self._client.hset(self._keys.family(definition.field), compact_json(field), str(value))
+        if numbers:
+            fields = {compact_json(field): str(value) for field, value in numbers.items()}
+            self._client.hset(self._keys.family(definition.field), mapping=fields)
 
     def gauge(self, definition: Definition, writer: str, values: tuple[str, ...], text: str, set_us: int = 5) -> None:
         """One writer's value."""
