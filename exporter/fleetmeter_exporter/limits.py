@@ -28,8 +28,8 @@ class Limits:
     grace_seconds: float = 20.0
     """For running requests after SIGTERM: less than the 30 s after which Kubernetes kills."""
     chunk_bytes: int = 128 * 1024
-    """That may wait for a reader in this process, and again in the kernel: 5 MB are sent within 1 ms of the shortest
-    time, and 512 readers that take nothing hold 128 MiB, beside their responses, where the kernel alone gave them 2 GiB."""
+    """That may wait for a reader in this process, and again in the kernel, beside the response itself: 512 readers that
+    take nothing hold 128 MiB, where the kernel would give them 2 GiB, and 5 MB go out within 1 ms of the shortest time."""
 
     @classmethod
     def of_process(cls) -> Self:

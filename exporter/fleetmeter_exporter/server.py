@@ -1,9 +1,10 @@
 """An HTTP/1.1 server that no client can hold up: it bounds connections, bytes and seconds of each.
 
 Why not one of the known ones, which were tried and read. uvicorn never closes a half-sent header, a silent connection
-or a reader that takes nothing, and refuses everybody above its limit of connections. hypercorn's `read_timeout` counts
-from the last byte, so that a header sent byte by byte never ends, and runs on while a response is made, so that it cuts
-off a slow scrape; it has no limit of connections and waits for a reader without end. The parsing is h11's, as theirs.
+or a reader that takes nothing, and refuses everybody above its limit of connections. hypercorn closes the first two,
+within one time that is also how long an idle connection is kept; it has no limit of connections, waits without end for
+a reader that takes nothing, and tells a scrape that is slower than its `read_timeout` that the client is gone. Neither
+reads certificates again. The parsing is h11's here, as it is in both.
 """
 
 import asyncio

@@ -104,6 +104,15 @@ rate_limit:
     assert config.rate_limit == RateLimit(60.5, 20)
 
 
+def test_the_shipped_file_is_right(folder: Path) -> None:
+    """`exporter/web.yml` is understood as it stands, and its user's password is the one that it names."""
+    shipped = (Path(__file__).parents[2] / "exporter" / "web.yml").read_text()
+    config = parsed(folder, shipped.replace("exporter.", "server."))
+    assert config.tls is not None
+    assert config.rate_limit == RateLimit(pytest.approx(0.1), 20)
+    assert bcrypt.checkpw(b"change-me", config.users["prometheus"].encode())
+
+
 def test_certificates_may_stand_in_the_file(folder: Path) -> None:
     """`cert`, `key` and `client_ca` take the place of the files."""
 

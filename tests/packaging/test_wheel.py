@@ -63,7 +63,8 @@ def test_wheel_holds_three_packages_and_nothing_else(wheel: Path) -> None:
         "fleetmeter_app/gateway.toml",
     ):
         assert data in names
-    assert any(name.endswith(".data/data/share/fleetmeter/users.acl") for name in names)
+    for shared in ("users.acl", "web.yml"):
+        assert any(name.endswith(f".data/data/share/fleetmeter/{shared}") for name in names)
 
 
 def test_wheel_works_beside_a_project_with_its_own_app(wheel: Path, tmp_path: Path) -> None:
