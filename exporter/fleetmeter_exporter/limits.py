@@ -29,7 +29,7 @@ class Limits:
     """For running requests after SIGTERM: less than the 30 s after which Kubernetes kills."""
     chunk_bytes: int = 128 * 1024
     """That may wait for a reader in this process, and again in the kernel, beside the response itself: 512 readers that
-    take nothing hold 128 MiB, where the kernel would give them 2 GiB, and 5 MB go out within 1 ms of the shortest time."""
+    take nothing hold 128 MiB, where the kernel would give them 2 GiB; 5 MB go out as fast as without it."""
 
     @classmethod
     def of_process(cls) -> Self:

@@ -108,6 +108,6 @@ def test_the_end_lets_a_slow_scrape_finish(store: StoreAddress) -> None:
         program.process.send_signal(signal.SIGTERM)
         response = scrape.result(PATIENCE)
         assert response.status_code == 200
-        assert "requests_total 7.0\n" in response.text
+        assert "requests_total 7\n" in response.text
         assert response.headers["connection"] == "close"
         assert program.process.wait(PATIENCE) == 0
