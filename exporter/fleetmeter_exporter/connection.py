@@ -10,6 +10,7 @@ from typing import Any
 import h11
 
 from fleetmeter_exporter.limits import Limits
+from fleetmeter_exporter.logs import fields
 from fleetmeter_exporter.request import Application, Exchange, Headers, Message, Peer, scope_of
 from fleetmeter_exporter.tls import TLS
 
@@ -219,7 +220,7 @@ class Connection(asyncio.Protocol):
         try:
             await self._application(scope, exchange.receive, exchange.send)
         except Exception:
-            log.exception("a request for %r could not be answered", scope["path"])
+            log.exception("a request could not be answered", extra=fields(path=scope["path"]))
             if not exchange.begun:
                 await self._say(500)
         finally:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 
 from fleetmeter_exporter.connection import Connection
 from fleetmeter_exporter.limits import Limits
+from fleetmeter_exporter.logs import fields
 from fleetmeter_exporter.request import Application, Peer
 from fleetmeter_exporter.tls import TLS
 
@@ -43,18 +44,22 @@ class Server:
         self._complained_at = -COMPLAINT_SECONDS
         self._complaints = 0
 
-    def run(self, listeners: Sequence[socket.socket]) -> None:
-        """Serve until SIGTERM or SIGINT, then finish what runs; a second signal ends that as well."""
-        asyncio.run(self._until_signalled(listeners))
+    def run(self, listeners: Sequence[socket.socket]) -> signal.Signals:
+        """Serve until SIGTERM or SIGINT, then finish what runs; a second one ends that as well. Returns the first."""
+        return asyncio.run(self._until_signalled(listeners))
 
-    async def _until_signalled(self, listeners: Sequence[socket.socket]) -> None:
+    async def _until_signalled(self, listeners: Sequence[socket.socket]) -> signal.Signals:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._signalled)
-        await self.serve(listeners)
+        received: list[signal.Signals] = []
 
-    def _signalled(self) -> None:
-        (self._force if self._stop.is_set() else self._stop).set()
+        def end(number: signal.Signals) -> None:
+            (self._force if received else self._stop).set()
+            received.append(number)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, end, number)
+        await self.serve(listeners)
+        return received[0]
 
     def stop(self) -> None:
         """Let `serve` come to its end."""
@@ -79,7 +84,7 @@ class Server:
         for wait in waiting:
             wait.cancel()
         if self._open:
-            log.warning("%d connections did not end within %g s", len(self._open), self._limits.grace_seconds)
+            log.warning("connections were cut off that did not come to their end", extra=fields(number=len(self._open)))
         for connection in list(self._open):
             self._drop(connection)
 
@@ -90,7 +95,7 @@ class Server:
                 client, _ = await loop.sock_accept(listener)
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    self._complain(f"no connection can be accepted: {error.strerror}")
+                    self._complain("no connection can be accepted", problem=error.strerror)
                     self._make_room()
                     await asyncio.sleep(RETRY_SECONDS)
             else:
@@ -160,14 +165,13 @@ class Server:
             self._empty.set()
 
     def _refused(self, client: Peer, reason: str) -> None:
-        self._complain(f"TLS did not let in the client at {client[0] if client else '?'}: {reason}")
+        self._complain("TLS did not let in a client", client=client[0] if client else None, problem=reason)
 
-    def _complain(self, trouble: str) -> None:
+    def _complain(self, trouble: str, **about: object) -> None:
         """Log what clients can cause, once in a while."""
         now = asyncio.get_running_loop().time()
         if now - self._complained_at < COMPLAINT_SECONDS:
             self._complaints += 1
             return
-        more = f" ({self._complaints} such lines left out before)" if self._complaints else ""
-        log.warning("%s%s", trouble, more)
+        log.warning(trouble, extra=fields(**about, left_out=self._complaints))
         self._complained_at, self._complaints = now, 0

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fleetmeter.errors import SettingError
+from fleetmeter_exporter.logs import fields
 from fleetmeter_exporter.section import Files
 from fleetmeter_exporter.web_config import WebConfig, read
 
@@ -44,11 +45,12 @@ class WebFile:
         try:
             self._current = self._follow(read(self._path, self._files))
         except SettingError as error:
-            log.error(  # noqa: TRY400  the message says it all
-                "the web configuration has changed and cannot be used; the former one stays in force: %s", error
+            log.error(  # noqa: TRY400  the problem says it all
+                "the web configuration has changed and cannot be used; the former one stays in force",
+                extra=fields(problem=str(error)),
             )
         else:
-            log.info("the web configuration has changed and is in force: %s", self._path)
+            log.info("the web configuration has changed and is in force", extra=fields(file=self._path))
 
     def _follow(self, found: WebConfig) -> WebConfig:
         """The new configuration, with the former TLS where that is the same. Raises `SettingError` for an opening."""

@@ -11,7 +11,7 @@ import pytest
 
 from fleetmeter_exporter.limits import Limits
 from fleetmeter_exporter.request import Message, Receive, Send
-from support.web import PATIENCE, connect, echo, get, read_all, read_answer, respond, serving
+from support.web import PATIENCE, connect, echo, get, read_all, read_answer, respond, serving, told
 
 BIG = b"x" * 8_000_000
 """More than loopback keeps for a reader with a small buffer."""
@@ -316,7 +316,7 @@ def test_an_application_that_fails(begun: bool, caplog: pytest.LogCaptureFixture
             client.sendall(get())
             assert read_answer(client)[0] == 500
     records = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert records[0].getMessage() == r"a request for '/a\n' could not be answered"
+    assert told(records)[0] == ("a request could not be answered", {"path": "/a\n"})
     assert records[0].exc_info
 
 

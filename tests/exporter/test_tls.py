@@ -14,7 +14,7 @@ from fleetmeter_exporter.tls import TLS
 from fleetmeter_exporter.web_config import read
 from fleetmeter_exporter.web_file import LOOK, WebFile
 from support.tls import Authority, Certificate
-from support.web import connect, echo, get, read_all, read_answer, serving
+from support.web import connect, echo, get, read_all, read_answer, serving, told
 
 BASE = "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n"
 MUTUAL = BASE + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n"
@@ -82,8 +82,8 @@ def test_plain_http_is_refused(tmp_path: Path, authority: Authority, caplog: pyt
                 client.sendall(get())
                 assert b"GET /" not in read_all(client)
         assert answer(server.address, trusting(authority)) == b"GET /"
-    lines = [record.getMessage() for record in caplog.records]
-    assert lines == ["TLS did not let in the client at 127.0.0.1: HTTP_REQUEST"]
+    about = {"client": "127.0.0.1", "problem": "HTTP_REQUEST", "left_out": 0}
+    assert told(caplog.records) == [("TLS did not let in a client", about)]
 
 
 def test_a_handshake_that_does_not_come_is_not_waited_for(tmp_path: Path, authority: Authority) -> None:
@@ -135,7 +135,8 @@ def test_a_certificate_has_to_be_for_an_allowed_name(
         else:
             with pytest.raises(OSError):  # noqa: PT011  an end or a reset, whatever comes first
                 answer(server.address, trusting(authority, client))
-            assert "no subject alternative name of its certificate is allowed" in caplog.text
+            ((_, about),) = told(caplog.records)
+            assert about["problem"] == "no subject alternative name of its certificate is allowed"
 
 
 def test_versions_are_held_to(tmp_path: Path, authority: Authority) -> None:

@@ -9,6 +9,7 @@ import pytest
 from fleetmeter.errors import SettingError
 from fleetmeter_exporter.web_file import LOOK, WebFile
 from support.tls import Authority
+from support.web import told
 
 HASH = bcrypt.hashpw(b"pass", bcrypt.gensalt(4)).decode()
 TLS = "tls_server_config: {cert_file: server.pem, key_file: server.key}\n"
@@ -51,7 +52,8 @@ def test_a_change_is_in_force_at_the_next_look(tmp_path: Path, caplog: pytest.Lo
     second = watched.file.current()
     watched.look()
     assert watched.file.current() is second
-    assert caplog.messages == [f"the web configuration has changed and is in force: {watched.path}"]
+    expected = ("the web configuration has changed and is in force", {"file": str(watched.path)})
+    assert told(caplog.records) == [expected]
 
 
 def test_a_bad_file_leaves_the_former_one_in_force(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -67,10 +69,9 @@ def test_a_bad_file_leaves_the_former_one_in_force(tmp_path: Path, caplog: pytes
     watched.look()
     watched.look()
     assert watched.file.current() is first
-    begin = "the web configuration has changed and cannot be used; the former one stays in force: "
-    assert all(message.startswith(begin) for message in caplog.messages)
-    reasons = [message.removeprefix(begin) for message in caplog.messages]
-    assert [reason.partition(";")[0] for reason in reasons] == [
+    message = "the web configuration has changed and cannot be used; the former one stays in force"
+    assert set(caplog.messages) == {message}
+    assert [str(about["problem"]).partition(";")[0] for _, about in told(caplog.records)] == [
         f"{watched.path}: rate_limit: found a string",
         f"{watched.path}: basic_auth_users.alice: found no bcrypt hash",
         f"--web.config.file: '{watched.path}' cannot be read: No such file or directory",
@@ -106,7 +107,8 @@ def test_the_files_that_it_names_are_watched(tmp_path: Path, caplog: pytest.LogC
     watched.look()
     assert watched.file.current() is first
     assert len(caplog.messages) == 1
-    assert "tls_server_config.key_file: the key does not belong to the certificate" in caplog.messages[0]
+    ((_, about),) = told(caplog.records)
+    assert "tls_server_config.key_file: the key does not belong to the certificate" in str(about["problem"])
     files.key.write_bytes(new_key)
     watched.look()
     renewed = watched.file.current().tls
@@ -152,7 +154,8 @@ def test_a_door_is_not_opened_by_a_reload(
     first = watched.file.current()
     watched.write(after)
     assert watched.file.current() is first
-    assert "restart" in caplog.text
+    ((_, about),) = told(caplog.records)
+    assert "restart" in str(about["problem"])
 
 
 def test_users_may_come_later(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The exporter's server with an application of the test's own, and clients that behave badly on purpose."""
 
 import asyncio
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -76,6 +77,11 @@ async def respond(send: Send, body: bytes, status: int = 200) -> None:
 async def echo(scope: Message, receive: Receive, send: Send) -> None:
     """An application that answers with the method and the path."""
     await respond(send, f"{scope['method']} {scope['path']}".encode())
+
+
+def told(records: list[logging.LogRecord]) -> list[tuple[str, dict[str, object]]]:
+    """What was logged, and of what."""
+    return [(record.getMessage(), getattr(record, "fields", {})) for record in records]
 
 
 def connect(address: Address, receive_buffer: int | None = None) -> socket.socket:
