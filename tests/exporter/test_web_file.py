@@ -11,7 +11,7 @@ from fleetmeter_exporter.web_file import LOOK, WebFile
 from support.tls import Authority
 from support.web import told
 
-HASH = bcrypt.hashpw(b"pass", bcrypt.gensalt(4)).decode()
+HASH = bcrypt.hashpw(b"pass", b"$2b$04$abcdefghijklmnopqrstuu").decode()
 TLS = "tls_server_config: {cert_file: server.pem, key_file: server.key}\n"
 USERS = f"basic_auth_users: {{alice: {HASH}}}\n"
 
