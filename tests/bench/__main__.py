@@ -3,7 +3,7 @@
 import sys
 from time import monotonic
 
-from bench import capacity, flush, hot_path, idle, memory, replay
+from bench import capacity, flush, hot_path, idle, memory, replay, scrape
 from bench.tables import machine
 
 BENCHMARKS = {
@@ -13,6 +13,8 @@ BENCHMARKS = {
     "idle": idle.main,
     "capacity": capacity.main,
     "replay": replay.main,
+    "scrape": scrape.main,
+    "million": scrape.many,
 }
 
 

@@ -1,0 +1,211 @@
+"""What a scrape of the exporter takes, beside the least that it can take and beside other ways to the same exposition.
+
+Every way is measured in one run, in turn, over one store with the same series. Before each turn a part of the numbers
+changes and every writer gives a sign of life, outside of what is timed.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from bench.drain import Drain, commands_of, parse_seconds
+from bench.exporter import OPENMETRICS, TEXT, Answer, Exporter, shown
+from bench.namespace import Namespace
+from bench.processes import free_port
+from bench.renderers import Renderer, through_a_collector, through_files, through_pytheus
+from bench.shape import shapes
+from bench.tables import judged, show
+from fleetmeter.embedded import EmbeddedStore
+
+SAMPLES, MANY = 100_000, 1_000_000
+WRITERS = 64
+"""Living writers, and processes of multiprocess mode."""
+
+COPIES = 8
+"""Processes that hold each series in the second row of multiprocess mode."""
+
+TURNS = {SAMPLES: 15, MANY: 3}
+FEW = 3
+"""Turns of what takes seconds."""
+
+NEEDED = {SAMPLES: 2, MANY: 10}
+"""GiB of memory that must be free."""
+
+FASTER = 10
+FIRST_TRY, DREAM = 6, 3
+"""Times the drain: what a first try gave, and what would be best."""
+
+OURS, DRAIN, STOCK = "fleetmeter-exporter, text", "drain the socket", "RedisCollector, generate_latest"
+SHARE = 0.1
+"""What changes between two scrapes."""
+
+
+@dataclass
+class Times:
+    """Each turn of one way: seconds, and processor seconds where they are known; and the size of what came."""
+
+    size: int = 0
+    seconds: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """The usual time, in seconds."""
+        return median(self.seconds)
+
+    def took(self, seconds: float, size: int, processor: float | None = None) -> None:
+        """Keep one turn."""
+        self.size = size
+        self.seconds.append(seconds)
+        if processor is not None:
+            self.processor.append(processor)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way: what a turn does, how many there are, and which part of the numbers changes before."""
+
+    turn: Callable[[Times], None]
+    turns: int
+    share: float = SHARE
+
+
+def main() -> None:
+    """Print the table for 100,000 samples."""
+    compared(SAMPLES)
+
+
+def many() -> None:
+    """Print the table for 1,000,000 samples."""
+    compared(MANY)
+
+
+def compared(samples: int) -> None:
+    """Print what every way took, with its ratio to the drain and to `generate_latest`."""
+    if (lack := lacking(samples)) is not None:
+        print(f"scrape: {samples:,} samples left out: {lack}")
+        return
+    with EmbeddedStore(port=free_port()) as store, ExitStack() as ends:
+        namespace = ends.enter_context(closing(Namespace(store.url, "scrape", shapes(samples), WRITERS)))
+        times = measured(ways(samples, store, namespace, ends), namespace)
+    drain, stock, ours = times[DRAIN], times[STOCK], times[OURS]
+    show(
+        f"scrape: {samples:,} samples, half counters, half of histograms; {SHARE:.0%} of the numbers change in between",
+        ["way", "turns", "median ms", "min ms", "CPU ms", "MB", "x drain", "x faster than generate_latest"],
+        [_row(name, found, drain, stock) for name, found in times.items()],
+        [
+            f"CPU: of the process that answers. {WRITERS} writers live. drain, hiredis: the same MULTI, its reply of",
+            "raw numbers. Ours: over HTTP, on a new connection, to the last byte; the others without HTTP.",
+            f"multiprocess: the files of {WRITERS} processes; each series is in 1 of them, as when each process had",
+            f"its own, or in {COPIES}; where each process has met each series, it is in all {WRITERS}.",
+            judged("our scrape, as a part of generate_latest's", ours.median / stock.median, 1 / FASTER),
+            judged("our scrape, times the drain, as a first try", ours.median / drain.median, FIRST_TRY),
+            judged("our scrape, times the drain, at best", ours.median / drain.median, DREAM),
+        ],
+    )
+
+
+def lacking(samples: int) -> str | None:
+    """Why a state of this size cannot be measured here; None where it can."""
+    text = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    free = int(text["MemAvailable"].split()[0]) / 2**20
+    return None if free >= NEEDED[samples] else f"{free:.1f} GiB of memory are free, {NEEDED[samples]} are needed"
+
+
+def ways(samples: int, store: EmbeddedStore, namespace: Namespace, ends: ExitStack) -> dict[str, Way]:
+    """Every way, ready to be measured; `ends` ends what was started for them."""
+    turns = TURNS[samples]
+    address = namespace.address
+    exporter = ends.enter_context(Exporter(address))
+    checked(exporter.first(), samples)
+    drain = ends.enter_context(closing(Drain(store.port, commands_of(store.url, exporter.scrape))))
+    stock = ends.enter_context(closing(Renderer(through_a_collector, address.url, address.namespace)))
+    found = {
+        DRAIN: Way(lambda times: times.took(drain.seconds(), len(drain.reply())), turns),
+        "hiredis alone": Way(lambda times: _parse(drain, times), turns),
+        OURS: Way(lambda times: _ask(exporter, times), turns),
+        "the same, 100 % changed": Way(lambda times: _ask(exporter, times), max(FEW, turns // 3), 1),
+        "the same, nothing changed": Way(lambda times: _ask(exporter, times), turns, 0),
+        "OpenMetrics": Way(lambda times: _ask(exporter, times, OPENMETRICS), turns),
+        "text, gzip": Way(lambda times: _ask(exporter, times, TEXT, "gzip"), turns),
+        "OpenMetrics, gzip": Way(lambda times: _ask(exporter, times, OPENMETRICS, "gzip"), turns),
+        STOCK: Way(lambda times: _render(stock, samples, times), turns),
+    }
+    for copies in (1, COPIES) if samples == SAMPLES else (1,):
+        directory = ends.enter_context(worker_files(samples, copies))
+        files = ends.enter_context(closing(Renderer(through_files, directory)))
+        name = f"multiprocess, {WRITERS} processes, in {copies}"
+        found[name] = Way(lambda times, files=files: _render(files, samples, times), FEW if copies > 1 else turns, 0)
+    if samples == SAMPLES:
+        pytheus = ends.enter_context(closing(Renderer(through_pytheus, store.port, samples)))
+        found["pytheus, Redis"] = Way(lambda times: _render(pytheus, samples, times), turns, 0)
+    return found
+
+
+def measured(ways: Mapping[str, Way], namespace: Namespace) -> dict[str, Times]:
+    """What each way took: one turn of each after the other, the first of all not counted."""
+    times = {name: Times() for name in ways}
+    for turn in range(-1, max(way.turns for way in ways.values())):
+        for name, way in ways.items():
+            if turn < way.turns:
+                if way.share:
+                    namespace.change(way.share)
+                namespace.beat()
+                way.turn(times[name] if turn >= 0 else Times())
+    return times
+
+
+def checked(answer: Answer, samples: int) -> Answer:
+    """The answer itself; raises `RuntimeError` where it does not show every sample."""
+    if (answer.status, shown(answer.body)) != (200, samples):
+        raise RuntimeError(f"{samples} samples expected: status {answer.status}, {shown(answer.body)} samples")
+    return answer
+
+
+@contextmanager
+def worker_files(samples: int, copies: int) -> Iterator[str]:
+    """A directory with what multiprocess mode's processes wrote."""
+    with tempfile.TemporaryDirectory(prefix="fm-bench-") as directory:
+        environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": directory}
+        command = [sys.executable, "-m", "bench.worker_files", str(samples), str(WRITERS), str(copies)]
+        subprocess.run(command, env=environ, check=True)
+        yield directory
+
+
+def _ask(exporter: Exporter, times: Times, accept: str = TEXT, coding: str = "identity") -> None:
+    answer = exporter.scrape(accept, coding)
+    if answer.status != 200:
+        raise RuntimeError(f"a scrape was answered with {answer.status}: {answer.body[:200]!r}")
+    times.took(answer.seconds, len(answer.body), answer.processor)
+
+
+def _render(renderer: Renderer, samples: int, times: Times) -> None:
+    rendering = renderer.render()
+    if shown(rendering.body) != samples:
+        raise RuntimeError(f"{samples} samples expected, {shown(rendering.body)} came")
+    times.took(rendering.seconds, len(rendering.body), rendering.processor)
+
+
+def _parse(drain: Drain, times: Times) -> None:
+    reply = drain.reply()
+    times.took(parse_seconds(reply, drain.replies), len(reply))
+
+
+def _row(name: str, times: Times, drain: Times, stock: Times) -> list[str]:
+    processor = sum(times.processor) / len(times.processor) if times.processor else None
+    return [
+        name,
+        f"{len(times.seconds)}",
+        f"{times.median * 1e3:,.1f}",
+        f"{min(times.seconds) * 1e3:,.1f}",
+        f"{processor * 1e3:,.0f}" if processor is not None else "-",
+        f"{times.size / 1e6:.2f}",
+        f"{times.median / drain.median:.1f}",
+        f"{stock.median / times.median:.2f}",
+    ]
