@@ -74,12 +74,12 @@ def through_files(directory: str) -> Callable[[], bytes]:
     from prometheus_client.multiprocess import MultiProcessCollector
 
     registry = CollectorRegistry(support_collectors_without_names=True)
-    MultiProcessCollector(registry, path=directory)
+    MultiProcessCollector(registry, path=directory)  # type: ignore[no-untyped-call]  # prometheus_client leaves it so
     return lambda: generate_latest(registry)
 
 
 def through_pytheus(port: int, samples: int) -> Callable[[], bytes]:
-    """pytheus with its Redis backend, which keeps a hash for each counter, bucket, count and sum.
+    """Pytheus with its Redis backend, which keeps a hash for each counter, bucket, count and sum.
 
     The numbers are put there as its backend would, many in one call, instead of three calls for each.
     """

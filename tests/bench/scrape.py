@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -30,9 +31,9 @@ WRITERS = 64
 COPIES = 8
 """Processes that hold each series in the second row of multiprocess mode."""
 
-TURNS = {SAMPLES: 15, MANY: 3}
-FEW = 3
-"""Turns of what takes seconds."""
+TURNS, FEWEST = 15, 3
+PATIENCE = 8.0
+"""Seconds after which a way that takes long has had its turns, if it had the fewest."""
 
 NEEDED = {SAMPLES: 2, MANY: 10}
 """GiB of memory that must be free."""
@@ -59,6 +60,12 @@ class Times:
         """The usual time, in seconds."""
         return median(self.seconds)
 
+    @property
+    def enough(self) -> bool:
+        """Whether there were as many turns as there are, or as much time as they may take."""
+        turns = len(self.seconds)
+        return turns >= TURNS or (turns >= FEWEST and sum(self.seconds) > PATIENCE)
+
     def took(self, seconds: float, size: int, processor: float | None = None) -> None:
         """Keep one turn."""
         self.size = size
@@ -66,13 +73,19 @@ class Times:
         if processor is not None:
             self.processor.append(processor)
 
+    def cells(self, name: str) -> list[str]:
+        """A row of a table: name, turns, median, least, processor time, size."""
+        processor = f"{sum(self.processor) / len(self.processor) * 1e3:,.0f}" if self.processor else "-"
+        times = (f"{seconds * 1e3:,.1f}" for seconds in (self.median, min(self.seconds)))
+        return [name, f"{len(self.seconds)}", *times, processor, f"{self.size / 1e6:.2f}"]
+
 
 @dataclass(frozen=True)
 class Way:
-    """One way: what a turn does, how many there are, and which part of the numbers changes before."""
+    """One way: what a turn does, and which part of a namespace's numbers changes before."""
 
     turn: Callable[[Times], None]
-    turns: int
+    namespace: Namespace
     share: float = SHARE
 
 
@@ -93,12 +106,15 @@ def compared(samples: int) -> None:
         return
     with EmbeddedStore(port=free_port()) as store, ExitStack() as ends:
         namespace = ends.enter_context(closing(Namespace(store.url, "scrape", shapes(samples), WRITERS)))
-        times = measured(ways(samples, store, namespace, ends), namespace)
+        times = measured(ways(samples, store, namespace, ends))
     drain, stock, ours = times[DRAIN], times[STOCK], times[OURS]
     show(
         f"scrape: {samples:,} samples, half counters, half of histograms; {SHARE:.0%} of the numbers change in between",
         ["way", "turns", "median ms", "min ms", "CPU ms", "MB", "x drain", "x faster than generate_latest"],
-        [_row(name, found, drain, stock) for name, found in times.items()],
+        [
+            [*found.cells(name), f"{found.median / drain.median:.1f}", f"{stock.median / found.median:.2f}"]
+            for name, found in times.items()
+        ],
         [
             f"CPU: of the process that answers. {WRITERS} writers live. drain, hiredis: the same MULTI, its reply of",
             "raw numbers. Ours: over HTTP, on a new connection, to the last byte; the others without HTTP.",
@@ -120,44 +136,46 @@ def lacking(samples: int) -> str | None:
 
 def ways(samples: int, store: EmbeddedStore, namespace: Namespace, ends: ExitStack) -> dict[str, Way]:
     """Every way, ready to be measured; `ends` ends what was started for them."""
-    turns = TURNS[samples]
     address = namespace.address
     exporter = ends.enter_context(Exporter(address))
     checked(exporter.first(), samples)
     drain = ends.enter_context(closing(Drain(store.port, commands_of(store.url, exporter.scrape))))
     stock = ends.enter_context(closing(Renderer(through_a_collector, address.url, address.namespace)))
     found = {
-        DRAIN: Way(lambda times: times.took(drain.seconds(), len(drain.reply())), turns),
-        "hiredis alone": Way(lambda times: _parse(drain, times), turns),
-        OURS: Way(lambda times: _ask(exporter, times), turns),
-        "the same, 100 % changed": Way(lambda times: _ask(exporter, times), max(FEW, turns // 3), 1),
-        "the same, nothing changed": Way(lambda times: _ask(exporter, times), turns, 0),
-        "OpenMetrics": Way(lambda times: _ask(exporter, times, OPENMETRICS), turns),
-        "text, gzip": Way(lambda times: _ask(exporter, times, TEXT, "gzip"), turns),
-        "OpenMetrics, gzip": Way(lambda times: _ask(exporter, times, OPENMETRICS, "gzip"), turns),
-        STOCK: Way(lambda times: _render(stock, samples, times), turns),
+        DRAIN: Way(lambda times: times.took(drain.seconds(), len(drain.reply())), namespace),
+        "hiredis alone": Way(partial(_parse, drain), namespace),
+        OURS: Way(partial(ask, exporter), namespace),
+        "the same, 100 % changed": Way(partial(ask, exporter), namespace, 1),
+        "the same, nothing changed": Way(partial(ask, exporter), namespace, 0),
+        "OpenMetrics": Way(partial(ask, exporter, accept=OPENMETRICS), namespace),
+        "text, gzip": Way(partial(ask, exporter, coding="gzip"), namespace),
+        "OpenMetrics, gzip": Way(partial(ask, exporter, accept=OPENMETRICS, coding="gzip"), namespace),
+        STOCK: Way(partial(_render, stock, samples), namespace),
     }
     for copies in (1, COPIES) if samples == SAMPLES else (1,):
         directory = ends.enter_context(worker_files(samples, copies))
         files = ends.enter_context(closing(Renderer(through_files, directory)))
         name = f"multiprocess, {WRITERS} processes, in {copies}"
-        found[name] = Way(lambda times, files=files: _render(files, samples, times), FEW if copies > 1 else turns, 0)
+        found[name] = Way(partial(_render, files, samples), namespace, 0)
     if samples == SAMPLES:
         pytheus = ends.enter_context(closing(Renderer(through_pytheus, store.port, samples)))
-        found["pytheus, Redis"] = Way(lambda times: _render(pytheus, samples, times), turns, 0)
+        found["pytheus, Redis"] = Way(partial(_render, pytheus, samples), namespace, 0)
     return found
 
 
-def measured(ways: Mapping[str, Way], namespace: Namespace) -> dict[str, Times]:
+def measured(ways: Mapping[str, Way]) -> dict[str, Times]:
     """What each way took: one turn of each after the other, the first of all not counted."""
     times = {name: Times() for name in ways}
-    for turn in range(-1, max(way.turns for way in ways.values())):
+    counted = False
+    while not all(found.enough for found in times.values()):
         for name, way in ways.items():
-            if turn < way.turns:
-                if way.share:
-                    namespace.change(way.share)
-                namespace.beat()
-                way.turn(times[name] if turn >= 0 else Times())
+            if times[name].enough:
+                continue
+            if way.share:
+                way.namespace.change(way.share)
+            way.namespace.beat()
+            way.turn(times[name] if counted else Times())
+        counted = True
     return times
 
 
@@ -178,7 +196,8 @@ def worker_files(samples: int, copies: int) -> Iterator[str]:
         yield directory
 
 
-def _ask(exporter: Exporter, times: Times, accept: str = TEXT, coding: str = "identity") -> None:
+def ask(exporter: Exporter, times: Times, accept: str = TEXT, coding: str = "identity") -> None:
+    """One turn: a scrape."""
     answer = exporter.scrape(accept, coding)
     if answer.status != 200:
         raise RuntimeError(f"a scrape was answered with {answer.status}: {answer.body[:200]!r}")
@@ -195,17 +214,3 @@ def _render(renderer: Renderer, samples: int, times: Times) -> None:
 def _parse(drain: Drain, times: Times) -> None:
     reply = drain.reply()
     times.took(parse_seconds(reply, drain.replies), len(reply))
-
-
-def _row(name: str, times: Times, drain: Times, stock: Times) -> list[str]:
-    processor = sum(times.processor) / len(times.processor) if times.processor else None
-    return [
-        name,
-        f"{len(times.seconds)}",
-        f"{times.median * 1e3:,.1f}",
-        f"{min(times.seconds) * 1e3:,.1f}",
-        f"{processor * 1e3:,.0f}" if processor is not None else "-",
-        f"{times.size / 1e6:.2f}",
-        f"{times.median / drain.median:.1f}",
-        f"{stock.median / times.median:.2f}",
-    ]
