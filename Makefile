@@ -8,6 +8,7 @@ KILLS    ?= 50
 SENTINEL ?= 20
 CLUSTER  ?= 20
 MINUTES  ?= 10
+WATCHED  ?= 20
 
 .PHONY: help setup demo test simulate chaos bench lint types format wheel-test clean
 
@@ -39,8 +40,8 @@ simulate: $(READY)  ## run the protocol under SEEDS random schedules of faults, 
 bench: $(READY)  ## run the side-by-side benchmarks (ONLY=flush runs one)
 	PYTHONPATH=tests $(BIN)/python -m bench $(ONLY)
 
-chaos: $(READY)  ## run real stores under real faults at full size, about 12 min (KILLS, SENTINEL, CLUSTER, MINUTES set it)
-	PYTHONPATH=tests $(BIN)/python -m chaos --kills $(KILLS) --sentinel $(SENTINEL) --cluster $(CLUSTER) --minutes $(MINUTES)
+chaos: $(READY)  ## run real stores under real faults at full size, about 12 min (KILLS, SENTINEL, CLUSTER, MINUTES, WATCHED set it)
+	PYTHONPATH=tests $(BIN)/python -m chaos --kills $(KILLS) --sentinel $(SENTINEL) --cluster $(CLUSTER) --minutes $(MINUTES) --watched $(WATCHED)
 
 lint: $(READY)  ## check style and format
 	$(BIN)/ruff check .

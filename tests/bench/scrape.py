@@ -31,7 +31,8 @@ WRITERS = 64
 COPIES = 8
 """Processes that hold each series in the second row of multiprocess mode."""
 
-TURNS, FEWEST = 15, 3
+TURNS = 15
+FEWEST = {SAMPLES: 3, MANY: 1}
 PATIENCE = 8.0
 """Seconds after which a way that takes long has had its turns, if it had the fewest."""
 
@@ -49,8 +50,12 @@ SHARE = 0.1
 
 @dataclass
 class Times:
-    """Each turn of one way: seconds, and processor seconds where they are known; and the size of what came."""
+    """Each turn of one way: seconds, and processor seconds where they are known; and the size of what came.
 
+    The first one, which finds nothing prepared, does not count. There are `fewest` others at least.
+    """
+
+    fewest: int = FEWEST[SAMPLES]
     size: int = 0
     seconds: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
@@ -58,13 +63,18 @@ class Times:
     @property
     def median(self) -> float:
         """The usual time, in seconds."""
-        return median(self.seconds)
+        return median(self.seconds[1:])
+
+    @property
+    def least(self) -> float:
+        """The shortest time, in seconds."""
+        return min(self.seconds[1:])
 
     @property
     def enough(self) -> bool:
         """Whether there were as many turns as there are, or as much time as they may take."""
-        turns = len(self.seconds)
-        return turns >= TURNS or (turns >= FEWEST and sum(self.seconds) > PATIENCE)
+        turns = len(self.seconds) - 1
+        return turns >= TURNS or (turns >= self.fewest and sum(self.seconds[1:]) > PATIENCE)
 
     def took(self, seconds: float, size: int, processor: float | None = None) -> None:
         """Keep one turn."""
@@ -75,9 +85,9 @@ class Times:
 
     def cells(self, name: str) -> list[str]:
         """A row of a table: name, turns, median, least, processor time, size."""
-        processor = f"{sum(self.processor) / len(self.processor) * 1e3:,.0f}" if self.processor else "-"
-        times = (f"{seconds * 1e3:,.1f}" for seconds in (self.median, min(self.seconds)))
-        return [name, f"{len(self.seconds)}", *times, processor, f"{self.size / 1e6:.2f}"]
+        processor = f"{sum(self.processor[1:]) / len(self.processor[1:]) * 1e3:,.0f}" if self.processor else "-"
+        times = (f"{seconds * 1e3:,.1f}" for seconds in (self.median, self.least))
+        return [name, f"{len(self.seconds) - 1}", *times, processor, f"{self.size / 1e6:.2f}"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,7 @@ def compared(samples: int) -> None:
         return
     with EmbeddedStore(port=free_port()) as store, ExitStack() as ends:
         namespace = ends.enter_context(closing(Namespace(store.url, "scrape", shapes(samples), WRITERS)))
-        times = measured(ways(samples, store, namespace, ends))
+        times = measured(ways(samples, store, namespace, ends), FEWEST[samples])
     drain, stock, ours = times[DRAIN], times[STOCK], times[OURS]
     show(
         f"scrape: {samples:,} samples, half counters, half of histograms; {SHARE:.0%} of the numbers change in between",
@@ -146,12 +156,15 @@ def ways(samples: int, store: EmbeddedStore, namespace: Namespace, ends: ExitSta
         "hiredis alone": Way(partial(_parse, drain), namespace),
         OURS: Way(partial(ask, exporter), namespace),
         "the same, 100 % changed": Way(partial(ask, exporter), namespace, 1),
-        "the same, nothing changed": Way(partial(ask, exporter), namespace, 0),
-        "OpenMetrics": Way(partial(ask, exporter, accept=OPENMETRICS), namespace),
         "text, gzip": Way(partial(ask, exporter, coding="gzip"), namespace),
-        "OpenMetrics, gzip": Way(partial(ask, exporter, accept=OPENMETRICS, coding="gzip"), namespace),
         STOCK: Way(partial(_render, stock, samples), namespace),
     }
+    if samples == SAMPLES:
+        found |= {
+            "the same, nothing changed": Way(partial(ask, exporter), namespace, 0),
+            "OpenMetrics": Way(partial(ask, exporter, accept=OPENMETRICS), namespace),
+            "OpenMetrics, gzip": Way(partial(ask, exporter, accept=OPENMETRICS, coding="gzip"), namespace),
+        }
     for copies in (1, COPIES) if samples == SAMPLES else (1,):
         directory = ends.enter_context(worker_files(samples, copies))
         files = ends.enter_context(closing(Renderer(through_files, directory)))
@@ -163,10 +176,9 @@ def ways(samples: int, store: EmbeddedStore, namespace: Namespace, ends: ExitSta
     return found
 
 
-def measured(ways: Mapping[str, Way]) -> dict[str, Times]:
-    """What each way took: one turn of each after the other, the first of all not counted."""
-    times = {name: Times() for name in ways}
-    counted = False
+def measured(ways: Mapping[str, Way], fewest: int = FEWEST[SAMPLES]) -> dict[str, Times]:
+    """What each way took, one turn of each after the other."""
+    times = {name: Times(fewest) for name in ways}
     while not all(found.enough for found in times.values()):
         for name, way in ways.items():
             if times[name].enough:
@@ -174,8 +186,7 @@ def measured(ways: Mapping[str, Way]) -> dict[str, Times]:
             if way.share:
                 way.namespace.change(way.share)
             way.namespace.beat()
-            way.turn(times[name] if counted else Times())
-        counted = True
+            way.turn(times[name])
     return times
 
 

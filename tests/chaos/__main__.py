@@ -4,6 +4,7 @@ python -m chaos --kills 50 --sentinel 20 --cluster 20 --minutes 10
 """
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from chaos.failovers import cluster_failovers, sentinel_failovers, slot_moves
 from chaos.network import lossy, troubles
 from chaos.single import kills_with_dumps, kills_with_log, kills_with_writers, kills_without_persistence
 from chaos.table import Result, table
+from chaos.watched import PROGRAM, watched_failovers
 
 
 def scenarios(arguments: argparse.Namespace) -> list[Callable[[], Result]]:
@@ -31,6 +33,7 @@ def scenarios(arguments: argparse.Namespace) -> list[Callable[[], Result]]:
         (slot_moves, arguments.moves),
         (kills_without_persistence, without),
         (kills_with_writers, arguments.deaths),
+        (watched_failovers, arguments.watched),
     ]
     return [
         partial(run, size, writers=writers, seed=seed + 100 * at, server=arguments.server)
@@ -49,11 +52,15 @@ def main() -> int:
     parser.add_argument("--troubles", type=int, default=24, help="faults of network and server (default 24)")
     parser.add_argument("--deaths", type=int, default=10, help="kills of a store and a writer at once (default 10)")
     parser.add_argument("--minutes", type=float, default=10.0, help="minutes of 5 %% lost replies (default 10)")
+    parser.add_argument("--watched", type=int, default=20, help="failovers under a real Prometheus (default 20)")
     parser.add_argument("--writers", type=int, default=3, help="writer processes of each scenario (default 3)")
     parser.add_argument("--seed", type=int, default=0, help="of all dice (default 0)")
     parser.add_argument("--server", help="the server's program (default: the embedded Valkey)")
     parser.add_argument("--at-once", type=int, default=3, help="scenarios that run side by side (default 3)")
     arguments = parser.parse_args()
+    if arguments.watched and shutil.which(PROGRAM) is None:
+        print(f"no failovers under a real Prometheus: {PROGRAM} is not installed", flush=True)
+        arguments.watched = 0
     begun = time.monotonic()
     results: list[Result] = []
     failures = 0

@@ -7,8 +7,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -49,7 +49,8 @@ class Fleet:
         self._size = writers
         self._seed = seed
         self._hold = hold
-        self._port = free_port()
+        self.port = free_port()
+        """Where the exporter answers."""
         self._ends = ExitStack()
         self._writers: list[Hand] = []  # those that live, the oldest first
         self._everybody: list[Hand] = []
@@ -67,7 +68,7 @@ class Fleet:
                 self._start_writer()
             for writer in self._writers:
                 writer.wait_for("ready")
-            self.scraper = ends.enter_context(Scraper(self._port))
+            self.scraper = ends.enter_context(Scraper(self.port))
             self._ends = ends.pop_all()
         return self
 
@@ -117,6 +118,29 @@ class Fleet:
         self._start_writer()
         self._writers[-1].wait_for("ready")
 
+    def pause(self) -> None:
+        """Let every writer hand over everything and record nothing more."""
+        for writer in self._writers:
+            writer.tell("pause")
+        for writer in self._writers:
+            writer.wait_for("paused")
+
+    def go_on(self) -> None:
+        """Let every writer record again."""
+        for writer in self._writers:
+            writer.tell("go")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let every writer be stopped where it is while the block runs: none sends a heartbeat, or anything again."""
+        for writer in self._writers:
+            writer.freeze()
+        try:
+            yield
+        finally:
+            for writer in self._writers:
+                writer.thaw()
+
     def finish(
         self,
         scenario: str,
@@ -134,13 +158,9 @@ class Fleet:
         raises `RuntimeError`.
         """
         patience = RESTED_AFTER if may_lack else SETTLED_WITHIN
-        for writer in self._writers:
-            writer.tell("pause")
-        for writer in self._writers:
-            writer.wait_for("paused")
+        self.pause()
         self._settle(patience)
-        for writer in self._writers:
-            writer.tell("go")
+        self.go_on()
         time.sleep(1.0)
         while self._writers:
             self._end_oldest()
@@ -186,7 +206,7 @@ class Fleet:
         self._exporter = subprocess.Popen(
             [
                 sys.executable, "-m", "fleetmeter_exporter.main", *address,
-                "--web.listen-address", f"127.0.0.1:{self._port}", "--hold", str(self._hold), "--log.level", "error",
+                "--web.listen-address", f"127.0.0.1:{self.port}", "--hold", str(self._hold), "--log.level", "error",
             ],
             env=environment(self.address), stdin=subprocess.DEVNULL, stderr=self._log, text=True,
         )  # fmt: skip

@@ -60,6 +60,14 @@ class Hand:
         if self._process.wait(STUCK_AFTER) != 0:
             raise self._wrong(f"ended with status {self._process.returncode}")
 
+    def freeze(self) -> None:
+        """Stop it where it is."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """Kill it, if it still lives."""
         self._process.kill()

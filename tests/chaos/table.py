@@ -15,7 +15,8 @@ class Result:
 
     `written_off` is in both: what a store without persistence had when it was killed. `lost` are the batches that
     writers counted as lost, `lost_expected` how many had to be. `errors` are the writers' flush errors by reason, `met`
-    the reasons that must be among them. With `may_lack` the export may have less than the ledgers.
+    the reasons that must be among them. With `may_lack` the export may have less than the ledgers. `watched` is what a
+    real Prometheus found wrong, where one watched.
     """
 
     scenario: str
@@ -36,6 +37,7 @@ class Result:
     epochs_expected: int
     met: tuple[str, ...] = ()
     may_lack: bool = False
+    watched: tuple[str, ...] = ()
 
     @property
     def problems(self) -> list[str]:
@@ -51,6 +53,7 @@ class Result:
             found.append(f"{self.epochs} epochs seen, {self.epochs_expected} expected")
         if self.errors.get("internal"):
             found.append(f"{self.errors['internal']} unexpected errors in flush threads")
+        found += [f"Prometheus: {text}" for text in self.watched]
         found += [f"decrease: {text}" for text in self.decreases[:5]]
         found += [f"torn: {text}" for text in self.torn[:5]]
         found += [

@@ -13,7 +13,7 @@ from support.store import StoreAddress
 
 def shown(scrape: Scrape) -> dict[str, int]:
     """What a scrape shows."""
-    return _numbers(scrape.samples)
+    return numbers_of(scrape.samples)
 
 
 def rows_of(address: StoreAddress) -> tuple[int, list[Row]]:
@@ -29,7 +29,7 @@ def stored(address: StoreAddress) -> tuple[dict[str, int], int]:
     """What a store holds now, and how many batches of all its writers are in it. Raises `StoreError`."""
     snapshot = _snapshot(address)
     families = {family.definition.name: family for family in families_of(snapshot)}
-    return _numbers(samples_of(families)), sum(row.applied for row in snapshot.rows.values())
+    return numbers_of(samples_of(families)), sum(row.applied for row in snapshot.rows.values())
 
 
 def _snapshot(address: StoreAddress) -> Snapshot:
@@ -40,7 +40,8 @@ def _snapshot(address: StoreAddress) -> Snapshot:
         reader.close()
 
 
-def _numbers(samples: dict[Series, float]) -> dict[str, int]:
+def numbers_of(samples: dict[Series, float]) -> dict[str, int]:
+    """What samples say, whoever had them."""
     numbers = {
         "left": round(total(samples, "chaos_left_total")),
         "right": round(total(samples, "chaos_right_total")),
