@@ -1,21 +1,24 @@
 """The program `fleetmeter-exporter` in a process of its own, asked through a plain socket."""
 
+import gzip
 import os
-import re
 import socket
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
 from typing import Self
 
+from bench.processes import megabytes
 from support.gateway import Programs
 from support.store import StoreAddress
 
 TEXT = "text/plain;version=0.0.4"
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 _BUFFER = 1 << 20
+_PATIENCE = 600.0
 
 
 @dataclass(frozen=True)
@@ -26,15 +29,19 @@ class Answer:
     processor: float
     status: int
     body: bytes
+    coded: bool
+
+    @property
+    def text(self) -> bytes:
+        """The exposition, decoded."""
+        return gzip.decompress(self.body) if self.coded else self.body
 
 
 class Exporter:
     """The exporter of a namespace. Use it as a context manager."""
 
     def __init__(self, address: StoreAddress) -> None:
-        self._programs = Programs()
-        self._program = self._programs.exporter(address)
-        self._port = int(self._program.address().rpartition(":")[2])
+        self._address = address
 
     def first(self) -> Answer:
         """The first scrape that is answered with numbers; it waits until an exporter that just started gives them."""
@@ -50,20 +57,18 @@ class Exporter:
         ).encode()
         read, used = [], self._processor()
         started = perf_counter()
-        with socket.create_connection(("127.0.0.1", self._port), timeout=120) as connection:
+        with socket.create_connection(("127.0.0.1", self._port), timeout=_PATIENCE) as connection:
             connection.sendall(request)
             while part := connection.recv(_BUFFER):
                 read.append(part)
         seconds = perf_counter() - started
         used = self._processor() - used
         head, _, body = b"".join(read).partition(b"\r\n\r\n")
-        return Answer(seconds, used, int(head.split(b" ", 2)[1]), body)
+        return Answer(seconds, used, int(head.split(b" ", 2)[1]), body, b"content-encoding: gzip" in head.lower())
 
     def megabytes(self) -> tuple[float, float]:
-        """Resident memory now, and the most it ever was."""
-        status = Path(f"/proc/{self._program.pid}/status").read_text()
-        found = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", status, re.MULTILINE))
-        return int(found["VmRSS"]) / 1024, int(found["VmHWM"]) / 1024
+        """Its resident memory now, and the most it ever was."""
+        return megabytes(self._program.pid)
 
     def _processor(self) -> float:
         """Processor seconds that the process has used, in hundredths; a sum over many scrapes is finer."""
@@ -71,13 +76,17 @@ class Exporter:
         return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
 
     def __enter__(self) -> Self:
-        self._programs.__enter__()
+        with ExitStack() as ends:
+            programs = ends.enter_context(Programs())
+            self._program = programs.exporter(self._address)
+            self._port = int(self._program.address().rpartition(":")[2])
+            self._ends = ends.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._programs.__exit__(kind, error, trace)
+        self._ends.close()
 
 
 def shown(body: bytes) -> int:

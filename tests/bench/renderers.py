@@ -1,12 +1,14 @@
 """Other ways to an exposition of the same series, each in a process of its own."""
 
 import multiprocessing
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from time import perf_counter, process_time
 from typing import Any
 
+from bench.processes import megabytes
 from bench.shape import shapes
 
 Make = Callable[..., Callable[[], bytes]]
@@ -15,11 +17,12 @@ Make = Callable[..., Callable[[], bytes]]
 
 @dataclass(frozen=True)
 class Rendering:
-    """One exposition: seconds, processor seconds, and its bytes."""
+    """One exposition: seconds, processor seconds, its bytes, and megabytes of the process at most."""
 
     seconds: float
     processor: float
     body: bytes
+    most: float
 
 
 class Renderer:
@@ -54,7 +57,8 @@ def _serve(pipe: Connection, make: Make, arguments: Sequence[object]) -> None:
             return
         started, used = perf_counter(), process_time()
         body = render()
-        pipe.send(Rendering(perf_counter() - started, process_time() - used, body))
+        seconds, processor = perf_counter() - started, process_time() - used
+        pipe.send(Rendering(seconds, processor, body, megabytes(os.getpid())[1]))
 
 
 def through_a_collector(url: str, namespace: str) -> Callable[[], bytes]:

@@ -15,9 +15,10 @@ from bench.exporter import Exporter
 from bench.meter import Meter
 from bench.namespace import Namespace
 from bench.processes import free_port
-from bench.scrape import SAMPLES, SHARE, Way, ask, checked, measured
+from bench.scrape import PATIENT, SAMPLES, SHARE, ask, checked
 from bench.shape import shapes
 from bench.tables import judged, show
+from bench.turns import HEAD, Way, measured
 from fleetmeter.embedded import EmbeddedStore
 
 FLEETS = {"1": (1, False), "1,000": (1_000, False), "1,000, with the gateway's gauges": (1_000, True)}
@@ -33,7 +34,7 @@ def main() -> None:
     _writers()
     with (
         EmbeddedStore(port=free_port()) as store,
-        closing(Namespace(store.url, "life", shapes(SAMPLES), 1)) as namespace,
+        closing(Namespace(store.url + PATIENT, "life", shapes(SAMPLES), 1)) as namespace,
     ):
         body = _life(store, namespace)
     _coding(body)
@@ -44,16 +45,16 @@ def _writers() -> None:
     with EmbeddedStore(port=free_port()) as store, ExitStack() as ends:
         asked = {}
         for at, (fleet, (writers, gauges)) in enumerate(FLEETS.items()):
-            namespace = Namespace(store.url, f"writers-{at}", shapes(SAMPLES), writers, gauges=gauges)
+            namespace = Namespace(store.url + PATIENT, f"writers-{at}", shapes(SAMPLES), writers, gauges=gauges)
             ends.callback(namespace.close)
             exporter = ends.enter_context(Exporter(namespace.address))
             checked(exporter.first(), SAMPLES)
-            asked[fleet] = Way(partial(ask, exporter), namespace)
+            asked[fleet] = Way(partial(ask, exporter, SAMPLES), namespace, SHARE)
         times = measured(asked)
     one = times["1"]
     show(
         f"scrape: {SAMPLES:,} samples by the number of living writers, {SHARE:.0%} of the numbers changed in between",
-        ["living writers", "turns", "median ms", "min ms", "CPU ms", "MB", "x of 1 writer"],
+        ["living writers", *HEAD, "x of 1 writer"],
         [[*found.cells(fleet), f"{found.median / one.median:.2f}"] for fleet, found in times.items()],
         [
             "Each writer has a row, which changes between two scrapes, and the machinery's gauge; of the gateway's",
