@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +31,6 @@ WRITERS = 64
 COPIES = 8
 """Processes that hold each series in the second row of multiprocess mode."""
 
-FEWEST_OF = {SAMPLES: FEWEST, MANY: 1}
 NEEDED = {SAMPLES: 2, MANY: 10}
 """GiB of memory that must be free."""
 
@@ -65,7 +65,7 @@ def compared(samples: int) -> None:
         return
     with EmbeddedStore(port=free_port()) as store, ExitStack() as ends:
         namespace = ends.enter_context(closing(Namespace(store.url + PATIENT, "scrape", shapes(samples), WRITERS)))
-        times = measured(ways(samples, store, namespace, ends), FEWEST_OF[samples])
+        times = measured(ways(samples, store, namespace, ends))
     drain, stock, ours = times[DRAIN], times[STOCK], times[OURS]
     show(
         f"scrape: {samples:,} samples, half counters, half of histograms; {SHARE:.0%} of the numbers change in between",
@@ -130,11 +130,11 @@ def ways(samples: int, store: EmbeddedStore, namespace: Namespace, ends: ExitSta
         directory = ends.enter_context(worker_files(samples, copies))
         files = ends.enter_context(closing(Renderer(through_files, directory)))
         name = f"multiprocess, {WRITERS} processes, in {copies}"
-        found[name] = Way(partial(_render, files, samples), namespace, 0)
+        found[name] = Way(partial(_render, files, samples), namespace, 0, fewest=1 if copies > 1 else FEWEST)
     if samples == SAMPLES:
         pytheus = ends.enter_context(closing(Renderer(through_pytheus, store.port, samples)))
         found["pytheus, Redis"] = Way(partial(_render, pytheus, samples), namespace, 0)
-    return found
+    return found if samples == SAMPLES else {name: replace(way, fewest=1) for name, way in found.items()}
 
 
 def checked(answer: Answer, samples: int) -> Answer:

@@ -61,16 +61,17 @@ class Times:
 
 @dataclass(frozen=True)
 class Way:
-    """One way: what a turn does, and which part of a namespace's numbers changes before."""
+    """One way: what a turn does, which part of a namespace's numbers changes before, and how many count at least."""
 
     turn: Callable[[Times], None]
     namespace: Namespace
     share: float
+    fewest: int = FEWEST
 
 
-def measured(ways: Mapping[str, Way], fewest: int = FEWEST) -> dict[str, Times]:
+def measured(ways: Mapping[str, Way]) -> dict[str, Times]:
     """What each way took, one turn of each after the other."""
-    times = {name: Times(fewest) for name in ways}
+    times = {name: Times(way.fewest) for name, way in ways.items()}
     while not all(found.enough for found in times.values()):
         for name, way in ways.items():
             if times[name].enough:
