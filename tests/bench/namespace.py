@@ -12,7 +12,7 @@ from fleetmeter.batch import Batch
 from fleetmeter.definition import Definition
 from fleetmeter.delta import NOTHING, Delta
 from fleetmeter.keys import Keys
-from fleetmeter.protocol import Apply, Hello
+from fleetmeter.messages import Apply, Hello
 from fleetmeter.reading import Reader
 from fleetmeter.store import Store
 from support.commands import process
