@@ -115,7 +115,7 @@ def test_thresholds_stand_in_their_file_alone() -> None:
 
 
 def test_every_series_and_label_is_declared(declared: dict[str, frozenset[str]]) -> None:
-    """A metric or a label that somebody renames is found here, by its name and by the rule that still uses the old one."""
+    """A metric or a label that somebody renames is found here, with the rule that still uses the old name."""
     recorded = {rule.name for rule in records()}
     wrong = set()
     for rule in rules():
