@@ -15,6 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from support.rules import rules
+
 START_SECONDS = 60.0
 END_SECONDS = 45.0
 ONLY_PYTHON = str(Path(sys.executable).parent)
@@ -136,9 +138,9 @@ def test_ctrl_c_ends_the_load_and_shows_the_summary(tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_prometheus_scrapes_the_exporter_only(tmp_path: Path, binary: Callable[[str], str]) -> None:
-    """Where its binary is there, Prometheus has one target, which is up; SIGTERM ends it with all the others."""
-    path = f"{ONLY_PYTHON}:{Path(binary('prometheus')).parent}"
+def test_prometheus_scrapes_the_exporter_and_tells_alertmanager(tmp_path: Path, binary: Callable[[str], str]) -> None:
+    """With their binaries there, Prometheus has one target, every rule and Alertmanager; SIGTERM ends all of them."""
+    path = f"{ONLY_PYTHON}:{Path(binary('prometheus')).parent}:{Path(binary('prometheus-alertmanager')).parent}"
     with running_demo(tmp_path, path=path) as demo:
         demo.wait_for("upstream  ")
         address = re.search(r"^prometheus +(\S+)$", demo.output, re.MULTILINE)
@@ -151,6 +153,13 @@ def test_prometheus_scrapes_the_exporter_only(tmp_path: Path, binary: Callable[[
                 break
             time.sleep(0.1)
         assert found == [({"__name__": "up", "job": "fleetmeter", "instance": "fleetmeter"}, "1")]
+        groups = httpx.get(f"{address[1]}/api/v1/rules").raise_for_status().json()["data"]["groups"]
+        assert len([rule for group in groups for rule in group["rules"]]) == len(rules())
+        told = httpx.get(f"{address[1]}/api/v1/alertmanagers").raise_for_status().json()["data"]["activeAlertmanagers"]
+        alertmanager = re.search(r"^alertmanager +(\S+)$", demo.output, re.MULTILINE)
+        assert alertmanager is not None
+        assert [one["url"] for one in told] == [f"{alertmanager[1]}/api/v2/alerts"]
+        assert re.search(rf"^dashboards +import .* {address[1]} ", demo.output, re.MULTILINE)
         children = demo.children()
         assert demo.end(signal.SIGTERM) == 0, demo.complaint
     wait_until_gone(children)

@@ -25,12 +25,16 @@ def test_everything_can_be_said() -> None:
     settings = DemoSettings.from_env(
         {
             "DEMO_SECONDS": "1.5", "DEMO_RATE": "3", "DEMO_GATEWAY_PORTS": "8001, 8002,8003",
-            "DEMO_EXPORTER_PORT": "9847", "DEMO_PROMETHEUS_PORT": "9090",
+            "DEMO_EXPORTER_PORT": "9847", "DEMO_PROMETHEUS_PORT": "9090", "DEMO_ALERTMANAGER_PORT": "9093",
+            "DEMO_ALERT_SPEED": "30", "DEMO_ALERT_WEBHOOK": "http://127.0.0.1:9095/x",
         }
     )  # fmt: skip
     assert (settings.seconds, settings.rate) == (1.5, 3.0)
+    assert (settings.alert_speed, settings.alert_webhook) == (30.0, "http://127.0.0.1:9095/x")
     gateways = dict.fromkeys((8001, 8002, 8003), "DEMO_GATEWAY_PORTS")
-    assert settings.asked_ports() == {**gateways, 9847: "DEMO_EXPORTER_PORT", 9090: "DEMO_PROMETHEUS_PORT"}
+    assert settings.asked_ports() == {
+        **gateways, 9847: "DEMO_EXPORTER_PORT", 9090: "DEMO_PROMETHEUS_PORT", 9093: "DEMO_ALERTMANAGER_PORT",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -39,13 +43,21 @@ def test_everything_can_be_said() -> None:
         ("DEMO_SECONDS", "abc"), ("DEMO_SECONDS", "0"), ("DEMO_SECONDS", "-1"), ("DEMO_SECONDS", "nan"),
         ("DEMO_SECONDS", "inf"), ("DEMO_RATE", "0"), ("DEMO_RATE", "1000"), ("DEMO_GATEWAY_PORTS", "8001"),
         ("DEMO_GATEWAY_PORTS", "8001,8002,x"), ("DEMO_GATEWAY_PORTS", "8001,8002,0"), ("DEMO_EXPORTER_PORT", "65536"),
-        ("DEMO_PROMETHEUS_PORT", "²"),
+        ("DEMO_PROMETHEUS_PORT", "²"), ("DEMO_ALERTMANAGER_PORT", "0"), ("DEMO_ALERT_SPEED", "31"),
     ],
 )  # fmt: skip
 def test_wrong_values_are_refused(variable: str, value: str) -> None:
     """What cannot be used is refused by the variable's name, with what was expected."""
     with pytest.raises(DemoSettingError, match=f"^{variable}=.*{value}.*; expected "):
         DemoSettings.from_env({variable: value})
+
+
+def test_a_webhook_that_is_no_address_is_refused_without_being_shown() -> None:
+    """An address of a webhook may hold a secret: the refusal names the variable and not the value."""
+    with pytest.raises(DemoSettingError, match=r"^DEMO_ALERT_WEBHOOK=.* expected an address") as caught:
+        DemoSettings.from_env({"DEMO_ALERT_WEBHOOK": "secret"})
+    assert "secret" not in str(caught.value)
+    assert "secret" not in repr(DemoSettings.from_env({"DEMO_ALERT_WEBHOOK": "http://x/secret"}))
 
 
 def test_one_port_for_two_programs_is_refused() -> None:
@@ -103,12 +115,19 @@ def test_our_own_upstream_never_sees_a_key_or_a_proxy(tmp_path: Path) -> None:
 def test_prometheus_configuration_is_aimed_at_the_demo() -> None:
     """The shipped file, with another target and a shorter interval; a file that lacks them is refused."""
     template = (TEMPLATE / "prometheus.yml").read_text()
-    aimed = configuration(template, "127.0.0.1:1234")
-    assert 'targets: ["127.0.0.1:1234"]' in aimed
+    aimed = configuration(template, "127.0.0.1:1234", "127.0.0.1:5678")
+    assert aimed.count('targets: ["127.0.0.1:1234"]') == aimed.count('targets: ["127.0.0.1:5678"]') == 1
     assert "scrape_interval: 1s" in aimed
     assert "127.0.0.1:9847" not in aimed
     with pytest.raises(DemoError, match=r"127\.0\.0\.1:9847.* 0 times"):
         configuration("scrape_interval: 5s", "127.0.0.1:1234")
+
+
+def test_without_an_alertmanager_nobody_is_told() -> None:
+    """The shipped address is taken out: on this machine another Alertmanager may listen there."""
+    aimed = configuration((TEMPLATE / "prometheus.yml").read_text(), "127.0.0.1:1234")
+    assert "9093" not in aimed
+    assert aimed.count("targets: []") == 1
 
 
 def test_why_there_is_no_prometheus(tmp_path: Path) -> None:

@@ -1,44 +1,23 @@
 """What the tools of Prometheus and Alertmanager say of the files."""
 
-import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from fleetmeter_app.demo.alertmanager import with_receivers
 from support.rules import FOLDER, RULE_FILES
 
 CASES = tuple(sorted((Path(__file__).parent / "rules").glob("*.yml")))
 ALERTMANAGER = (FOLDER / "alertmanager.yml").read_text(encoding="utf-8")
 RECEIVERS = ("pagerduty", "slack", "discord", "webhook")
-_SETTING = re.compile(r"^( *)#(?! \S)(.+)$")
-"""A line that is taken in by taking its # away; prose has one space after it."""
 
 
 def run(*command: str) -> None:
     """Run a tool that has to be content."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def uncommented(*receivers: str) -> str:
-    """Alertmanager's file with these receivers taken in."""
-
-    def lines() -> Iterator[str]:
-        wanted = False
-        for line in ALERTMANAGER.splitlines():
-            setting = _SETTING.match(line)
-            if setting is None:
-                wanted = False
-                yield line
-                continue
-            kind = re.match(r"(\w+)_configs:", setting[2])
-            if kind is not None:
-                wanted = kind[1] in receivers
-            yield setting[1] + setting[2] if wanted else line
-
-    return "\n".join(lines()) + "\n"
 
 
 def test_the_configuration_is_valid(binary: Callable[[str], str]) -> None:
@@ -61,7 +40,7 @@ def test_the_rules_do_what_their_cases_say(binary: Callable[[str], str], path: P
 def test_alertmanager_takes_its_file(binary: Callable[[str], str], tmp_path: Path, receivers: tuple[str, ...]) -> None:
     """As it is shipped, with each receiver taken in, and with all of them."""
     config = tmp_path / "alertmanager.yml"
-    config.write_text(uncommented(*receivers), encoding="utf-8")
+    config.write_text(with_receivers(ALERTMANAGER, *receivers), encoding="utf-8")
     assert [kind for kind in RECEIVERS if f"    {kind}_configs:" in config.read_text().splitlines()] == [
         kind for kind in RECEIVERS if kind in receivers
     ]

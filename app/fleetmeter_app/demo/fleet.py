@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleetmeter_app.config import GatewayConfig
-from fleetmeter_app.demo import prometheus
+from fleetmeter_app.demo import alertmanager, prometheus
 from fleetmeter_app.demo.ports import HOST, with_free_ports
 from fleetmeter_app.demo.processes import Program
 from fleetmeter_app.demo.settings import REPLICAS, DemoSettings
@@ -27,20 +27,23 @@ _REPLICAS_END, _READERS_END, _UPSTREAM_ENDS = range(3)
 
 @dataclass(frozen=True)
 class Fleet:
-    """Where everything answers; `upstream` is None where real models do, `no_prometheus` says why there is none."""
+    """Where everything answers; `upstream` is None where real models do, `no_…` says why there is none."""
 
     gateways: Mapping[str, str]
     exporter: str
     upstream: str | None
     prometheus: str | None
     no_prometheus: str | None
+    alertmanager: str | None
+    no_alertmanager: str | None
     programs: tuple[Program, ...]
 
 
 def plan(settings: DemoSettings, environ: Mapping[str, str], directory: Path, store_url: str) -> Fleet:
     """The programs for these settings, with what they need written below `directory`; starts nothing."""
-    ports = with_free_ports([*settings.gateway_ports, settings.exporter_port, settings.prometheus_port, None])
-    exporter_port, prometheus_port, upstream_port = ports[REPLICAS:]
+    asked = (settings.exporter_port, settings.prometheus_port, settings.alertmanager_port, None)
+    ports = with_free_ports([*settings.gateway_ports, *asked])
+    exporter_port, prometheus_port, alertmanager_port, upstream_port = ports[REPLICAS:]
     shared = {name: environ[name] for name in _EVERYONE_NEEDS if name in environ}
     state = {**shared, "FLEETMETER_REDIS_URL": store_url, "FLEETMETER_NAMESPACE": NAMESPACE}
     upstream = None if settings.costs_money else f"http://{HOST}:{upstream_port}"
@@ -61,14 +64,22 @@ def plan(settings: DemoSettings, environ: Mapping[str, str], directory: Path, st
     if upstream is not None:
         programs.append(_upstream(upstream_port, shared, directory))
     no_prometheus = prometheus.reason_to_leave_out(environ.get("PATH"))
+    no_alertmanager = alertmanager.reason_to_leave_out(environ.get("PATH"), no_prometheus)
+    speed = settings.alert_speed
+    told = None if no_alertmanager else f"{HOST}:{alertmanager_port}"
+    if told is not None:
+        programs.append(alertmanager.program(directory, told, shared, settings.alert_webhook, speed))
     if no_prometheus is None:
-        programs.append(prometheus.program(directory, exporter, prometheus_port, shared))
+        address = f"{HOST}:{prometheus_port}"
+        programs.append(prometheus.program(directory, address, exporter, shared, told, speed))
     return Fleet(
         gateways,
         f"http://{exporter}",
         upstream,
         None if no_prometheus else f"http://{HOST}:{prometheus_port}",
         no_prometheus,
+        None if told is None else f"http://{told}",
+        no_alertmanager,
         tuple(programs),
     )
 

@@ -5,24 +5,29 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fleetmeter_app.demo.errors import DemoError
-from fleetmeter_app.demo.ports import HOST
 from fleetmeter_app.demo.processes import Program
+from fleetmeter_app.demo.windows import shortened
 
 TEMPLATE = Path(__file__).parents[3] / "prometheus"
 """The folder of the source tree; a wheel does not carry it."""
 
-_REPLACED = {"127.0.0.1:9847": "{target}", "scrape_interval: 5s": "scrape_interval: 1s"}
 
+def configuration(template: str, target: str, alertmanager: str | None = None, speed: float = 1) -> str:
+    """The text with another target, scraped each second because a demo is short, and another Alertmanager or none.
 
-def configuration(template: str, target: str) -> str:
-    """The text with another target, scraped each second because a demo is short.
-
-    Raises `DemoError` where the text does not hold what is replaced exactly once.
+    With a `speed` above 1 the rules, whose windows are divided by it, are evaluated each second too. Raises `DemoError`
+    where the text does not hold what is replaced exactly once.
     """
-    for old, new in _REPLACED.items():
+    replaced = {
+        '"127.0.0.1:9847"': f'"{target}"',
+        '"127.0.0.1:9093"': "" if alertmanager is None else f'"{alertmanager}"',
+        "scrape_interval: 5s": "scrape_interval: 1s",
+        "evaluation_interval: 15s": "evaluation_interval: 15s" if speed == 1 else "evaluation_interval: 1s",
+    }
+    for old, new in replaced.items():
         if template.count(old) != 1:
             raise DemoError(f"prometheus.yml holds {old!r} {template.count(old)} times; the demo replaces it once")
-        template = template.replace(old, new.format(target=target))
+        template = template.replace(old, new)
     return template
 
 
@@ -35,14 +40,22 @@ def reason_to_leave_out(search_path: str | None, template: Path = TEMPLATE) -> s
     return None
 
 
-def program(directory: Path, target: str, port: int, environ: Mapping[str, str]) -> Program:
+def program(
+    directory: Path,
+    address: str,
+    target: str,
+    environ: Mapping[str, str],
+    alertmanager: str | None = None,
+    speed: float = 1,
+) -> Program:
     """Prometheus with its data and a copy of its configuration below `directory`."""
     folder = directory / "prometheus"
     # The whole folder, so that the files which the configuration names beside itself are found.
     shutil.copytree(TEMPLATE, folder)
     config = folder / "prometheus.yml"
-    config.write_text(configuration(config.read_text(encoding="utf-8"), target), encoding="utf-8")
-    address = f"{HOST}:{port}"
+    config.write_text(configuration(config.read_text(encoding="utf-8"), target, alertmanager, speed), encoding="utf-8")
+    for rules in (folder / "rules").glob("*.yml"):
+        rules.write_text(shortened(rules.read_text(encoding="utf-8"), speed), encoding="utf-8")
     command = [
         shutil.which("prometheus", path=environ.get("PATH")) or "prometheus", f"--config.file={config}",
         f"--storage.tsdb.path={directory / 'prometheus-data'}", f"--web.listen-address={address}",

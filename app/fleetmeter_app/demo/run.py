@@ -122,15 +122,22 @@ def _show_addresses(settings: DemoSettings, fleet: Fleet, console: Console) -> N
         ("gateways", f"{gateways}  POST /ask"),
         ("exporter", f"{fleet.exporter}/metrics"),
         ("prometheus", fleet.prometheus or fleet.no_prometheus or ""),
+        ("alertmanager", fleet.alertmanager or fleet.no_alertmanager or ""),
+        ("dashboards", _dashboards(fleet)),
         ("upstream", f"{fleet.upstream}/ledger" if fleet.upstream else settings.openai_base_url),
     ):
-        console.print(f"{name:<11} {text}", soft_wrap=True, highlight=False)
+        console.print(f"{name:<12} {text}", soft_wrap=True, highlight=False)
     if settings.costs_money:
         console.print(
             "OPENAI_API_KEY is set: real models answer, and every question costs money. "
             f"About {settings.rate:g} a second are asked; unset the key to use the demo's own upstream.",
             style="bold yellow", soft_wrap=True, highlight=False,
         )  # fmt: skip
+
+
+def _dashboards(fleet: Fleet) -> str:
+    source = f"{fleet.prometheus} as" if fleet.prometheus else "a Prometheus that scrapes the exporter as"
+    return f"import grafana/dashboards/*.json into a Grafana, with {source} its Prometheus data source"
 
 
 def _interrupted(when: str) -> int:

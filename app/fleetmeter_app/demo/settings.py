@@ -1,5 +1,6 @@
 """The demo's settings, from its environment."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
@@ -12,6 +13,9 @@ REPLICAS = 3
 _RATE = 20.0
 _RATE_THAT_COSTS = 0.5
 _FASTEST = 200.0
+_FASTEST_ALERTS = 30.0
+"""With it the shortest window is 8 s: a heartbeat comes every 5 s, and none may be missed."""
+
 _LONGEST_SECONDS = 7 * 86_400.0
 _OPENAI = "https://api.openai.com/v1"
 
@@ -22,6 +26,7 @@ class DemoSettings:
 
     `seconds` is how long the load lasts, None until Ctrl-C; `rate` is in questions per second. With `openai_api_key`
     the models behind `openai_base_url` answer, and cost money; without it the demo brings an upstream of its own.
+    `alert_speed` divides the windows and waits of all alerts; `alert_webhook` is an address that is told of them.
     """
 
     seconds: float | None = None
@@ -29,6 +34,9 @@ class DemoSettings:
     gateway_ports: tuple[int | None, ...] = (None,) * REPLICAS
     exporter_port: int | None = None
     prometheus_port: int | None = None
+    alertmanager_port: int | None = None
+    alert_speed: float = 1.0
+    alert_webhook: str | None = field(default=None, repr=False)
     openai_api_key: str | None = field(default=None, repr=False)
     openai_base_url: str = _OPENAI
 
@@ -39,9 +47,9 @@ class DemoSettings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Read DEMO_SECONDS, DEMO_RATE, DEMO_…_PORT(S), OPENAI_API_KEY and OPENAI_BASE_URL; an empty one is not set.
+        """Read DEMO_SECONDS, DEMO_RATE, DEMO_…_PORT(S), DEMO_ALERT_…, OPENAI_API_KEY, OPENAI_BASE_URL.
 
-        Raises `DemoSettingError`.
+        An empty one is not set. Raises `DemoSettingError`.
         """
         key = environ.get("OPENAI_API_KEY") or None
         default_rate = _RATE if key is None else _RATE_THAT_COSTS
@@ -51,6 +59,9 @@ class DemoSettings:
             gateway_ports=_gateway_ports(environ),
             exporter_port=_port(environ, "DEMO_EXPORTER_PORT"),
             prometheus_port=_port(environ, "DEMO_PROMETHEUS_PORT"),
+            alertmanager_port=_port(environ, "DEMO_ALERTMANAGER_PORT"),
+            alert_speed=_number(environ, "DEMO_ALERT_SPEED", _FASTEST_ALERTS, "a divisor") or 1.0,
+            alert_webhook=_webhook(environ, "DEMO_ALERT_WEBHOOK"),
             openai_api_key=key,
             openai_base_url=environ.get("OPENAI_BASE_URL") or _OPENAI,
         )
@@ -58,7 +69,11 @@ class DemoSettings:
     def asked_ports(self) -> dict[int, str]:
         """Each port that was asked for, and the variable that did."""
         asked = [("DEMO_GATEWAY_PORTS", port) for port in self.gateway_ports]
-        asked += [("DEMO_EXPORTER_PORT", self.exporter_port), ("DEMO_PROMETHEUS_PORT", self.prometheus_port)]
+        asked += [
+            ("DEMO_EXPORTER_PORT", self.exporter_port),
+            ("DEMO_PROMETHEUS_PORT", self.prometheus_port),
+            ("DEMO_ALERTMANAGER_PORT", self.alertmanager_port),
+        ]
         ports: dict[int, str] = {}
         for variable, port in asked:
             if port is None:
@@ -80,6 +95,13 @@ def _number(environ: Mapping[str, str], variable: str, most: float, unit: str) -
     if not 0 < number <= most:
         raise DemoSettingError(variable, text, f"{unit}, above 0 and up to {most:,.0f}")
     return number
+
+
+def _webhook(environ: Mapping[str, str], variable: str) -> str | None:
+    url = environ.get(variable)
+    if url and not re.fullmatch(r"https?://[^\s'\"]+", url):
+        raise DemoSettingError(variable, "…", "an address, as in http://127.0.0.1:9095/alerts")
+    return url or None
 
 
 def _port(environ: Mapping[str, str], variable: str) -> int | None:
