@@ -10,7 +10,7 @@ CLUSTER  ?= 20
 MINUTES  ?= 10
 WATCHED  ?= 20
 
-.PHONY: help setup demo test simulate chaos bench lint types format wheel-test clean
+.PHONY: help setup demo test simulate chaos drill bench lint types format wheel-test clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ bench: $(READY)  ## run the side-by-side benchmarks (ONLY=flush runs one)
 
 chaos: $(READY)  ## run real stores under real faults at full size, about 12 min (KILLS, SENTINEL, CLUSTER, MINUTES, WATCHED set it)
 	PYTHONPATH=tests $(BIN)/python -m chaos --kills $(KILLS) --sentinel $(SENTINEL) --cluster $(CLUSTER) --minutes $(MINUTES) --watched $(WATCHED)
+
+SPEED ?= 30
+drill: $(READY)  ## let faults happen to a demo, windows divided by SPEED: do all alerts reach a webhook, and resolve?
+	PYTHONPATH=tests $(BIN)/python -m drill --speed $(SPEED)
 
 lint: $(READY)  ## check style and format
 	$(BIN)/ruff check .
