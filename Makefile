@@ -10,7 +10,7 @@ CLUSTER  ?= 20
 MINUTES  ?= 10
 WATCHED  ?= 20
 
-.PHONY: help setup demo test simulate chaos drill bench lint types format wheel-test clean
+.PHONY: help setup demo test simulate chaos drill bench dashboards pictures lint types format wheel-test clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,9 +47,16 @@ SPEED ?= 30
 drill: $(READY)  ## let faults happen to a demo, windows divided by SPEED: do all alerts reach a webhook, and resolve?
 	PYTHONPATH=tests $(BIN)/python -m drill --speed $(SPEED)
 
-lint: $(READY)  ## check style and format
+dashboards: $(READY)  ## write grafana/dashboards anew, from what the code declares
+	PYTHONPATH=grafana $(BIN)/python -m fleetmeter_dashboards
+
+pictures: $(READY)  ## draw docs/pictures anew, from a fleet under load and a real Prometheus, about 6 min
+	PYTHONPATH=tests $(BIN)/python -m pictures
+
+lint: $(READY)  ## check style and format, and that the dashboards are what the code builds
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	PYTHONPATH=grafana $(BIN)/python -m fleetmeter_dashboards --check
 
 types: $(READY)  ## check types
 	$(BIN)/mypy

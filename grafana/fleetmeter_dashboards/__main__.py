@@ -1,0 +1,47 @@
+"""`python -m fleetmeter_dashboards` writes the dashboards into the folder beside this package."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fleetmeter_dashboards import cost, fleet, performance, routing
+from fleetmeter_dashboards.errors import DashboardError
+
+FOLDER = Path(__file__).parents[1] / "dashboards"
+
+
+def texts() -> Mapping[str, str]:
+    """The text of each file by its name. Raises `DashboardError`."""
+    pages = {"cost": cost, "performance": performance, "routing": routing, "fleet": fleet}
+    return {f"{name}.json": module.page().to_json() for name, module in pages.items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write them all, or with `--check` only compare; the exit status."""
+    parser = argparse.ArgumentParser(prog="fleetmeter_dashboards", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; 1 if a file is not what the code builds")
+    check = parser.parse_args(arguments).check
+    try:
+        files = texts()
+    except DashboardError as error:
+        sys.stderr.write(f"fleetmeter_dashboards: {error}\n")
+        return 1
+    if check:
+        return _compare(files)
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    return 0
+
+
+def _compare(files: Mapping[str, str]) -> int:
+    there = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
+    differing = sorted(name for name in {*files, *there} if files.get(name) != there.get(name))
+    for name in differing:
+        sys.stderr.write(f"grafana/dashboards/{name} is not what the code builds; run `make dashboards`\n")
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

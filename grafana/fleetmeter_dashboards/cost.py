@@ -1,0 +1,158 @@
+"""What the models cost, and what was saved."""
+
+from fleetmeter_dashboards import first_row
+from fleetmeter_dashboards.page import Page, Variable
+from fleetmeter_dashboards.panels import (
+    Panel,
+    Target,
+    Value,
+    bars,
+    falling,
+    pie,
+    rising,
+    rows_of,
+    series,
+    stat_of,
+)
+from fleetmeter_dashboards.queries import Expression, Queries, quotient, ratio
+
+MODEL = Variable("model", "openai_api_calls_total", "The model that answered.")
+INTENT = Variable("intent", "model_selections_total", "What a question is about.")
+
+_LONG = "Needs a retention of 31 days in Prometheus, and counts from the first of the month on: with less it is too low."
+_CUMULATIVE = "Follows the variable model; not intent, which this long-lived family does not have."
+
+
+def page() -> Page:
+    """The dashboard."""
+    queries = Queries("model", "intent")
+    return Page(
+        "fleetmeter-cost",
+        "Fleetmeter / Cost",
+        "What the models cost the whole fleet, by model, intent and kind of token, and what routing and the cache save.",
+        (MODEL, INTENT),
+        (
+            ("", _first_row(queries)),
+            ("Where the money goes", _money(queries)),
+            ("Price of the work", _price(queries)),
+        ),
+    )
+
+
+def _first_row(queries: Queries) -> list[Panel]:
+    spent = queries.increase("openai_total_cost_usd")
+    projected = Expression(
+        f"{spent.text} / $__range_s * 86400 * days_in_month()", spent.unit, spent.families
+    )
+    unpriced = queries.increase("openai_unpriced_calls")
+    return [
+        first_row.trust(queries),
+        first_row.spend_now(queries),
+        stat_of(
+            "What has today cost?", f"US dollars since midnight. {_CUMULATIVE}", spent, Value(decimals=2, none="no calls yet"),
+            time_from="now/d",
+        ),
+        stat_of(
+            "What has this month cost?", f"US dollars since the first of the month. {_LONG} {_CUMULATIVE}",
+            spent, Value(decimals=2, none="no calls yet"), time_from="now/M",
+        ),
+        stat_of(
+            "What will this month cost?",
+            f"This month's spend so far, carried on at its mean to the last day. {_LONG} {_CUMULATIVE}",
+            projected, Value(decimals=2, none="no calls yet"), time_from="now/M",
+        ),
+        stat_of(
+            "How many calls have no price?",
+            "Answered calls within the time shown whose cost is missing from every figure here. Add the model's price to the "
+            "configuration.",
+            unpriced, Value(steps=rising(0.5, 10), decimals=0, none="no calls yet"), solid=True,
+        ),
+    ]  # fmt: skip
+
+
+def _money(queries: Queries) -> list[Panel]:
+    by_model = queries.rate("openai_cost_usd", "model", part="sum").per_hour()
+    by_intent = queries.rate("openai_cost_usd", "intent", part="sum").per_hour()
+    return [
+        series(
+            "How fast is money spent, and by which models?",
+            "US dollars per hour; the ten models that cost most within the time shown.",
+            [Target(queries.top(by_model, "openai_cost_usd", "model", part="sum"), "{{model}}")],
+            Value(low=0), colour="model", stack=True,
+        ),
+        pie(
+            "Which model costs the most?",
+            "US dollars within the time shown.",
+            Target(queries.increase("openai_cost_usd", "model", part="sum").largest(), "{{model}}"),
+            "model", Value(decimals=2), width=6,
+        ),
+        bars(
+            "What do routing and the cache save?",
+            "US dollars within the time shown that were not spent: routing against the price of the baseline model, the cache "
+            "against the price of the calls it spared. Extra is what routing to dearer models has cost on top.",
+            [
+                Target(queries.increase("cost_savings_usd", "source"), "{{source}}"),
+                Target(queries.increase("routing_extra_cost_usd"), "extra"),
+            ],
+            Value(low=0, decimals=2), colour="source", width=6,
+        ),
+        series(
+            "Which intents is the money spent on?",
+            "US dollars per hour; the ten intents that cost most within the time shown.",
+            [Target(queries.top(by_intent, "openai_cost_usd", "intent", part="sum"), "{{intent}}")],
+            Value(low=0), colour="intent", stack=True,
+        ),
+        rows_of(
+            "What did each model do for its money?",
+            "Within the time shown; dearest first. Unpriced calls, of all intents, cost something that nobody knows.",
+            {
+                "cost": queries.increase("openai_cost_usd", "model", part="sum"),
+                "answers": queries.increase("openai_cost_usd", "model", part="count"),
+                "tokens": queries.increase("openai_tokens_per_call", "model", part="sum"),
+                "unpriced": queries.increase("openai_unpriced_calls", "model"),
+            },
+            ["model"], width=12, sort_by="cost",
+            units={
+                "cost": Value(decimals=2), "answers": Value(decimals=0),
+                "unpriced": Value(decimals=0, steps=rising(0.5, 10)),
+            },
+        ),
+    ]  # fmt: skip
+
+
+def _price(queries: Queries) -> list[Panel]:
+    spent = queries.rate("openai_cost_usd", "model", part="sum")
+    answers = queries.rate("openai_cost_usd", "model", part="count")
+    tokens = queries.rate("openai_tokens_per_call", "model", part="sum")
+    thousand = Expression(f"1000 * {spent.text}", spent.unit, spent.families)
+    used = ratio(
+        queries.value("budget_spent_usd", "budget", "window"), queries.value("budget_limit_usd", "budget", "window")
+    )
+    left = Expression(f"1 - {used.text}", used.unit, used.families)
+    return [
+        series(
+            "What does one call cost?",
+            "US dollars per answered call; the ten models that cost most within the time shown.",
+            [Target(queries.top(quotient(spent, answers), "openai_cost_usd", "model", part="sum"), "{{model}}")],
+            Value(low=0), colour="model",
+        ),
+        series(
+            "What do 1,000 tokens cost?",
+            "US dollars per 1,000 tokens of any kind; the ten models that cost most within the time shown.",
+            [Target(queries.top(quotient(thousand, tokens), "openai_cost_usd", "model", part="sum"), "{{model}}")],
+            Value(low=0), colour="model",
+        ),
+        series(
+            "Which kinds of tokens are used?",
+            "Tokens per second. The kinds are disjoint: cached and written ones are not in prompt, reasoning is not in "
+            "completion.",
+            [Target(queries.rate("openai_tokens_used", "type", part="sum"), "{{type}}")],
+            Value(unit="cps", low=0), colour="type", stack=True,
+        ),
+        bars(
+            "How much of each budget is left?",
+            "Share of the budget's limit in its present window. Orange below 25 %, red below 10 %.",
+            [Target(left, "{{budget}}, {{window}}")],
+            Value(low=0, high=1, steps=falling(0.1, 0.25), decimals=0, none="no budget is set"), width=12,
+        ),
+    ]  # fmt: skip

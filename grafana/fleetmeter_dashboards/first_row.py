@@ -1,0 +1,58 @@
+"""The first row of every dashboard: is anything wrong, and what does it cost me now?"""
+
+from fleetmeter_dashboards.colours import BAD, GOOD
+from fleetmeter_dashboards.panels import Panel, Value, rising, stat_of
+from fleetmeter_dashboards.queries import Expression, Queries, ratio
+
+_TRUST = {"1": ("yes", GOOD), "0": ("store is down", BAD), "-1": ("exporter is down", BAD)}
+
+
+def trust(queries: Queries) -> Panel:
+    """Whether the numbers below are the fleet's."""
+    up = queries.value("fleetmeter_up", how="min")
+    # Prometheus' own `up` is there when the exporter is not.
+    several = queries.value("fleetmeter_up", how="count")
+    text = f'({several.text} > 1) or {up.text} or min(up{{job="$job"}}) - 1'
+    expression = Expression(text, up.unit, up.families)
+    return stat_of(
+        "Can these numbers be trusted?",
+        "No: the store cannot be read, or Prometheus cannot reach the exporter; counts go on in the replicas meanwhile. Or "
+        "Prometheus scrapes the fleet more than once, so that every sum here is a multiple of the truth: scrape one address.",
+        expression,
+        Value(unit="none", words=_TRUST, beyond=(2, "scraped twice", BAD), none="never scraped"),
+        solid=True,
+    )
+
+
+def spend_now(queries: Queries) -> Panel:
+    """Money per hour at the present pace."""
+    return stat_of(
+        "What does an hour cost now?",
+        "US dollars for an hour at the present pace.",
+        queries.rate("openai_total_cost_usd").per_hour(),
+        Value(decimals=2, none="no calls yet"),
+    )
+
+
+def failing_requests(queries: Queries) -> Panel:
+    """Share of requests that the service itself failed."""
+    return stat_of(
+        "What share of requests fails?",
+        "HTTP requests that were answered with a status of 500 or above. Orange from 1 %, red from 5 %.",
+        ratio(queries.rate("http_requests", status="~5.."), queries.rate("http_requests")),
+        Value(steps=rising(0.01, 0.05), decimals=1, none="no traffic"),
+        solid=True,
+    )
+
+
+def failing_calls(queries: Queries) -> Panel:
+    """Share of calls that models did not answer."""
+    queries = queries.only("model")
+    return stat_of(
+        "What share of model calls fails?",
+        "Calls that ended in an error, the SDK's own retries not counted. A fallback may still have answered the question. "
+        "Orange from 5 %, red from 20 %.",
+        ratio(queries.rate("openai_errors"), queries.rate("openai_api_calls")),
+        Value(steps=rising(0.05, 0.2), decimals=1, none="no calls"),
+        solid=True,
+    )

@@ -1,0 +1,181 @@
+"""Whether the counting itself works."""
+
+from fleetmeter_dashboards import first_row
+from fleetmeter_dashboards.colours import BAD, GOOD
+from fleetmeter_dashboards.page import Page
+from fleetmeter_dashboards.panels import Panel, Steps, Target, Value, bars, rising, rows_of, series, stat_of
+from fleetmeter_dashboards.queries import Expression, Queries, ratio
+
+_ANY: Steps = ((None, GOOD), (0.5, BAD))
+"""None is right, and one is wrong."""
+
+
+def page() -> Page:
+    """The dashboard."""
+    queries = Queries()
+    return Page(
+        "fleetmeter-fleet",
+        "Fleetmeter / Fleet",
+        "Whether replicas, store and exporter do their work, and whether any count was lost on the way.",
+        (),
+        (
+            ("", _first_row(queries)),
+            ("Replicas", _replicas(queries)),
+            ("Flushes: from the replicas into the store", _flushes(queries)),
+            ("Scrapes: from the store to Prometheus", _scrapes(queries)),
+            ("What was lost or left out", _losses(queries)),
+        ),
+    )
+
+
+def _first_row(queries: Queries) -> list[Panel]:
+    return [
+        first_row.trust(queries),
+        first_row.spend_now(queries),
+        stat_of(
+            "How many replicas live?",
+            "Processes that wrote, or said that they are there, within the last 15 s.",
+            queries.value("fleetmeter_replicas"),
+            Value(steps=((None, BAD), (1, GOOD)), decimals=0),
+        ),
+        stat_of(
+            "How old is the last write?",
+            "Replicas say every 5 s that they are there, so it stays below that. Orange from 15 s, red from 5 min.",
+            queries.age("fleetmeter_last_write_timestamp_seconds"),
+            Value(steps=rising(15, 300), decimals=1, low=0, none="nobody wrote"),
+        ),
+        stat_of(
+            "How many batches were lost?",
+            "Within the time shown: batches that the store lost and that no replica could send again. Their counts are missing.",
+            queries.increase("fleetmeter_lost_batches"),
+            Value(steps=_ANY, decimals=0),
+            solid=True,
+        ),
+        stat_of(
+            "Is an older snapshot shown?",
+            "Yes, for some seconds, while replicas send again what a restored store has lost: all numbers stand still.",
+            queries.value("fleetmeter_snapshot_held"),
+            Value(unit="none", words={"0": ("no", GOOD), "1": ("yes", "orange")}),
+            solid=True,
+        ),
+    ]
+
+
+def _replicas(queries: Queries) -> list[Panel]:
+    requests = queries.value("replica_requests", "replica")
+    return [
+        series(
+            "Do replicas come and go?",
+            "Living replicas over time.",
+            [Target(queries.value("fleetmeter_replicas"), "replicas")],
+            Value(low=0, decimals=0), width=8,
+        ),
+        rows_of(
+            "Which versions run?",
+            "One line for each version of each service that living replicas report.",
+            {"services": queries.value("service", "service", "version")},
+            ["service", "version"], width=8, hide_values=True, none="no service says its version",
+        ),
+        rows_of(
+            "Which replica fails?",
+            "HTTP requests of each living replica since it started, and the share that it answered with 500 or above.",
+            {"requests": requests, "failed": ratio(queries.value("replica_errors", "replica"), requests)},
+            ["replica"], width=8, sort_by="failed",
+            units={"requests": Value(decimals=0), "failed": Value(decimals=1, steps=rising(0.01, 0.05))},
+        ),
+    ]  # fmt: skip
+
+
+def _flushes(queries: Queries) -> list[Panel]:
+    duration = "fleetmeter_flush_duration_seconds"
+    return [
+        series(
+            "How many batches does the store take?",
+            "Batches per second that the store acknowledged, heartbeats not counted.",
+            [Target(queries.rate("fleetmeter_flushes"), "batches")],
+            Value(unit="ops", low=0), width=8,
+        ),
+        bars(
+            "Which calls to the store fail?",
+            "Calls within the time shown that did not go as they should, by reason. Nothing is lost by one: it is sent again.",
+            [Target(_reasons(queries, "fleetmeter_flush_errors"), "{{reason}}")],
+            Value(low=0, decimals=0, steps=rising(0.5, 10)),
+        ),
+        series(
+            "How long does a flush take?",
+            "Half, 95 and 99 of 100 batches are acknowledged within this time.",
+            [Target(queries.quantile(share, duration), name) for name, share in
+             (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))],
+            Value(low=0), colour="quantile", width=8,
+        ),
+    ]  # fmt: skip
+
+
+def _scrapes(queries: Queries) -> list[Panel]:
+    return [
+        series(
+            "How long does a scrape take?",
+            "Time that the exporter needs to read the store and to merge what it read. Prometheus gives up after 10 s.",
+            [Target(queries.value("fleetmeter_scrape_duration_seconds"), "scrape")],
+            Value(low=0), width=8,
+        ),
+        series(
+            "How many series does a scrape hold?",
+            "Samples of the fleet's families. A line that climbs without end is a label that takes ever new values.",
+            [Target(queries.value("fleetmeter_scrape_series"), "samples")],
+            Value(low=0, decimals=0), width=8,
+        ),
+        series(
+            "Is the store behind what was shown?",
+            "Numbers that are below what was served before, because the store was rolled back; what was served is shown in "
+            "their place. Held is 1 while a whole older snapshot is shown.",
+            [
+                Target(queries.value("fleetmeter_counts_behind"), "numbers behind"),
+                Target(queries.value("fleetmeter_snapshot_held"), "held"),
+            ],
+            Value(low=0, decimals=0), width=8,
+        ),
+    ]  # fmt: skip
+
+
+def _reasons(queries: Queries, family: str) -> Expression:
+    return queries.or_zero(queries.increase(family, "reason").occurred(), "reason")
+
+
+def _losses(queries: Queries) -> list[Panel]:
+    dropped = queries.increase("fleetmeter_dropped_series", "family").largest().occurred()
+    epoch = queries.value("fleetmeter_state_epoch_timestamp_seconds")
+    return [
+        bars(
+            "Which families have too many series?",
+            "Within the time shown: series for which a family had no place (max_series); their amounts are under "
+            "__overflow__. Take labels with fewer values.",
+            [Target(queries.or_zero(dropped, "family"), "{{family}}")],
+            Value(low=0, decimals=0, steps=_ANY),
+        ),
+        bars(
+            "Do programs disagree about a family?",
+            "Within the time shown: definitions that differ from the one before, by what differs. Ordinary in a deploy; "
+            "otherwise two programs use one name for different things.",
+            [Target(_reasons(queries, "fleetmeter_definition_conflicts"), "{{reason}}")],
+            Value(low=0, decimals=0, steps=rising(0.5, 100)),
+        ),
+        bars(
+            "Which values were not recorded?",
+            "Within the time shown, by reason: not finite, refused by the store, or a gauge's function failed.",
+            [Target(_reasons(queries, "fleetmeter_rejected_values"), "{{reason}}")],
+            Value(low=0, decimals=0, steps=_ANY),
+        ),
+        series(
+            "How much could replicas send again?",
+            "Bytes of acknowledged batches that living replicas keep, for an hour at most.",
+            [Target(queries.value("fleetmeter_retained_bytes"), "kept")],
+            Value(low=0), width=16,
+        ),
+        stat_of(
+            "When did counting begin?",
+            "Birth of the present epoch. A new one means that the store came back empty, or was reset: all counts began anew.",
+            Expression(f"1000 * {epoch.text}", "dateTimeAsIso", epoch.families),
+            width=8, height=8,
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""A fleet under load, a real Prometheus that scrapes it, and what the dashboards' queries make of it."""

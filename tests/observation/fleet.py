@@ -1,0 +1,151 @@
+"""The demo's fleet for checks and pictures: three replicas, a worker, an upstream with a ledger, and a load that varies."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from fleetmeter.cli.totals import Totals
+from fleetmeter.embedded import EmbeddedStore
+from fleetmeter_app.config import GatewayConfig
+from fleetmeter_app.demo.fleet import upstream_config
+from fleetmeter_app.demo.load import Load
+from fleetmeter_app.demo.questions import Questions
+from fleetmeter_app.demo.tally import Tally
+from fleetmeter_app.ledger import PRICES, Account, Ledger, Outcomes
+from observation.dashboards import Window
+from observation.prometheus import Prometheus, start_prometheus
+from support.gateway import Program, Programs, eventually
+from support.store import new_address
+from support.upstream import RunningUpstream, running_upstream
+
+_PACKAGED = Path(__file__).parents[2] / "app" / "fleetmeter_app" / "gateway.toml"
+_WORKER = Path(__file__).with_name("worker.py")
+_BASELINE = "gpt-6.1-sol"
+_ENDING = "gpt-5.1"
+"""A model whose end is announced, in the place of the last tier's, so that there is something to show about it."""
+_CHANGED = {
+    'model = "gpt-6-sol"': f'model = "{_ENDING}"',
+    "ttl_seconds = 300": "ttl_seconds = 12",
+    "max_entries = 10000": "max_entries = 50",
+}
+"""A cache that is small and forgets fast, so that entries leave it within a minute."""
+_ENDING_PRICE = f"""
+[models."{_ENDING}".price]
+input = 1250
+cached = 125
+cache_write = 1250
+output = 10000
+"""
+_SETTLE = 2.5
+"""Seconds in which nothing changes, so that at least two scrapes show the same."""
+
+
+@dataclass(frozen=True)
+class Witness:
+    """What the upstream billed, and what the clients got, up to one moment."""
+
+    ledger: Ledger
+    selections: int
+    saved_nanodollars: int
+
+    @property
+    def billed(self) -> Outcomes:
+        """All that was worked for."""
+        return billed(self.ledger.total())
+
+    @property
+    def routing_nanodollars(self) -> int:
+        """What the baseline model would have cost for the same usage, above what was billed."""
+        outcomes = [billed(account) for account in self.ledger.models.values()]
+        return sum(PRICES[_BASELINE].bill(each.usage) - each.nanodollars for each in outcomes)
+
+
+@dataclass
+class Fleet:
+    """Everything that runs. `tally` is what the clients have counted."""
+
+    programs: Programs
+    upstream: RunningUpstream
+    exporter: Program
+    prometheus: Prometheus
+    gateways: Mapping[str, str]
+    questions: Questions
+    tally: Tally = field(default_factory=Tally)
+
+    def load(self, phases: Sequence[tuple[float, float]], *, settle: bool = True) -> Witness:
+        """Ask so many questions per second for so many seconds, phase by phase; what came of it.
+
+        By then Prometheus has seen all of it, and with `settle` some scrapes more.
+        """
+        asyncio.run(self._load(phases))
+        witness = Witness(self.upstream.ledger(), self.tally.selections, self.tally.saved_nanodollars)
+
+        def scraped() -> bool:
+            shown = self.prometheus.number("sum(openai_total_cost_usd_total)", time.time())
+            return self._arrived(witness) and shown is not None and round(shown * 1e9) == witness.billed.nanodollars
+
+        if not eventually(scraped, 20.0):
+            raise RuntimeError("the exporter does not show what the upstream has billed")
+        if settle:
+            time.sleep(_SETTLE)
+        return witness
+
+    def _arrived(self, witness: Witness) -> bool:
+        totals = Totals.parse(httpx.get(self.exporter.address() + "/metrics").text)
+        calls = totals.total("openai_api_calls_total") + totals.total("openai_retries_total")
+        return calls == witness.ledger.total().received
+
+    async def _load(self, phases: Sequence[tuple[float, float]]) -> None:
+        for rate, seconds in phases:
+            load = Load(self.gateways, self.questions, rate)
+            load.tally = self.tally
+            try:
+                await asyncio.wait_for(load.run(), seconds)
+            except TimeoutError:
+                await load.finish(20.0)
+            finally:
+                await load.close()
+
+
+@contextmanager
+def running_fleet(prometheus: str) -> Iterator[Fleet]:
+    """Start one; `prometheus` is the program's path."""
+    config_text = _PACKAGED.read_text(encoding="utf-8")
+    for old, new in _CHANGED.items():
+        if config_text.count(old) != 1:
+            raise ValueError(f"gateway.toml holds {old!r} {config_text.count(old)} times")
+        config_text = config_text.replace(old, new)
+    config = GatewayConfig.from_toml(config_text)
+    upstream_text = upstream_config(config) + _ENDING_PRICE
+    with EmbeddedStore() as server, running_upstream(upstream_text) as upstream, Programs() as programs:
+        store = new_address(server)
+        names = [f"gateway-{number}" for number in (1, 2, 3)]
+        gateways = {
+            name: programs.gateway(store, upstream.base_url, config_text, FLEETMETER_REPLICA=name) for name in names
+        }
+        programs.run([sys.executable, str(_WORKER)], store.environ)
+        exporter = programs.exporter(store)
+        for gateway in gateways.values():
+            gateway.get("/health")
+        addresses = {name: gateway.address() for name, gateway in gateways.items()}
+        watching = start_prometheus(programs, prometheus, exporter.address())
+        yield Fleet(programs, upstream, exporter, watching, addresses, Questions(config, trouble=True))
+
+
+def billed(account: Account) -> Outcomes:
+    """What was delivered and what was worked for in vain, together."""
+    both = Outcomes()
+    both.add(account.delivered)
+    both.add(account.abandoned)
+    return both
+
+
+def window(start: float, end: float) -> Window:
+    """The time between two whole seconds."""
+    return Window(float(round(start)), float(round(end)))

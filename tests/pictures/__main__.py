@@ -1,0 +1,43 @@
+"""`make pictures`: runs a fleet under load beside a real Prometheus, and draws every dashboard from it."""
+
+import argparse
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from observation.dashboards import ROOT, documents
+from observation.fleet import running_fleet, window
+from pictures.sheet import draw
+
+FOLDER = ROOT / "docs" / "pictures"
+_RATES = (18, 22, 27, 30, 26, 20, 15, 12, 14, 17)
+"""Questions per second, one after the other: a load that rises and falls."""
+
+
+def main() -> int:
+    """Draw them all; 1 where something had no room, or there is no Prometheus."""
+    parser = argparse.ArgumentParser(prog="make pictures", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=300.0, help="how long the load lasts (default: 300)")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pictures go")
+    arguments = parser.parse_args()
+    prometheus = shutil.which("prometheus")
+    if prometheus is None:
+        sys.stderr.write("make pictures: no program 'prometheus' on the PATH; install it (Debian: prometheus)\n")
+        return 1
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    cuts = []
+    with running_fleet(prometheus) as fleet:
+        fleet.load([(30, 6)])
+        started = time.time()
+        fleet.load([(rate, arguments.seconds / len(_RATES)) for rate in _RATES], settle=False)
+        shown = window(started, time.time())
+        for name, document in documents().items():
+            cuts += [f"{name}: {text}" for text in draw(name, document, fleet.prometheus, shown, arguments.folder)]
+    for text in cuts:
+        sys.stderr.write(f"make pictures: no room for {text}\n")
+    return 1 if cuts else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""A dashboard's picture: header, headings, and each panel in its place on the grid."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from observation.dashboards import Panel, Window
+from observation.prometheus import Prometheus
+from pictures import lines, numbers
+from pictures.answers import answers
+from pictures.frame import Box, Page
+from pictures.look import CANVAS, FAINT, TEXT
+
+WIDTH = 1600
+_ROW = 38
+"""Pixels of one of Grafana's rows: 30, and 8 between two panels."""
+_GAP = 8
+_HEADER = 78
+_TIME_NAMES = {"now/d": "today so far", "now/M": "this month so far"}
+_WORDS = "preview: drawn from the dashboard's JSON and a live Prometheus; Grafana's own drawing looks different"
+
+
+def draw(name: str, document: Mapping[str, Any], prometheus: Prometheus, window: Window, folder: Path) -> list[str]:
+    """Write `name`.png into a folder; the texts and series that had no room."""
+    height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in document["panels"]) * _ROW
+    page = Page(WIDTH, _HEADER + height + _GAP, CANVAS)
+    _header(page, document, window)
+    for panel in document["panels"]:
+        place = panel["gridPos"]
+        column = (WIDTH - _GAP) / 24
+        box = Box(
+            _GAP + place["x"] * column, _HEADER + place["y"] * _ROW, place["w"] * column - _GAP, place["h"] * _ROW - _GAP
+        )
+        if panel["type"] == "row":
+            page.write(box.x + 4, box.y + box.height / 2, f"⌄  {panel['title']}", 11, TEXT, weight="medium")
+        else:
+            _panel(page, box, Panel(name, panel), prometheus, window)
+    page.save(folder / f"{name}.png")
+    return page.cuts
+
+
+def _panel(page: Page, box: Box, panel: Panel, prometheus: Prometheus, window: Window) -> None:
+    page.frame(box)
+    own_time = _TIME_NAMES.get(panel.time_from, "")
+    width = page.measure(own_time, 7.5) + 8 if own_time else 0
+    page.write(box.x + 10, box.y + 15, panel.title, 9.5, TEXT, weight="medium", room=box.width - 18 - width)
+    if own_time:
+        page.write(box.x + box.width - 8, box.y + box.height - 12, own_time, 7.5, FAINT, align="right")
+    inside = box.inner(10, 32, 10, 8)
+    found = answers(panel, prometheus, window)
+    if not found:
+        numbers.draw_nothing(page, inside, panel)
+    elif panel.kind == "timeseries":
+        lines.draw_lines(page, inside, panel, found, window)
+    elif panel.kind == "heatmap":
+        lines.draw_heat(page, inside, panel, found, window)
+    elif panel.kind == "stat":
+        numbers.draw_stat(page, box.inner(1, 28, 1, 1), panel, found)
+    else:
+        draws = {
+            "gauge": numbers.draw_gauge,
+            "bargauge": numbers.draw_bars,
+            "piechart": numbers.draw_pie,
+            "table": numbers.draw_table,
+        }
+        draws[panel.kind](page, inside, panel, found)
+
+
+def _header(page: Page, document: Mapping[str, Any], window: Window) -> None:
+    page.write(_GAP + 6, 22, document["title"], 15, TEXT, weight="medium")
+    start, end = (datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S") for moment in (window.start, window.end))
+    page.write(WIDTH - _GAP - 6, 22, f"{start} to {end} UTC", 9, TEXT, align="right")
+    x: float = _GAP + 6
+    values = {"datasource": "Prometheus", "job": "fleetmeter"}
+    for variable in document["templating"]["list"]:
+        x += page.write(x, 54, variable["label"], 9, "#6E9FFF") + 8
+        x += page.write(x, 54, values.get(variable["name"], "All"), 9, TEXT) + 24
+    page.write(WIDTH - _GAP - 6, 54, _WORDS, 8.5, FAINT, align="right")
