@@ -9,8 +9,9 @@ SENTINEL ?= 20
 CLUSTER  ?= 20
 MINUTES  ?= 10
 WATCHED  ?= 20
+SECONDS  ?= 180
 
-.PHONY: help setup demo test simulate chaos drill bench dashboards pictures lint types format wheel-test clean
+.PHONY: help setup demo test simulate chaos drill bench dashboards observe pictures lint types format wheel-test clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +50,9 @@ drill: $(READY)  ## let faults happen to a demo, windows divided by SPEED: do al
 
 dashboards: $(READY)  ## write grafana/dashboards anew, from what the code declares
 	PYTHONPATH=grafana $(BIN)/python -m fleetmeter_dashboards
+
+observe: $(READY)  ## compare what every panel shows of a run with the ledger, about 4 min (SECONDS=180)
+	PYTHONPATH=tests $(BIN)/python -m observation --seconds $(SECONDS)
 
 pictures: $(READY)  ## draw docs/pictures anew, from a fleet under load and a real Prometheus, about 6 min
 	PYTHONPATH=tests $(BIN)/python -m pictures

@@ -19,7 +19,9 @@ from fleetmeter_dashboards.queries import Expression, Queries, quotient, ratio
 MODEL = Variable("model", "openai_api_calls_total", "The model that answered.")
 INTENT = Variable("intent", "model_selections_total", "What a question is about.")
 
-_LONG = "Needs a retention of 31 days in Prometheus, and counts from the first of the month on: with less it is too low."
+_LONG = (
+    "Needs a retention of 31 days in Prometheus, and counts from the first of the month on: with less it is too low."
+)
 _CUMULATIVE = "Follows the variable model; not intent, which this long-lived family does not have."
 
 
@@ -29,7 +31,8 @@ def page() -> Page:
     return Page(
         "fleetmeter-cost",
         "Fleetmeter / Cost",
-        "What the models cost the whole fleet, by model, intent and kind of token, and what routing and the cache save.",
+        "What the models cost the whole fleet, by model, intent and kind of token, and what routing and the "
+        "cache save.",
         (MODEL, INTENT),
         (
             ("", _first_row(queries)),
@@ -41,29 +44,28 @@ def page() -> Page:
 
 def _first_row(queries: Queries) -> list[Panel]:
     spent = queries.increase("openai_total_cost_usd")
-    projected = Expression(
-        f"{spent.text} / $__range_s * 86400 * days_in_month()", spent.unit, spent.families
-    )
+    projected = Expression(f"{spent.text} / $__range_s * 86400 * days_in_month()", spent.unit, spent.families)
     unpriced = queries.increase("openai_unpriced_calls")
     return [
         first_row.trust(queries),
         first_row.spend_now(queries),
         stat_of(
-            "What has today cost?", f"US dollars since midnight. {_CUMULATIVE}", spent, Value(decimals=2, none="no calls yet"),
-            time_from="now/d",
+            "Cost of today?", f"US dollars since midnight. {_CUMULATIVE}",
+            spent, Value(decimals=2, none="no calls yet"), time_from="now/d",
         ),
         stat_of(
-            "What has this month cost?", f"US dollars since the first of the month. {_LONG} {_CUMULATIVE}",
+            "Cost of this month?", f"US dollars since the first of the month. {_LONG} {_CUMULATIVE}",
             spent, Value(decimals=2, none="no calls yet"), time_from="now/M",
         ),
         stat_of(
-            "What will this month cost?",
+            "Cost at month's end?",
             f"This month's spend so far, carried on at its mean to the last day. {_LONG} {_CUMULATIVE}",
             projected, Value(decimals=2, none="no calls yet"), time_from="now/M",
         ),
         stat_of(
             "How many calls have no price?",
-            "Answered calls within the time shown whose cost is missing from every figure here. Add the model's price to the "
+            "Answered calls within the time shown whose cost is missing from every figure here. Add the model's "
+            "price to the "
             "configuration.",
             unpriced, Value(steps=rising(0.5, 10), decimals=0, none="no calls yet"), solid=True,
         ),
@@ -84,17 +86,18 @@ def _money(queries: Queries) -> list[Panel]:
             "Which model costs the most?",
             "US dollars within the time shown.",
             Target(queries.increase("openai_cost_usd", "model", part="sum").largest(), "{{model}}"),
-            "model", Value(decimals=2), width=6,
+            "model", width=6,
         ),
         bars(
             "What do routing and the cache save?",
-            "US dollars within the time shown that were not spent: routing against the price of the baseline model, the cache "
+            "US dollars within the time shown that were not spent: routing against the price of the baseline "
+            "model, the cache "
             "against the price of the calls it spared. Extra is what routing to dearer models has cost on top.",
             [
                 Target(queries.increase("cost_savings_usd", "source"), "{{source}}"),
                 Target(queries.increase("routing_extra_cost_usd"), "extra"),
             ],
-            Value(low=0, decimals=2), colour="source", width=6,
+            Value(low=0), colour="source", width=6,
         ),
         series(
             "Which intents is the money spent on?",
@@ -113,7 +116,7 @@ def _money(queries: Queries) -> list[Panel]:
             },
             ["model"], width=12, sort_by="cost",
             units={
-                "cost": Value(decimals=2), "answers": Value(decimals=0),
+                "answers": Value(decimals=0), "tokens": Value(decimals=0),
                 "unpriced": Value(decimals=0, steps=rising(0.5, 10)),
             },
         ),

@@ -17,8 +17,8 @@ _SUFFIXES = {"counter": ("_total",), "info": ("_info",), "histogram": ("_bucket"
 class Family:
     """One family: its name without a suffix, and what its declaration says.
 
-    `labels` are those that a scrape shows: the label `replica` of gauges that stand for each replica is among them, `le`
-    of buckets is not.
+    `labels` are those that a scrape shows: the label `replica` of gauges that stand for each replica is among them, and
+    `le` of buckets is not.
     """
 
     name: str
@@ -59,7 +59,8 @@ _EXPORTER = (
     ),
     Family("fleetmeter_scrape_series", "gauge", (), "", "Samples of the fleet's families in this scrape."),
     Family(
-        "fleetmeter_scrape_duration_seconds", "gauge", (), "seconds", "Time to read the store and to merge what was read."
+        "fleetmeter_scrape_duration_seconds", "gauge", (), "seconds", "Time to read the store and to merge what "
+        "was read."
     ),
 )  # fmt: skip
 """The exporter makes these anew on each scrape and declares no objects; a test holds them equal to what it serves."""

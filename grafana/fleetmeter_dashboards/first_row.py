@@ -1,4 +1,4 @@
-"""The first row of every dashboard: is anything wrong, and what does it cost me now?"""
+"""The first row of every dashboard, which says whether anything is wrong and what it costs now."""
 
 from fleetmeter_dashboards.colours import BAD, GOOD
 from fleetmeter_dashboards.panels import Panel, Value, rising, stat_of
@@ -16,8 +16,10 @@ def trust(queries: Queries) -> Panel:
     expression = Expression(text, up.unit, up.families)
     return stat_of(
         "Can these numbers be trusted?",
-        "No: the store cannot be read, or Prometheus cannot reach the exporter; counts go on in the replicas meanwhile. Or "
-        "Prometheus scrapes the fleet more than once, so that every sum here is a multiple of the truth: scrape one address.",
+        "No: the store cannot be read, or Prometheus cannot reach the exporter; counts go on in the replicas "
+        "meanwhile. Or "
+        "Prometheus scrapes the fleet more than once, so that every sum here is a multiple of the truth: scrape "
+        "one address.",
         expression,
         Value(unit="none", words=_TRUST, beyond=(2, "scraped twice", BAD), none="never scraped"),
         solid=True,
@@ -50,7 +52,8 @@ def failing_calls(queries: Queries) -> Panel:
     queries = queries.only("model")
     return stat_of(
         "What share of model calls fails?",
-        "Calls that ended in an error, the SDK's own retries not counted. A fallback may still have answered the question. "
+        "Calls that ended in an error, the SDK's own retries not counted. A fallback may still have answered the "
+        "question. "
         "Orange from 5 %, red from 20 %.",
         ratio(queries.rate("openai_errors"), queries.rate("openai_api_calls")),
         Value(steps=rising(0.05, 0.2), decimals=1, none="no calls"),

@@ -46,7 +46,8 @@ def _first_row(queries: Queries) -> list[Panel]:
         ),
         stat_of(
             "How many batches were lost?",
-            "Within the time shown: batches that the store lost and that no replica could send again. Their counts are missing.",
+            "Within the time shown: batches that the store lost and that no replica could send again. Their "
+            "counts are missing.",
             queries.increase("fleetmeter_lost_batches"),
             Value(steps=_ANY, decimals=0),
             solid=True,
@@ -81,7 +82,7 @@ def _replicas(queries: Queries) -> list[Panel]:
             "HTTP requests of each living replica since it started, and the share that it answered with 500 or above.",
             {"requests": requests, "failed": ratio(queries.value("replica_errors", "replica"), requests)},
             ["replica"], width=8, sort_by="failed",
-            units={"requests": Value(decimals=0), "failed": Value(decimals=1, steps=rising(0.01, 0.05))},
+            units={"requests": Value(unit="locale", decimals=0), "failed": Value(decimals=1, steps=rising(0.01, 0.05))},
         ),
     ]  # fmt: skip
 
@@ -97,7 +98,8 @@ def _flushes(queries: Queries) -> list[Panel]:
         ),
         bars(
             "Which calls to the store fail?",
-            "Calls within the time shown that did not go as they should, by reason. Nothing is lost by one: it is sent again.",
+            "Calls within the time shown that did not go as they should, by reason. Nothing is lost by one: it "
+            "is sent again.",
             [Target(_reasons(queries, "fleetmeter_flush_errors"), "{{reason}}")],
             Value(low=0, decimals=0, steps=rising(0.5, 10)),
         ),
@@ -127,7 +129,8 @@ def _scrapes(queries: Queries) -> list[Panel]:
         ),
         series(
             "Is the store behind what was shown?",
-            "Numbers that are below what was served before, because the store was rolled back; what was served is shown in "
+            "Numbers that are below what was served before, because the store was rolled back; what was served "
+            "is shown in "
             "their place. Held is 1 while a whole older snapshot is shown.",
             [
                 Target(queries.value("fleetmeter_counts_behind"), "numbers behind"),
@@ -155,7 +158,8 @@ def _losses(queries: Queries) -> list[Panel]:
         ),
         bars(
             "Do programs disagree about a family?",
-            "Within the time shown: definitions that differ from the one before, by what differs. Ordinary in a deploy; "
+            "Within the time shown: definitions that differ from the one before, by what differs. Ordinary in a "
+            "deploy; "
             "otherwise two programs use one name for different things.",
             [Target(_reasons(queries, "fleetmeter_definition_conflicts"), "{{reason}}")],
             Value(low=0, decimals=0, steps=rising(0.5, 100)),
@@ -174,7 +178,8 @@ def _losses(queries: Queries) -> list[Panel]:
         ),
         stat_of(
             "When did counting begin?",
-            "Birth of the present epoch. A new one means that the store came back empty, or was reset: all counts began anew.",
+            "Birth of the present epoch. A new one means that the store came back empty, or was reset: all "
+            "counts began anew.",
             Expression(f"1000 * {epoch.text}", "dateTimeAsIso", epoch.families),
             width=8, height=8,
         ),

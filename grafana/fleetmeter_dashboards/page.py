@@ -70,7 +70,9 @@ class Page:
             .timezone("browser")
             .tooltip(models.DashboardCursorSync.CROSSHAIR)
             .with_variable(dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"))
-            .with_variable(_label_variable("job", "label_values(fleetmeter_up, job)", "The job that scrapes the fleet."))
+            .with_variable(
+                _label_variable("job", "label_values(fleetmeter_up, job)", "The job that scrapes the fleet.")
+            )
             .link(
                 dashboard.DashboardLink("fleetmeter")
                 .type(models.DashboardLinkType.DASHBOARDS)
@@ -113,7 +115,9 @@ class Page:
                 height = max(height, panel.height)
             y += height
             if x != GRID:
-                raise DashboardError(f"{self.title}: the last line of {heading or 'the first row'} is {x} of {GRID} wide")
+                raise DashboardError(
+                    f"{self.title}: the last line of {heading or 'the first row'} is {x} of {GRID} wide"
+                )
 
 
 def _label_variable(name: str, query: str, text: str) -> dashboard.QueryVariable:

@@ -23,7 +23,7 @@ from grafana_foundation_sdk.models import heatmap as heatmaps
 from grafana_foundation_sdk.models import piechart as pies
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from fleetmeter_dashboards.colours import COLOURS, GOOD, NEUTRAL
+from fleetmeter_dashboards.colours import COLOURS, GOOD, NEUTRAL, WARNING
 from fleetmeter_dashboards.errors import DashboardError
 from fleetmeter_dashboards.queries import Expression
 
@@ -95,9 +95,12 @@ def stat_of(
 
 def series(
     title: str, text: str, targets: Sequence[Target], value: Value = Value(), *, colour: str = "", stack: bool = False,
-    width: int = 12, lines: str = "", calcs: Sequence[str] = ("mean", "max"),
+    width: int = 12, lines: str = "", calcs: Sequence[str] = ("mean", "max"), logarithmic: bool = False,
 ) -> Panel:  # fmt: skip
-    """Lines over time; `colour` is the label (of `COLOURS`) that the legend shows, `lines` how thresholds are drawn."""
+    """Lines over time; `colour` is the label (of `COLOURS`) that the legend shows, `lines` how thresholds are drawn.
+
+    Lines with names of their own, and no label's, get colours by their order.
+    """
     many = any("{{" in target.legend for target in targets)
     legend = (
         common.VizLegendOptions()
@@ -121,10 +124,15 @@ def series(
         )
     )
     if lines:
-        builder.thresholds_style(
-            common.GraphThresholdsStyleConfig().mode(shapes.GraphThresholdsStyleMode(lines))
-        )
-    _override(builder, colour)
+        builder.thresholds_style(common.GraphThresholdsStyleConfig().mode(shapes.GraphThresholdsStyleMode(lines)))
+    if logarithmic:
+        scale = common.ScaleDistributionConfig().type(shapes.ScaleDistribution.LOG).log(10)
+        builder.scale_distribution(scale)
+    if many or colour:
+        _override(builder, COLOURS[colour] if colour else {})
+    else:
+        names = [target.legend for target in targets]
+        _override(builder, dict(zip(names, (NEUTRAL, WARNING), strict=False)))
     return _panel(builder, title, text, targets, value, instant=False, width=width)
 
 
@@ -146,7 +154,7 @@ def pie(
         .legend(legend)
         .color_scheme(_colours(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
     )
-    _override(builder, colour)
+    _override(builder, COLOURS[colour] if colour else {})
     return _panel(builder, title, text, [target], value, instant=True, width=width)
 
 
@@ -163,7 +171,7 @@ def bars(
         .value_mode(shapes.BarGaugeValueMode.TEXT)
         .color_scheme(_colours(mode))
     )
-    _override(builder, colour)
+    _override(builder, COLOURS[colour] if colour else {})
     return _panel(builder, title, text, targets, value, instant=True, width=width)
 
 
@@ -276,8 +284,8 @@ def _mappings(value: Value) -> list[models.ValueMap | models.RangeMap]:
     return mappings
 
 
-def _override(builder: Any, label: str) -> None:
-    for name, colour in COLOURS[label].items() if label else ():
+def _override(builder: Any, colours: Mapping[str, str]) -> None:
+    for name, colour in colours.items():
         fixed = {"mode": "fixed", "fixedColor": colour}
         builder.override_by_name(name, [models.DynamicConfigValue("color", fixed)])
 

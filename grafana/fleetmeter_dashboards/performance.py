@@ -15,13 +15,14 @@ def page() -> Page:
     return Page(
         "fleetmeter-performance",
         "Fleetmeter / Performance",
-        "Latency, throughput and errors of the whole fleet's requests, of the models behind it, of the prompt cache and tools.",
+        "Latency, throughput and errors of the whole fleet's requests, of the models behind it, of the prompt "
+        "cache and tools.",
         (MODEL, INTENT),
         (
             ("", _first_row(queries)),
             ("Requests", _requests(queries)),
             ("Models", _models(queries)),
-            ("Prompt cache", _cache(queries)),
+            ("Prompt cache and routing", _cache(queries)),
             ("Errors", _errors(queries)),
             ("Tools", _tools(queries)),
         ),
@@ -39,8 +40,8 @@ def _first_row(queries: Queries) -> list[Panel]:
         first_row.failing_requests(queries),
         first_row.failing_calls(queries),
         stat_of(
-            "How long do 95 of 100 requests take?",
-            "At most this long, to the last byte of the response. Orange from 5 s, red from 10 s.",
+            "How slow are 5 of 100 requests?",
+            "95 of 100 requests take less than this, to the last byte of the response. Orange from 5 s, red from 10 s.",
             queries.quantile(0.95, "http_request_duration_seconds"),
             Value(steps=rising(5, 10), none="no traffic"),
         ),
@@ -110,7 +111,7 @@ def _models(queries: Queries) -> list[Panel]:
             "How often are streams left before their end?",
             "Streams per second, by whether their usage was reported or had to be estimated.",
             [Target(queries.rate("openai_stream_aborts", "usage"), "{{usage}}")],
-            Value(unit="ops", low=0, none="no stream was left"), stack=True,
+            Value(unit="ops", low=0, none="no stream was left"), colour="usage", stack=True,
         ),
     ]  # fmt: skip
 
@@ -120,7 +121,8 @@ def _cache(queries: Queries) -> list[Panel]:
     return [
         dial(
             "What share of questions does the cache answer?",
-            "Hits per get within the time shown. Red below 10 %, orange below 30 %: what is usual depends on the questions.",
+            "Hits per get within the time shown. Red below 10 %, orange below 30 %: what is usual depends on the "
+            "questions.",
             ratio(queries.increase(gets, operation="get", result="hit"), queries.increase(gets, operation="get")),
             Value(low=0, high=1, steps=falling(0.1, 0.3), decimals=0, none="no gets"),
         ),
@@ -133,19 +135,32 @@ def _cache(queries: Queries) -> list[Panel]:
                 ),
                 Target(queries.value("prompt_cache_hit_rate"), "whole life"),
             ],
-            Value(unit="percentunit", low=0, high=1), width=6,
+            Value(unit="percentunit", low=0, high=1, decimals=0), width=9,
         ),
         series(
             "How full is the cache?",
             "Entries that are alive in the store.",
             [Target(queries.value("prompt_cache_size"), "entries")],
-            Value(low=0, decimals=0), width=6,
+            Value(low=0, decimals=0), width=9,
         ),
         series(
             "Why do entries leave the cache?",
             "Entries per second, by reason.",
             [Target(queries.rate("prompt_cache_evictions", "reason"), "{{reason}}")],
-            Value(unit="ops", low=0), colour="reason", width=6, stack=True,
+            Value(unit="ops", low=0), colour="reason", stack=True,
+        ),
+        series(
+            "How long does routing take?",
+            "95 of 100 questions get their model within this time, by intent; the ten that are asked most.",
+            [
+                Target(
+                    queries.top(
+                        queries.quantile(0.95, "model_routing_duration_seconds", "intent"), "model_selections", "intent"
+                    ),
+                    "{{intent}}",
+                )
+            ],
+            colour="intent", logarithmic=True,
         ),
     ]  # fmt: skip
 
@@ -162,20 +177,7 @@ def _errors(queries: Queries) -> list[Panel]:
             "Which errors do models answer?",
             "Calls per second that ended in an error, by the SDK's exception class.",
             [Target(_types(queries, "openai_errors"), "{{type}}")],
-            Value(unit="ops", low=0), stack=True,
-        ),
-        series(
-            "How long does routing take?",
-            "95 of 100 questions get their model within this time, by intent; the ten that are asked most.",
-            [
-                Target(
-                    queries.top(
-                        queries.quantile(0.95, "model_routing_duration_seconds", "intent"), "model_selections", "intent"
-                    ),
-                    "{{intent}}",
-                )
-            ],
-            Value(low=0), colour="intent", width=24,
+            Value(unit="ops", low=0), colour="error", stack=True,
         ),
     ]  # fmt: skip
 

@@ -1,8 +1,8 @@
 """PromQL for the fleet's families, checked against their declarations.
 
-Counters are summed, because the series of a target that took the place of another go on where that one ended. Gauges are
-not: each target shows the same fleet, so its largest value is the fleet's. Two targets at once would double the sums; the
-first panel of every dashboard says so (`first_row.trust`).
+Counters are summed, because the series of a target that took the place of another go on where that one ended. Gauges
+are not: each target shows the same fleet, so the largest value is the fleet's. Two targets at once would double the
+sums; the first panel of every dashboard says so (`first_row.trust`).
 """
 
 import re
@@ -63,7 +63,8 @@ class Queries:
 
     def increase(self, name: str, *by: str, part: str = "", **where: str) -> Expression:
         """How much it grew within the time that is shown, summed."""
-        return self._sum("increase", RANGE, name, by, part, where)
+        grown = self._sum("increase", RANGE, name, by, part, where)
+        return replace(grown, unit="locale") if grown.unit == "short" else grown
 
     def top(self, expression: Expression, name: str, *by: str, part: str = "") -> Expression:
         """Of an expression by some labels, the series whose `name` grew most within the time that is shown."""
@@ -85,7 +86,9 @@ class Queries:
     def quantile(self, share: float, name: str, *by: str, **where: str) -> Expression:
         """The value below which this share of the observations lies."""
         buckets = self._sum("rate", RATE, name, ("le", *by), "bucket", where)
-        return replace(buckets, text=f"histogram_quantile({share}, {buckets.text})", unit=UNITS[self._family(name).unit])
+        return replace(
+            buckets, text=f"histogram_quantile({share}, {buckets.text})", unit=UNITS[self._family(name).unit]
+        )
 
     def buckets(self, name: str, **where: str) -> Expression:
         """Observations per second below each bound, for a heatmap."""

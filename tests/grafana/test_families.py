@@ -33,7 +33,7 @@ def test_the_machinery_is_declared_as_it_is_served(installed: StoreAddress) -> N
 
 
 def test_labels_are_those_that_are_served(installed: StoreAddress) -> None:
-    """A gauge that stands for each replica has the label `replica`, an Info its own, a plain family what it declares."""
+    """A gauge for each replica has the label `replica`, an Info its own, a plain family what it declares."""
     catalogue.REPLICA_REQUESTS.inc()
     catalogue.ERRORS.labels("ValueError", "/ask").inc()
     catalogue.SERVICE.info({"service": "a", "version": "1"})

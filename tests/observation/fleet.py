@@ -1,6 +1,7 @@
-"""The demo's fleet for checks and pictures: three replicas, a worker, an upstream with a ledger, and a load that varies."""
+"""The demo's fleet for checks and pictures: replicas, a worker, an upstream with a ledger, a load that varies."""
 
 import asyncio
+import copy
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,8 +52,7 @@ class Witness:
     """What the upstream billed, and what the clients got, up to one moment."""
 
     ledger: Ledger
-    selections: int
-    saved_nanodollars: int
+    tally: Tally
 
     @property
     def billed(self) -> Outcomes:
@@ -84,7 +84,7 @@ class Fleet:
         By then Prometheus has seen all of it, and with `settle` some scrapes more.
         """
         asyncio.run(self._load(phases))
-        witness = Witness(self.upstream.ledger(), self.tally.selections, self.tally.saved_nanodollars)
+        witness = Witness(self.upstream.ledger(), copy.deepcopy(self.tally))
 
         def scraped() -> bool:
             shown = self.prometheus.number("sum(openai_total_cost_usd_total)", time.time())
@@ -114,8 +114,8 @@ class Fleet:
 
 
 @contextmanager
-def running_fleet(prometheus: str) -> Iterator[Fleet]:
-    """Start one; `prometheus` is the program's path."""
+def running_fleet(prometheus: str, replicas: int = 3, scrape_seconds: int = 1) -> Iterator[Fleet]:
+    """Start one with so many gateways and the worker; `prometheus` is the program's path."""
     config_text = _PACKAGED.read_text(encoding="utf-8")
     for old, new in _CHANGED.items():
         if config_text.count(old) != 1:
@@ -125,7 +125,7 @@ def running_fleet(prometheus: str) -> Iterator[Fleet]:
     upstream_text = upstream_config(config) + _ENDING_PRICE
     with EmbeddedStore() as server, running_upstream(upstream_text) as upstream, Programs() as programs:
         store = new_address(server)
-        names = [f"gateway-{number}" for number in (1, 2, 3)]
+        names = [f"gateway-{number}" for number in range(1, replicas + 1)]
         gateways = {
             name: programs.gateway(store, upstream.base_url, config_text, FLEETMETER_REPLICA=name) for name in names
         }
@@ -134,7 +134,7 @@ def running_fleet(prometheus: str) -> Iterator[Fleet]:
         for gateway in gateways.values():
             gateway.get("/health")
         addresses = {name: gateway.address() for name, gateway in gateways.items()}
-        watching = start_prometheus(programs, prometheus, exporter.address())
+        watching = start_prometheus(programs, prometheus, exporter.address(), scrape_seconds)
         yield Fleet(programs, upstream, exporter, watching, addresses, Questions(config, trouble=True))
 
 

@@ -53,10 +53,14 @@ class Prometheus:
         return document["data"]
 
 
-def start_prometheus(programs: Programs, binary: str, exporter: str) -> Prometheus:
-    """Start one with the shipped configuration, aimed at an exporter and scraping each second; wait until it did."""
+def start_prometheus(programs: Programs, binary: str, exporter: str, scrape_seconds: int) -> Prometheus:
+    """Start one with the shipped configuration, aimed at an exporter, and wait until it has scraped that."""
     text = _CONFIG.read_text(encoding="utf-8")
-    for old, new in (("127.0.0.1:9847", exporter.removeprefix("http://")), ("scrape_interval: 5s", "scrape_interval: 1s")):
+    changes = {
+        "127.0.0.1:9847": exporter.removeprefix("http://"),
+        "scrape_interval: 5s": f"scrape_interval: {scrape_seconds}s",
+    }
+    for old, new in changes.items():
         if text.count(old) != 1:
             raise ValueError(f"prometheus.yml holds {old!r} {text.count(old)} times")
         text = text.replace(old, new)

@@ -35,9 +35,9 @@ def asked(expression: str) -> Asked:
     for node, functions in _walk(promql_parser.parse(_ANY.fill(expression)), ()):
         if isinstance(node, promql_parser.VectorSelector):
             labels = frozenset(matcher.name for matcher in node.matchers.matchers)
-            selectors.append(Selector(node.name, labels, functions))
+            selectors.append(Selector(node.name or "", labels, functions))
         elif isinstance(node, promql_parser.AggregateExpr):
-            below = {each.name for each, _ in _walk(node, ()) if isinstance(each, promql_parser.VectorSelector)}
+            below = {each.name or "" for each, _ in _walk(node, ()) if isinstance(each, promql_parser.VectorSelector)}
             labels = frozenset(node.modifier.labels if node.modifier is not None else ())
             groups += [(name, labels) for name in below]
     return Asked(tuple(selectors), tuple(groups))

@@ -1,21 +1,68 @@
-"""Another program of the fleet: a worker that has given one of its metrics a label with too many values."""
+"""Another service of the fleet: it records what the gateway does not, so that no panel is empty.
 
+It counts no call, token or dollar: those are the gateways', and equal the upstream's ledger. One of its metrics has a
+label with too many values, which a family refuses from `MAX_SERIES` on.
+"""
+
+import random
 import time
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter
 
 import fleetmeter
+from fleetmeter.llm import catalogue, configure, record_tool_execution
 
 MAX_SERIES = 20
-"""Label sets that a family of this program may hold."""
+"""Label sets that a family of this service may hold."""
+STANDS_IN = frozenset(
+    {
+        "openai_time_to_first_token_seconds",
+        "openai_stream_aborts_total",
+        "tool_executions_total",
+        "tool_execution_duration_seconds",
+        "model_circuit_state",
+        "budget_limit_usd",
+        "budget_spent_usd",
+    }
+)
+"""The families that it records in the place of the gateway."""
+_SPENT_PER_ROUND = 0.004
+_MODELS = ("gpt-6-luna", "gpt-6.1-terra", "gpt-6.1-sol")
+_TOOLS = {"get_quote": 0.04, "search_news": 0.4, "run_backtest": 1.5}
+"""Seconds that each tool takes."""
+_ROUND = 0.1
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Work until somebody ends it."""
     fleetmeter.install(max_series=MAX_SERIES, replica="worker")
-    JOBS = Counter("worker_jobs", "Jobs done, by customer: one label too many.", ["customer"])
-    LEVEL = Gauge("worker_level", "A gauge, so that a value can be refused.", multiprocess_mode="livemax")
+    configure(tools=_TOOLS)
+    catalogue.SERVICE.info({"service": "research-worker", "version": "2.3.1"})
+    jobs = Counter("worker_jobs", "Jobs done, by customer: one label too many.", ["customer"])
+    draw = random.Random(7)
+    catalogue.BUDGET_LIMIT_USD.labels("research", "day").set(50)
+    catalogue.BUDGET_LIMIT_USD.labels("research", "month").set(1_000)
+    spent = {"day": 31.0, "month": 812.0}
     number = 0
     while True:
         number += 1
-        JOBS.labels(f"customer-{number}").inc()
-        LEVEL.set(number)
-        time.sleep(0.5)
+        for model in _MODELS:
+            catalogue.OPENAI_TIME_TO_FIRST_TOKEN.labels(model).observe(draw.lognormvariate(-1.2, 0.5))
+            aborts = [catalogue.OPENAI_STREAM_ABORTS.labels(model, usage) for usage in ("reported", "estimated")]
+            if draw.random() < 0.03:
+                draw.choice(aborts).inc()
+        tool = draw.choice(tuple(_TOOLS))
+        status = draw.choices(("success", "error", "timeout"), (90, 8, 2))[0]
+        record_tool_execution(tool, status, _TOOLS[tool] * draw.uniform(0.5, 1.5))
+        for place, model in enumerate(_MODELS):
+            catalogue.MODEL_CIRCUIT_STATE.labels(model).set(1 if place == 1 and number // 150 % 2 else 0)
+        for window in spent:
+            spent[window] += _SPENT_PER_ROUND
+            catalogue.BUDGET_SPENT_USD.labels("research", window).set(spent[window])
+        if number % 20 == 0:
+            jobs.labels(f"customer-{number}").inc()
+        time.sleep(_ROUND)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from observation.dashboards import ROOT, documents
+from observation.dashboards import ROOT, documents, scrape_interval
 from observation.fleet import running_fleet, window
 from pictures.sheet import draw
 
@@ -27,7 +27,7 @@ def main() -> int:
         return 1
     arguments.folder.mkdir(parents=True, exist_ok=True)
     cuts = []
-    with running_fleet(prometheus) as fleet:
+    with running_fleet(prometheus, scrape_seconds=scrape_interval()) as fleet:
         fleet.load([(30, 6)])
         started = time.time()
         fleet.load([(rate, arguments.seconds / len(_RATES)) for rate in _RATES], settle=False)

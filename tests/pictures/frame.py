@@ -1,6 +1,7 @@
 """The page as a canvas in pixels: panels' frames, text that fits, axes."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -8,6 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 from matplotlib.text import Text
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from pictures.look import BORDER, FAINT, GRID, PANEL, TEXT
 
@@ -39,15 +42,16 @@ class Page:
 
     def __post_init__(self) -> None:
         self.figure = Figure(figsize=(self.width / DPI, self.height / DPI), dpi=DPI, facecolor=self.background)
-        self._renderer: Any = FigureCanvasAgg(self.figure).get_renderer()
+        canvas: Any = FigureCanvasAgg(self.figure)
+        self._renderer = canvas.get_renderer()
 
     def write(
         self, x: float, y: float, text: str, size: float, colour: str = TEXT, *, align: str = "left",
-        weight: str = "normal", room: float | None = None, down: str = "center",
+        room: float | None = None,
     ) -> float:  # fmt: skip
         """Write a line, smaller and at last cut where it has no room; its width in pixels."""
         written = self.figure.text(
-            x / self.width, 1 - y / self.height, text, fontsize=size, color=colour, ha=align, va=down, weight=weight,
+            x / self.width, 1 - y / self.height, text, fontsize=size, color=colour, ha=align, va="center",
             parse_math=False,
         )  # fmt: skip
         width = self._width(written)
@@ -74,8 +78,8 @@ class Page:
         """A panel's background."""
         self.figure.add_artist(
             FancyBboxPatch(
-                (box.x / self.width, 1 - (box.y + box.height) / self.height), box.width / self.width, box.height / self.height,
-                boxstyle="square,pad=0", facecolor=fill, edgecolor=BORDER, linewidth=0.8, transform=self.figure.transFigure, zorder=-2,
+                *self._place(box), boxstyle="square,pad=0", facecolor=fill, edgecolor=BORDER, linewidth=0.8,
+                transform=self.figure.transFigure, zorder=-2,
             )
         )  # fmt: skip
 
@@ -83,15 +87,15 @@ class Page:
         """A filled rectangle."""
         self.figure.add_artist(
             Rectangle(
-                (box.x / self.width, 1 - (box.y + box.height) / self.height), box.width / self.width, box.height / self.height,
+                *self._place(box),
                 facecolor=fill, edgecolor="none", alpha=alpha, transform=self.figure.transFigure, zorder=-1,
             )
         )  # fmt: skip
 
     def axes(self, box: Box) -> Axes:
         """Axes that fill a box, in the page's look."""
-        place = (box.x / self.width, 1 - (box.y + box.height) / self.height, box.width / self.width, box.height / self.height)
-        axes = self.figure.add_axes(place)
+        (x, y), width, height = self._place(box)
+        axes = self.figure.add_axes((x, y, width, height))
         axes.set_facecolor("none")
         for spine in axes.spines.values():
             spine.set_visible(False)
@@ -100,15 +104,19 @@ class Page:
         axes.set_axisbelow(True)
         return axes
 
-    def save(self, path: Any) -> None:
-        """Write it as a PNG of at most 256 colours, which keeps it small."""
-        from PIL import Image
-
+    def save(self, path: Path, note: tuple[str, str]) -> None:
+        """Write it as a PNG of at most 256 colours, which keeps it small; `note` is a key and a text kept inside."""
         canvas: Any = FigureCanvasAgg(self.figure)
         canvas.draw()
         image = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
-        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+        inside = PngInfo()
+        inside.add_text(*note)
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True, pnginfo=inside)
 
+    def _place(self, box: Box) -> tuple[tuple[float, float], float, float]:
+        """Lower left corner, width and height in shares of the page."""
+        corner = (box.x / self.width, 1 - (box.y + box.height) / self.height)
+        return corner, box.width / self.width, box.height / self.height
 
     def _width(self, text: Text) -> float:
         return float(text.get_window_extent(self._renderer).width)

@@ -1,14 +1,14 @@
 """Panels over time: lines, stacks, heat maps."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from observation.dashboards import Panel, Window
 from pictures.answers import Series
@@ -16,13 +16,16 @@ from pictures.frame import Box, Page
 from pictures.look import CANVAS, FAINT, TEXT, colour, series_colour
 from pictures.units import write
 
-_CALCULATIONS = {
+_CALCULATIONS: Mapping[str, Callable[[Sequence[float]], float]] = {
     "mean": lambda values: sum(values) / len(values),
     "max": max,
     "min": min,
     "lastNotNull": lambda values: values[-1],
     "sum": sum,
 }
+_UNSCALED = {"currencyUSD": 1, "percentunit": 100, "reqps": 1, "ops": 1, "cps": 1}
+"""Units that are written without a prefix below `_SCALED_FROM`, and by what a value is multiplied."""
+_SCALED_FROM = 1000
 _LINE = 17.0
 _WIDEST_LEGEND = 0.46
 """Share of the panel that a legend beside it may take."""
@@ -54,10 +57,11 @@ def draw_lines(page: Page, box: Box, panel: Panel, found: Sequence[Series], wind
             axes.plot(moments, below, color=paint, linewidth=1.2)
         else:
             axes.plot(moments, values, color=paint, linewidth=1.4)
-            axes.fill_between(moments, 0, values, color=paint, alpha=opacity, linewidth=0)
-    _scale(axes, defaults, panel.unit)
+            if custom.get("scaleDistribution", {}).get("type") != "log":
+                axes.fill_between(moments, 0, values, color=paint, alpha=opacity, linewidth=0)
+    _scale(axes, defaults, panel.unit, logarithmic=custom.get("scaleDistribution", {}).get("type") == "log")
     _thresholds(axes, defaults, custom)
-    _clock(axes, window)
+    _clock(axes, window, plot.width)
     if options["displayMode"] == "table":
         _legend_table(page, legend, panel, found)
     else:
@@ -84,12 +88,14 @@ def draw_heat(page: Page, box: Box, panel: Panel, found: Sequence[Series], windo
     unit = options["yAxis"]["unit"]
     bounds = [float(series.labels["le"]) for series in rows]
     axes.set_yticks([place + 1 for place in range(low, high)])
-    axes.set_yticklabels(["∞" if math.isinf(bounds[place]) else write(bounds[place], unit) for place in range(low, high)])
+    axes.set_yticklabels(
+        ["∞" if math.isinf(bounds[place]) else write(bounds[place], unit) for place in range(low, high)]
+    )
     axes.set_xlim(window.start, window.end)
-    _clock(axes, window)
+    _clock(axes, window, box.width)
     bar = page.axes(Box(box.x + box.width - 66, box.y + 10, 10, box.height - 40))
     painted = page.figure.colorbar(drawn, cax=bar)
-    painted.outline.set_visible(False)  # type: ignore[operator]
+    painted.outline.set_visible(False)
     bar.yaxis.set_major_locator(MaxNLocator(4))
     bar.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value, panel.unit)))
     bar.tick_params(colors=FAINT, labelsize=7, length=0)
@@ -101,13 +107,26 @@ def _aligned(series: Series, moments: Any) -> Any:
     return np.array([known.get(round(moment), math.nan) for moment in moments])
 
 
-def _scale(axes: Axes, defaults: Mapping[str, Any], unit: str) -> None:
-    low, high = axes.get_ylim()
-    low = defaults.get("min", low)
-    high = defaults.get("max", high)
-    axes.set_ylim(low, high if high > low else low + 1)
-    axes.yaxis.set_major_locator(MaxNLocator(5, integer=defaults.get("decimals") == 0))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value, unit, defaults.get("decimals"))))
+def _scale(axes: Axes, defaults: Mapping[str, Any], unit: str, *, logarithmic: bool) -> None:
+    decimals = defaults.get("decimals")
+    if logarithmic:
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_locator(LogLocator(10, numticks=6))
+    else:
+        low, high = axes.get_ylim()
+        low = defaults.get("min", low)
+        high = defaults.get("max", max(high, 1.0) if decimals == 0 else high)
+        axes.set_ylim(low, high if high > low else low + 1)
+        axes.yaxis.set_major_locator(MaxNLocator(5, integer=decimals == 0 and unit != "percentunit"))
+        if decimals is None and unit in _UNSCALED and axes.get_ylim()[1] < _SCALED_FROM:
+            decimals = _tick_decimals([mark * _UNSCALED[unit] for mark in axes.get_yticks()])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value, unit, decimals)))
+
+
+def _tick_decimals(marks: Sequence[float]) -> int:
+    """The fewest decimals that tell the marks of an axis from each other."""
+    return next((few for few in range(8) if all(abs(round(mark, few) - mark) < 1e-9 for mark in marks)), 8)
 
 
 def _thresholds(axes: Axes, defaults: Mapping[str, Any], custom: Mapping[str, Any]) -> None:
@@ -121,9 +140,9 @@ def _thresholds(axes: Axes, defaults: Mapping[str, Any], custom: Mapping[str, An
                 axes.axhspan(step["value"], high, color=paint, alpha=0.08)
 
 
-def _clock(axes: Axes, window: Window) -> None:
+def _clock(axes: Axes, window: Window, width: float) -> None:
     axes.set_xlim(window.start, window.end)
-    step = next(step for step in (5, 10, 15, 30, 60, 120, 300, 600, 3600) if window.seconds / step <= 7)
+    step = next(step for step in (5, 10, 15, 30, 60, 120, 300, 600, 3600) if window.seconds / step <= width / 90)
     first = math.ceil(window.start / step) * step
     marks = [first + place * step for place in range(int((window.end - first) // step) + 1)]
     axes.set_xticks(marks)
@@ -148,7 +167,9 @@ def _beside(page: Page, box: Box, panel: Panel, found: Sequence[Series]) -> tupl
     names = max((page.measure(series.name, 8) for series, _ in rows), default=0)
     columns = [max((page.measure(cells[place], 8) for _, cells in rows), default=0) for place in range(2)]
     width = min(24 + names + sum(max(column, 30) + 16 for column in columns), box.width * _WIDEST_LEGEND)
-    return Box(box.x, box.y, box.width - width - 8, box.height), Box(box.x + box.width - width, box.y, width, box.height)
+    return Box(box.x, box.y, box.width - width - 8, box.height), Box(
+        box.x + box.width - width, box.y, width, box.height
+    )
 
 
 def _legend_table(page: Page, box: Box, panel: Panel, found: Sequence[Series]) -> None:
@@ -182,5 +203,3 @@ def _legend_list(page: Page, box: Box, config: Mapping[str, Any], found: Sequenc
         x += 18 + page.write(x + 18, box.y + _LINE / 2, series.name, 8) + 14
     if x > box.x + box.width:
         page.cuts.append(f"legend of {[series.name for series in found]}")
-
-

@@ -20,6 +20,8 @@ _CLASSIC = (
     "#FCEACA", "#CFFAFF", "#F9E2D2", "#FCE2DE", "#BADFF4", "#F9D9F9", "#DEDAF7",
 )  # fmt: skip
 """The palette that Grafana calls classic."""
+_LEAST_CONTRAST = 3
+"""By name, Grafana takes only those of the palette that can be told from the background."""
 
 
 def colour(name: str) -> str:
@@ -44,7 +46,8 @@ def series_colour(config: Mapping[str, Any], name: str, value: float | None = No
     defaults = config["defaults"]
     if defaults["color"]["mode"] == "thresholds" and value is not None:
         return step_colour(defaults["thresholds"]["steps"], value)
-    return colour(_CLASSIC[_hash(name) % len(_CLASSIC)])
+    readable = [found for found in _CLASSIC if _contrast(colour(found)) >= _LEAST_CONTRAST]
+    return colour(readable[_hash(name) % len(readable)])
 
 
 def step_colour(steps: Sequence[Mapping[str, Any]], value: float) -> str:
@@ -65,6 +68,18 @@ def mapped(defaults: Mapping[str, Any], value: float) -> tuple[str, str] | None:
             continue
         return result["text"], colour(result["color"])
     return None
+
+
+def _contrast(paint: str) -> float:
+    """How a colour stands out from a panel's background, by the formula of WCAG 2."""
+    light, dark = sorted((_luminance(paint), _luminance(PANEL)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(paint: str) -> float:
+    parts = (int(paint[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    linear = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def _hash(text: str) -> int:

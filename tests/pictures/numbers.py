@@ -15,21 +15,28 @@ from pictures.units import write
 _ROW = 19.0
 
 
+def fill_background(page: Page, box: Box, panel: Panel, found: Sequence[Series]) -> None:
+    """Colour a stat's background where the panel says so."""
+    if panel.document["options"]["colorMode"] == "background":
+        width = box.width / len(found)
+        for place, series in enumerate(found):
+            page.bar(Box(box.x + place * width, box.y, width, box.height), _word(panel, series.last)[1], 0.72)
+
+
 def draw_stat(page: Page, box: Box, panel: Panel, found: Sequence[Series]) -> None:
-    """One large number for each series; with a coloured background where the panel says so."""
+    """One large number for each series."""
     options = panel.document["options"]
     width = box.width / len(found)
     for place, series in enumerate(found):
         part = Box(box.x + place * width, box.y, width, box.height)
         text, paint = _word(panel, series.last)
         if options["colorMode"] == "background":
-            page.bar(part, paint, 0.85)
             paint = "#ffffff"
         size = 21 if len(text) <= 9 else 16 if len(text) < 17 else 13
         named = options["textMode"] == "value_and_name"
         page.write(
             part.x + width / 2, part.y + part.height / 2 + (8 if named else 0), text, size, paint, align="center",
-            weight="medium", room=width - 12,
+            room=width - 12,
         )  # fmt: skip
         if named:
             page.write(part.x + width / 2, part.y + part.height / 2 - 22, series.name, 9, TEXT, align="center")
@@ -47,7 +54,8 @@ def draw_gauge(page: Page, box: Box, panel: Panel, found: Sequence[Series]) -> N
     axes.set_ylim(-0.75, 1.2)
 
     def angle(value: float) -> float:
-        return 210 - 240 * (min(max(value, low), high) - low) / (high - low)
+        share = (min(max(value, low), high) - low) / (high - low)
+        return 210.0 - 240.0 * float(share)
 
     axes.add_patch(Wedge((0, 0), 1.0, angle(high), angle(low), width=0.28, facecolor=GRID))
     axes.add_patch(Wedge((0, 0), 1.0, angle(found[0].last), angle(low), width=0.28, facecolor=paint))
@@ -55,7 +63,7 @@ def draw_gauge(page: Page, box: Box, panel: Panel, found: Sequence[Series]) -> N
     starts = [low, *(step["value"] for step in steps[1:])]
     for step, start, end in zip(steps, starts, ends, strict=True):
         axes.add_patch(Wedge((0, 0), 1.1, angle(end), angle(start), width=0.06, facecolor=colour(step["color"])))
-    axes.text(0, -0.05, text, color=paint, fontsize=24, ha="center", va="center", weight="medium")
+    axes.text(0, -0.05, text, color=paint, fontsize=24, ha="center", va="center")
 
 
 def draw_bars(page: Page, box: Box, panel: Panel, found: Sequence[Series]) -> None:
@@ -76,7 +84,7 @@ def draw_bars(page: Page, box: Box, panel: Panel, found: Sequence[Series]) -> No
         page.write(box.x, y + height / 2, series.name, 9, TEXT, room=names)
         page.bar(Box(box.x + names, y, room, height), GRID, 0.6)
         page.bar(Box(box.x + names, y, max(2.0, room * min(series.last / high, 1.0)), height), paint, 0.9)
-        page.write(box.x + box.width, y + height / 2, text, 11, paint, align="right", weight="medium")
+        page.write(box.x + box.width, y + height / 2, text, 11, paint, align="right")
 
 
 def draw_pie(page: Page, box: Box, panel: Panel, found: Sequence[Series]) -> None:
@@ -90,7 +98,9 @@ def draw_pie(page: Page, box: Box, panel: Panel, found: Sequence[Series]) -> Non
     values = max(page.measure("Value", 8), *(page.measure(value, 8) for value, _ in cells))
     legend = 24 + names + values + 66
     side = min(box.height, box.width - legend)
-    axes = page.axes(Box(box.x + max(0.0, (box.width - legend - side) / 2), box.y + (box.height - side) / 2, side, side))
+    axes = page.axes(
+        Box(box.x + max(0.0, (box.width - legend - side) / 2), box.y + (box.height - side) / 2, side, side)
+    )
     axes.set_axis_off()
     axes.set_xlim(-1.05, 1.05)
     axes.set_ylim(-1.05, 1.05)
@@ -103,7 +113,9 @@ def draw_pie(page: Page, box: Box, panel: Panel, found: Sequence[Series]) -> Non
     page.write(right, box.y + 10, "Percent", 8, "#6E9FFF", align="right")
     for place, (series, (value, percent)) in enumerate(zip(parts, cells, strict=True)):
         angle, paint = 360 * series.last / whole, series_colour(config, series.name)
-        shape = Wedge((0, 0), 1.0, start - angle, start, width=0.4 if donut else None, facecolor=paint, edgecolor="#181b1f")
+        shape = Wedge(
+            (0, 0), 1.0, start - angle, start, width=0.4 if donut else None, facecolor=paint, edgecolor="#181b1f"
+        )
         axes.add_patch(shape)
         start -= angle
         y = box.y + 10 + 17 * (place + 1)
@@ -136,15 +148,15 @@ def draw_table(page: Page, box: Box, panel: Panel, found: Sequence[Series]) -> N
         number = name.startswith("Value")
         edge = box.x + width * (place + 1) - 8 if number else box.x + width * place + 4
         page.write(edge, box.y + 10, shown[name], 8.5, "#6E9FFF", align="right" if number else "left")
-        for line, row in enumerate(rows):
-            y = box.y + 12 + _ROW * (line + 1)
+        for number_of_line, row in enumerate(rows, 1):
+            y = box.y + 12 + _ROW * number_of_line
             if y > box.y + box.height:
-                page.cuts.append(f"{panel.title}: lines from {line} on")
+                page.cuts.append(f"{panel.title}: lines from {number_of_line} on")
                 break
             text, paint = _cell(config, shown[name], row.get(name))
             page.write(edge, y, text, 8.5, paint, align="right" if number else "left", room=width - 10)
-    for line in range(len(rows)):
-        page.bar(Box(box.x, box.y + 12 + _ROW * (line + 0.5), box.width, 0.8), GRID)
+    for place in range(len(rows)):
+        page.bar(Box(box.x, box.y + 12 + _ROW * (place + 0.5), box.width, 0.8), GRID)
 
 
 def draw_nothing(page: Page, box: Box, panel: Panel) -> None:

@@ -1,5 +1,7 @@
 """A dashboard's picture: header, headings, and each panel in its place on the grid."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +15,13 @@ from pictures.frame import Box, Page
 from pictures.look import CANVAS, FAINT, TEXT
 
 WIDTH = 1600
+DRAWN_FROM = "fleetmeter-dashboard"
+"""The key of a picture's note that says which dashboard it shows."""
 _ROW = 38
 """Pixels of one of Grafana's rows: 30, and 8 between two panels."""
 _GAP = 8
 _HEADER = 78
-_TIME_NAMES = {"now/d": "today so far", "now/M": "this month so far"}
+_TIME_NAMES = {"now/d": "Today so far", "now/M": "This month so far"}
 _WORDS = "preview: drawn from the dashboard's JSON and a live Prometheus; Grafana's own drawing looks different"
 
 
@@ -30,25 +34,36 @@ def draw(name: str, document: Mapping[str, Any], prometheus: Prometheus, window:
         place = panel["gridPos"]
         column = (WIDTH - _GAP) / 24
         box = Box(
-            _GAP + place["x"] * column, _HEADER + place["y"] * _ROW, place["w"] * column - _GAP, place["h"] * _ROW - _GAP
+            _GAP + place["x"] * column,
+            _HEADER + place["y"] * _ROW,
+            place["w"] * column - _GAP,
+            place["h"] * _ROW - _GAP,
         )
         if panel["type"] == "row":
-            page.write(box.x + 4, box.y + box.height / 2, f"⌄  {panel['title']}", 11, TEXT, weight="medium")
+            page.write(box.x + 4, box.y + box.height / 2, f"⌄  {panel['title']}", 11, TEXT)
         else:
             _panel(page, box, Panel(name, panel), prometheus, window)
-    page.save(folder / f"{name}.png")
+    page.save(folder / f"{name}.png", (DRAWN_FROM, digest(document)))
     return page.cuts
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """What tells one dashboard's picture from another's; descriptions, which are not drawn, do not count."""
+    panels = [{key: value for key, value in panel.items() if key != "description"} for panel in document["panels"]]
+    drawn = {"title": document["title"], "templating": document["templating"], "panels": panels}
+    return hashlib.sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()
 
 
 def _panel(page: Page, box: Box, panel: Panel, prometheus: Prometheus, window: Window) -> None:
     page.frame(box)
-    own_time = _TIME_NAMES.get(panel.time_from, "")
-    width = page.measure(own_time, 7.5) + 8 if own_time else 0
-    page.write(box.x + 10, box.y + 15, panel.title, 9.5, TEXT, weight="medium", room=box.width - 18 - width)
-    if own_time:
-        page.write(box.x + box.width - 8, box.y + box.height - 12, own_time, 7.5, FAINT, align="right")
-    inside = box.inner(10, 32, 10, 8)
     found = answers(panel, prometheus, window)
+    if panel.kind == "stat" and found:
+        numbers.fill_background(page, box, panel, found)
+    own = _TIME_NAMES.get(panel.time_from, "")
+    width = page.write(box.x + box.width - 8, box.y + 15, own, 7.5, FAINT, align="right") + 8 if own else 0
+    on_colour = panel.kind == "stat" and panel.document["options"]["colorMode"] == "background"
+    page.write(box.x + 10, box.y + 15, panel.title, 9.5, "#ffffff" if on_colour else TEXT, room=box.width - 18 - width)
+    inside = box.inner(10, 32, 10, 8)
     if not found:
         numbers.draw_nothing(page, inside, panel)
     elif panel.kind == "timeseries":
@@ -68,8 +83,10 @@ def _panel(page: Page, box: Box, panel: Panel, prometheus: Prometheus, window: W
 
 
 def _header(page: Page, document: Mapping[str, Any], window: Window) -> None:
-    page.write(_GAP + 6, 22, document["title"], 15, TEXT, weight="medium")
-    start, end = (datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S") for moment in (window.start, window.end))
+    page.write(_GAP + 6, 22, document["title"], 15, TEXT)
+    start, end = (
+        datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S") for moment in (window.start, window.end)
+    )
     page.write(WIDTH - _GAP - 6, 22, f"{start} to {end} UTC", 9, TEXT, align="right")
     x: float = _GAP + 6
     values = {"datasource": "Prometheus", "job": "fleetmeter"}

@@ -24,6 +24,8 @@ def write(value: float, unit: str, decimals: int | None = None) -> str:
         return _duration(value, decimals)
     if unit == "dateTimeAsIso":
         return datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    if unit == "locale":
+        return f"{value:,.{_decimals(value) if decimals is None else decimals}f}"
     if unit in _RATES:
         return _scaled(value, _SHORT, decimals) + _RATES[unit]
     return _scaled(value, _SHORT, decimals)
@@ -45,7 +47,7 @@ def _duration(value: float, decimals: int | None) -> str:
             amount = _number(value / least, decimals)
             plural = "s" if len(name) > 3 and amount != "1" else ""
             return f"{amount} {name}{plural}"
-    least, name, factor = next(scale for scale in _SMALL if size >= scale[0])
+    name, factor = next((name, factor) for least, name, factor in _SMALL if size >= least)
     return f"{_number(value * factor, decimals)} {name}"
 
 
