@@ -19,8 +19,10 @@ WARM_UP = ((40.0, 5.0),)
 """Long enough that every series exists: its first value would be no increase to PromQL."""
 _EXACT = 1e-6
 """Relative: Prometheus answers with milliseconds, and 17 digits."""
-_NEAR = 0.08
-"""Relative: PromQL carries an increase on to the edges of its window, here by up to two intervals of some 25."""
+_NEAR = 0.06
+_EDGES = 4.0
+"""How near a total has to be to the witness, relative: PromQL carries an increase on to the edges of its window, and
+from a birth towards 0, by some scrapes (seconds here) out of all that the window holds."""
 _MAGNITUDE = 0.5
 """Relative: a rate is taken over 20 s, part of which lies before and behind the load."""
 _SIZES: Mapping[str, tuple[float, float]] = {
@@ -155,7 +157,7 @@ def _check_total(
 ) -> None:  # fmt: skip
     computed = arithmetic.totals(prometheus, expression, own.end)
     born = arithmetic.born(prometheus, expression, own.end)
-    factor = arithmetic.factor(expression)
+    factor, near = arithmetic.factor(expression), _NEAR + _EDGES / own.seconds
     known = _known(panel, query, before, after)
     for labels, (value,) in found:
         name = next(iter(labels.values()), "")
@@ -164,13 +166,13 @@ def _check_total(
         report.rows.append(Row(panel.title, query.expression, name, value, must, witness, born.get(name, 0.0)))
         if not math.isclose(value, must, rel_tol=_EXACT, abs_tol=1e-12):
             report.complaints.append(f"{panel.title} {name}: shows {value!r}, by PromQL's rules it is {must!r}")
-        if witness is not None and abs(value - (witness - born.get(name, 0.0))) > _NEAR * witness:
+        if witness is not None and abs(value - (witness - born.get(name, 0.0))) > near * witness:
             report.complaints.append(f"{panel.title} {name}: shows {value!r}, the witness knows {witness!r}")
     if panel.title in _QUESTIONS:
         shown = sum(value for _, (value,) in found)
         asked = after.tally.selections - before.tally.selections
         report.rows.append(Row(panel.title, query.expression, "(sum)", shown, None, asked, sum(born.values())))
-        if abs(shown - (asked - sum(born.values()))) > _NEAR * asked:
+        if abs(shown - (asked - sum(born.values()))) > near * asked:
             report.complaints.append(f"{panel.title}: {shown!r} in all, the clients asked {asked}")
 
 
