@@ -11,7 +11,7 @@ MINUTES  ?= 10
 WATCHED  ?= 20
 SECONDS  ?= 180
 
-.PHONY: help setup demo test simulate chaos drill bench dashboards observe pictures lint types format wheel-test clean
+.PHONY: help setup demo test simulate fuzz chaos drill bench dashboards observe pictures lint types format wheel-test clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ SEEDS ?= 1000
 SEED ?= 0
 simulate: $(READY)  ## run the protocol under SEEDS random schedules of faults, from seed SEED on
 	PYTHONPATH=tests $(BIN)/python -m simulator --seeds $(SEEDS) --first $(SEED)
+
+FAMILIES ?= 200000
+fuzz: $(READY)  ## hold the exposition of FAMILIES random families against prometheus_client's, from seed SEED on
+	PYTHONPATH=tests $(BIN)/python -m fuzz --families $(FAMILIES) --seed $(SEED)
 
 bench: $(READY)  ## run the side-by-side benchmarks (ONLY=flush runs one)
 	PYTHONPATH=tests $(BIN)/python -m bench $(ONLY)

@@ -9,6 +9,7 @@ Each line begins with its line feed: the text of a block goes behind what stands
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
@@ -19,7 +20,7 @@ from fleetmeter.exemplars import newer
 from fleetmeter.hashes import Hash
 from fleetmeter.sample import Labels
 from fleetmeter_exporter.formats import Format
-from fleetmeter_exporter.lines import Line, exemplar_text, number_text, own_label
+from fleetmeter_exporter.lines import Line, UnfitName, exemplar_text, number_text, own_labels
 
 
 class Block(ABC):
@@ -61,7 +62,10 @@ class Block(ABC):
         if self._learned is None or not (numbers.fields is self._learned or numbers.fields == self._learned):
             self._learned = numbers.fields
             self._examples = {}
-            self._plain = self._learn(numbers.fields)
+            try:
+                self._plain = self._learn(numbers.fields)
+            except UnfitName:  # perhaps not the only thing that is wrong
+                self._plain = False
         if not self._plain or numbers.wholes is None:
             self._shown = None
             return None
@@ -110,13 +114,13 @@ class Block(ABC):
 
     def _line(self, suffix: str, more: str = "") -> Callable[[Sequence[str]], str]:
         """What makes the start of a line of the values that a field holds."""
-        shown = [own_label(name, self._constant) for name in self._names]
-        names = [*shown, *([more] if more else []), *self._constant]
+        names = [*own_labels(self._names, self._constant), *([more] if more else []), *self._constant]
         order = sorted(range(len(names)), key=names.__getitem__)
-        line = Line(self._layout.name + suffix, [names[place] for place in order], self._form)
+        # made when it is needed: a name that cannot be shown matters to nobody who does not show it
+        line = cache(lambda: Line(self._layout.name + suffix, [names[place] for place in order], self._form))
         constant = list(self._constant.values())
         pick = picker(order)
-        return lambda values: "\n" + line.before_value(pick([*values, *constant]))
+        return lambda values: "\n" + line().before_value(pick([*values, *constant]))
 
     def _created_line(self, values: Sequence[str]) -> str:
         """The line that tells since when a series of these values is there; empty where none is wanted."""

@@ -16,7 +16,7 @@ def with_cache_state(family: Family, families: Families) -> Family:
     The size is the number of live entries in the store, where a cache is kept there. The hit rate is hits per get over
     the lifetime of the counts, 0 to 1, and 0 before the first get. Raises `StateError` as `Families.family`.
     """
-    if family.ever_set or family.definition.name not in (SIZE, HIT_RATE):
+    if family.ever_set or family.definition.type != "gauge" or family.definition.name not in (SIZE, HIT_RATE):
         return family
     operations = families.sources.get(_OPERATIONS)
     if family.definition.name == SIZE and families.snapshot.cache_size is not None:

@@ -21,19 +21,18 @@ class CounterBlock(Block):
         known = dict(zip(self._sorted, zip(self._starts, self._created_lines, strict=True), strict=True))
         start = self._line("_total")
         order = sorted(range(len(fields)), key=fields.__getitem__)
-        self._sorted = tuple(fields[place] for place in order)
-        found = []
-        for field in self._sorted:
+        found: dict[bytes, tuple[bytes, str]] = {}
+        for field in [fields[place] for place in order]:
             lines = known.get(field)
             if lines is None:
                 values = self._values(field)
                 if values is None:
-                    self._sorted = self._starts = self._created_lines = ()
                     return False
                 lines = start(values).encode(), self._created_line(values)
-            found.append(lines)
-        self._starts = tuple(first for first, _ in found)
-        self._created_lines = tuple(second for _, second in found)
+            found[field] = lines
+        self._sorted = tuple(found)
+        self._starts = tuple(first for first, _ in found.values())
+        self._created_lines = tuple(second for _, second in found.values())
         self._pick = picker(order)
         self.samples = len(fields)
         self._among = self._keep_created(self._created_lines)

@@ -13,7 +13,7 @@ from fleetmeter_exporter.counter_block import CounterBlock
 from fleetmeter_exporter.fleet import Scrape
 from fleetmeter_exporter.formats import Format
 from fleetmeter_exporter.groups import groups_of
-from fleetmeter_exporter.lines import UnfitName, created_head, head, own_label, sample_lines
+from fleetmeter_exporter.lines import UnfitName, created_head, head, own_labels, sample_lines
 from fleetmeter_exporter.own_metrics import constant_labels, own_families
 from fleetmeter_exporter.parts_block import PartsBlock
 
@@ -130,6 +130,6 @@ def with_constant(sample: Sample, constant: Labels) -> Sample:
     """A sample that carries these labels, too."""
     if not constant:
         return sample
-    names = dict(constant)
-    own = tuple((own_label(name, names), value) for name, value in sample.labels)
+    names = own_labels([name for name, _ in sample.labels], dict(constant))
+    own = zip(names, (value for _, value in sample.labels), strict=True)
     return replace(sample, labels=(*constant, *own))

@@ -6,10 +6,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from prometheus_client.openmetrics.exposition import escape_metric_name
+from prometheus_client.validation import METRIC_NAME_RE
 
 from fleetmeter.definition import Definition
 from fleetmeter.families import Source
 from fleetmeter_exporter.fleet import Scrape
+from fleetmeter_exporter.lines import fits
 from fleetmeter_exporter.own_metrics import OWN_NAMES
 
 _SUFFIXES = {
@@ -56,7 +58,7 @@ def groups_of(scrapes: Sequence[Scrape], escaping: str) -> list[Group]:
     clashes = _clashes(named, escaping)
     for name, taken in clashes.items():
         for scrape, _ in found[name]:
-            scrape.note(name, "conflict", f"family {name!r} is not served: {taken}; rename one of them")
+            scrape.note(name, "conflict", f"family {name!r} is not served: {taken}")
     return [
         Group(members[0][1].newest, tuple(members)) for name, members in sorted(found.items()) if name not in clashes
     ]
@@ -65,13 +67,16 @@ def groups_of(scrapes: Sequence[Scrape], escaping: str) -> list[Group]:
 @lru_cache(maxsize=8)  # the families seldom change between two scrapes
 def _clashes(families: tuple[_Named, ...], escaping: str) -> dict[str, str]:
     """The families that cannot be shown beside older ones, each with the reason."""
-    owner = dict.fromkeys(OWN_NAMES, "the exporter itself")
+    owner = {escape_metric_name(name, escaping): "the exporter itself" for name in OWN_NAMES}
     clashes = {}
     for family in sorted(families, key=lambda family: (family.first_us, family.name)):
         shown = {escape_metric_name(family.name + suffix, escaping) for suffix in _SUFFIXES.get(family.type, ("",))}
         taken = sorted(name for name in shown if name in owner)
-        if taken:
-            clashes[family.name] = f"it would show the name {taken[0]!r}, which belongs to {owner[taken[0]]}"
+        if not all(fits(name, METRIC_NAME_RE, escaping) for name in shown):
+            clashes[family.name] = f"no exposition with the escaping scheme {escaping!r} can hold its name; rename it"
+        elif taken:
+            owned = f"{taken[0]!r}, which belongs to {owner[taken[0]]}"
+            clashes[family.name] = f"it would show the name {owned}; rename one of them"
         else:
             owner |= dict.fromkeys(shown, f"family {family.name!r}")
     return clashes

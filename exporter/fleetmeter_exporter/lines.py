@@ -50,7 +50,9 @@ def created_head(definition: Definition, form: Format) -> str:
 def _head(name: str, kind: str, help_text: str, unit: str, form: Format) -> str:
     shown = escape_metric_name(name, form.escaping)
     text = _escaped(help_text) if form.openmetrics else help_text.replace("\\", r"\\").replace("\n", r"\n")
-    unit_line = f"\n# UNIT {shown} {unit}" if form.openmetrics and unit and name.endswith(f"_{unit}") else ""
+    # parsers refuse everything where a UNIT does not end the name as it is shown
+    has_unit = unit and METRIC_NAME_RE.fullmatch(f"_{unit}") and shown.strip('"').endswith(f"_{unit}")
+    unit_line = f"\n# UNIT {shown} {unit}" if form.openmetrics and has_unit else ""
     return f"\n# HELP {shown} {text}\n# TYPE {shown} {kind}{unit_line}"
 
 
@@ -98,11 +100,17 @@ def sample_lines(samples: Iterable[Sample], definition: Definition, form: Format
     return found
 
 
-def own_label(name: str, constant: Collection[str]) -> str:
-    """What a label of a family's own is called beside labels that all series have: as Prometheus does it."""
-    while name in constant:
-        name = f"exported_{name}"
-    return name
+def own_labels(names: Sequence[str], constant: Collection[str]) -> list[str]:
+    """What labels of a family's own are called beside labels that all series have: as Prometheus does it."""
+    taken = {*names, *constant}
+    shown = []
+    for name in names:
+        free = name
+        while name in constant and free in taken:
+            free = f"exported_{free}"
+        taken.add(free)
+        shown.append(free)
+    return shown
 
 
 def number_text(number: float) -> str:
@@ -117,9 +125,13 @@ def exemplar_text(exemplar: Exemplar) -> str:
     return f" # {{{labels}}} {number_text(exemplar.value)}{at}"
 
 
+def fits(shown: str, pattern: "re.Pattern[str]", escaping: str) -> bool:
+    """Whether a name, as prometheus_client escapes it, can be read back: it takes one that ends a line for legal."""
+    return bool(pattern.fullmatch(shown)) or (escaping == ALLOWUTF8 and shown.startswith('"'))
+
+
 def _check(name: str, shown: str, pattern: "re.Pattern[str]", form: Format) -> None:
-    quoted = form.escaping == ALLOWUTF8 and shown.startswith('"')
-    if not name or not (quoted or pattern.fullmatch(shown)):
+    if not fits(shown, pattern, form.escaping):
         raise UnfitName(name, f"no exposition with the escaping scheme {form.escaping!r} can hold this name")
 
 

@@ -25,6 +25,7 @@ class PartsBlock(Block):
     """
 
     _patterns: Mapping[bytes, tuple[bytes, str]] = {}
+    _present: frozenset[bytes] | None = None
 
     def __init__(
         self,
@@ -69,6 +70,7 @@ class PartsBlock(Block):
                     continue
             places[key][column] = place
         self._keys = sorted(places)
+        self._present = None
         self._patterns = patterns
         self._pattern = b"".join(patterns[key][0] for key in self._keys)
         self._pick = picker([places[key][column] for column in range(self._columns) for key in self._keys])
@@ -116,6 +118,10 @@ class PartsBlock(Block):
         return b"\n".join(shown_lines)
 
     def _line_of(self, field: bytes) -> int | None:
+        if self._present is None:  # not before: most families have no exemplars
+            self._present = frozenset(self._learned or ())
+        if field not in self._present:
+            return None
         key = series_key(field, has_part=True)
         row = bisect_left(self._keys, key)
         values = self._values(field)

@@ -145,7 +145,7 @@ class _Series:
     exemplars: dict[str, Exemplar] = field(default_factory=dict)
 
     def add(self, part: str, value: float, exemplar: Exemplar | None) -> None:
-        self.parts[part] = self.parts.get(part, 0) + value
+        self.parts[part] = unscaled(self.parts.get(part, 0) + value, 1)
         if exemplar is not None:
             self.exemplars[part] = newer(exemplar, self.exemplars.get(part))
 
@@ -185,17 +185,17 @@ def _histogram_samples(newest: Definition, labels: Labels, series: _Series) -> I
     """
     texts = newest.bounds or tuple(sorted({*series.parts, "+Inf"} - {"sum"}, key=float))
     bounds = [float(text) for text in texts]
-    counts = [0.0] * len(bounds)
+    counts: list[float] = [0] * len(bounds)
     exemplars: list[Exemplar | None] = [None] * len(bounds)
     for part, value in series.parts.items():
         if part != "sum":
             bucket = bisect_left(bounds, float(part))
-            counts[bucket] += value
+            counts[bucket] = unscaled(counts[bucket] + value, 1)
             if part in series.exemplars:
                 exemplars[bucket] = newer(series.exemplars[part], exemplars[bucket])
-    total = 0.0
+    total: float = 0
     for text, count, exemplar in zip(texts, counts, exemplars, strict=True):
-        total += count
+        total = unscaled(total + count, 1)
         yield Sample("_bucket", (*labels, ("le", text)), total, exemplar)
     yield Sample("_count", labels, total)
     if bounds[0] >= 0:

@@ -8,6 +8,9 @@ from typing import Self
 
 from fleetmeter.scale import parse_number
 
+_FLOATS = 10**308
+"""Below this, every whole number has a float that is next to it."""
+
 
 class Hash(Mapping[bytes, bytes]):
     """Raw field → raw text. `fields` and `texts` are the same in two lists, in the order in which the store gave them.
@@ -37,13 +40,14 @@ class Hash(Mapping[bytes, bytes]):
 
     @cached_property
     def wholes(self) -> list[int] | None:
-        """The numbers, where every one is a whole number from 0; None where any is something else."""
+        """The numbers, where every one is a whole number from 0, and any sum of them a float; None where not."""
         if not (all(self.texts) and b"".join(self.texts).isdigit()) and self.texts:
             return None
         try:
-            return list(map(int, self.texts))
+            numbers = list(map(int, self.texts))
         except ValueError:
             return None  # one of them has more digits than Python reads
+        return numbers if sum(numbers) < _FLOATS else None
 
     def below(self, served: "Hash") -> dict[bytes, bytes]:
         """Those of `served` that are lacking here, or lower here, or are no number any more, as they were served."""

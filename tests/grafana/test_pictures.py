@@ -65,7 +65,7 @@ def test_numbers_have_their_units(value: float, unit: str, text: str) -> None:
 
 def test_thresholds_colour_from_their_value_on() -> None:
     """The highest step that was reached decides."""
-    steps: list[Mapping[str, Any]] = [{"value": None, "color": "green"}, {"value": 0.05, "color": "red"}]
+    steps: list[dict[str, Any]] = [{"value": None, "color": "green"}, {"value": 0.05, "color": "red"}]
     assert [step_colour(steps, value) for value in (0.0, 0.05, 1.0)] == ["#73BF69", "#F2495C", "#F2495C"]
 
 
