@@ -71,11 +71,16 @@ def durable(timeout: float = 5.0, replicas: int = 0) -> Durable:
     until then are added and sent all the same. Raises `BlockError` inside another block. Without `install()` it does
     nothing.
     """
-    if not 0 <= timeout <= 3600:
+    if not _is_number(timeout) or not 0 <= timeout <= 3600:
         raise SettingError("timeout", f"{timeout!r} is no duration; expected seconds, from 0 to 3600")
-    if replicas < 0:
+    if not _is_number(replicas, whole=True) or replicas < 0:
         raise SettingError("replicas", f"{replicas!r} is no number of replicas; expected a whole number from 0")
     return Durable(timeout, replicas)
+
+
+def _is_number(argument: object, *, whole: bool = False) -> bool:
+    """Whether an argument, which a caller may have taken from anywhere, is a number at all."""
+    return isinstance(argument, int) or (not whole and isinstance(argument, float))
 
 
 def _report(error: BaseException | None, failure: NotDurable | None) -> None:

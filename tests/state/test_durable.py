@@ -4,6 +4,7 @@ import asyncio
 import pickle
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from prometheus_client import Counter, Histogram
@@ -180,8 +181,11 @@ def test_a_block_open_at_uninstall_is_durable_and_leaves_no_thread(store: StoreA
     assert not flusher.running()
 
 
-@pytest.mark.parametrize(("timeout", "replicas"), [(-1.0, 0), (float("nan"), 0), (1e9, 0), (1.0, -1)])
-def test_arguments_that_cannot_be_used_are_refused(timeout: float, replicas: int) -> None:
+@pytest.mark.parametrize(
+    ("timeout", "replicas"),
+    [(-1.0, 0), (float("nan"), 0), (1e9, 0), ("5", 0), (None, 0), (1.0, -1), (1.0, "1"), (1.0, 1.5)],
+)
+def test_arguments_that_cannot_be_used_are_refused(timeout: Any, replicas: Any) -> None:
     """At the call, by name, before anything is recorded."""
     with pytest.raises(fleetmeter.SettingError, match="^replicas: " if replicas else "^timeout: "):
         fleetmeter.durable(timeout, replicas)

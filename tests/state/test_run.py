@@ -151,7 +151,7 @@ def test_a_command_that_cannot_be_started(command: list[str], status: int, probl
 
     assert (ended.returncode, ended.stdout) == (status, "")
     (line,) = ended.stderr.splitlines()
-    assert line.startswith(f"fleetmeter run: {problem}")
+    assert line.startswith(f"fleetmeter: {problem}")
 
 
 def test_settings_that_cannot_be_used_start_nothing(store: StoreAddress) -> None:
@@ -160,4 +160,4 @@ def test_settings_that_cannot_be_used_start_nothing(store: StoreAddress) -> None
 
     assert (ended.returncode, ended.stdout) == (2, "")
     (line,) = ended.stderr.splitlines()
-    assert line.startswith("fleetmeter run: FLEETMETER_FLUSH_INTERVAL: 'soon' is no duration")
+    assert line.startswith("fleetmeter: FLEETMETER_FLUSH_INTERVAL: 'soon' is no duration")

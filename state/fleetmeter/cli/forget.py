@@ -6,7 +6,7 @@ from contextlib import closing
 
 from fleetmeter.cli.confirmation import confirmed
 from fleetmeter.cli.errors import CommandError
-from fleetmeter.cli.printing import complain, counted, number_text, say, shown
+from fleetmeter.cli.printing import complain, counted, grouped, say, shown
 from fleetmeter.cli.removal import forget as remove
 from fleetmeter.cli.selection import Selection, series_of
 from fleetmeter.cli.target import Subcommands, Target, add_command
@@ -67,7 +67,7 @@ def _preview(target: Target, selection: Selection, family: Family | None, layout
     for suffix, name in _SUMS.items():
         values = [sample.value for sample in samples if sample.suffix == suffix]
         if values:
-            facts.append(f"{name} {number_text(sum(values))}")
+            facts.append(f"{name} {grouped(sum(values))}")
     if layouts > 1:
         facts.append(f"in {layouts} layouts")
     yield f"{what} of {target.place}: {family.definition.type}, {', '.join(facts)}"

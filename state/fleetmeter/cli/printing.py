@@ -75,7 +75,7 @@ def time_text(micros: int) -> str:
     return datetime.fromtimestamp(micros / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def number_text(number: float) -> str:
+def grouped(number: float) -> str:
     """A number with its thousands set apart; no more digits than it has."""
     plain = json_number(number)
     return plain if isinstance(plain, str) else f"{plain:,}"

@@ -3,10 +3,10 @@
 import argparse
 import os
 import signal
-import sys
 from collections.abc import Mapping
 from importlib.resources import files
 
+from fleetmeter.cli.printing import complain
 from fleetmeter.errors import SettingError
 from fleetmeter.settings import Settings
 
@@ -40,19 +40,19 @@ def run(arguments: argparse.Namespace) -> int:
     if command[:1] == ["--"]:
         command = command[1:]
     if not command:
-        return _complain("there is no command; expected fleetmeter run -- COMMAND …", UNUSABLE)
+        return complain("there is no command; expected fleetmeter run -- COMMAND …", UNUSABLE)
     try:
         Settings.from_env()
     except SettingError as error:
-        return _complain(str(error), UNUSABLE)
+        return complain(str(error), UNUSABLE)
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python; a program that is started expects their defaults
         signal.signal(ignored, signal.SIG_DFL)
     try:
         os.execvpe(command[0], command, environment(os.environ))  # noqa: S606  the user says what to start
     except FileNotFoundError:
-        return _complain(f"{command[0]}: there is no such program; expected a path, or a name in PATH", NOT_FOUND)
+        return complain(f"{command[0]}: there is no such program; expected a path, or a name in PATH", NOT_FOUND)
     except OSError as error:
-        return _complain(f"{command[0]}: cannot be started: {error.strerror}", NOT_EXECUTABLE)
+        return complain(f"{command[0]}: cannot be started: {error.strerror}", NOT_EXECUTABLE)
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -60,8 +60,3 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
     ours = str(files("fleetmeter") / "launch")
     others = [folder for folder in environ.get("PYTHONPATH", "").split(os.pathsep) if folder not in ("", ours)]
     return {**environ, "PYTHONPATH": os.pathsep.join([ours, *others])}
-
-
-def _complain(problem: str, status: int) -> int:
-    sys.stderr.write(f"fleetmeter run: {problem}\n")
-    return status
