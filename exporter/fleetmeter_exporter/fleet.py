@@ -9,8 +9,8 @@ import fleetmeter
 from fleetmeter.continuity import HOLD, Continuity, Shown
 from fleetmeter.errors import FleetmeterError, StateError, StoreError
 from fleetmeter.families import Families, Family, Source
+from fleetmeter.installation import current
 from fleetmeter.reading import Reader, Snapshot
-from fleetmeter.runtime import current
 from fleetmeter.settings import Settings
 from fleetmeter_exporter.cache import with_cache_state
 from fleetmeter_exporter.logs import fields

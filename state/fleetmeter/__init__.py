@@ -13,8 +13,8 @@ from fleetmeter.errors import (
     StoreRefused,
     StoreUnreachable,
 )
+from fleetmeter.installation import aflush, flush, install, shutdown, uninstall
 from fleetmeter.instrumentation import instrument_fastapi
-from fleetmeter.runtime import aflush, flush, install, shutdown, uninstall
 from fleetmeter.transaction import atomic
 
 __all__ = [

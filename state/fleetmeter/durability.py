@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from fleetmeter.errors import BlockError, NotDurable, SettingError
-from fleetmeter.runtime import current
+from fleetmeter.installation import current
 
 if TYPE_CHECKING:
     from fleetmeter.blocks import AtomicBlock

@@ -12,10 +12,10 @@ from typing import Any
 
 from fleetmeter.connection import connect, translated
 from fleetmeter.errors import StateError, StoreError
+from fleetmeter.installation import current, join
 from fleetmeter.keys import EPOCH_FIELD, Keys
 from fleetmeter.messages import Apply
 from fleetmeter.rows import Epoch, Row
-from fleetmeter.runtime import current, join
 from fleetmeter.settings import Settings
 from fleetmeter.store import Store
 from fleetmeter.telemetry import log

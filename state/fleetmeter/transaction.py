@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fleetmeter.runtime import current
+from fleetmeter.installation import current
 
 
 @contextmanager

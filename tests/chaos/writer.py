@@ -16,7 +16,7 @@ from prometheus_client import Counter, Histogram
 
 import fleetmeter
 from chaos.ledger import BOUNDS, BUCKETS, Ledger
-from fleetmeter.runtime import current
+from fleetmeter.installation import current
 from fleetmeter.telemetry import FLUSH_ERRORS
 
 PATIENCE = 120

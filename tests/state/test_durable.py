@@ -12,7 +12,7 @@ from prometheus_client import Counter, Histogram
 import fleetmeter
 from fleetmeter.definition import Definition
 from fleetmeter.flusher import Flusher
-from fleetmeter.runtime import current
+from fleetmeter.installation import current
 from support.fleet import samples, value
 from support.node import Node, until
 from support.proxy import FaultProxy

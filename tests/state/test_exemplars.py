@@ -12,7 +12,7 @@ import fleetmeter
 from fleetmeter.batch import Batch
 from fleetmeter.definition import Definition, compact_json
 from fleetmeter.exemplars import put_exemplar, read_exemplar
-from fleetmeter.runtime import current
+from fleetmeter.installation import current
 from fleetmeter_exporter import RedisCollector
 from support.fleet import families, installation, value
 from support.scraping import FixedState

@@ -12,9 +12,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 import fleetmeter
 from fleetmeter.definition import Definition
 from fleetmeter.embedded import EmbeddedStore
+from fleetmeter.installation import current
 from fleetmeter.replay import ReplayLog
 from fleetmeter.rows import Row
-from fleetmeter.runtime import Runtime, current
+from fleetmeter.runtime import Runtime
 from support.fleet import Replica, samples, value
 from support.proxy import Fault, FaultProxy
 from support.store import StoreAddress

@@ -11,8 +11,8 @@ from prometheus_client import Counter, Gauge
 import fleetmeter
 from fleetmeter import flusher
 from fleetmeter.definition import Definition
+from fleetmeter.installation import current
 from fleetmeter.reading import Reader
-from fleetmeter.runtime import current
 from support.fleet import Replica, installation, samples, value
 from support.store import StoreAddress
 

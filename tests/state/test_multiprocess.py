@@ -13,8 +13,8 @@ from prometheus_client.values import MultiProcessValue
 
 import fleetmeter
 from fleetmeter.definition import Definition
+from fleetmeter.installation import current
 from fleetmeter.multiprocess import RedisValue, mark_process_dead
-from fleetmeter.runtime import current
 from support.fleet import Replica, families, samples, value
 from support.processes import fleet, started
 from support.store import StoreAddress

@@ -10,7 +10,8 @@ from prometheus_client import Counter as CounterMetric
 from prometheus_client import Gauge, Histogram, Summary
 
 import fleetmeter
-from fleetmeter.runtime import Runtime, current
+from fleetmeter.installation import current
+from fleetmeter.runtime import Runtime
 from support.fleet import samples
 from support.node import Node
 from support.processes import eventually, run

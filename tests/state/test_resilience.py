@@ -11,8 +11,8 @@ from prometheus_client import Counter, Histogram, Info
 import fleetmeter
 from fleetmeter import exchange, flusher
 from fleetmeter.embedded import EmbeddedStore
+from fleetmeter.installation import current
 from fleetmeter.rows import Row
-from fleetmeter.runtime import current
 from support.fleet import installation, value
 from support.processes import eventually
 from support.store import StoreAddress

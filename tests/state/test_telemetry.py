@@ -10,9 +10,9 @@ import fleetmeter
 from fleetmeter.conflicts import CONFLICTS
 from fleetmeter.definition import Definition
 from fleetmeter.delta import Delta
+from fleetmeter.installation import current
 from fleetmeter.keys import Keys
 from fleetmeter.messages import Answer, Outcome
-from fleetmeter.runtime import current
 from fleetmeter.telemetry import FLUSH_ERRORS, LOG_PAUSE, Telemetry
 from support.fleet import value
 from support.store import StoreAddress

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 
 import fleetmeter
 from fleetmeter.definition import Definition
-from fleetmeter.runtime import current
+from fleetmeter.installation import current
 from support.fleet import Replica, families, installation, samples, value
 from support.store import StoreAddress
 
