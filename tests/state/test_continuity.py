@@ -277,3 +277,15 @@ def test_a_sum_that_vanished_alone_is_kept(clock: Clock, defined: bool) -> None:
     shown = continuity.show(snapshot if defined else replace(snapshot, numbers={}, definitions=()))
     assert shown.snapshot.numbers[histogram.field] == {b'["sum"]': b"0"}
     assert (shown.snapshot.definitions, shown.held, shown.counts_behind) == (definitions, False, 1)
+
+
+def test_a_sum_that_vanished_is_kept_though_its_series_was_observed(clock: Clock) -> None:
+    """What is not there did not go down by an observation."""
+    summary = Definition.of("s", "summary", "x", "", (), (), "")
+    continuity = Continuity(30.0, clock)
+    definitions = (StoredDefinition(summary, 1, 1),)
+    before = {summary.field: {b'["sum"]': b"9", b'["count"]': b"3"}}
+    continuity.show(store({"w": row(5)}, {}, numbers=before, definitions=definitions))
+    left = {summary.field: {b'["count"]': b"4"}}
+    shown = continuity.show(store({"w": row(6)}, {}, numbers=left, definitions=definitions))
+    assert shown.snapshot.numbers[summary.field] == {b'["sum"]': b"9", b'["count"]': b"4"}
