@@ -135,7 +135,7 @@ def test_replicas_answer_without_a_store_and_counting_catches_up(upstream: Runni
         assert exporter.get("/-/ready").status_code == 503
         lines = [line for line in replica.output().splitlines() if "WARNING" in line or "ERROR" in line]
         assert sorted(line.split()[3] for line in lines) == ["fleetmeter.app:", "fleetmeter.exporter:", "fleetmeter:"]
-        assert len([line for line in exporter.output().splitlines() if "cannot read" in line]) == 1
+        assert len([line for line in exporter.output().splitlines() if "cannot be read" in line]) == 1
         assert "Traceback" not in replica.output() + exporter.output()
         try:
             later.start()
@@ -166,7 +166,7 @@ def test_a_refused_password_is_one_line_and_never_shown(upstream: RunningUpstrea
         assert eventually(lambda: "refused the user or the password" in replica.output())
         lines = [line for line in replica.output().splitlines() if "WARNING" in line or "ERROR" in line]
         assert sorted(line.split()[3] for line in lines) == ["fleetmeter.app:", "fleetmeter:"]
-        assert len([line for line in exporter.output().splitlines() if "cannot read" in line]) == 1
+        assert len([line for line in exporter.output().splitlines() if "cannot be read" in line]) == 1
         for program in (replica, exporter):
             assert "very-secret" not in program.output()
             assert "very-secret" not in program.get("/metrics").text
