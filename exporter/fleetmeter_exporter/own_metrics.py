@@ -32,6 +32,12 @@ def constant_labels(scrape: Scrape, scrapes: Sequence[Scrape]) -> Labels:
     return ((NAMESPACE, scrape.namespace),) if len(scrapes) > 1 else ()
 
 
+def declared() -> list[tuple[Definition, tuple[str, ...]]]:
+    """Every family that an exporter of one namespace can show, with its labels: for who documents or charts them."""
+    families = _own_families([Scrape("")], [0], 0.0)
+    return [(family.definition, tuple(dict(family.samples[0].labels) if family.samples else ())) for family in families]
+
+
 def own_families(scrapes: Sequence[Scrape], series: Sequence[int], started: float) -> list[Family]:
     """The families, each with a sample per namespace of which it is known.
 

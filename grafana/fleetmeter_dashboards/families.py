@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from fleetmeter.instrumentation import HTTPMetrics
 from fleetmeter.llm import REGISTRY
 from fleetmeter.telemetry import Telemetry
+from fleetmeter_exporter import own_metrics
 
 _SUFFIXES = {"counter": ("_total",), "info": ("_info",), "histogram": ("_bucket", "_sum", "_count")}
 
@@ -38,45 +39,22 @@ class Family:
         return self.name if self.type == "histogram" else self.series[0]
 
 
-_EXPORTER = (
-    Family("fleetmeter_up", "gauge", (), "", "Whether the store could be read (1) or not (0)."),
-    Family("fleetmeter_replicas", "gauge", (), "", "Processes that record into this namespace and live."),
-    Family(
-        "fleetmeter_last_write_timestamp_seconds", "gauge", (), "seconds",
-        "When a replica last wrote, heartbeats included, by the store's clock.",
-    ),
-    Family(
-        "fleetmeter_state_epoch_timestamp_seconds", "gauge", (), "seconds",
-        "When the namespace's counts began, by the store's clock.",
-    ),
-    Family(
-        "fleetmeter_snapshot_held", "gauge", (), "",
-        "Whether this scrape shows an older snapshot (1), while replicas send again what the store lost.",
-    ),
-    Family(
-        "fleetmeter_counts_behind", "gauge", (), "",
-        "Stored numbers that are below what was served before; what was served is shown in their place.",
-    ),
-    Family("fleetmeter_scrape_series", "gauge", (), "", "Samples of the fleet's families in this scrape."),
-    Family(
-        "fleetmeter_scrape_duration_seconds", "gauge", (), "seconds", "Time to read the store and to merge what "
-        "was read."
-    ),
-)  # fmt: skip
-"""The exporter makes these anew on each scrape and declares no objects; a test holds them equal to what it serves."""
-
-
 def declared() -> dict[str, Family]:
     """All families by name."""
     http = CollectorRegistry()
     HTTPMetrics(registry=http)
-    found = [*_of(REGISTRY), *_of(http), *_of(Telemetry().registry), *_EXPORTER]
+    found = [*_of(REGISTRY), *_of(http), *_of(Telemetry().registry), *_of_the_exporter()]
     return {family.name: family for family in found}
 
 
 def by_series(families: Mapping[str, Family]) -> dict[str, Family]:
     """The family behind each sample's name."""
     return {name: family for family in families.values() for name in family.series}
+
+
+def _of_the_exporter() -> Iterable[Family]:
+    for definition, labels in own_metrics.declared():
+        yield Family(definition.name, definition.type, labels, definition.unit, definition.help)
 
 
 def _of(registry: CollectorRegistry) -> Iterable[Family]:

@@ -4,22 +4,21 @@ from fleetmeter_dashboards.colours import BAD, GOOD
 from fleetmeter_dashboards.panels import Panel, Value, rising, stat_of
 from fleetmeter_dashboards.queries import Expression, Queries, ratio
 
-_TRUST = {"1": ("yes", GOOD), "0": ("store is down", BAD), "-1": ("exporter is down", BAD)}
+_TRUST = {"1": ("yes", GOOD), "0": ("not all was read", BAD), "-1": ("exporter is down", BAD)}
 
 
 def trust(queries: Queries) -> Panel:
     """Whether the numbers below are the fleet's."""
     up = queries.value("fleetmeter_up", how="min")
     # Prometheus' own `up` is there when the exporter is not.
-    several = queries.value("fleetmeter_up", how="count")
-    text = f'({several.text} > 1) or {up.text} or min(up{{job="$job"}}) - 1'
+    text = f'(count(up{{job="$job"}}) > 1) or {up.text} or min(up{{job="$job"}}) - 1'
     expression = Expression(text, up.unit, up.families)
     return stat_of(
         "Can these numbers be trusted?",
-        "No: the store cannot be read, or Prometheus cannot reach the exporter; counts go on in the replicas "
-        "meanwhile. Or "
-        "Prometheus scrapes the fleet more than once, so that every sum here is a multiple of the truth: scrape "
-        "one address.",
+        "No: the store, or a part of it, cannot be read, or Prometheus cannot reach the exporter; counts go on in the "
+        "replicas meanwhile. Or Prometheus scrapes the fleet more than once, so that every sum here is a "
+        "multiple of the "
+        "truth: scrape one address.",
         expression,
         Value(unit="none", words=_TRUST, beyond=(2, "scraped twice", BAD), none="never scraped"),
         solid=True,

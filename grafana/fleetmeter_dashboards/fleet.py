@@ -35,7 +35,7 @@ def _first_row(queries: Queries) -> list[Panel]:
         stat_of(
             "How many replicas live?",
             "Processes that wrote, or said that they are there, within the last 15 s.",
-            queries.value("fleetmeter_replicas"),
+            queries.amount("fleetmeter_replicas"),
             Value(steps=((None, BAD), (1, GOOD)), decimals=0),
         ),
         stat_of(
@@ -64,17 +64,24 @@ def _first_row(queries: Queries) -> list[Panel]:
 
 def _replicas(queries: Queries) -> list[Panel]:
     requests = queries.value("replica_requests", "replica")
+    services = queries.value("service", "service", "version")
+    exporter = queries.value("fleetmeter_exporter_build_info", "version")
+    versions = Expression(
+        f'{services.text} or label_replace({exporter.text}, "service", "fleetmeter-exporter", "", "")',
+        services.unit,
+        (*services.families, *exporter.families),
+    )
     return [
         series(
             "Do replicas come and go?",
             "Living replicas over time.",
-            [Target(queries.value("fleetmeter_replicas"), "replicas")],
+            [Target(queries.amount("fleetmeter_replicas"), "replicas")],
             Value(low=0, decimals=0), width=8,
         ),
         rows_of(
             "Which versions run?",
-            "One line for each version of each service that living replicas report.",
-            {"services": queries.value("service", "service", "version")},
+            "One line for each version of each service that living replicas report, and of the exporter.",
+            {"services": versions},
             ["service", "version"], width=8, hide_values=True, none="no service says its version",
         ),
         rows_of(
@@ -114,18 +121,19 @@ def _flushes(queries: Queries) -> list[Panel]:
 
 
 def _scrapes(queries: Queries) -> list[Panel]:
+    errors = queries.value("fleetmeter_last_scrape_error", "reason")
     return [
         series(
             "How long does a scrape take?",
             "Time that the exporter needs to read the store and to merge what it read. Prometheus gives up after 10 s.",
             [Target(queries.value("fleetmeter_scrape_duration_seconds"), "scrape")],
-            Value(low=0), width=8,
+            Value(low=0), width=6,
         ),
         series(
             "How many series does a scrape hold?",
             "Samples of the fleet's families. A line that climbs without end is a label that takes ever new values.",
-            [Target(queries.value("fleetmeter_scrape_series"), "samples")],
-            Value(low=0, decimals=0), width=8,
+            [Target(queries.amount("fleetmeter_scrape_series"), "samples")],
+            Value(low=0, decimals=0), width=6,
         ),
         series(
             "Is the store behind what was shown?",
@@ -133,10 +141,17 @@ def _scrapes(queries: Queries) -> list[Panel]:
             "is shown in "
             "their place. Held is 1 while a whole older snapshot is shown.",
             [
-                Target(queries.value("fleetmeter_counts_behind"), "numbers behind"),
+                Target(queries.amount("fleetmeter_counts_behind"), "numbers behind"),
                 Target(queries.value("fleetmeter_snapshot_held"), "held"),
             ],
-            Value(low=0, decimals=0), width=8,
+            Value(low=0, decimals=0), width=6,
+        ),
+        bars(
+            "What is missing from a scrape?",
+            "Troubles that the last scrape met, by reason: something that is stored was not read, or is not shown. The "
+            "exporter's log names it.",
+            [Target(queries.or_zero(errors.occurred(), "reason"), "{{reason}}")],
+            Value(low=0, high=1, decimals=0, steps=_ANY), width=6,
         ),
     ]  # fmt: skip
 
@@ -173,7 +188,7 @@ def _losses(queries: Queries) -> list[Panel]:
         series(
             "How much could replicas send again?",
             "Bytes of acknowledged batches that living replicas keep, for an hour at most.",
-            [Target(queries.value("fleetmeter_retained_bytes"), "kept")],
+            [Target(queries.amount("fleetmeter_retained_bytes"), "kept")],
             Value(low=0), width=16,
         ),
         stat_of(

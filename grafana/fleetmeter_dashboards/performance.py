@@ -48,7 +48,7 @@ def _first_row(queries: Queries) -> list[Panel]:
         stat_of(
             "How many requests are under way?",
             "Requests that living replicas are answering at this moment.",
-            queries.value("http_requests_in_progress"),
+            queries.amount("http_requests_in_progress"),
             Value(decimals=0),
         ),
     ]
@@ -140,7 +140,7 @@ def _cache(queries: Queries) -> list[Panel]:
         series(
             "How full is the cache?",
             "Entries that are alive in the store.",
-            [Target(queries.value("prompt_cache_size"), "entries")],
+            [Target(queries.amount("prompt_cache_size"), "entries")],
             Value(low=0, decimals=0), width=9,
         ),
         series(

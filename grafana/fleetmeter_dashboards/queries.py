@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from fleetmeter_dashboards.errors import DashboardError, UndeclaredFamily, UndeclaredLabel
 from fleetmeter_dashboards.families import Family, declared
+from fleetmeter_exporter.own_metrics import NAMESPACE
 
 RATE = "$__rate_interval"
 RANGE = "$__range"
@@ -79,9 +80,15 @@ class Queries:
         return Queries(*(name for name in self._variables if name in variables), families=self._families)
 
     def value(self, name: str, *by: str, how: str = "max", **where: str) -> Expression:
-        """A gauge as it stands; `how` decides between targets that show the same fleet."""
+        """A gauge as it stands; `how` decides between the namespaces that an exporter may serve side by side."""
         family = self._family(name, *by)
         return Expression(f"{how}{_by(by)}({self._selector(family, '', where)})", UNITS[family.unit], (family,))
+
+    def amount(self, name: str) -> Expression:
+        """A gauge of something that adds up, over the namespaces that an exporter may serve side by side."""
+        family = self._family(name)
+        text = f"sum(max by ({NAMESPACE}) ({self._selector(family, '', {})}))"
+        return Expression(text, UNITS[family.unit], (family,))
 
     def quantile(self, share: float, name: str, *by: str, **where: str) -> Expression:
         """The value below which this share of the observations lies."""

@@ -88,7 +88,7 @@ def test_a_ratio_is_of_the_same_choice() -> None:
 def test_units_come_from_the_declarations() -> None:
     """Dollars, seconds and bytes are shown as such; the count of a family in dollars is no amount of money."""
     assert QUERIES.increase("openai_total_cost_usd").unit == "currencyUSD"
-    assert QUERIES.increase("openai_cost_usd", part="count").unit == "short"
+    assert QUERIES.increase("openai_cost_usd", part="count").unit == "locale"
     assert QUERIES.quantile(0.5, "http_request_size_bytes").unit == "bytes"
     assert QUERIES.value("fleetmeter_scrape_duration_seconds").unit == "s"
     assert QUERIES.rate("openai_tokens_used", part="sum").unit == "short"

@@ -155,7 +155,7 @@ def test_what_is_asked_for_is_declared(panel: Panel) -> None:
         question = asked(query.expression)
         assert question.selectors
         for name, labels in [*((each.name, each.labels) for each in question.selectors), *question.groups]:
-            known = PROMETHEUS_OWN.get(name) or {*SERIES[name].labels, "job"}
+            known = PROMETHEUS_OWN.get(name) or {*SERIES[name].labels, "job", "namespace"}
             if name.endswith("_bucket"):
                 known = {*known, "le"}
             assert labels <= known, f"{query.expression}: {name} has no label {sorted(labels - known)}"
@@ -190,10 +190,13 @@ def test_totals_are_asked_for_once(panel: Panel) -> None:
 
 @every_panel
 def test_gauges_are_not_added_up(panel: Panel) -> None:
-    """`sum` is for counters: what several targets show of one fleet is the same gauge again."""
+    """`sum` is for counters: of a gauge, several targets show the same again. Only namespaces add up."""
     for query in panel.queries:
         for inside in re.findall(r"\bsum(?: by \([^)]*\) )?\((\w+)", query.expression):
-            assert inside in RATES, query.expression
+            assert inside in (*RATES, "max"), query.expression
+        assert query.expression.count("sum(max ") == query.expression.count("sum(max by (namespace) ("), (
+            query.expression
+        )
 
 
 @every_panel

@@ -1,16 +1,16 @@
 """A real Prometheus: started on a free port, asked over its API."""
 
+import shutil
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
 
+from fleetmeter_app.demo.prometheus import TEMPLATE, configuration
 from support.gateway import Program, Programs, eventually
 from support.upstream import free_port
 
-_CONFIG = Path(__file__).parents[2] / "prometheus" / "prometheus.yml"
 Labels = dict[str, str]
 Points = list[tuple[float, float]]
 """Times and values of one series."""
@@ -55,24 +55,11 @@ class Prometheus:
 
 def start_prometheus(programs: Programs, binary: str, exporter: str, scrape_seconds: int) -> Prometheus:
     """Start one with the shipped configuration, aimed at an exporter, and wait until it has scraped that."""
-    text = _CONFIG.read_text(encoding="utf-8")
-    changes = {
-        "127.0.0.1:9847": exporter.removeprefix("http://"),
-        "scrape_interval: 5s": f"scrape_interval: {scrape_seconds}s",
-    }
-    for old, new in changes.items():
-        if text.count(old) != 1:
-            raise ValueError(f"prometheus.yml holds {old!r} {text.count(old)} times")
-        text = text.replace(old, new)
     folder = programs.folder / "prometheus"
-    folder.mkdir()
-    for path in _CONFIG.parent.rglob("*.yml"):  # what the configuration names beside itself
-        if path != _CONFIG:
-            copy = folder / path.relative_to(_CONFIG.parent)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(path.read_bytes())
+    shutil.copytree(TEMPLATE, folder)
     config = folder / "prometheus.yml"
-    config.write_text(text, encoding="utf-8")
+    text = configuration(config.read_text(encoding="utf-8"), exporter.removeprefix("http://"))
+    config.write_text(text.replace("scrape_interval: 1s", f"scrape_interval: {scrape_seconds}s"), encoding="utf-8")
     address = f"127.0.0.1:{free_port()}"
     program = programs.run(
         [binary, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={address}"]
