@@ -1,5 +1,6 @@
 """The OpenAI-compatible upstream as a process of its own, on a free port of this machine."""
 
+import os
 import random
 import socket
 import subprocess
@@ -73,13 +74,23 @@ def running_upstream(config: str = "") -> Iterator[RunningUpstream]:
                 process.wait()
 
 
+_DICE = random.SystemRandom()  # not the one that tests seed: two of them would draw the same ports
+_WORKERS = 8
+_given: set[int] = set()
+
+
 def free_port() -> int:
     """A port of 127.0.0.1 that nothing listens on, below those that outgoing connections get.
 
-    So it is still free when a server that was killed comes back to it.
+    So it is still free when a server that was killed comes back to it. None is given twice, and none that another
+    process of the same test run may give: between the answer and the server's start nobody holds it.
     """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
     while True:
-        port = random.randrange(20_000, 32_768)
+        port = _DICE.randrange(20_000 + worker, 32_768, _WORKERS)
+        if port in _given:
+            continue
+        _given.add(port)
         with socket.socket() as listener, suppress(OSError):
             listener.bind(("127.0.0.1", port))
             return port
