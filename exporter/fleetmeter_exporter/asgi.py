@@ -1,29 +1,20 @@
 """The exporter's HTTP interface as a plain ASGI application."""
 
 import asyncio
-import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Any
 from urllib.parse import parse_qs
 
 from fleetmeter.continuity import HOLD
 from fleetmeter.errors import FleetmeterError
 from fleetmeter_exporter import landing
-from fleetmeter_exporter.answers import Answers, compressed
+from fleetmeter_exporter.answers import Answers
 from fleetmeter_exporter.formats import negotiated
+from fleetmeter_exporter.responses import Message, Receive, Response, Send, accepts_gzip, headers_of, respond
 from fleetmeter_exporter.scraper import Scraper
 from fleetmeter_exporter.shared import Shared
 from fleetmeter_exporter.start import Start
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
-
-_NEVER = re.compile(rb"\s*q\s*=\s*0(\.0*)?\s*")  # a coding's weight in Accept-Encoding (RFC 9110, 12.4.2)
 
 SCRAPE_TIMEOUT = 10.0
 """Seconds in which a scrape is answered that names no time of its own: Prometheus' default."""
@@ -57,16 +48,7 @@ def make_asgi_app(
     return MetricsApp(Scraper.of(url, namespaces, hold, created=created), telemetry_path, start_delay)
 
 
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    body: bytes
-    content_type: str = "text/plain; charset=utf-8"
-    coding: str = ""
-    headers: Headers = field(default_factory=list)
-
-
-_Handler = Callable[[Message], Awaitable[_Answer]]
+_Handler = Callable[[Message], Awaitable[Response]]
 
 
 class MetricsApp:
@@ -76,7 +58,7 @@ class MetricsApp:
         self._answers = Answers(scraper)
         self._fleets = scraper.fleets
         self._any_path = telemetry_path is None
-        starts = [Start(fleet.look, start_delay) for fleet in scraper.fleets if start_delay]
+        starts = [Start(fleet.glance, start_delay) for fleet in scraper.fleets if start_delay]
         self._starts = [(start, Shared(partial(_seconds_left, start))) for start in starts]
         self._routes: dict[str, _Handler] = {
             telemetry_path or "": self._metrics,
@@ -98,40 +80,40 @@ class MetricsApp:
         handler = self._metrics if self._any_path else self._routes.get(scope["path"])
         if handler is None:
             known = ", ".join(self._routes)
-            await _respond(scope, send, _Answer(404, f"nothing here; try {known}\n".encode()))
+            await respond(scope, send, Response(404, f"nothing here; try {known}\n".encode()))
         elif scope["method"] not in ("GET", "HEAD"):
-            await _respond(scope, send, _Answer(405, b"use GET or HEAD\n", headers=[(b"allow", b"GET, HEAD")]))
+            await respond(scope, send, Response(405, b"use GET or HEAD\n", headers=[(b"allow", b"GET, HEAD")]))
         else:
-            await _respond(scope, send, await handler(scope))
+            await respond(scope, send, await handler(scope))
 
-    async def _metrics(self, scope: Message) -> _Answer:
+    async def _metrics(self, scope: Message) -> Response:
         arrived = time.monotonic()
-        headers = _headers(scope)
+        headers = headers_of(scope)
         limit = _scrape_timeout(headers) * _OF_TIMEOUT
         too_early = await self._too_early(limit / 3)
         if too_early:
-            return _Answer(503, f"{too_early}\n".encode())
+            return Response(503, f"{too_early}\n".encode())
         form = negotiated(headers.get(b"accept", b"").decode("latin-1"))
         names = parse_qs(scope["query_string"].decode("latin-1")).get("name[]", [])
-        coding = "gzip" if _accepts_gzip(headers) else ""
+        coding = "gzip" if accepts_gzip(headers) else ""
         left = limit - (time.monotonic() - arrived)
         body = await self._answers.body(form, frozenset(names), coding, left)
-        return _Answer(200, body, form.content_type, coding)
+        return Response(200, body, form.content_type, coding)
 
-    async def _ready(self, _scope: Message) -> _Answer:
+    async def _ready(self, _scope: Message) -> Response:
         """Whether any namespace can be scraped: one that is broken does not take the others away."""
         problems = []
         for fleet in self._fleets:
             try:
-                await asyncio.to_thread(fleet.look)
+                await asyncio.to_thread(fleet.glance)
             except FleetmeterError as error:
                 problems.append(f"namespace {fleet.namespace!r}: {error}")
         if len(problems) == len(self._fleets):
-            return _Answer(503, f"not ready: {'; '.join(problems)}\n".encode())
+            return Response(503, f"not ready: {'; '.join(problems)}\n".encode())
         too_early = await self._too_early(SCRAPE_TIMEOUT)
         if too_early:
-            return _Answer(503, f"not ready: {too_early}\n".encode())
-        return _Answer(200, "".join(f"{line}\n" for line in ("ready", *problems)).encode())
+            return Response(503, f"not ready: {too_early}\n".encode())
+        return Response(200, "".join(f"{line}\n" for line in ("ready", *problems)).encode())
 
     async def _too_early(self, limit: float) -> str:
         """Why nothing may be served yet; empty once it may. A store that does not answer in time is for the scrape."""
@@ -142,11 +124,11 @@ class MetricsApp:
             return ""
         return f"started just now; replicas have {max(left):.1f} s more to send again what the store may have lost"
 
-    async def _healthy(self, _scope: Message) -> _Answer:
-        return _Answer(200, b"healthy\n")
+    async def _healthy(self, _scope: Message) -> Response:
+        return Response(200, b"healthy\n")
 
-    async def _landing(self, _scope: Message) -> _Answer:
-        return _Answer(200, self._page, landing.CONTENT_TYPE, headers=landing.HEADERS)
+    async def _landing(self, _scope: Message) -> Response:
+        return Response(200, self._page, landing.CONTENT_TYPE, headers=landing.HEADERS)
 
 
 def _seconds_left(start: Start) -> float:
@@ -156,14 +138,6 @@ def _seconds_left(start: Start) -> float:
         return 0.0  # the scrape shows that the store cannot be read
 
 
-def _headers(scope: Message) -> dict[bytes, bytes]:
-    """The request's headers; what was sent in several lines, as one list."""
-    found: dict[bytes, bytes] = {}
-    for name, value in scope["headers"]:
-        found[name] = found[name] + b"," + value if name in found else value
-    return found
-
-
 def _scrape_timeout(headers: dict[bytes, bytes]) -> float:
     """Seconds that the scraper waits for its answer."""
     try:
@@ -171,24 +145,6 @@ def _scrape_timeout(headers: dict[bytes, bytes]) -> float:
     except ValueError:
         return SCRAPE_TIMEOUT
     return seconds if 0 < seconds < _LONGEST else SCRAPE_TIMEOUT
-
-
-async def _respond(scope: Message, send: Send, answer: _Answer) -> None:
-    body, coding = answer.body, answer.coding
-    if answer.status == 200 and not coding and _accepts_gzip(_headers(scope)):
-        body, coding = compressed(body), "gzip"
-    headers: Headers = [(b"content-type", answer.content_type.encode()), (b"vary", b"Accept, Accept-Encoding")]
-    headers += answer.headers
-    if coding:
-        headers.append((b"content-encoding", coding.encode()))
-    headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-
-
-def _accepts_gzip(headers: dict[bytes, bytes]) -> bool:
-    codings = (item.partition(b";") for item in headers.get(b"accept-encoding", b"").lower().split(b","))
-    return any(coding.strip() == b"gzip" and not _NEVER.fullmatch(weight) for coding, _, weight in codings)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -9,6 +9,7 @@ Each line begins with its line feed: the text of a block goes behind what stands
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -23,28 +24,36 @@ from fleetmeter_exporter.formats import Format
 from fleetmeter_exporter.lines import Line, UnfitName, exemplar_text, number_text, own_labels
 
 
-class Block(ABC):
-    """The lines of one layout in one format; see the module.
+@dataclass(frozen=True)
+class Subject:
+    """What a block shows: a layout in a format.
 
     `newest` is the family's newest definition, which may have other bounds than the `layout`. `constant` labels stand
-    on each line. `created`, in seconds, is shown for each series; where the format has a family of its own for that,
-    in `created_lines`. `samples` is how many lines there are.
+    on each line. `created`, in seconds, is shown for each series.
     """
 
-    def __init__(
-        self,
-        newest: Definition,
-        layout: Definition,
-        form: Format,
-        constant: Labels = (),
-        created: float | None = None,
-    ) -> None:
-        self._newest = newest
-        self._layout = layout
-        self._form = form
-        self._constant = dict(constant)
-        self._names = sorted(layout.labels)
-        self._created = None if created is None else number_text(created)
+    newest: Definition
+    layout: Definition
+    form: Format
+    constant: Labels = ()
+    created: float | None = None
+
+
+class Block(ABC):
+    """The lines of its subject; see the module.
+
+    `samples` is how many there are. Where the format has a family of its own for the times of creation, their lines are
+    `created_lines`.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self._newest = subject.newest
+        self._layout = subject.layout
+        self._form = subject.form
+        self._constant = dict(subject.constant)
+        self._names = sorted(subject.layout.labels)
+        self._created = None if subject.created is None else number_text(subject.created)
         self._created_start = self._line("_created")
         self._learned: list[bytes] | None = None
         self._plain = False

@@ -9,9 +9,11 @@ from typing import Any
 
 import h11
 
+from fleetmeter_exporter.channel import Channel
 from fleetmeter_exporter.limits import Limits
 from fleetmeter_exporter.logs import fields
-from fleetmeter_exporter.request import Application, Exchange, Headers, Message, Peer, scope_of
+from fleetmeter_exporter.request import Exchange, Peer, scope_of
+from fleetmeter_exporter.responses import Application, Headers, Message
 from fleetmeter_exporter.tls import TLS
 
 _PIECE = 2048
@@ -20,7 +22,7 @@ _PIECE = 2048
 log = logging.getLogger("fleetmeter.exporter")
 
 
-class Connection(asyncio.Protocol):
+class Connection(Channel):
     """Parses a client's requests and lets the application answer them.
 
     `tls` is what its handshake went by, `current_tls` says what one would go by now: a connection that was made under
@@ -37,40 +39,28 @@ class Connection(asyncio.Protocol):
         ended: Callable[["Connection"], None],
         refused: Callable[[Peer, str], None],
     ) -> None:
+        super().__init__(limits)
         self._application = application
-        self._limits = limits
         self._tls = tls
         self._current_tls = current_tls
         self._ended = ended
         self._refused = refused
-        self._loop = asyncio.get_running_loop()
         self._http = h11.Connection(h11.SERVER, limits.header_bytes)
-        self._transport: asyncio.Transport | None = None
         self._client: Peer = None
         self._server: Peer = None
-        self._timer: asyncio.TimerHandle | None = None
         self._exchange: Exchange | None = None
         self._task: asyncio.Task[None] | None = None
         self._head: h11.Response | None = None
         self._body_bytes = 0
-        self._deadline = 0.0
-        self._writable = asyncio.Event()
-        self._writable.set()
         self._stopping = False
-        self._closing = False
-        self._gone = False
         self.waits_since: float | None = self._loop.time()
         """When it began to wait for a request (or to shake hands); None while one is being answered."""
-        self.stalls_since: float | None = None
-        """When it last stopped to take what is sent to it; None while it takes."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The handshake is over: wait for a request."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  a TCP or TLS one
-        self._transport = transport
+        super().connection_made(transport)
         self._client = _address(transport.get_extra_info("peername"))
         self._server = _address(transport.get_extra_info("sockname"))
-        transport.set_write_buffer_limits(high=self._limits.chunk_bytes)
         if self._tls is not None and (reason := self._tls.refusal(transport.get_extra_info("ssl_object"))):
             self._refused(self._client, reason)
             self.abort()
@@ -79,11 +69,9 @@ class Connection(asyncio.Protocol):
         else:
             self._arm(self._limits.header_seconds)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  why does not matter
+    def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone; what answers it goes on into the void."""
-        self._gone = True
-        self._disarm()
-        self._writable.set()
+        super().connection_lost(exc)
         if self._exchange is not None:
             self._exchange.end()
         self._ended(self)
@@ -105,42 +93,11 @@ class Connection(asyncio.Protocol):
             self._advance()
         return self._tls is None and self.waits_since is None
 
-    def pause_writing(self) -> None:
-        """The client does not keep up."""
-        self.stalls_since = self._loop.time()
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        """The client has caught up."""
-        self.stalls_since = None
-        self._writable.set()
-
     def stop(self) -> None:
         """Take no further request; end at once if there is none."""
         self._stopping = True
         if self.waits_since is not None and self._transport is not None:
             self.close()
-
-    def close(self, *, linger: bool = False) -> None:
-        """End once what was written is sent. `linger`: the client may still be writing, and is to read first."""
-        if self._closing or self._transport is None:
-            self.abort()
-            return
-        self._closing = True
-        if linger and not self._transport.is_closing():
-            if self._transport.can_write_eof():
-                self._transport.write_eof()
-            self._transport.resume_reading()
-            self._arm(self._limits.linger_seconds)
-        else:
-            self._transport.close()
-            self._arm(self._limits.stall_seconds)
-
-    def abort(self) -> None:
-        """End at once, whatever was not sent."""
-        self._closing = True
-        if self._transport is not None:
-            self._transport.abort()
 
     async def begin(self, status: int, headers: Headers) -> None:
         """Keep status and headers for the first part of the body."""
@@ -163,21 +120,6 @@ class Connection(asyncio.Protocol):
                 return
             await self._write(self._http.send(event) or b"")
 
-    async def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        for start in range(0, len(data), self._limits.chunk_bytes):
-            if self._gone or self._transport is None:
-                return
-            self._transport.write(view[start : start + self._limits.chunk_bytes])
-            if not self._writable.is_set():
-                stall = self._loop.time() + self._limits.stall_seconds
-                try:
-                    async with asyncio.timeout_at(min(stall, self._deadline)):
-                        await self._writable.wait()
-                except TimeoutError:
-                    self.abort()
-                    return
-
     def _advance(self) -> None:
         """Go through what has arrived, up to the next thing that has to be waited for."""
         while not self._closing:
@@ -192,11 +134,11 @@ class Connection(asyncio.Protocol):
             elif isinstance(event, h11.Data):
                 self._body_bytes += len(event.data)
                 if self._body_bytes > self._limits.body_bytes:
-                    self._pause_reading()
+                    self._read_on(on=False)
                     return
             elif event is h11.PAUSED:
                 if len(self._http.trailing_data[0]) > self._limits.header_bytes:
-                    self._pause_reading()
+                    self._read_on(on=False)
                 return
             elif event is h11.NEED_DATA:
                 return
@@ -219,7 +161,7 @@ class Connection(asyncio.Protocol):
     async def _run(self, scope: Message, exchange: Exchange) -> None:
         try:
             await self._application(scope, exchange.receive, exchange.send)
-        except Exception:
+        except Exception:  # whatever the application met: it costs this request, and no other
             log.exception("a request could not be answered", extra=fields(path=scope["path"]))
             if not exchange.begun:
                 await self._say(500)
@@ -239,7 +181,7 @@ class Connection(asyncio.Protocol):
         elif not self._closing:
             self.waits_since = self._loop.time()
             self._http.start_next_cycle()
-            self._transport_or_fail().resume_reading()
+            self._read_on(on=True)
             begun = bool(self._http.trailing_data[0])
             self._arm(self._limits.header_seconds if begun else self._limits.idle_seconds)
             self._advance()
@@ -261,22 +203,6 @@ class Connection(asyncio.Protocol):
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
         await self.begin(status, headers)
         await self.send(body, last=True)
-
-    def _transport_or_fail(self) -> asyncio.Transport:
-        assert self._transport is not None  # noqa: S101  there is one as soon as there are requests
-        return self._transport
-
-    def _pause_reading(self) -> None:
-        self._transport_or_fail().pause_reading()
-
-    def _arm(self, seconds: float) -> None:
-        self._disarm()
-        self._timer = self._loop.call_later(seconds, self.close)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 def _address(name: Any) -> Peer:

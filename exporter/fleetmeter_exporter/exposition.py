@@ -8,7 +8,7 @@ from itertools import chain
 from fleetmeter.families import Family, Source
 from fleetmeter.hashes import Hash
 from fleetmeter.sample import Labels, Sample
-from fleetmeter_exporter.block import Block
+from fleetmeter_exporter.block import Block, Subject
 from fleetmeter_exporter.counter_block import CounterBlock
 from fleetmeter_exporter.fleet import Scrape
 from fleetmeter_exporter.formats import Format
@@ -32,7 +32,7 @@ class Exposition:
     def __init__(self, form: Format, *, created: bool = False) -> None:
         self._form = form
         self._created = created
-        self._blocks: dict[tuple[str, str], tuple[Source, Block]] = {}
+        self._blocks: dict[tuple[str, str], Block] = {}
         self._used: set[tuple[str, str]] = set()
 
     def text(self, scrapes: Sequence[Scrape], started: float, names: Collection[str] = ()) -> bytes:
@@ -59,8 +59,9 @@ class Exposition:
             self._blocks = {key: block for key, block in self._blocks.items() if key in self._used}
         own = b"".join(self._lines(family, names) for family in own_families(scrapes, list(series.values()), started))
         ending = b"\n# EOF\n" if self._form.openmetrics else b"\n"
-        parts.insert(0, own)
-        return (b"".join((*parts, ending)) if any(parts) else ending)[1:]
+        pieces = [part for part in (own, *parts, ending) if part]
+        pieces[0] = pieces[0][1:]  # here, and not of the whole: it is large
+        return b"".join(pieces)
 
     def _member(
         self, scrape: Scrape, source: Source, constant: Labels, names: Collection[str]
@@ -89,12 +90,11 @@ class Exposition:
             return None
         key = (scrape.namespace, source.newest.name)
         self._used.add(key)
-        made_for, block = self._blocks.get(key, (None, None))
-        if block is None or made_for != source:
-            created = source.first_us / 1e6 if self._created else None
-            kind = _BLOCKS[source.newest.type]
-            block = kind(source.newest, source.layouts[0], self._form, constant, created)
-            self._blocks[key] = (source, block)
+        created = source.first_us / 1e6 if self._created else None
+        subject = Subject(source.newest, source.layouts[0], self._form, constant, created)
+        block = self._blocks.get(key)
+        if block is None or block.subject != subject:
+            block = self._blocks[key] = _BLOCKS[source.newest.type](subject)
         return block
 
     def _general(self, family: Family, constant: Labels, names: Collection[str]) -> tuple[int, bytes, bytes]:

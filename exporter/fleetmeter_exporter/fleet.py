@@ -10,8 +10,9 @@ from fleetmeter.continuity import HOLD, Continuity, Shown
 from fleetmeter.errors import FleetmeterError, StateError, StoreError
 from fleetmeter.families import Families, Family, Source
 from fleetmeter.installation import current
-from fleetmeter.reading import Reader, Snapshot
+from fleetmeter.reading import Reader
 from fleetmeter.settings import Settings
+from fleetmeter.snapshot import Snapshot
 from fleetmeter_exporter.cache import with_cache_state
 from fleetmeter_exporter.logs import fields
 
@@ -116,10 +117,10 @@ class Fleet:
         scrape.seconds = time.perf_counter() - started
         return scrape
 
-    def look(self) -> Snapshot:
-        """The namespace as the store has it, which need not be what may be shown. Raises `FleetmeterError`."""
+    def glance(self) -> Snapshot:
+        """Epoch and rows as the store has them. Raises `FleetmeterError` where a scrape would show nothing."""
         with self._reading:
-            return self._reader.read()
+            return self._reader.glance()
 
     def tell(self, scrape: Scrape) -> None:
         """Log what became wrong, and what no longer is, since the scrape before: a line each."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from fleetmeter_exporter.basic_auth import BasicAuth, TooMany, credentials
-from fleetmeter_exporter.request import Application, Headers, Message, Receive, Send
+from fleetmeter_exporter.responses import Application, Headers, Message, Receive, Response, Send, respond
 from fleetmeter_exporter.web_config import RateLimit, WebConfig
 
 _CHALLENGE = (b"www-authenticate", b'Basic realm="fleetmeter-exporter", charset="UTF-8"')
@@ -41,16 +41,19 @@ class Gate:
             await send(message)
 
         if config.rate_limit and not self._bucket.take(config.rate_limit):
-            await _refuse(scope, send_with_headers, 429, "too many requests")
+            await respond(scope, send_with_headers, Response(429, b"too many requests\n"))
             return
         if config.users:
             try:
                 allowed = await self._allows(config, scope["headers"])
             except TooMany:
-                await _refuse(scope, send_with_headers, 503, "too many passwords to check", [(b"retry-after", b"5")])
+                busy = Response(503, b"too many passwords to check\n", headers=[(b"retry-after", b"5")])
+                await respond(scope, send_with_headers, busy)
                 return
             if not allowed:
-                await _refuse(scope, send_with_headers, 401, "user and password needed", [_CHALLENGE])
+                await respond(
+                    scope, send_with_headers, Response(401, b"user and password needed\n", headers=[_CHALLENGE])
+                )
                 return
         await self._application(scope, receive, send_with_headers)
 
@@ -81,14 +84,3 @@ class _Bucket:
             return False
         self._tokens -= 1
         return True
-
-
-async def _refuse(scope: Message, send: Send, status: int, reason: str, more: Headers | None = None) -> None:
-    body = f"{reason}\n".encode()
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        *(more or []),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

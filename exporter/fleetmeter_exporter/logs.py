@@ -9,6 +9,7 @@ import logging
 import re
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
@@ -48,7 +49,7 @@ def configure(level: str, log_format: str) -> None:
     threading.excepthook = lambda hook: _unforeseen(hook.exc_type, hook.exc_value, hook.exc_traceback)
 
 
-class _LineFormatter(logging.Formatter):
+class _LineFormatter(logging.Formatter, ABC):
     """Makes one line of a record, from its parts."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -67,9 +68,9 @@ class _LineFormatter(logging.Formatter):
             parts["stack"] = record.stack_info
         return self.line({name: _shown(value) for name, value in parts.items()})
 
+    @abstractmethod
     def line(self, parts: Mapping[str, Field | list[Field]]) -> str:
         """The parts as text without a line break."""
-        raise NotImplementedError
 
 
 class LogfmtFormatter(_LineFormatter):

@@ -8,12 +8,9 @@ from typing import cast
 
 from prometheus_client.samples import Exemplar
 
-from fleetmeter.definition import Definition
-from fleetmeter.families import series_key
+from fleetmeter.definition import series_key
 from fleetmeter.hashes import Hash
-from fleetmeter.sample import Labels
-from fleetmeter_exporter.block import Block, picker
-from fleetmeter_exporter.formats import Format
+from fleetmeter_exporter.block import Block, Subject, picker
 
 
 class PartsBlock(Block):
@@ -27,16 +24,9 @@ class PartsBlock(Block):
     _patterns: Mapping[bytes, tuple[bytes, str]] = {}
     _present: frozenset[bytes] | None = None
 
-    def __init__(
-        self,
-        newest: Definition,
-        layout: Definition,
-        form: Format,
-        constant: Labels = (),
-        created: float | None = None,
-    ) -> None:
-        super().__init__(newest, layout, form, constant, created)
-        self._bounds = newest.bounds
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self._bounds = subject.newest.bounds
         self._ascending = [float(bound) for bound in self._bounds]
         self._bucket, self._count, self._sum = self._line("_bucket", "le"), self._line("_count"), self._line("_sum")
         parts = [*self._bounds, "sum"] if self._bounds else ["count", "sum"]

@@ -1,17 +1,13 @@
 """One request, as ASGI has it: its scope, and the two channels by which the application answers it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import h11
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
+from fleetmeter_exporter.responses import Headers, Message
+
 Peer = tuple[str, int] | None
 
 

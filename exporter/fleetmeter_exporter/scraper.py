@@ -12,6 +12,9 @@ from fleetmeter_exporter.exposition import Exposition
 from fleetmeter_exporter.fleet import Fleet, Scrape, fleet_settings
 from fleetmeter_exporter.formats import TEXT, Format
 
+FORMATS = 3
+"""Formats whose parts are kept between scrapes: what Prometheus asks for, what a person does, and one in exchange."""
+
 
 class Scraper:
     """Reads one or more namespaces of a store and writes them out. For any number of threads.
@@ -22,7 +25,7 @@ class Scraper:
     def __init__(self, fleets: Sequence[Fleet], *, created: bool = False) -> None:
         self.fleets = fleets
         self._created = created
-        self._expositions: dict[Format, Exposition] = {}
+        self._expositions: dict[Format, Exposition] = {}  # the one that was asked for last is the last
         self._lock = threading.Lock()
         # whoever made it says nothing when it is of no use any more: the connections go with it
         weakref.finalize(self, _close, fleets).atexit = False
@@ -52,9 +55,10 @@ class Scraper:
     ) -> bytes:
         """The exposition of what was read of each fleet; see `Exposition.text`. What is wrong with it is logged."""
         with self._lock:
-            exposition = self._expositions.get(form)
-            if exposition is None:
-                exposition = self._expositions[form] = Exposition(form, created=self._created)
+            exposition = self._expositions.pop(form, None) or Exposition(form, created=self._created)
+            self._expositions[form] = exposition
+            if len(self._expositions) > FORMATS:
+                del self._expositions[next(iter(self._expositions))]
             text = exposition.text(scrapes, started, names)
         for fleet, scrape in zip(self.fleets, scrapes, strict=True):
             fleet.tell(scrape)

@@ -19,7 +19,8 @@ from collections.abc import Callable, Sequence
 from fleetmeter_exporter.connection import Connection
 from fleetmeter_exporter.limits import Limits
 from fleetmeter_exporter.logs import fields
-from fleetmeter_exporter.request import Application, Peer
+from fleetmeter_exporter.request import Peer
+from fleetmeter_exporter.responses import Application
 from fleetmeter_exporter.tls import TLS
 
 COMPLAINT_SECONDS = 60.0

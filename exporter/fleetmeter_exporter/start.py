@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from fleetmeter.continuity import Verdict, judge
 from fleetmeter.errors import FleetmeterError
-from fleetmeter.reading import Snapshot
+from fleetmeter.snapshot import Snapshot
 
 
 class Start:

@@ -2,18 +2,8 @@
 
 from fleetmeter_dashboards import first_row
 from fleetmeter_dashboards.page import Page, Variable
-from fleetmeter_dashboards.panels import (
-    Panel,
-    Target,
-    Value,
-    bars,
-    falling,
-    pie,
-    rising,
-    rows_of,
-    series,
-    stat_of,
-)
+from fleetmeter_dashboards.panel import Panel, Target, Value, falling, rising
+from fleetmeter_dashboards.panels import bars, pie, rows_of, series, stat_of
 from fleetmeter_dashboards.queries import Expression, Queries, quotient, ratio
 
 MODEL = Variable("model", "openai_api_calls_total", "The model that answered.")

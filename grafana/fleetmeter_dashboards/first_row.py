@@ -1,7 +1,8 @@
 """The first row of every dashboard, which says whether anything is wrong and what it costs now."""
 
 from fleetmeter_dashboards.colours import BAD, GOOD
-from fleetmeter_dashboards.panels import Panel, Value, rising, stat_of
+from fleetmeter_dashboards.panel import Panel, Value, rising
+from fleetmeter_dashboards.panels import stat_of
 from fleetmeter_dashboards.queries import Expression, Queries, ratio
 
 _TRUST = {"1": ("yes", GOOD), "0": ("not all was read", BAD), "-1": ("exporter is down", BAD)}

@@ -3,7 +3,8 @@
 from fleetmeter_dashboards import first_row
 from fleetmeter_dashboards.colours import BAD, GOOD
 from fleetmeter_dashboards.page import Page
-from fleetmeter_dashboards.panels import Panel, Steps, Target, Value, bars, rising, rows_of, series, stat_of
+from fleetmeter_dashboards.panel import Panel, Steps, Target, Value, quantiles, rising
+from fleetmeter_dashboards.panels import bars, rows_of, series, stat_of
 from fleetmeter_dashboards.queries import Expression, Queries, ratio
 
 _ANY: Steps = ((None, GOOD), (0.5, BAD))
@@ -95,7 +96,6 @@ def _replicas(queries: Queries) -> list[Panel]:
 
 
 def _flushes(queries: Queries) -> list[Panel]:
-    duration = "fleetmeter_flush_duration_seconds"
     return [
         series(
             "How many batches does the store take?",
@@ -113,8 +113,7 @@ def _flushes(queries: Queries) -> list[Panel]:
         series(
             "How long does a flush take?",
             "Half, 95 and 99 of 100 batches are acknowledged within this time.",
-            [Target(queries.quantile(share, duration), name) for name, share in
-             (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))],
+            quantiles(queries, "fleetmeter_flush_duration_seconds"),
             Value(low=0), colour="quantile", width=8,
         ),
     ]  # fmt: skip

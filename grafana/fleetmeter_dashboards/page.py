@@ -12,7 +12,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
 from fleetmeter_dashboards.errors import DashboardError
-from fleetmeter_dashboards.panels import DATASOURCE, Panel
+from fleetmeter_dashboards.panel import DATASOURCE, Panel
 
 GRID = 24
 TAG = "fleetmeter"

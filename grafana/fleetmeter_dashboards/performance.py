@@ -3,10 +3,9 @@
 from fleetmeter_dashboards import first_row
 from fleetmeter_dashboards.cost import INTENT, MODEL
 from fleetmeter_dashboards.page import Page
-from fleetmeter_dashboards.panels import Panel, Target, Value, dial, falling, rising, series, stat_of
+from fleetmeter_dashboards.panel import Panel, Target, Value, falling, quantiles, rising
+from fleetmeter_dashboards.panels import dial, series, stat_of
 from fleetmeter_dashboards.queries import Expression, Queries, ratio
-
-_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 def page() -> Page:
@@ -27,10 +26,6 @@ def page() -> Page:
             ("Tools", _tools(queries)),
         ),
     )
-
-
-def _quantiles(queries: Queries, family: str) -> list[Target]:
-    return [Target(queries.quantile(share, family), name) for name, share in _QUANTILES.items()]
 
 
 def _first_row(queries: Queries) -> list[Panel]:
@@ -59,7 +54,7 @@ def _requests(queries: Queries) -> list[Panel]:
         series(
             "How long do requests take?",
             "Half, 95 and 99 of 100 requests take at most this long, to the last byte. The line is the alert's 10 s.",
-            _quantiles(queries, "http_request_duration_seconds"),
+            quantiles(queries, "http_request_duration_seconds"),
             Value(low=0, steps=((None, "transparent"), (10, "red"))), colour="quantile", lines="dashed",
         ),
         series(
@@ -98,7 +93,7 @@ def _models(queries: Queries) -> list[Panel]:
         series(
             "How long until the first token?",
             "Half, 95 and 99 of 100 streamed calls have their first content after at most this long.",
-            _quantiles(queries, "openai_time_to_first_token_seconds"),
+            quantiles(queries, "openai_time_to_first_token_seconds"),
             Value(low=0, none="no streamed calls"), colour="quantile",
         ),
         series(

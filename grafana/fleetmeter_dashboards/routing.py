@@ -4,18 +4,8 @@ from fleetmeter_dashboards import first_row
 from fleetmeter_dashboards.colours import BAD, GOOD, WARNING
 from fleetmeter_dashboards.cost import INTENT, MODEL
 from fleetmeter_dashboards.page import Page
-from fleetmeter_dashboards.panels import (
-    Panel,
-    Target,
-    Value,
-    falling,
-    heat,
-    pie,
-    rising,
-    rows_of,
-    series,
-    stat_of,
-)
+from fleetmeter_dashboards.panel import Panel, Target, Value, falling, rising
+from fleetmeter_dashboards.panels import heat, pie, rows_of, series, stat_of
 from fleetmeter_dashboards.queries import Expression, Queries, ratio
 
 _DAY = 86_400

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from fleetmeter.floors import Floors, lost_numbers
-from fleetmeter.reading import Snapshot
 from fleetmeter.removals import Removed
 from fleetmeter.rows import Row
+from fleetmeter.snapshot import Snapshot
 
 HOLD = 30.0
 """Seconds for which the last good snapshot is shown while writers send again what the store lost."""

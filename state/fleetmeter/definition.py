@@ -38,6 +38,11 @@ def texts_of(value: Any) -> list[str]:
     return value
 
 
+def series_key(number: bytes, *, has_part: bool) -> bytes:
+    """What the fields of all numbers of one series begin with; see `Definition.series_field`."""
+    return number.rpartition(b',"')[0] if has_part else number
+
+
 @dataclass(frozen=True)
 class Definition:
     """One layout of a family.

@@ -9,12 +9,12 @@ from math import isnan
 
 from prometheus_client.samples import Exemplar
 
-from fleetmeter.definition import Definition, StoredDefinition, read_json, texts_of
+from fleetmeter.definition import Definition, StoredDefinition, read_json, series_key, texts_of
 from fleetmeter.errors import StateError
 from fleetmeter.exemplars import Exemplars, newer
-from fleetmeter.reading import Snapshot
 from fleetmeter.sample import Labels, Sample
 from fleetmeter.scale import parse_number, unscaled
+from fleetmeter.snapshot import Snapshot
 from fleetmeter.statements import STATED_TYPES, Statements
 
 SERVED_TYPES = STATED_TYPES | {"counter", "histogram", "summary"}
@@ -114,11 +114,6 @@ def families_of(snapshot: Snapshot) -> list[Family]:
 def types_left_out(snapshot: Snapshot) -> dict[str, str]:
     """The families that `families_of` leaves out, by name: each with its type, which this version does not know."""
     return Families(snapshot).left_out
-
-
-def series_key(number: bytes, *, has_part: bool) -> bytes:
-    """What the fields of all numbers of one series begin with: series are shown in the order of these."""
-    return number.rpartition(b',"')[0] if has_part else number
 
 
 def _samples(source: Source, snapshot: Snapshot, exemplars: Exemplars) -> Iterator[Sample]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from fleetmeter.definition import series_key
 from fleetmeter.hashes import Hash
 
 Numbers = Mapping[str, Mapping[bytes, bytes]]
@@ -38,7 +39,7 @@ class Floors:
             kept[layout] = {
                 number: text
                 for number, text in group.items()
-                if number in had or number not in here or _series(number) not in observed
+                if number in had or number not in here or series_key(number, has_part=True) not in observed
             }
         return Floors(kept)
 
@@ -62,12 +63,7 @@ def lost_numbers(served: Numbers, stored: Numbers) -> Floors:
 def _observed(served: Mapping[bytes, bytes], stored: Mapping[bytes, bytes]) -> set[bytes]:
     """The series of which another number than the sum is not as it was served."""
     return {
-        _series(number)
+        series_key(number, has_part=True)
         for number, text in stored.items()
         if text != served.get(number) and not number.endswith(b'"sum"]')
     }
-
-
-def _series(number: bytes) -> bytes:
-    """What the numbers of one series have in common: all but the last element, which is a bound, `sum` or `count`."""
-    return number[: number.rfind(b'"', 0, -2)]

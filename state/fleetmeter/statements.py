@@ -8,8 +8,8 @@ from math import isnan
 
 from fleetmeter.definition import Definition, read_json, texts_of
 from fleetmeter.errors import StateError
-from fleetmeter.reading import Snapshot
 from fleetmeter.sample import Labels, Sample
+from fleetmeter.snapshot import Snapshot
 
 STATED_TYPES = frozenset(("gauge", "info", "stateset"))
 """The types whose values are replaced, not added up."""

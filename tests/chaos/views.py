@@ -4,8 +4,9 @@ from chaos.judge import Scrape
 from chaos.ledger import BOUNDS, BUCKETS
 from fleetmeter.errors import StoreError
 from fleetmeter.families import families_of
-from fleetmeter.reading import Reader, Snapshot
+from fleetmeter.reading import Reader
 from fleetmeter.rows import Row
+from fleetmeter.snapshot import Snapshot
 from support.exposition import Series, total
 from support.fleet import samples_of
 from support.store import StoreAddress

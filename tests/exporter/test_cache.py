@@ -4,8 +4,8 @@ import pytest
 
 from fleetmeter.definition import Definition, StoredDefinition
 from fleetmeter.families import Families, Family
-from fleetmeter.reading import Snapshot
 from fleetmeter.sample import Sample
+from fleetmeter.snapshot import Snapshot
 from fleetmeter_exporter.cache import with_cache_state
 from support.exposition import total
 from support.scraping import BIRTH_US, LIVING_US, FixedState, scrape

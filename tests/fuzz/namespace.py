@@ -7,8 +7,8 @@ from fleetmeter.continuity import Shown
 from fleetmeter.definition import Definition, StoredDefinition
 from fleetmeter.families import Families
 from fleetmeter.hashes import Hash
-from fleetmeter.reading import Snapshot
 from fleetmeter.rows import Epoch, Row
+from fleetmeter.snapshot import Snapshot
 from fleetmeter_exporter.fleet import Scrape
 
 NOW_US = 10**15

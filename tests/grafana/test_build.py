@@ -10,7 +10,8 @@ import pytest
 from fleetmeter_dashboards.errors import DashboardError, UndeclaredFamily, UndeclaredLabel
 from fleetmeter_dashboards.families import declared
 from fleetmeter_dashboards.page import Page
-from fleetmeter_dashboards.panels import Target, Value, series, stat_of
+from fleetmeter_dashboards.panel import Target, Value
+from fleetmeter_dashboards.panels import series, stat_of
 from fleetmeter_dashboards.queries import Queries, quotient, ratio
 
 ROOT = Path(__file__).parents[2]

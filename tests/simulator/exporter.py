@@ -6,7 +6,7 @@ from fleetmeter.continuity import HOLD, Continuity
 from fleetmeter.errors import StoreError
 from fleetmeter.exchange import HEARTBEAT
 from fleetmeter.families import families_of
-from fleetmeter.reading import Snapshot
+from fleetmeter.snapshot import Snapshot
 from fleetmeter_exporter.start import Start
 from simulator.door import Connection, reader_through
 from simulator.ledger import FAMILIES, GONE, TOOK, number_of
@@ -29,7 +29,7 @@ class Exporter:
         self._connection = Connection(self._world, self.caller)
         self._reader = reader_through(self._connection, self._seconds)
         self._continuity = Continuity(clock=self._seconds)
-        self._start = Start(self._reader.read, HEARTBEAT, self._seconds)
+        self._start = Start(self._reader.glance, HEARTBEAT, self._seconds)
         self._served: Served | None = None
         self._epoch = ""
         self._removed: Mapping[bytes, bytes] = {}

@@ -12,9 +12,10 @@ from fleetmeter.delta import NOTHING, Delta, merged
 from fleetmeter.exchange import Exchange
 from fleetmeter.floors import Floors
 from fleetmeter.hashes import Hash
-from fleetmeter.reading import Reader, Snapshot
+from fleetmeter.reading import Reader
 from fleetmeter.replay import ReplayLog
 from fleetmeter.scale import Scale
+from fleetmeter.snapshot import Snapshot
 from simulator.scripts import Scripts, sources
 
 

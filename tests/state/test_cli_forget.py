@@ -10,7 +10,8 @@ from fleetmeter.continuity import Continuity
 from fleetmeter.definition import Definition, compact_json
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.errors import FleetmeterError, StoreRefused
-from fleetmeter.reading import Reader, Snapshot
+from fleetmeter.reading import Reader
+from fleetmeter.snapshot import Snapshot
 from support.commands import command, on_terminal, process
 from support.fleet import Replica, samples, value
 from support.scraping import FixedState

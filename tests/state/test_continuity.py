@@ -7,8 +7,8 @@ import pytest
 
 from fleetmeter.continuity import Continuity, Shown
 from fleetmeter.definition import Definition, StoredDefinition
-from fleetmeter.reading import Snapshot
 from fleetmeter.rows import Epoch, Row
+from fleetmeter.snapshot import Snapshot
 
 COUNTER = Definition.of("c", "counter", "x", "", ("k",), (), "")
 FIELD = COUNTER.field

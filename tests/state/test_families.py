@@ -9,8 +9,8 @@ import pytest
 from fleetmeter.definition import Definition, StoredDefinition, compact_json
 from fleetmeter.errors import StateError
 from fleetmeter.families import Family, families_of, types_left_out
-from fleetmeter.reading import Snapshot
 from fleetmeter.rows import ALIVE_US, Row
+from fleetmeter.snapshot import Snapshot
 
 NOW = 10**15
 COUNTER = Definition.of("c", "counter", "Old.", "", ("a",), (), "")

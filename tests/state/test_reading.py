@@ -279,3 +279,17 @@ def test_a_proxy_that_is_idle_changes_nothing(store: StoreAddress) -> None:
         assert len(reader.read().numbers[cells[0].definition.field]) == 5000
         reader.close()
     assert value(store, "r_wide_total", k=f"{7:0100d}") == 1
+
+
+def test_a_glance_has_epoch_and_rows(replica: Replica, reader: Reader, client: Any, store: StoreAddress) -> None:
+    """What `read` says of them, without the numbers; it fails where `read` does for the whole namespace."""
+    replica.counter("r_glance").inc(1)
+    assert replica.flush()
+    whole, glance = reader.read(), reader.glance()
+    assert (glance.epoch, glance.rows, glance.numbers) == (whole.epoch, whole.rows, {})
+    assert glance.taken_us >= whole.taken_us
+    client.delete(store.keys.families)
+    client.set(store.keys.families, "text")
+    for read in (reader.read, reader.glance):
+        with pytest.raises(StateError, match="holds something else"):
+            read()

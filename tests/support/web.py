@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from fleetmeter_exporter.limits import Limits
 from fleetmeter_exporter.listeners import ListenAddress, listen
-from fleetmeter_exporter.request import Application, Message, Receive, Send
+from fleetmeter_exporter.responses import Application, Message, Receive, Send
 from fleetmeter_exporter.server import Server
 from fleetmeter_exporter.tls import TLS
 

@@ -13,7 +13,7 @@ from fleetmeter.cli.server_checks import server_checks
 from fleetmeter.cli.state_checks import permission_checks, read_or_refusal, state_checks, state_size
 from fleetmeter.cli.target import Subcommands, Target, add_command
 from fleetmeter.errors import StoreError
-from fleetmeter.reading import Snapshot
+from fleetmeter.snapshot import Snapshot
 
 
 def add_doctor(subcommands: Subcommands) -> None:

@@ -11,7 +11,7 @@ from fleetmeter.cli.removal import forget as remove
 from fleetmeter.cli.selection import Selection, series_of
 from fleetmeter.cli.target import Subcommands, Target, add_command
 from fleetmeter.families import Family, families_of
-from fleetmeter.reading import Snapshot
+from fleetmeter.snapshot import Snapshot
 
 _SUMS = {"_total": "total", "_count": "count", "_sum": "sum"}
 """What is worth knowing of a family before it goes: the sum over its series, by the suffix of the samples."""

@@ -14,8 +14,8 @@ from fleetmeter.connection import translated
 from fleetmeter.errors import StateError
 from fleetmeter.families import families_of, types_left_out
 from fleetmeter.keys import EPOCH_FIELD, NAMESPACES, Keys, namespace_of
-from fleetmeter.reading import Snapshot
 from fleetmeter.rows import Epoch
+from fleetmeter.snapshot import Snapshot
 
 _SCAN_COUNT = 1000
 """Keys that the store looks at in one call: more would keep others waiting."""

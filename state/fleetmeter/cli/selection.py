@@ -9,8 +9,8 @@ from fleetmeter.cli.printing import shown
 from fleetmeter.definition import Definition, compact_json
 from fleetmeter.errors import SettingError
 from fleetmeter.families import Family
-from fleetmeter.reading import Snapshot
 from fleetmeter.sample import Sample
+from fleetmeter.snapshot import Snapshot
 
 _SUFFIXES = ("_total", "_sum", "_count", "_bucket", "_info", "_created")
 """What an exposition adds to a family's name."""

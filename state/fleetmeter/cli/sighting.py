@@ -9,7 +9,7 @@ from fleetmeter.cli.target import Target
 from fleetmeter.cli.totals import Totals
 from fleetmeter.errors import FleetmeterError
 from fleetmeter.families import families_of
-from fleetmeter.reading import Snapshot
+from fleetmeter.snapshot import Snapshot
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from fleetmeter.connection import translated
 from fleetmeter.errors import StateError, StoreError, StoreRefused
 from fleetmeter.families import families_of, types_left_out
 from fleetmeter.keys import Keys
-from fleetmeter.reading import Reader, Snapshot
+from fleetmeter.reading import Reader
+from fleetmeter.snapshot import Snapshot
 
 
 def read_or_refusal(reader: Reader) -> Snapshot | StateError | StoreError:
