@@ -19,6 +19,7 @@ from prometheus_client.samples import Exemplar
 from fleetmeter.definition import Definition, compact_json, read_json, texts_of
 from fleetmeter.exemplars import newer
 from fleetmeter.hashes import Hash
+from fleetmeter.returned import telling_number
 from fleetmeter.sample import Labels
 from fleetmeter_exporter.formats import Format
 from fleetmeter_exporter.lines import Line, UnfitName, exemplar_text, number_text, own_labels
@@ -29,7 +30,8 @@ class Subject:
     """What a block shows: a layout in a format.
 
     `newest` is the family's newest definition, which may have other bounds than the `layout`. `constant` labels stand
-    on each line. `created`, in seconds, is shown for each series.
+    on each line. `created`, in seconds, is shown for each series, but for those that came later: `returned` has when,
+    see `Returned.of`.
     """
 
     newest: Definition
@@ -37,6 +39,7 @@ class Subject:
     form: Format
     constant: Labels = ()
     created: float | None = None
+    returned: Mapping[bytes, int] | None = None
 
 
 class Block(ABC):
@@ -131,9 +134,17 @@ class Block(ABC):
         pick = picker(order)
         return lambda values: "\n" + line().before_value(pick([*values, *constant]))
 
-    def _created_line(self, values: Sequence[str]) -> str:
-        """The line that tells since when a series of these values is there; empty where none is wanted."""
-        return "" if self._created is None else self._created_start(values) + self._created
+    def _created_line(self, number: bytes, values: Sequence[str]) -> str:
+        """The line that tells since when a series is there; empty where none is wanted.
+
+        `number` is the field of any number of the series, `values` are its label values.
+        """
+        if self._created is None:
+            return ""
+        telling = telling_number(number, has_part=self._layout.has_parts)
+        returned_us = (self.subject.returned or {}).get(telling)
+        created = self._created if returned_us is None else number_text(returned_us / 1e6)
+        return self._created_start(values) + created
 
     def _keep_created(self, lines: Sequence[str]) -> bool:
         """Whether the lines stand among the others; where they have a family of their own, keep them for that."""

@@ -28,7 +28,7 @@ class CounterBlock(Block):
                 values = self._values(field)
                 if values is None:
                     return False
-                lines = start(values).encode(), self._created_line(values)
+                lines = start(values).encode(), self._created_line(field, values)
             found[field] = lines
         self._sorted = tuple(found)
         self._starts = tuple(first for first, _ in found.values())

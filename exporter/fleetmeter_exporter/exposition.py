@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from itertools import chain
 
 from fleetmeter.families import Family, Source
 from fleetmeter.hashes import Hash
@@ -90,8 +89,11 @@ class Exposition:
             return None
         key = (scrape.namespace, source.newest.name)
         self._used.add(key)
-        created = source.first_us / 1e6 if self._created else None
-        subject = Subject(source.newest, source.layouts[0], self._form, constant, created)
+        layout = source.layouts[0]
+        subject = Subject(source.newest, layout, self._form, constant)
+        if self._created and scrape.families is not None:
+            returned = scrape.families.returned.of(layout.field)
+            subject = replace(subject, created=source.first_us / 1e6, returned=returned)
         block = self._blocks.get(key)
         if block is None or block.subject != subject:
             block = self._blocks[key] = _BLOCKS[source.newest.type](subject)
@@ -116,14 +118,15 @@ def shown_samples(family: Family, *, created: bool) -> list[Sample]:
     """The family's samples; with those that say when it was created, if they are wanted, behind each series."""
     if not created or family.definition.type not in _BLOCKS:
         return family.samples
-    first = family.first_us / 1e6
     per_series: dict[Labels, list[Sample]] = {}
     for sample in family.samples:
         labels = sample.labels[:-1] if sample.suffix == "_bucket" else sample.labels
         per_series.setdefault(labels, []).append(sample)
-    return list(
-        chain.from_iterable((*group, Sample("_created", labels, first)) for labels, group in per_series.items())
-    )
+    return [
+        sample
+        for labels, group in per_series.items()
+        for sample in (*group, Sample("_created", labels, family.returned_us.get(labels, family.first_us) / 1e6))
+    ]
 
 
 def with_constant(sample: Sample, constant: Labels) -> Sample:

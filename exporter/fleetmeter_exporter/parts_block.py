@@ -50,7 +50,7 @@ class PartsBlock(Block):
                 values = self._values(field) if key not in known or column is None else []
                 if values is None:
                     return False
-                patterns[key] = patterns.get(key) or known.get(key) or self._pattern_of(values[:-1])
+                patterns[key] = patterns.get(key) or known.get(key) or self._pattern_of(field, values[:-1])
                 places.setdefault(key, [missing] * self._columns)
                 if column is None:
                     bound = _bound(values[-1])
@@ -71,13 +71,13 @@ class PartsBlock(Block):
         self._among = self._keep_created([patterns[key][1] for key in self._keys])
         return True
 
-    def _pattern_of(self, values: Sequence[str]) -> tuple[bytes, str]:
+    def _pattern_of(self, number: bytes, values: Sequence[str]) -> tuple[bytes, str]:
         """The lines of a series, with places for its numbers, and the one about its creation."""
         starts = [self._bucket([*values, bound]) for bound in self._bounds] + [self._count(values)]
         lines = [start.replace("%", "%%") + "%d" for start in starts]
         if self._has_sum:
             lines.append(self._sum(values).replace("%", "%%") + ("%d" if self._layout.scale == 1 else "%a"))
-        created = self._created_line(values)
+        created = self._created_line(number, values)
         if self._form.openmetrics:
             lines.append(created.replace("%", "%%"))
         return "".join(lines).encode(), created

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 from fleetmeter.floors import Floors, lost_numbers
 from fleetmeter.removals import Removed
+from fleetmeter.returned import kept_registrations, kept_returns
 from fleetmeter.rows import Row
 from fleetmeter.snapshot import Snapshot
 
@@ -65,6 +66,11 @@ class Continuity:
         since = Removed.since(served.removed, snapshot.removed)
         numbers = since.taken_from(served.numbers)
         lost = lost_numbers(numbers, snapshot.numbers)
+        snapshot = replace(
+            snapshot,
+            definitions=kept_registrations(served.definitions, since, snapshot.definitions),
+            returned=kept_returns(served.returned, numbers, snapshot.returned),
+        )
         verdict = judge(served, snapshot)
         if verdict is Verdict.BEHIND:
             now = self._clock()

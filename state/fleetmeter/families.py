@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isnan
@@ -12,6 +12,7 @@ from prometheus_client.samples import Exemplar
 from fleetmeter.definition import Definition, StoredDefinition, read_json, series_key, texts_of
 from fleetmeter.errors import StateError
 from fleetmeter.exemplars import Exemplars, newer
+from fleetmeter.returned import Returned, telling_number
 from fleetmeter.sample import Labels, Sample
 from fleetmeter.scale import parse_number, unscaled
 from fleetmeter.snapshot import Snapshot
@@ -25,13 +26,15 @@ SERVED_TYPES = STATED_TYPES | {"counter", "histogram", "summary"}
 class Family:
     """One family of the fleet: the newest definition, and the samples of all its layouts, in exposition order.
 
-    `first_us` is when it was first registered; `ever_set` tells of a gauge whether anybody has set it.
+    `first_us` is when it was first registered, `returned_us` when series came that count from a later time;
+    `ever_set` tells of a gauge whether anybody has set it.
     """
 
     definition: Definition
     first_us: int
     ever_set: bool = False
     samples: list[Sample] = field(default_factory=list)
+    returned_us: dict[Labels, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,11 @@ class Families:
         """The exemplars of all numbers."""
         return Exemplars(self.snapshot.exemplars)
 
+    @cached_property
+    def returned(self) -> Returned:
+        """When series came that count from a later time than their family."""
+        return Returned(self.snapshot.returned)
+
     def family(self, source: Source) -> Family:
         """One family with its samples. Raises `StateError` for a stored value that cannot be read."""
         family = Family(source.newest, source.first_us)
@@ -80,8 +88,28 @@ class Families:
             family.ever_set = any(map(self.statements.ever_set, source.layouts))
             family.samples = list(self.statements.samples(source.newest, source.layouts))
         else:
-            family.samples = list(_samples(source, self.snapshot, self.exemplars))
+            for labels, series in self._series(source):
+                family.samples += _EXPAND[source.newest.type](source.newest, labels, series)
+                if series.since_us:
+                    family.returned_us[labels] = series.since_us
         return family
+
+    def _series(self, source: Source) -> list[tuple[Labels, "_Series"]]:
+        """The series of a family by their labels, in exposition order."""
+        newest = source.newest
+        series: dict[Labels, _Series] = {}
+        for layout in source.layouts:
+            order = newest.labels if set(newest.labels) == set(layout.labels) else layout.labels
+            examples, returned = self.exemplars.of(layout.field), self.returned.of(layout.field)
+            numbers = self.snapshot.numbers.get(layout.field, {})
+            for raw_field, labels, part, value in _numbers(layout, order, numbers):
+                since_us = returned.get(telling_number(raw_field, has_part=layout.has_parts), 0)
+                found = series.get(labels)
+                if found is None:
+                    found = series[labels] = _Series(series_key(raw_field, has_part=layout.has_parts), since_us)
+                found.since_us = min(found.since_us, since_us)
+                found.add(part, value, examples.get(raw_field))
+        return sorted(series.items(), key=lambda item: (item[1].key, item[0]))
 
     @cached_property
     def _all(self) -> dict[str, Source]:
@@ -116,26 +144,15 @@ def types_left_out(snapshot: Snapshot) -> dict[str, str]:
     return Families(snapshot).left_out
 
 
-def _samples(source: Source, snapshot: Snapshot, exemplars: Exemplars) -> Iterator[Sample]:
-    newest = source.newest
-    series: dict[Labels, _Series] = {}
-    for layout in source.layouts:
-        order = newest.labels if set(newest.labels) == set(layout.labels) else layout.labels
-        examples = exemplars.of(layout.field)
-        for raw_field, labels, part, value in _numbers(layout, order, snapshot.numbers.get(layout.field, {})):
-            if labels not in series:
-                series[labels] = _Series(series_key(raw_field, has_part=layout.has_parts))
-            series[labels].add(part, value, examples.get(raw_field))
-    expand = {"counter": _counter_samples, "histogram": _histogram_samples, "summary": _summary_samples}[newest.type]
-    for labels, found in sorted(series.items(), key=lambda item: (item[1].key, item[0])):
-        yield from expand(newest, labels, found)
-
-
 @dataclass
 class _Series:
-    """The numbers of one series by part, over all layouts, and the newest exemplar of each; `key` says its place."""
+    """The numbers of one series by part, over all layouts, and the newest exemplar of each; `key` says its place.
+
+    `since_us` is when the first of its layouts had it back; 0 where one had it ever since it was registered.
+    """
 
     key: bytes
+    since_us: int
     parts: dict[str, float] = field(default_factory=dict)
     exemplars: dict[str, Exemplar] = field(default_factory=dict)
 
@@ -195,3 +212,11 @@ def _histogram_samples(newest: Definition, labels: Labels, series: _Series) -> I
     yield Sample("_count", labels, total)
     if bounds[0] >= 0:
         yield Sample("_sum", labels, series.parts.get("sum", 0))
+
+
+_EXPAND: dict[str, Callable[[Definition, Labels, _Series], Iterable[Sample]]] = {
+    "counter": _counter_samples,
+    "histogram": _histogram_samples,
+    "summary": _summary_samples,
+}
+"""What makes the samples of one series, by the family's type."""

@@ -20,6 +20,9 @@ together. The 0 leaves room for shards.
 |                                |      | the writer `@folded` has what ended ones left                            |
 | `<tag>:exemplars`              | hash | `<family>:<layout> <field of the number>` → `<µs> <exemplar, JSON>`      |
 | `<tag>:removed`                | hash | `<family>:<layout>`, or that and a pattern → when it was removed (µs)    |
+| `<tag>:returned`               | hash | `<family>:<layout>` → when something of it was first removed (µs); that  |
+|                                |      | and a field, the `sum` where there is one → when its series came, if     |
+|                                |      | later                                                                    |
 | `<tag>:sizes`                  | hash | key of a family's numbers → `<label sets> <numbers>` of those that have  |
 |                                |      | several numbers per series and more than `max_series` numbers            |
 | `<tag>:cache:entries`          | hash | digest → `<expiry µs> <entry>`: the gateway's prompt cache               |
@@ -72,10 +75,19 @@ class Keys:
         self.exemplars = f"{tag}:exemplars"
         self.removed = f"{tag}:removed"
         self.sizes = f"{tag}:sizes"
+        self.returned = f"{tag}:returned"
         self.cache_entries = f"{tag}:cache:entries"
         self.cache_expiry = f"{tag}:cache:expiry"
         self.cache_order = f"{tag}:cache:order"
         self._tag = tag
+
+    @property
+    def fixed(self) -> list[str]:
+        """The keys that `apply` and `reset` are given in front of the families' own, in this order."""
+        return [
+            self.writers, self.retired, self.families, self.gauges, self.exemplars, self.removed, self.sizes,
+            self.returned,
+        ]  # fmt: skip
 
     def writer(self, writer: str) -> str:
         """The key that says who a writer is."""

@@ -81,6 +81,7 @@ class Reader:
             ("HGETALL", keys.gauges),
             ("HGETALL", keys.exemplars),
             ("HGETALL", keys.removed),
+            ("HGETALL", keys.returned),
             ("ZCOUNT", keys.cache_expiry, f"({now_us}", "+inf"),
             ("EXISTS", keys.cache_expiry),
             ("TIME",),
@@ -112,7 +113,8 @@ class Reader:
 
     def _snapshot(self, asked: list[bytes], replies: list[Any]) -> Snapshot:
         keys = self.keys
-        _, writers, gauges, exemplars, removed, cache_size, cache_exists, (seconds, micros), *numbers = replies
+        _, writers, gauges, exemplars, removed, returned, cache_size, cache_exists, clock, *numbers = replies
+        seconds, micros = clock
         taken_us = int(seconds) * 10**6 + int(micros)
         self._store_now = (taken_us, self._clock())
         before, self._hashes = self._hashes, {}
@@ -148,6 +150,7 @@ class Reader:
             cache_size=cache_size if cache_exists else None,
             exemplars=readable(keys.exemplars, exemplars),
             removed=readable(keys.removed, removed),
+            returned=readable(keys.returned, returned),
             problems=tuple(problems),
         )
 

@@ -50,6 +50,10 @@ class Removed:
     def __bool__(self) -> bool:
         return bool(self._layouts or self._series or self._patterns)
 
+    def takes_all(self, layout: str) -> bool:
+        """Whether a layout was removed as a whole, with its definition."""
+        return layout in self._layouts
+
     def takes(self, layout: str, number: bytes) -> bool:
         """Whether a number of a layout was removed."""
         if layout in self._layouts:

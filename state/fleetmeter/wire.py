@@ -18,7 +18,7 @@ class Body:
 
 def encode(delta: Delta, keys: Keys) -> Body:
     """The keys of a namespace that a batch touches, and its sections in the order in which they take effect."""
-    names = [keys.writers, keys.retired, keys.families, keys.gauges, keys.exemplars, keys.removed, keys.sizes]
+    names = keys.fixed
     indexes = {name: index for index, name in enumerate(names, 1)}
     arguments: list[str] = []
 

@@ -62,10 +62,12 @@ def state(store: StoreAddress) -> StoreAddress:
     return store
 
 
-def exposed(store: StoreAddress, accept: str, names: list[str] | None = None) -> tuple[str, str]:
+def exposed(
+    store: StoreAddress, accept: str, names: list[str] | None = None, *, created: bool = False
+) -> tuple[str, str]:
     """Text and content type of a scrape; how long it took, and the version, are set to 0."""
     form = negotiated(accept)
-    scraper = Scraper.of(store.url, [store.namespace])
+    scraper = Scraper.of(store.url, [store.namespace], created=created)
     body = scraper.text([scraper.fleets[0].scrape()], 0.0, form, names or [])
     text = body.decode().replace(f'{{version="{fleetmeter.__version__}"}}', '{version="0"}')
     return re.sub(r"(?m)^(fleetmeter_scrape_duration_seconds) .*$", r"\1 0.0", text), form.content_type
@@ -113,6 +115,23 @@ def test_any_label_value_comes_back(store: StoreAddress, value: str) -> None:
         (sample,) = family.samples
         assert sample.labels == {"a": value, "b": "plain"}
         assert sample.value == 3
+
+
+@pytest.mark.parametrize("accept", [TEXT, OPENMETRICS])
+def test_a_series_that_came_back_was_created_then(store: StoreAddress, accept: str) -> None:
+    """Its own time, beside the registration for the others; for counters, histograms and summaries."""
+    kinds = {"counter": [""], "histogram": ["1.0", "+Inf", "sum"], "summary": ["count", "sum"]}
+    with FixedState(store) as fixed:
+        for kind, parts in kinds.items():
+            bounds = parts[:-1] if kind == "histogram" else []
+            layout = Definition.of(f"c_{kind}", kind, "x", "", ["k"], bounds, "")
+            fixed.family(layout, {(value, part)[: 1 + bool(part)]: 1 for value in "ab" for part in parts})
+            fixed.returned(layout, ("a",), 1_790_000_000_250_000)
+    text = exposed(store, accept, created=True)[0]
+    lines = {line.split()[0]: float(line.split()[1]) for line in text.splitlines() if "_created{" in line}
+    assert len(lines) == 6
+    for name, created in lines.items():
+        assert (created == 1_790_000_000.25) == ('k="a"' in name), name
 
 
 def test_names_restrict_what_is_shown(state: StoreAddress) -> None:

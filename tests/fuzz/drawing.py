@@ -98,6 +98,8 @@ def contents(dice: Dice, into: Namespace, layout: Definition) -> None:
         if layout.type in ADDED_UP:
             for part in parts_of(dice, layout):
                 number(dice, into, layout, layout.series_field(values, part), dice.pick(texts))
+            if dice.chance(0.15):
+                returned(dice, into, layout, values)
         else:
             statements(dice, into, layout, values)
     if layout.type in ADDED_UP and dice.chance(STRANGE):
@@ -127,6 +129,12 @@ def number(dice: Dice, into: Namespace, layout: Definition, field: str, text: st
         into.numbers.setdefault(layout.field, {})[field.encode()] = text.encode()
     if layout.type != "summary" and dice.chance(0.15):
         exemplar(dice, into, layout, field)
+
+
+def returned(dice: Dice, into: Namespace, layout: Definition, values: tuple[str, ...]) -> None:
+    """Say when a series of these values came back."""
+    telling = layout.series_field(values, "sum" if layout.has_parts else None)
+    into.returned[f"{layout.field} {telling}".encode()] = dice.choice((b"1750000000000000", b"1753000000123456", b"x"))
 
 
 def exemplar(dice: Dice, into: Namespace, layout: Definition, field: str) -> None:

@@ -16,13 +16,14 @@ NOW_US = 10**15
 
 @dataclass
 class Namespace:
-    """What the keys of a namespace hold. Numbers, gauges and exemplars are raw, as in the store."""
+    """What the keys of a namespace hold. Numbers, gauges, exemplars and returns are raw, as in the store."""
 
     name: str
     definitions: list[StoredDefinition] = field(default_factory=list)
     numbers: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
     gauges: dict[bytes, bytes] = field(default_factory=dict)
     exemplars: dict[bytes, bytes] = field(default_factory=dict)
+    returned: dict[bytes, bytes] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     replicas: dict[str, str] = field(default_factory=dict)
     cache_size: int | None = None
@@ -49,6 +50,7 @@ class Namespace:
             numbers=numbers,
             gauges=dict(self.gauges),
             exemplars=dict(self.exemplars),
+            returned=dict(self.returned),
             rows=dict(self.rows),
         )
 
@@ -63,7 +65,7 @@ class Namespace:
             }
         snapshot = Snapshot(
             NOW_US, Epoch("e", 1, 1), self.rows, tuple(self.definitions), numbers, self.gauges, self.replicas,
-            self.cache_size, self.exemplars,
+            self.cache_size, self.exemplars, returned=self.returned,
         )  # fmt: skip
         return Scrape(self.name, Shown(snapshot), Families(snapshot))
 

@@ -21,7 +21,7 @@ def test_equal_series_add_up() -> None:
     batch = Batch()
     batch.add(COUNTER, "[]", 2**60)
     batch.add(COUNTER, "[]", 1)
-    assert on_the_wire(batch).arguments[4:] == ("add", "8", "1", "[]", str(2**60 + 1))
+    assert on_the_wire(batch).arguments[4:] == ("add", "9", "1", "[]", str(2**60 + 1))
 
 
 def test_of_equal_gauges_the_one_set_last_stands() -> None:
@@ -46,17 +46,17 @@ def test_sections_point_at_their_keys() -> None:
     batch.define(COUNTER)
     body = on_the_wire(batch, 10**12, 6.0)
     assert body.keys[2:] == (
-        KEYS.families, KEYS.gauges, KEYS.exemplars, KEYS.removed, KEYS.sizes,
+        KEYS.families, KEYS.gauges, KEYS.exemplars, KEYS.removed, KEYS.sizes, KEYS.returned,
         KEYS.family(HISTOGRAM.field), KEYS.family(COUNTER.field),
     )  # fmt: skip
     assert body.arguments == (
         "define", "3", "1", COUNTER.field, COUNTER.to_json(),
         "expect", "3", "2", COUNTER.field, HISTOGRAM.field,
-        "remove", "8", "1", HISTOGRAM.field, '[null,"1"]', "parts",
+        "remove", "9", "1", HISTOGRAM.field, '[null,"1"]', "parts",
         "unset", "4", "1", f'["g","{GAUGE.layout}",["4","3"]]',
         "gauge", "4", "1", f'["g","{GAUGE.layout}",["2","1"]]', f"{10**12 - 10**6} 9",
-        "add", "9", "1", "[]", "1",
-        "add_part", "8", "1", '["y","x","sum"]', "2",
+        "add", "10", "1", "[]", "1",
+        "add_part", "9", "1", '["y","x","sum"]', "2",
         "exemplar", "5", "1", f"{COUNTER.field} []", "1500000 {}",
     )  # fmt: skip
 
@@ -68,8 +68,8 @@ def test_all_removals_of_a_family_stand_in_one_section() -> None:
     batch.remove(COUNTER, ())
     batch.remove(HISTOGRAM, ("2", "3"))
     assert on_the_wire(batch).arguments == (
-        "remove", "8", "2", HISTOGRAM.field, '[null,"1"]', "parts", HISTOGRAM.field, '["3","2"]', "parts",
-        "remove", "9", "1", COUNTER.field, "[]", "one",
+        "remove", "9", "2", HISTOGRAM.field, '[null,"1"]', "parts", HISTOGRAM.field, '["3","2"]', "parts",
+        "remove", "10", "1", COUNTER.field, "[]", "one",
     )  # fmt: skip
 
 

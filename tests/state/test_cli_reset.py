@@ -47,6 +47,7 @@ def state(store: StoreAddress, client: Any) -> Iterator[FixedState]:
         client.hset(keys.family("old:12345678"), '["x"]', "6")
         client.hset(keys.family("lost:12345678"), '["x"]', "6")
         client.hset(keys.sizes, keys.family(JOBS.field), "2")
+        client.hset(keys.returned, mapping={JOBS.field: "5", f'{JOBS.field} ["cpu"]': "6"})
         client.hset(keys.cache_entries, "digest", "entry")
         client.zadd(keys.cache_expiry, {"digest": 5})
         client.hset(keys.circuit("m"), "state", "open")
@@ -150,10 +151,8 @@ def test_a_family_that_was_forgotten_meanwhile_goes_too(store: StoreAddress, sta
 def test_a_malformed_call_changes_nothing(store: StoreAddress, state: FixedState, client: Any) -> None:
     """The script looks at its arguments before the first write: fewer keys than layouts are refused."""
     before = samples(store)
-    keys = store.keys
-    fixed = [keys.writers, keys.retired, keys.families, keys.gauges, keys.exemplars, keys.removed, keys.sizes]
     with pytest.raises(StoreRefused, match="malformed arguments"), translated():
-        client.register_script(lua_source("reset"))(keys=fixed, args=["epoch", "new", "1", JOBS.field])
+        client.register_script(lua_source("reset"))(keys=store.keys.fixed, args=["epoch", "new", "1", JOBS.field])
     assert samples(store) == before
 
 

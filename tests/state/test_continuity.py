@@ -289,3 +289,40 @@ def test_a_sum_that_vanished_is_kept_though_its_series_was_observed(clock: Clock
     left = {summary.field: {b'["count"]': b"4"}}
     shown = continuity.show(store({"w": row(6)}, {}, numbers=left, definitions=definitions))
     assert shown.snapshot.numbers[summary.field] == {b'["sum"]': b"9", b'["count"]': b"4"}
+
+
+def test_a_counter_that_goes_on_counts_from_where_it_did(clock: Clock) -> None:
+    """A store that was rolled back gets families and series anew, at a later time that nobody is told."""
+    continuity = Continuity(30.0, clock)
+    telling = {key: f'{FIELD} ["{key}"]'.encode() for key in "abc"}
+    continuity.show(store({"w": row(10)}, {"a": 10, "b": 5}, returned={telling["a"]: b"7"}))
+    later = {telling["a"]: b"40", telling["b"]: b"41", telling["c"]: b"42"}
+    registered = (StoredDefinition(COUNTER, 39, 39),)
+    shown = continuity.show(
+        store({"w": row(11)}, {"a": 10, "b": 6, "c": 1}, returned=later, definitions=registered)
+    ).snapshot
+    assert dict(shown.returned) == {telling["a"]: b"7", telling["c"]: b"42"}
+    assert shown.definitions == (StoredDefinition(COUNTER, 1, 39),)
+
+
+@pytest.mark.parametrize(
+    ("record", "first_us", "times"),
+    [(f'{FIELD} ["a"]', 1, {"a": b"41", "b": b"8"}), (FIELD, 39, {"a": b"41", "b": b"42"})],
+)
+def test_what_was_removed_counts_from_its_return(
+    clock: Clock, record: str, first_us: int, times: dict[str, bytes]
+) -> None:
+    """A removal is the one reason for a later time."""
+    continuity = Continuity(30.0, clock)
+    telling = {key: f'{FIELD} ["{key}"]'.encode() for key in "ab"}
+    before = {telling["a"]: b"7", telling["b"]: b"8"}
+    continuity.show(store({"w": row(10)}, {"a": 10, "b": 5}, returned=before))
+    after = {telling["a"]: b"41", telling["b"]: b"42"}
+    registered = (StoredDefinition(COUNTER, 39, 39),)
+    shown = continuity.show(
+        store(
+            {"w": row(11)}, {"a": 1, "b": 1}, removed={record.encode(): b"40"}, returned=after, definitions=registered
+        )
+    ).snapshot
+    assert dict(shown.returned) == {telling[key]: time for key, time in times.items()}
+    assert shown.definitions == (StoredDefinition(COUNTER, first_us, 39),)

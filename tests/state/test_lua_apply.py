@@ -35,23 +35,13 @@ class Door:
         limit: object = 10_000,
     ) -> list[str]:
         """The reply, as text; the body's first key is the counter's, further ones come from `keys`."""
-        names = self.keys
-        fixed = [
-            names.writers,
-            names.retired,
-            names.families,
-            names.gauges,
-            names.exemplars,
-            names.removed,
-            names.sizes,
-        ]
         head = [epoch, "w", prev, seq, given_up, state, limit]
-        reply = self._script(keys=[*fixed, self.count, *keys], args=[*head, *body])
+        reply = self._script(keys=[*self.keys.fixed, self.count, *keys], args=[*head, *body])
         return [item.decode() for item in reply]
 
     def add(self, prev: int, seq: int, amount: object = 1, **options: Any) -> list[str]:
         """Add an amount to one number."""
-        return self.apply(prev, seq, "add", 8, 1, "[]", amount, **options)
+        return self.apply(prev, seq, "add", 9, 1, "[]", amount, **options)
 
     def hash(self, key: str) -> dict[str, str]:
         """A whole hash, as text."""
@@ -175,7 +165,7 @@ def test_an_overflow_goes_by_float(door: Door) -> None:
 @pytest.mark.parametrize("amount", ["nan", "inf", "x", ""])
 def test_a_number_that_cannot_be_added_is_named_and_the_rest_is_in(door: Door, amount: str) -> None:
     """No single number can block a writer."""
-    reply = door.apply(0, 1, "add", 8, 3, "a", "1", "b", amount, "c", "2")
+    reply = door.apply(0, 1, "add", 9, 3, "a", "1", "b", amount, "c", "2")
     assert (reply[0], reply[4], len(reply)) == ("applied", "1", 7)
     assert reply[5] == "refused"
     assert reply[6].startswith(f"{door.count} b: ")
@@ -187,7 +177,7 @@ def test_a_key_of_another_type_is_named_and_the_rest_is_in(door: Door) -> None:
     other = door.keys.family("d:1")
     door.client.set(other, "text")
     reply = door.apply(
-        0, 1, "add", 9, 12, *(x for i in range(12) for x in (f"f{i}", "1")), "add", 8, 1, "[]", "1", keys=(other,)
+        0, 1, "add", 10, 12, *(x for i in range(12) for x in (f"f{i}", "1")), "add", 9, 1, "[]", "1", keys=(other,)
     )
     assert (reply[0], reply[4]) == ("applied", "12")
     assert reply[5::2] == ["refused"] * 10  # the first ten are named
@@ -199,11 +189,11 @@ def test_a_key_of_another_type_is_named_and_the_rest_is_in(door: Door) -> None:
 def test_foreign_types_under_every_other_key_are_named(door: Door) -> None:
     """Definitions, gauges, settings and removals are refused like numbers."""
     keys = door.keys
-    for key in (keys.families, keys.gauges, keys.exemplars, keys.removed, keys.sizes, door.count):
+    for key in (keys.families, keys.gauges, keys.exemplars, keys.removed, keys.sizes, keys.returned, door.count):
         door.client.set(key, "text")
     reply = door.apply(
-        0, 1, "define", 3, 1, "f:1", "{}", "remove", 8, 1, "c:1", '["x"]', "one", "unset", 4, 1, "[]",
-        "gauge", 4, 1, "[]", "1 1", "exemplar", 5, 1, "c:1 []", "1 {}", "add", 8, 1, "[]", "1",
+        0, 1, "define", 3, 1, "f:1", "{}", "remove", 9, 1, "c:1", '["x"]', "one", "unset", 4, 1, "[]",
+        "gauge", 4, 1, "[]", "1 1", "exemplar", 5, 1, "c:1 []", "1 {}", "add", 9, 1, "[]", "1",
     )  # fmt: skip
     assert (reply[0], reply[4]) == ("applied", "7")
 
@@ -233,8 +223,8 @@ def test_gauges_stand_under_their_writer(door: Door) -> None:
 
 def test_sections_take_effect_in_their_order(door: Door) -> None:
     """A removed series that is counted again in the same batch is there."""
-    door.apply(0, 1, "add", 8, 2, '["a"]', 5, '["b"]', 7)
-    door.apply(1, 2, "remove", 8, 1, "c:1", '["a"]', "one", "add", 8, 1, '["a"]', 2)
+    door.apply(0, 1, "add", 9, 2, '["a"]', 5, '["b"]', 7)
+    door.apply(1, 2, "remove", 9, 1, "c:1", '["a"]', "one", "add", 9, 1, '["a"]', 2)
     assert door.hash(door.count) == {'["a"]': "2", '["b"]': "7"}
 
 
@@ -251,8 +241,8 @@ PARTS: tuple[Any, ...] = ('["a","sum"]', 1, '["a","1.0"]', 2, '["b","sum"]', 3, 
 )
 def test_a_removal_takes_every_number_of_the_series_that_fit(door: Door, pattern: str, left: dict[str, str]) -> None:
     """Buckets and sum go together, null fits any value, and the removal is on record with the store's time."""
-    door.apply(0, 1, "add_part", 8, 5, *PARTS)
-    now = door.apply(1, 2, "remove", 8, 1, "c:1", pattern, "parts")[3]
+    door.apply(0, 1, "add_part", 9, 5, *PARTS)
+    now = door.apply(1, 2, "remove", 9, 1, "c:1", pattern, "parts")[3]
     assert door.hash(door.count) == left
     assert door.hash(door.keys.removed) == {f"c:1 {pattern}": now}
 
@@ -266,8 +256,8 @@ def test_many_removals_walk_through_a_family_once(door: Door, shape: str) -> Non
     door.client.hset(door.keys.exemplars, mapping={f"c:1 {field}": "1 {}" for field in fields})
     walks = _calls(door, "hkeys")
     patterns = [text for name in names for text in ("c:1", f'["{name}"]', shape)]
-    door.apply(0, 1, "remove", 8, len(names), *patterns)
-    assert _calls(door, "hkeys") - walks <= 2
+    door.apply(0, 1, "remove", 9, len(names), *patterns)
+    assert _calls(door, "hkeys") - walks <= 3
     assert list(door.hash(door.count)) == fields[-1:]
     assert list(door.hash(door.keys.exemplars)) == [f"c:1 {fields[-1]}"]
     assert set(door.hash(door.keys.removed)) == {f'c:1 ["{name}"]' for name in names}
@@ -277,7 +267,7 @@ def test_removals_of_one_series_and_of_many_work_side_by_side(door: Door) -> Non
     """Of several patterns, each takes what fits it; what fits none stays."""
     kept, gone = ['["a","y"]', '["b","x"]'], ['["a","x"]', '["c","x"]', '["c","y"]']
     door.client.hset(door.count, mapping=dict.fromkeys((*kept, *gone), 1))
-    door.apply(0, 1, "remove", 8, 2, "c:1", '["a","x"]', "one", "c:1", '["c",null]', "one")
+    door.apply(0, 1, "remove", 9, 2, "c:1", '["a","x"]', "one", "c:1", '["c",null]', "one")
     assert sorted(door.hash(door.count)) == kept
 
 
@@ -293,7 +283,7 @@ def test_a_removal_takes_the_exemplars_of_its_series(door: Door) -> None:
     fields = ('c:1 ["a","1.0"]', 'c:1 ["b","1.0"]', 'd:1 ["a","1.0"]')
     door.client.hset(door.count, mapping={'["a","1.0"]': 1, '["b","1.0"]': 1})
     door.apply(0, 1, "exemplar", 5, 3, *(text for field in fields for text in (field, "1 {}")))
-    door.apply(1, 2, "remove", 8, 1, "c:1", '["a"]', "parts")
+    door.apply(1, 2, "remove", 9, 1, "c:1", '["a"]', "parts")
     assert set(door.hash(door.keys.exemplars)) == set(fields[1:])
 
 
@@ -308,7 +298,7 @@ def test_the_newest_exemplar_stands(door: Door) -> None:
 def test_an_exemplar_needs_its_number(door: Door) -> None:
     """One of a series that has no place in its family would be read with every scrape, and bounded by nothing."""
     door.apply(
-        0, 1, "add", 8, 2, '["a"]', 1, '["b"]', 1, "exemplar", 5, 2, 'c:1 ["a"]', "1 A", 'c:1 ["b"]', "1 B", limit=1
+        0, 1, "add", 9, 2, '["a"]', 1, '["b"]', 1, "exemplar", 5, 2, 'c:1 ["a"]', "1 A", 'c:1 ["b"]', "1 B", limit=1
     )
     assert door.hash(door.keys.exemplars) == {'c:1 ["a"]': "1 A"}
 
@@ -323,20 +313,20 @@ def test_an_unset_gauge_is_this_writers_only(door: Door) -> None:
 def test_a_full_family_sends_new_series_to_overflow(door: Door) -> None:
     """At most so many label sets; what comes on top is in one series, to the last unit, and is told."""
     items = [text for number in range(5) for text in (f'["k{number}","x"]', str(number + 1))]
-    reply = door.apply(0, 1, "add", 8, 5, *items, limit=3)
+    reply = door.apply(0, 1, "add", 9, 5, *items, limit=3)
     overflow = '["__overflow__","__overflow__"]'
     assert door.hash(door.count) == {'["k0","x"]': "1", '["k1","x"]': "2", '["k2","x"]': "3", overflow: "9"}
     assert reply[4:] == ["0", "overflow", f"2 {door.count}"]
-    door.apply(1, 2, "add", 8, 2, '["k1","x"]', 10, '["k9","x"]', 100, limit=3)
+    door.apply(1, 2, "add", 9, 2, '["k1","x"]', 10, '["k9","x"]', 100, limit=3)
     assert door.hash(door.count)['["k1","x"]'] == "12"
     assert door.hash(door.count)[overflow] == "109"
 
 
 def test_a_full_family_keeps_the_parts_of_a_series_together(door: Door) -> None:
     """A histogram's bound counts label sets, not numbers; a series that is refused is refused with all its parts."""
-    door.apply(0, 1, "add_part", 8, 5, *PARTS, limit=3)
+    door.apply(0, 1, "add_part", 9, 5, *PARTS, limit=3)
     assert len(door.hash(door.count)) == 5
-    reply = door.apply(1, 2, "add_part", 8, 3, '["z","2.0"]', 7, '["z","sum"]', 9, '["a","2.0"]', 1, limit=3)
+    reply = door.apply(1, 2, "add_part", 9, 3, '["z","2.0"]', 7, '["z","sum"]', 9, '["a","2.0"]', 1, limit=3)
     overflow = {'["__overflow__","2.0"]': "7", '["__overflow__","sum"]': "9"}
     stored = door.hash(door.count)
     assert {field: text for field, text in stored.items() if "__overflow__" in field} == overflow
@@ -346,20 +336,20 @@ def test_a_full_family_keeps_the_parts_of_a_series_together(door: Door) -> None:
 
 def test_a_removal_makes_room_in_a_full_family(door: Door) -> None:
     """The bound is on what is there."""
-    door.apply(0, 1, "add", 8, 3, '["a"]', 1, '["b"]', 1, '["c"]', 1, limit=2)
-    door.apply(1, 2, "remove", 8, 1, "c:1", '["a"]', "one", "add", 8, 1, '["d"]', 1, limit=2)
+    door.apply(0, 1, "add", 9, 3, '["a"]', 1, '["b"]', 1, '["c"]', 1, limit=2)
+    door.apply(1, 2, "remove", 9, 1, "c:1", '["a"]', "one", "add", 9, 1, '["d"]', 1, limit=2)
     assert set(door.hash(door.count)) == {'["b"]', '["__overflow__"]', '["d"]'}
 
 
 def test_a_family_without_labels_is_never_full(door: Door) -> None:
     """There is only one series, however many numbers it has."""
-    reply = door.apply(0, 1, "add_part", 8, 3, '["sum"]', 1, '["1.0"]', 1, '["2.0"]', 1, limit=1)
+    reply = door.apply(0, 1, "add_part", 9, 3, '["sum"]', 1, '["1.0"]', 1, '["2.0"]', 1, limit=1)
     assert (len(door.hash(door.count)), reply[5:]) == (3, [])
 
 
 def test_a_family_without_definition_is_told(door: Door) -> None:
     """Forgotten or evicted: the first one is named; one that the same call defines is not missing."""
-    reply = door.apply(0, 1, "define", 3, 1, "c:1", "{}", "expect", 3, 3, "c:1", "d:1", "e:1", "add", 8, 1, "[]", 1)
+    reply = door.apply(0, 1, "define", 3, 1, "c:1", "{}", "expect", 3, 3, "c:1", "d:1", "e:1", "add", 9, 1, "[]", 1)
     assert reply[5:] == ["undefined", "d:1"]
     assert set(door.hash(door.keys.families)) == {"c:1"}
 
@@ -420,7 +410,7 @@ def test_malformed_numbers_write_nothing(door: Door, prev: object, seq: object, 
     """The row would hold what is no number, so the call is refused."""
     before = door.everything()
     with pytest.raises(redis.ResponseError, match="malformed head"):
-        door.apply(prev, seq, "add", 8, 1, "[]", 1, given_up=given_up)
+        door.apply(prev, seq, "add", 9, 1, "[]", 1, given_up=given_up)
     assert door.everything() == before
 
 
@@ -429,22 +419,22 @@ def test_malformed_numbers_write_nothing(door: Door, prev: object, seq: object, 
     [
         ("add",),
         ("add", 8),
-        ("add", 8, 1),
-        ("add", 8, 1, "[]"),
-        ("add", 8, 2, "[]", 1),
-        ("add", 8, 1, "[]", 1, "rest"),
-        ("add", 9, 1, "[]", 1),
+        ("add", 9, 1),
+        ("add", 9, 1, "[]"),
+        ("add", 9, 2, "[]", 1),
+        ("add", 9, 1, "[]", 1, "rest"),
+        ("add", 10, 1, "[]", 1),
         ("add", 0, 1, "[]", 1),
         *(("add", fixed, 1, "w", 1) for fixed in range(1, 8)),
         ("define", 8, 1, "f:1", "{}"),
         ("gauge", 3, 1, "w", "1 1"),
         ("add", "x", 1, "[]", 1),
-        ("add", 8, "x", "[]", 1),
-        ("add", 8, -1, "[]", 1),
-        ("add", 8, "1.5", "[]", 1, "[]"),
-        ("add", 8, "0.5", "[]"),
+        ("add", 9, "x", "[]", 1),
+        ("add", 9, -1, "[]", 1),
+        ("add", 9, "1.5", "[]", 1, "[]"),
+        ("add", 9, "0.5", "[]"),
         ("sub", 3, 1, "[]", 1),
-        ("add", 8, 1, "[]", 1, "define", 3, 1, "f:1"),
+        ("add", 9, 1, "[]", 1, "define", 3, 1, "f:1"),
     ],
 )
 def test_a_malformed_body_writes_nothing(door: Door, body: tuple[object, ...]) -> None:

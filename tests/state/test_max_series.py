@@ -70,7 +70,7 @@ class Family:
         self.field = "h:1" if model.parted else "c:1"
         keys = address.keys
         self.key = keys.family(self.field)
-        self._keys = [keys.writers, keys.retired, keys.families, keys.gauges, keys.exemplars, keys.removed, keys.sizes]
+        self._keys = keys.fixed
         self._client = client
         self._script = client.register_script(lua_source("apply"))
         self._seq = 0
@@ -90,13 +90,13 @@ class Family:
         flat = []
         for series, part, amount in items:
             flat += [compact_json([*series, part] if self.model.parted else series), str(amount)]
-        notes = self.apply(limit, "add_part" if self.model.parted else "add", 8, len(items), *flat)
+        notes = self.apply(limit, "add_part" if self.model.parted else "add", 9, len(items), *flat)
         gone = self.model.add(items, limit)
         assert notes == (["overflow", f"{gone} {self.key}"] if gone else [])
 
     def remove(self, pattern: list[str | None]) -> None:
         """A removal for the model and for the store."""
-        self.apply(1, "remove", 8, 1, self.field, compact_json(pattern), "parts" if self.model.parted else "one")
+        self.apply(1, "remove", 9, 1, self.field, compact_json(pattern), "parts" if self.model.parted else "one")
         self.model.remove(pattern)
 
     def stored(self) -> dict[str, str]:

@@ -68,7 +68,7 @@ def forget(client: redis.Redis, keys: Keys, family: str, choices: Iterable[tuple
     """
     fields = dict(choices)
     call = client.register_script(lua_source("forget"))
-    fixed = [keys.families, keys.gauges, keys.exemplars, keys.removed, keys.sizes]
+    fixed = keys.fixed[2:]
     arguments = [family, *(text for field, what in fields.items() for text in (field, what or "none"))]
     with translated():
         reply: Any = call(keys=[*fixed, *map(keys.family, fields)], args=arguments)
@@ -102,13 +102,14 @@ def reset(client: redis.Redis, keys: Keys, seen: Contents) -> Reset:
     Raises `CommandError` where it is not, or where families keep appearing, and `StoreError`.
     """
     call = client.register_script(lua_source("reset"))
-    fixed = [keys.writers, keys.retired, keys.families, keys.gauges, keys.exemplars, keys.removed, keys.sizes]
     old, new = seen.epoch.partition(b" ")[0], random_id()
     for _ in range(TRIES):
         layouts = sorted(seen.layouts)
         numbers = [keys.family("").encode() + layout for layout in layouts]
         with translated():
-            reply: Any = call(keys=[*fixed, *numbers, *sorted(seen.others)], args=[old, new, STATE_FORMAT, *layouts])
+            reply: Any = call(
+                keys=[*keys.fixed, *numbers, *sorted(seen.others)], args=[old, new, STATE_FORMAT, *layouts]
+            )
         status, *counts = reply
         if status == b"reset":
             return Reset(new, *map(int, counts))

@@ -1,7 +1,8 @@
 -- Adds one batch of a writer to the fleet's numbers, once: a compare-and-set on the writer's row.
 --
 -- KEYS[1] writers  KEYS[2] retired  KEYS[3] families  KEYS[4] gauges  KEYS[5] exemplars  KEYS[6] removed  KEYS[7] sizes
--- KEYS[8..] the numbers of each family that the body touches
+-- KEYS[8] returned
+-- KEYS[9..] the numbers of each family that the body touches
 -- ARGV[1] epoch id  ARGV[2] writer id  ARGV[3] prev  ARGV[4] seq  ARGV[5] batches given up
 -- ARGV[6] `alive`, or `goodbye` where the writer ends  ARGV[7] label sets that a family may hold
 -- ARGV[8..] the body: sections of { operation, index into KEYS, number of items, items … }, in this order of effect:
@@ -28,11 +29,11 @@
 --   undefined `<field>` of the first family that has no definition: it was forgotten, or evicted
 -- The row is written first, by `call`: out of memory, read-only and the like stop the script with nothing written.
 -- Each number follows by `pcall`, so that none can block a writer.
--- Cost: O(number of items); define O(families); a section of remove O(numbers of the family + all exemplars), and so
--- often as it has patterns with null; add_part to a family that may be full O(its numbers), where it has others than
+-- Cost: O(number of items); define O(families); a section of remove O(numbers of the family + all exemplars
+-- and returns), and so often as it has patterns with null; add_part to a family that may be full O(its numbers), where it has others than
 -- when somebody last looked.
 
-local FIXED, OVERFLOW, SUM = 7, '__overflow__', '"sum"]'
+local FIXED, OVERFLOW, SUM = 8, '__overflow__', '"sum"]'
 
 local function whole(text)
   return text and string.match(text, '^%d+$') and tonumber(text)
@@ -226,8 +227,8 @@ local function fits(field, wanted)
   return true
 end
 
--- Removes the series that fit any of the patterns, in one walk through the family's numbers and one through the
--- exemplars: a walk for each pattern would keep the store busy for seconds.
+-- Removes the series that fit any of the patterns, in one walk through the family's numbers, one through the exemplars
+-- and one through the returns: a walk for each pattern would keep the store busy for seconds.
 local function remove(key, first, last)
   local family, parted = ARGV[first], ARGV[first + 2] == 'parts'
   local every, exact, loose, labels = false, {}, {}, 0
@@ -280,12 +281,15 @@ local function remove(key, first, last)
   else
     redis.pcall('HDEL', KEYS[7], key)
   end
-  for _, field in ipairs(list(redis.pcall('HKEYS', KEYS[5]))) do
-    local name, series = string.match(field, '^(%S+) (.*)$')
-    if name == family and gone(series) then
-      redis.pcall('HDEL', KEYS[5], field)
+  for _, beside in ipairs({ KEYS[5], KEYS[8] }) do
+    for _, field in ipairs(list(redis.pcall('HKEYS', beside))) do
+      local name, series = string.match(field, '^(%S+) (.*)$')
+      if name == family and gone(series) then
+        redis.pcall('HDEL', beside, field)
+      end
     end
   end
+  redis.pcall('HSETNX', KEYS[8], family, now)
   for i = first, last, 3 do
     check(redis.pcall('HSET', KEYS[6], family .. ' ' .. ARGV[i + 1], now), KEYS[6], family)
   end
@@ -296,9 +300,10 @@ for i = FIXED + 1, #KEYS do
   declared[KEYS[i]] = true
 end
 
+local stem = string.gsub(KEYS[3], 'families$', 'family:')
 local function exemplar(key, field, text)
   local family, number_field = string.match(field, '^(%S+) (.*)$')
-  local numbers = string.gsub(KEYS[3], 'families$', 'family:') .. (family or '')
+  local numbers = stem .. (family or '')
   if declared[numbers] and redis.pcall('HEXISTS', numbers, number_field) == 0 then
     return -- its series went to `__overflow__`
   end
@@ -318,9 +323,48 @@ local function add(key, field, amount)
   return result
 end
 
+-- Whether something was ever removed of the family whose numbers a key holds: such a family's new series may be returns.
+local any_removed
+local function had_removals(key)
+  if any_removed == nil then
+    any_removed = number(redis.pcall('HLEN', KEYS[8])) > 0
+  end
+  return any_removed and number(redis.pcall('HEXISTS', KEYS[8], string.sub(key, #stem + 1))) == 1
+end
+
+-- The field that tells of a series that it is there: `sum` where it has several.
+local function marker_of(series, parted)
+  return parted and series .. SUM or series
+end
+
+-- Notes when a series came; of several calls for the same one the first counts.
+local function came(key, series, parted)
+  redis.pcall('HSETNX', KEYS[8], string.sub(key, #stem + 1) .. ' ' .. marker_of(series, parted), now)
+end
+
+-- Adds to a family that has room for all, and notes which series are new to it.
+local function add_noted(key, first, last, parted)
+  local length = number(redis.pcall('HLEN', key))
+  for i = first, last, 2 do
+    local field, amount = ARGV[i], ARGV[i + 1]
+    local result = add(key, field, amount)
+    if type(result) == 'string' or result == tonumber(amount) then
+      local grown = number(redis.pcall('HLEN', key))
+      if grown ~= length then
+        length = grown
+        local series = split(field, parted)
+        local marker = marker_of(series, parted)
+        if marker == field or number(redis.pcall('HEXISTS', key, marker)) == 0 then
+          came(key, series, parted)
+        end
+      end
+    end
+  end
+end
+
 -- Adds to a family that may be full, one item at a time: a series that is new to it goes to `__overflow__` if it is.
--- While there is room an item is added first, and only where that made a field is there a question.
-local function add_bounded(key, length, labels, first, last, parted)
+-- While there is room an item is added first, and only where that made a field is there a question. Where `noted`, new series are.
+local function add_bounded(key, length, labels, first, last, parted, noted)
   local overflow = overflow_of(labels, parted)
   local size, overflowed = size_of(key, length, parted, overflow), 0
   for i = first, last, 2 do
@@ -336,13 +380,19 @@ local function add_bounded(key, length, labels, first, last, parted)
     end
     if new then
       local series, part = split(field, parted)
-      local marker = parted and series .. SUM or field
+      local marker = marker_of(series, parted)
       if series == overflow or marker ~= field and number(redis.pcall('HEXISTS', key, marker)) == 1 then
         new = false
       elseif full then
         overflowed = overflowed + (marker == field and 1 or 0)
         field = overflow .. part
+        if noted and number(redis.pcall('HEXISTS', key, marker_of(overflow, parted))) == 0 then
+          came(key, overflow, parted)
+        end
       else
+        if noted then
+          came(key, series, parted)
+        end
         size = size + 1
         length = length + (marker == field and 0 or number(redis.pcall('HSETNX', key, marker, 0)))
       end
@@ -382,8 +432,11 @@ for _, section in ipairs(sections) do
     local parted = operation == 'add_part'
     local length = count > 0 and redis.pcall('HLEN', key)
     local labels = type(length) == 'number' and length + count > limit and labels_of(ARGV[first], parted) or 0
+    local noted = had_removals(key)
     if labels > 0 then
-      add_bounded(key, length, labels, first, last, parted)
+      add_bounded(key, length, labels, first, last, parted, noted)
+    elseif noted then
+      add_noted(key, first, last, parted)
     else
       for i = first, last, 2 do
         add(key, ARGV[i], ARGV[i + 1])

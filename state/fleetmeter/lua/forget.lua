@@ -1,17 +1,17 @@
 -- Removes a family, or those of its series whose label values fit, and notes that this was done on purpose.
 --
--- KEYS[1] families  KEYS[2] gauges  KEYS[3] exemplars  KEYS[4] removed  KEYS[5] sizes
--- KEYS[6..] the numbers of each layout of the family, in the order of ARGV
+-- KEYS[1] families  KEYS[2] gauges  KEYS[3] exemplars  KEYS[4] removed  KEYS[5] sizes  KEYS[6] returned
+-- KEYS[7..] the numbers of each layout of the family, in the order of ARGV
 -- ARGV[1] family  ARGV[2..] for each layout { its field in `families`, what goes }: `all` of it, `none` of it, or the
 --   series that fit a pattern: a JSON array of label values by sorted name, in which null fits any value
 -- Reply: { status, numbers, gauges, exemplars, layouts }, how many fields of each were removed; status is
 --   removed  done; each layout or pattern that had something is in `removed`, with the store's time in µs
 --   retry    `families` names a layout of the family that was not passed: nothing changed
 -- Deletions come first: they are allowed while memory is full, and what follows them in a script is then too.
--- Cost: O(numbers of the family + all gauges + all exemplars + all notes in `removed`).
+-- Cost: O(numbers of the family + all gauges + all exemplars + all notes in `removed` and `returned`).
 
-local family = ARGV[1]
-if #KEYS < 6 or #ARGV ~= 1 + 2 * (#KEYS - 5) then
+local family, FIXED = ARGV[1], 6
+if #KEYS <= FIXED or #ARGV ~= 1 + 2 * (#KEYS - FIXED) then
   return redis.error_reply('FLEETMETER forget: malformed arguments')
 end
 for i = 1, #KEYS do
@@ -22,7 +22,7 @@ for i = 1, #KEYS do
 end
 
 local layouts, wanted = {}, {}
-for i = 1, #KEYS - 5 do
+for i = 1, #KEYS - FIXED do
   local field, what = ARGV[2 * i], ARGV[2 * i + 1]
   if what ~= 'all' and what ~= 'none' then
     local ok, pattern = pcall(cjson.decode, what)
@@ -75,8 +75,8 @@ local function chosen(key, split)
 end
 
 local numbers, gone = 0, {}
-for i = 1, #KEYS - 5 do
-  local field, key = ARGV[2 * i], KEYS[5 + i]
+for i = 1, #KEYS - FIXED do
+  local field, key = ARGV[2 * i], KEYS[FIXED + i]
   if layouts[field] == 'all' then
     numbers = numbers + redis.call('HLEN', key)
     redis.call('UNLINK', key)
@@ -95,10 +95,12 @@ local gauges = drop(KEYS[2], chosen(KEYS[2], function(text)
   local series = cjson.decode(string.match(text, '^%S+ (.*)$'))
   return series[1] .. ':' .. series[2], series[3]
 end))
-local exemplars = drop(KEYS[3], chosen(KEYS[3], function(text)
-  local layout, series = string.match(text, '^(%S+) (.*)$')
-  return layout, layout and cjson.decode(series)
-end))
+local function number_of(text)
+  local layout, number = string.match(text, '^(%S+) (.*)$')
+  return layout, layout and cjson.decode(number)
+end
+local exemplars = drop(KEYS[3], chosen(KEYS[3], number_of))
+drop(KEYS[6], chosen(KEYS[6], number_of))
 drop(KEYS[1], gone)
 
 local time = redis.call('TIME')
@@ -114,5 +116,10 @@ drop(KEYS[4], covered)
 for field in pairs(had) do
   local what = layouts[field]
   redis.call('HSET', KEYS[4], what == 'all' and field or field .. ' ' .. what, now)
+  if what == 'all' then
+    redis.call('HDEL', KEYS[6], field)
+  else
+    redis.call('HSETNX', KEYS[6], field, now)
+  end
 end
 return { 'removed', tostring(numbers), tostring(gauges), tostring(exemplars), tostring(#gone) }

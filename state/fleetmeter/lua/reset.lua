@@ -1,7 +1,8 @@
 -- Begins a namespace anew: deletes its numbers and its writers, and gives it another epoch, marked as deliberate.
 --
 -- KEYS[1] writers  KEYS[2] retired  KEYS[3] families  KEYS[4] gauges  KEYS[5] exemplars  KEYS[6] removed  KEYS[7] sizes
--- KEYS[8..] the numbers of each layout, in the order of ARGV; then every other key that is to go: each writer:<id>
+-- KEYS[8] returned
+-- KEYS[9..] the numbers of each layout, in the order of ARGV; then every other key that is to go: each writer:<id>
 -- ARGV[1] id of the epoch that was seen, empty for none  ARGV[2] id of the new one  ARGV[3] state format
 -- ARGV[4..] the layouts: fields of `families` and of `removed`
 -- Reply: { status, layouts, numbers, gauges, exemplars, writers }, how many of each there were; status is
@@ -12,7 +13,8 @@
 -- Deletions come first: they are allowed while memory is full, and what follows them in a script is then too.
 -- Cost: O(layouts + writers); the numbers are freed in the background.
 
-if #ARGV < 3 or #KEYS < 7 + #ARGV - 3 or ARGV[2] == '' or ARGV[2] == ARGV[1] then
+local FIXED = 8
+if #ARGV < 3 or #KEYS < FIXED + #ARGV - 3 or ARGV[2] == '' or ARGV[2] == ARGV[1] then
   return redis.error_reply('FLEETMETER reset: malformed arguments')
 end
 local time = redis.call('TIME')
@@ -48,7 +50,7 @@ local function count(key)
   return type(size) == 'number' and size or 0
 end
 local numbers, writers = 0, 0
-for i = 8, 7 + #ARGV - 3 do
+for i = FIXED + 1, FIXED + #ARGV - 3 do
   numbers = numbers + count(KEYS[i])
 end
 for _, field in ipairs(fields(KEYS[1])) do

@@ -1,0 +1,136 @@
+"""Since when a series counts: its family's registration, or its return after a removal."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from prometheus_client import Counter, Histogram
+
+import fleetmeter
+from fleetmeter.cli.command import main
+from fleetmeter.returned import telling_number
+from support.fleet import families
+from support.store import StoreAddress
+
+
+@pytest.fixture
+def jobs() -> Counter:
+    """A counter with two series."""
+    counter = Counter("r_jobs", "x", ["kind"], registry=None)
+    counter.labels("a").inc(3)
+    counter.labels("b").inc(4)
+    return counter
+
+
+def returned(address: StoreAddress, name: str = "r_jobs") -> dict[str, int]:
+    """When series came back, µs, by their only label value."""
+    return {labels[0][1]: time for labels, time in families(address)[name].returned_us.items()}
+
+
+def store_now(client: Any) -> int:
+    """The store's clock, µs."""
+    seconds, micros = client.time()
+    return int(seconds) * 10**6 + int(micros)
+
+
+def test_a_series_counts_from_its_return(installed: StoreAddress, client: Any, jobs: Counter) -> None:
+    """Whoever was not removed counts from the registration, as before; the time is that of the return."""
+    fleetmeter.flush()
+    jobs.remove("a")
+    fleetmeter.flush()
+    assert returned(installed) == {}
+    gone = store_now(client)
+    jobs.labels("a").inc()
+    jobs.labels("b").inc()
+    fleetmeter.flush()
+    assert set(returned(installed)) == {"a"}
+    assert gone < returned(installed)["a"] <= store_now(client)
+    back = returned(installed)["a"]
+    jobs.labels("a").inc()
+    fleetmeter.flush()
+    assert returned(installed) == {"a": back}
+
+
+def test_removed_and_back_in_one_batch(installed: StoreAddress, client: Any, jobs: Counter) -> None:
+    """The removal comes first."""
+    fleetmeter.flush()
+    gone = store_now(client)
+    jobs.clear()
+    jobs.labels("a").inc()
+    fleetmeter.flush()
+    assert set(returned(installed)) == {"a"}
+    assert gone < returned(installed)["a"]
+
+
+def test_another_bucket_is_no_return(installed: StoreAddress) -> None:
+    """A histogram's series that stayed gets a number that it had not; one that came back has several numbers."""
+    waits = Histogram("r_wait", "x", ["kind"], registry=None, buckets=(1, 5))
+    waits.labels("a").observe(0.5)
+    waits.labels("b").observe(0.5)
+    fleetmeter.flush()
+    waits.remove("a")
+    waits.labels("b").observe(4)
+    fleetmeter.flush()
+    waits.labels("a").observe(4)
+    waits.labels("b").observe(9)
+    fleetmeter.flush()
+    assert set(returned(installed, "r_wait")) == {"a"}
+
+
+def test_a_series_without_labels(installed: StoreAddress) -> None:
+    """The only series of a family comes back like any other."""
+    waits = Histogram("r_wait", "x", registry=None, buckets=(1, 5))
+    waits.observe(0.5)
+    fleetmeter.flush()
+    assert main(["forget", "r_wait", "--yes", "--url", installed.url, "--namespace", installed.namespace]) == 0
+    waits.observe(0.5)
+    fleetmeter.flush()
+    found = families(installed)["r_wait"]
+    assert found.returned_us == {}  # it is another family's registration
+
+
+@pytest.mark.parametrize("remove", [lambda jobs: jobs.remove("a"), lambda jobs: jobs.clear()])
+def test_a_second_removal_takes_the_time_along(
+    installed: StoreAddress, client: Any, jobs: Counter, remove: Callable[[Counter], None]
+) -> None:
+    """Nothing of what is gone stays on record but that there was something."""
+    for _ in range(2):
+        fleetmeter.flush()
+        remove(jobs)
+        fleetmeter.flush()
+        assert len(client.hgetall(installed.keys.returned)) == 1
+        jobs.labels("a").inc()
+    fleetmeter.flush()
+    assert len(client.hgetall(installed.keys.returned)) == 2
+
+
+@pytest.mark.parametrize(("labels", "left"), [(["kind=a"], {"a", "mark"}), ([], set())])
+def test_forgetting(installed: StoreAddress, client: Any, jobs: Counter, labels: list[str], left: set[str]) -> None:
+    """An operator's removal counts like one by code; with its family goes all that was known of its series."""
+    where = ["--yes", "--url", installed.url, "--namespace", installed.namespace]
+    fleetmeter.flush()
+    assert main(["forget", "r_jobs", "kind=a", *where]) == 0
+    jobs.labels("a").inc()
+    fleetmeter.flush()
+    assert set(returned(installed)) == {"a"}
+    assert main(["forget", "r_jobs", *labels, *where]) == 0
+    field = families(installed)["r_jobs"].definition.field if labels else ""
+    record = {name.decode() for name in client.hgetall(installed.keys.returned)}
+    assert record == ({field} if labels else set())
+    jobs.labels("a").inc()
+    fleetmeter.flush()
+    assert set(returned(installed)) == left - {"mark"}
+
+
+@pytest.mark.parametrize(
+    ("field", "has_part", "telling"),
+    [
+        (b'["a","b"]', False, b'["a","b"]'),
+        (b'["a","0.5"]', True, b'["a","sum"]'),
+        (b'["+Inf"]', True, b'["sum"]'),
+        (b"[]", False, b"[]"),
+    ],
+)
+def test_the_number_that_tells_of_a_series(field: bytes, has_part: bool, telling: bytes) -> None:
+    """A series of several numbers is told by its sum."""
+    assert telling_number(field, has_part=has_part) == telling
