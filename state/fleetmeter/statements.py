@@ -87,7 +87,9 @@ class Statements:
         members = [item for item in members if item.writer != _FOLDED]
         named = sorted((known.get(item.writer, item.writer), item.writer, item) for item in members)
         namesakes = Counter(name for name, _, _ in named)
-        label = "fleetmeter_replica" if "replica" in (*dict(labels), taken) else "replica"
+        label, others = "replica", {*dict(labels), taken}
+        while label in others:
+            label = f"fleetmeter_{label}"
         return [(item, (label, name if namesakes[name] == 1 else f"{name}-{writer}")) for name, writer, item in named]
 
     def _info(self, _newest: Definition, layout: Definition) -> Iterator[Sample]:

@@ -184,7 +184,7 @@ def later(dice: Dice, before: Namespace) -> Namespace:
                 for layout in layouts:
                     contents(dice, after, layout)
     for stored in list(after.definitions):
-        if dice.chance(0.1):
+        if stored in after.definitions and dice.chance(0.1):  # the one before it may have taken its place
             _redefine(dice, after, stored)
     if dice.chance(0.1):
         family(dice, after)

@@ -4,6 +4,7 @@ Each has the smallest example. Such lines are still compared with those of its w
 """
 
 import re
+from itertools import pairwise
 from math import isnan
 
 from prometheus_client.core import Metric
@@ -42,15 +43,24 @@ def refused(metric: Metric, form: Format) -> bool:
     * A state set's label bears its family's name, but is escaped as label names are: `x:y{x_y="on"}`; and beside a
       constant label of that name it takes another.
     * A summary of negative amounts has a negative `_sum`, a histogram with a negative bound a `_count` and no `_sum`.
-    * What a broken store holds, too, and no replica writes: negative counts, NaN, counts that are not whole, infinite
-      ones, and bounds that are not spelt as usual.
+    * What a broken store holds, too, and no replica writes: negative counts, which let a bucket hold less than the one
+      before, NaN, counts that are not whole, infinite ones, and bounds that are not spelt as usual.
     """
     name = shown_name(metric.name, form)
     if any(shown_name(sample.name, form) != name + sample.name[len(metric.name) :] for sample in metric.samples):
         return True
     if metric.type == "stateset":
         return shown_label(metric.name, form) != name or any(metric.name not in s.labels for s in metric.samples)
+    buckets = [sample for sample in metric.samples if sample.name == f"{metric.name}_bucket"]
+    if any(_goes_down(first, second) for first, second in pairwise(buckets)):
+        return True
     return any(_uncounted(sample.name[len(metric.name) :], sample) for sample in metric.samples)
+
+
+def _goes_down(first: Sample, second: Sample) -> bool:
+    """Whether the second of two buckets of one series holds less."""
+    same = {**first.labels, "le": ""} == {**second.labels, "le": ""}
+    return same and float(second.value) < float(first.value)
 
 
 def _uncounted(suffix: str, sample: Sample) -> bool:

@@ -125,6 +125,19 @@ def test_an_enum_called_replica_keeps_its_name(store: StoreAddress) -> None:
     ]
 
 
+def test_labels_that_look_like_ours_keep_their_names(store: StoreAddress) -> None:
+    """Ours gives way to any number of them."""
+    definition = Definition.of("fleetmeter_replica", "stateset", "x", "", ["replica"], (), "", STATES)
+    with FixedState(store) as state:
+        state.writer("w1", "host", 1)
+        state.family(definition)
+        state.gauge(definition, "w1", ("a",), '"on"')
+    shown = [dict(sample.labels) for sample in families(store)["fleetmeter_replica"].samples]
+    assert shown == [
+        {"replica": "a", "fleetmeter_fleetmeter_replica": "host:1", "fleetmeter_replica": state} for state in STATES
+    ]
+
+
 @pytest.mark.parametrize("text", ["on", "1", "[]", '"\\ud800"'])
 def test_a_stored_value_that_is_no_state_is_told(store: StoreAddress, text: str) -> None:
     """Nothing is guessed."""
