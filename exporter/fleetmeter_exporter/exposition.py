@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from fleetmeter.definition import Definition
 from fleetmeter.families import Family, Source
 from fleetmeter.hashes import Hash
 from fleetmeter.sample import Labels, Sample
@@ -12,7 +13,7 @@ from fleetmeter_exporter.counter_block import CounterBlock
 from fleetmeter_exporter.fleet import Scrape
 from fleetmeter_exporter.formats import Format
 from fleetmeter_exporter.groups import groups_of
-from fleetmeter_exporter.lines import UnfitName, created_head, head, own_labels, sample_lines
+from fleetmeter_exporter.lines import SampleLines, UnfitName, created_head, head, own_labels
 from fleetmeter_exporter.own_metrics import constant_labels, own_families
 from fleetmeter_exporter.parts_block import PartsBlock
 
@@ -32,6 +33,7 @@ class Exposition:
         self._form = form
         self._created = created
         self._blocks: dict[tuple[str, str], Block] = {}
+        self._lines: dict[tuple[str, str], SampleLines] = {}
         self._used: set[tuple[str, str]] = set()
 
     def text(self, scrapes: Sequence[Scrape], started: float, names: Collection[str] = ()) -> bytes:
@@ -56,7 +58,8 @@ class Exposition:
                 parts += (created_head(group.definition, self._form).encode(), *after)
         if not names:  # else no block was asked for, and none of them is of no use any more
             self._blocks = {key: block for key, block in self._blocks.items() if key in self._used}
-        own = b"".join(self._lines(family, names) for family in own_families(scrapes, list(series.values()), started))
+            self._lines = {key: lines for key, lines in self._lines.items() if key in self._used}
+        own = b"".join(self._own(family, names) for family in own_families(scrapes, list(series.values()), started))
         ending = b"\n# EOF\n" if self._form.openmetrics else b"\n"
         pieces = [part for part in (own, *parts, ending) if part]
         pieces[0] = pieces[0][1:]  # here, and not of the whole: it is large
@@ -79,7 +82,10 @@ class Exposition:
                     if text is not None:
                         return block.samples, text, block.created_lines
             family = scrape.family(source)
-            return None if family is None else self._general(family, constant, names)
+            if family is None:
+                return None
+            samples = [*(with_constant(sample, constant) for sample in shown_samples(family, created=self._created))]
+            return self._general((scrape.namespace, source.newest.name), family.definition, samples, names)
         except UnfitName as error:
             scrape.note(source.newest.name, "conflict", f"family {source.newest.name!r} is not served: {error}")
             return None
@@ -99,18 +105,23 @@ class Exposition:
             block = self._blocks[key] = _BLOCKS[source.newest.type](subject)
         return block
 
-    def _general(self, family: Family, constant: Labels, names: Collection[str]) -> tuple[int, bytes, bytes]:
-        samples = [*(with_constant(sample, constant) for sample in shown_samples(family, created=self._created))]
-        samples = [sample for sample in samples if not names or family.definition.name + sample.suffix in names]
-        lines = sample_lines(samples, family.definition, self._form)
+    def _general(
+        self, key: tuple[str, str], definition: Definition, samples: Sequence[Sample], names: Collection[str]
+    ) -> tuple[int, bytes, bytes]:
+        if names:
+            samples = [sample for sample in samples if definition.name + sample.suffix in names]
+            lines = SampleLines(definition, self._form).of(samples)
+        else:
+            self._used.add(key)
+            lines = self._lines.setdefault(key, SampleLines(definition, self._form)).of(samples)
         aside = [sample.suffix == "_created" and not self._form.openmetrics for sample in samples]
         among = "".join(line for line, away in zip(lines, aside, strict=True) if not away)
         after = "".join(line for line, away in zip(lines, aside, strict=True) if away)
         return len(samples), among.encode(), after.encode()
 
-    def _lines(self, family: Family, names: Collection[str]) -> bytes:
+    def _own(self, family: Family, names: Collection[str]) -> bytes:
         samples = [sample for sample in family.samples if not names or family.definition.name in names]
-        lines = sample_lines(samples, family.definition, self._form)
+        lines = SampleLines(family.definition, self._form).of(samples)
         return "".join((_head(family.definition, self._form), *lines)).encode() if lines else b""
 
 
@@ -135,4 +146,4 @@ def with_constant(sample: Sample, constant: Labels) -> Sample:
         return sample
     names = own_labels([name for name, _ in sample.labels], dict(constant))
     own = zip(names, (value for _, value in sample.labels), strict=True)
-    return replace(sample, labels=(*constant, *own))
+    return sample._replace(labels=(*constant, *own))

@@ -12,7 +12,7 @@ from prometheus_client.utils import floatToGoString
 from prometheus_client.validation import METRIC_LABEL_NAME_RE, METRIC_NAME_RE
 
 from fleetmeter.definition import Definition
-from fleetmeter.sample import Sample
+from fleetmeter.sample import Labels, Sample
 from fleetmeter_exporter.formats import Format
 
 if TYPE_CHECKING:
@@ -85,19 +85,32 @@ class Line:
         return f'{self._opening}{joined}"}} '
 
 
-def sample_lines(samples: Iterable[Sample], definition: Definition, form: Format) -> list[str]:
-    """The lines of a family's samples, each behind its line feed. Raises `UnfitName`."""
-    lines: dict[tuple[str, ...], Line] = {}
-    found = []
-    for sample in samples:
+class SampleLines:
+    """The lines of a family's samples. What stands before their numbers is kept for those that come again."""
+
+    def __init__(self, definition: Definition, form: Format) -> None:
+        self._name = definition.name
+        self._form = form
+        self._lines: dict[tuple[str, ...], Line] = {}
+        self._starts: dict[tuple[str, Labels], str] = {}
+
+    def of(self, samples: Iterable[Sample]) -> list[str]:
+        """The samples' lines, each behind its line feed. Raises `UnfitName`."""
+        known, self._starts = self._starts, {}
+        found = []
+        for sample in samples:
+            key = sample.suffix, sample.labels
+            start = self._starts[key] = known.get(key) or self._start(sample)
+            exemplar = exemplar_text(sample.exemplar) if self._form.openmetrics and sample.exemplar else ""
+            found.append(f"{start}{number_text(sample.value)}{exemplar}")
+        return found
+
+    def _start(self, sample: Sample) -> str:
         labels = sorted(sample.labels)
         names = (sample.suffix, *(name for name, _ in labels))
-        if names not in lines:
-            lines[names] = Line(definition.name + sample.suffix, names[1:], form)
-        text = lines[names].before_value([value for _, value in labels])
-        exemplar = exemplar_text(sample.exemplar) if form.openmetrics and sample.exemplar else ""
-        found.append(f"\n{text}{number_text(sample.value)}{exemplar}")
-    return found
+        if names not in self._lines:
+            self._lines[names] = Line(self._name + sample.suffix, names[1:], self._form)
+        return "\n" + self._lines[names].before_value([value for _, value in labels])
 
 
 def own_labels(names: Sequence[str], constant: Collection[str]) -> list[str]:

@@ -10,12 +10,14 @@ import fleetmeter
 from fleetmeter.errors import SettingError
 from fleetmeter.exchange import HEARTBEAT
 from fleetmeter.settings import without_password
-from fleetmeter_exporter.asgi import make_asgi_app
+from fleetmeter_exporter.asgi import MetricsApp
 from fleetmeter_exporter.gate import Gate
 from fleetmeter_exporter.limits import Limits
 from fleetmeter_exporter.listeners import listen, place
 from fleetmeter_exporter.logs import configure, fields
+from fleetmeter_exporter.memory import Shrinking, tune
 from fleetmeter_exporter.redaction import redacted
+from fleetmeter_exporter.scraper import Scraper
 from fleetmeter_exporter.server import Server
 from fleetmeter_exporter.settings import ExporterSettings
 from fleetmeter_exporter.web_config import WebConfig
@@ -32,14 +34,11 @@ def main() -> None:
     except SettingError as error:
         sys.exit(_refuse(str(error), 2))
     configure(settings.log_level, settings.log_format)
-    app = make_asgi_app(
-        url=settings.url,
-        namespace=settings.namespaces,
-        telemetry_path=settings.telemetry_path,
-        hold=settings.hold,
-        start_delay=HEARTBEAT,
-        created=settings.openmetrics_created,
+    tune()
+    scraper = Scraper.of(
+        settings.url, settings.namespaces, settings.hold, created=settings.openmetrics_created, told=Shrinking()
     )
+    app = MetricsApp(scraper, settings.telemetry_path, start_delay=HEARTBEAT)
     try:
         listeners = listen(settings.addresses)
     except OSError as error:

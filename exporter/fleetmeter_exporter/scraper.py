@@ -3,7 +3,7 @@
 import threading
 import time
 import weakref
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from fleetmeter.continuity import HOLD
@@ -19,12 +19,16 @@ FORMATS = 3
 class Scraper:
     """Reads one or more namespaces of a store and writes them out. For any number of threads.
 
-    `fleets` are the namespaces, in the order in which they were named.
+    `fleets` are the namespaces, in the order in which they were named. `told` is called with the length of each whole
+    exposition.
     """
 
-    def __init__(self, fleets: Sequence[Fleet], *, created: bool = False) -> None:
+    def __init__(
+        self, fleets: Sequence[Fleet], *, created: bool = False, told: Callable[[int], None] | None = None
+    ) -> None:
         self.fleets = fleets
         self._created = created
+        self._told = told
         self._expositions: dict[Format, Exposition] = {}  # the one that was asked for last is the last
         self._lock = threading.Lock()
         # whoever made it says nothing when it is of no use any more: the connections go with it
@@ -32,7 +36,13 @@ class Scraper:
 
     @classmethod
     def of(
-        cls, url: str | None = None, namespaces: Iterable[str | None] = (), hold: float = HOLD, *, created: bool = False
+        cls,
+        url: str | None = None,
+        namespaces: Iterable[str | None] = (),
+        hold: float = HOLD,
+        *,
+        created: bool = False,
+        told: Callable[[int], None] | None = None,
     ) -> "Scraper":
         """One that opens nothing yet; without namespaces, that of `fleet_settings`. Raises `SettingError`."""
         settings = [fleet_settings(url, namespace) for namespace in list(namespaces) or [None]]
@@ -40,7 +50,7 @@ class Scraper:
         for name in names:
             if names.count(name) > 1:
                 raise SettingError("namespace", f"{name!r} is named twice; name each once")
-        return cls([Fleet(found, hold) for found in settings], created=created)
+        return cls([Fleet(found, hold) for found in settings], created=created, told=told)
 
     def scrape(self) -> bytes:
         """The exposition in the plain text format."""
@@ -60,6 +70,8 @@ class Scraper:
             if len(self._expositions) > FORMATS:
                 del self._expositions[next(iter(self._expositions))]
             text = exposition.text(scrapes, started, names)
+            if self._told is not None and not names:
+                self._told(len(text))
         for fleet, scrape in zip(self.fleets, scrapes, strict=True):
             fleet.tell(scrape)
         return text

@@ -146,7 +146,7 @@ class Reader:
                 if name in self._fields  # else its definition is gone, and with it what the numbers mean
             },
             gauges=stated,
-            replicas=self._names({_shown(raw.partition(b" ")[0]) for raw in stated}),
+            replicas=self._names(set(map(_shown, {raw.partition(b" ")[0] for raw in stated}))),
             cache_size=cache_size if cache_exists else None,
             exemplars=readable(keys.exemplars, exemplars),
             removed=readable(keys.removed, removed),
@@ -207,7 +207,7 @@ def _epoch_and_rows(key: str, writers: Mapping[bytes, bytes]) -> tuple[Epoch | N
         if raw_writer.startswith(b"@") and raw_writer != EPOCH_FIELD.encode():
             continue  # what a later version keeps beside the epoch is no writer
         writer = _text(key, raw_writer)
-        text = _text(f"writers[{writer}]", raw_text)
+        text = raw_text.decode() if raw_text.isascii() else _text(f"writers[{writer}]", raw_text)
         if writer == EPOCH_FIELD:
             epoch = Epoch.parse(text)
             if epoch.format != STATE_FORMAT:

@@ -1,6 +1,7 @@
 """The `writers` hash: the epoch of the namespace and one row per living writer."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fleetmeter.errors import StateError
 
@@ -34,8 +35,7 @@ class Epoch:
             raise StateError("writers[@epoch]", f"{text!r} is no epoch") from error
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """How far a writer is: last applied number, batches given up, last heartbeat (store clock, µs)."""
 
     applied: int

@@ -1,6 +1,6 @@
 """One line of an exposition."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from prometheus_client.samples import Exemplar
 
@@ -8,8 +8,7 @@ Labels = tuple[tuple[str, str], ...]
 """Label pairs in display order."""
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """One line of an exposition; `suffix` follows the family's name."""
 
     suffix: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from fleetmeter.definition import StoredDefinition
 from fleetmeter.errors import StateError
@@ -36,12 +37,12 @@ class Snapshot:
     horizon_us: int = 0
     problems: tuple[StateError, ...] = ()
 
-    @property
-    def alive(self) -> list[str]:
+    @cached_property
+    def alive(self) -> frozenset[str]:
         """The writers that live."""
-        return [writer for writer, row in self.rows.items() if row.alive(self.taken_us)]
+        return frozenset(writer for writer, row in self.rows.items() if row.alive(self.taken_us))
 
-    @property
+    @cached_property
     def last_write_us(self) -> int | None:
         """The newest heartbeat or batch of any writer."""
         return max((row.heartbeat_us for row in self.rows.values()), default=None)

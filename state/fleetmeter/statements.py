@@ -1,10 +1,10 @@
 """What writers state, and replace: gauges merged by their mode, infos, state sets."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from math import isnan
+from typing import NamedTuple
 
 from fleetmeter.definition import Definition, read_json, texts_of
 from fleetmeter.errors import StateError
@@ -18,8 +18,7 @@ _FOLDED = "@folded"
 """In the writer's place: what writers left that were put away. It is none of them, and does not live."""
 
 
-@dataclass(frozen=True)
-class GaugeValue:
+class GaugeValue(NamedTuple):
     """One writer's value of a gauge; `set_us` is 0 where it was created and never set."""
 
     writer: str
@@ -52,8 +51,8 @@ class Statements:
         return self._values.get((layout.name, layout.layout), {})
 
     def _living(self, members: Iterable[GaugeValue]) -> list[GaugeValue]:
-        rows, now = self._snapshot.rows, self._snapshot.taken_us
-        return [item for item in members if item.writer in rows and rows[item.writer].alive(now)]
+        alive = self._snapshot.alive
+        return [item for item in members if item.writer in alive]
 
     def _gauge(self, newest: Definition, layout: Definition) -> Iterator[Sample]:
         """One sample per series, or, for `all` and `liveall`, per series and replica."""
@@ -120,16 +119,16 @@ def _values_of(
     snapshot: Snapshot, problems: list[StateError]
 ) -> dict[tuple[str, str], dict[tuple[str, ...], list[GaugeValue]]]:
     """For each family and layout, for each set of label values (by sorted name), the writers' values."""
-    found: dict[tuple[str, str], dict[tuple[str, ...], list[GaugeValue]]] = {}
+    found: dict[tuple[str, str], dict[tuple[str, ...], list[GaugeValue]]] = defaultdict(lambda: defaultdict(list))
     for raw_field, raw_value in snapshot.gauges.items():
         try:
             writer, name, layout, values = _whose(raw_field)
-            set_us, _, text = raw_value.decode().partition(" ")
-            value = GaugeValue(writer, int(set_us), text)
+            set_us, _, text = raw_value.partition(b" ")
+            value = GaugeValue(writer, int(set_us), text.decode())
         except (ValueError, TypeError):
             problems.append(_bad("gauges", f"{raw_field!r} → {raw_value!r} is no gauge"))
             continue
-        found.setdefault((name, layout), {}).setdefault(values, []).append(value)
+        found[name, layout][values].append(value)
     return found
 
 

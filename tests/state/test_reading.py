@@ -42,7 +42,7 @@ def test_an_empty_namespace_is_read(reader: Reader) -> None:
     """Nobody has written yet: there is no epoch, and nothing else."""
     snapshot = reader.read()
     assert (snapshot.epoch, snapshot.rows, snapshot.definitions, snapshot.numbers) == (None, {}, (), {})
-    assert (snapshot.alive, snapshot.last_write_us, snapshot.cache_size) == ([], None, None)
+    assert (snapshot.alive, snapshot.last_write_us, snapshot.cache_size) == (frozenset(), None, None)
 
 
 def test_a_snapshot_tells_who_is_there(replica: Replica, reader: Reader) -> None:
@@ -52,7 +52,7 @@ def test_a_snapshot_tells_who_is_there(replica: Replica, reader: Reader) -> None
     snapshot = reader.read()
     assert snapshot.epoch is not None
     assert (snapshot.epoch.id, snapshot.epoch.format) == (replica.writer.epoch, 1)
-    assert snapshot.alive == [replica.writer.id]
+    assert snapshot.alive == {replica.writer.id}
     assert snapshot.rows[replica.writer.id].applied == 1
     assert snapshot.last_write_us is not None
     assert 0 <= snapshot.taken_us - snapshot.last_write_us < 10**7

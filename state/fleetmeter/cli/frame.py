@@ -66,7 +66,7 @@ def _replicas(watch: Watch, now: Sighting) -> RenderableType:
     table.add_column("name", no_wrap=True, ratio=1)
     for name in ("pid", "version", "last sign", "requests", "req/s", "errors"):
         table.add_column(name, justify="right", no_wrap=True)
-    alive = set(snapshot.alive)
+    alive = snapshot.alive
     order = sorted(now.identities, key=lambda item: (item not in alive, now.identities[item].name, item))
     for writer in order[:_REPLICAS]:
         identity, row = now.identities[writer], snapshot.rows[writer]
