@@ -200,21 +200,21 @@ def _definition(key: str, raw: bytes, text: bytes) -> StoredDefinition | StateEr
         return StateError(error.key, error.problem, "bad_definition")
 
 
-def _epoch_and_rows(key: str, writers: Mapping[bytes, bytes]) -> tuple[Epoch | None, dict[str, Row]]:
+def _epoch_and_rows(key: str, writers: Hash) -> tuple[Epoch | None, dict[str, Row]]:
     epoch = None
     rows = {}
-    for raw_writer, raw_text in writers.items():
+    for raw_writer, raw_text in zip(writers.fields, writers.texts, strict=True):
         if raw_writer.startswith(b"@") and raw_writer != EPOCH_FIELD.encode():
             continue  # what a later version keeps beside the epoch is no writer
         writer = _text(key, raw_writer)
         text = raw_text.decode() if raw_text.isascii() else _text(f"writers[{writer}]", raw_text)
-        if writer == EPOCH_FIELD:
+        if writer != EPOCH_FIELD:
+            rows[writer] = Row.parse(writer, text)
+        else:
             epoch = Epoch.parse(text)
             if epoch.format != STATE_FORMAT:
                 problem = f"state format {epoch.format}; this version reads {STATE_FORMAT}"
                 raise StateError(key, problem, "newer_format")
-        else:
-            rows[writer] = Row.parse(writer, text)
     return epoch, rows
 
 

@@ -48,9 +48,11 @@ class Row(NamedTuple):
         """Read `<applied> <given up> <heartbeat µs> <alive or goodbye>`, whatever words follow; raises `StateError`."""
         try:
             applied, given_up, heartbeat, state, *_ = text.split(" ")
-            return cls(_whole(applied), _whole(given_up), _whole(heartbeat), state == "goodbye")
+            row = cls(int(applied), int(given_up), int(heartbeat), state == "goodbye")
+            _whole(row.applied | row.given_up | row.heartbeat_us)  # one of them is out of range where this is
         except ValueError as error:
             raise StateError(f"writers[{writer}]", f"{text!r} is no row") from error
+        return row
 
     @classmethod
     def parse_retired(cls, writer: str, text: str) -> "Row":
@@ -66,7 +68,7 @@ class Row(NamedTuple):
         return not self.said_goodbye and now_us - self.heartbeat_us < ALIVE_US
 
 
-def _whole(text: str) -> int:
+def _whole(text: str | int) -> int:
     number = int(text)
     if not 0 <= number < _LIMIT:
         raise ValueError(f"{number} is out of range")

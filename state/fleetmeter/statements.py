@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from fleetmeter.definition import Definition, read_json, texts_of
 from fleetmeter.errors import StateError
+from fleetmeter.hashes import Hash
 from fleetmeter.sample import Labels, Sample
 from fleetmeter.snapshot import Snapshot
 
@@ -120,7 +121,8 @@ def _values_of(
 ) -> dict[tuple[str, str], dict[tuple[str, ...], list[GaugeValue]]]:
     """For each family and layout, for each set of label values (by sorted name), the writers' values."""
     found: dict[tuple[str, str], dict[tuple[str, ...], list[GaugeValue]]] = defaultdict(lambda: defaultdict(list))
-    for raw_field, raw_value in snapshot.gauges.items():
+    gauges = Hash.of(snapshot.gauges)
+    for raw_field, raw_value in zip(gauges.fields, gauges.texts, strict=True):
         try:
             writer, name, layout, values = _whose(raw_field)
             set_us, _, text = raw_value.partition(b" ")
