@@ -76,5 +76,9 @@ class Exemplars:
 
 
 def newer(first: Exemplar, second: Exemplar | None) -> Exemplar:
-    """The one with the later time."""
-    return first if second is None or float(first.timestamp or 0) >= float(second.timestamp or 0) else second
+    """The one with the later time; of one time, the same one whichever comes first."""
+    return first if second is None or _rank(first) >= _rank(second) else second
+
+
+def _rank(exemplar: Exemplar) -> tuple[float, float, list[tuple[str, str]]]:
+    return float(exemplar.timestamp or 0), exemplar.value, sorted(exemplar.labels.items())

@@ -11,7 +11,7 @@ from prometheus_client.samples import Exemplar
 import fleetmeter
 from fleetmeter.batch import Batch
 from fleetmeter.definition import Definition, compact_json
-from fleetmeter.exemplars import put_exemplar, read_exemplar
+from fleetmeter.exemplars import newer, put_exemplar, read_exemplar
 from fleetmeter.installation import current
 from fleetmeter_exporter import RedisCollector
 from support.fleet import families, installation, value
@@ -98,6 +98,13 @@ def test_the_newest_of_several_replicas_is_served(installed: StoreAddress) -> No
     sizes._buckets[0].set_exemplar(Exemplar({"trace": "older"}, 0.5, 1000.0))
     assert fleetmeter.flush()
     assert shown(installed, "x_size") == {"1.0": {"trace": "newer"}}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_one_time_the_same_exemplar_is_served_in_any_order(order: int) -> None:
+    """The store gives its hashes in no order that two exporters, or two ways to the text, could rely on."""
+    first, second = Exemplar({"trace": "a"}, 0.5, 1000.0), Exemplar({"trace": "b"}, 0.5, 1000.0)
+    assert newer(*[first, second][::order]) is second
 
 
 def test_exemplars_outlive_install_and_uninstall_in_their_process(store: StoreAddress) -> None:
