@@ -4,6 +4,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from drill.guest import MAX_SERIES
 from drill.stage import Stage
 from drill.traffic import Traffic
 
@@ -44,7 +45,7 @@ def side_by_side(stage: Stage, traffic: Traffic) -> list[Fault]:
         await stage.guest("unpriced")
 
     async def overflow() -> None:
-        await stage.guest("overflow", FLEETMETER_MAX_SERIES="5")
+        await stage.guest("overflow", FLEETMETER_MAX_SERIES=str(MAX_SERIES))
 
     async def ending() -> None:
         await stage.guest("ending")

@@ -15,6 +15,9 @@ PAUSE = 3.0
 
 DAY = 86_400
 
+MAX_SERIES = 20
+"""The least that can be set."""
+
 
 def unpriced() -> None:
     """Call a model that has no price."""
@@ -26,9 +29,9 @@ def unpriced() -> None:
 
 
 def overflow() -> None:
-    """Use a label with too many values; the environment says how many are too many."""
+    """Use a label with too many values, and go on with that: the second half is too much."""
     visits = Counter("drill_visits", "Visits.", ["visitor"])
-    for number in range(40):
+    for number in range(2 * MAX_SERIES):
         visits.labels(str(number)).inc()
         time.sleep(PAUSE / 20)
 
