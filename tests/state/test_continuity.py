@@ -246,6 +246,22 @@ def test_a_sum_that_goes_down_is_no_loss_unless_it_was_lost(clock: Clock) -> Non
     assert total(continuity.show(seen(2, applied=7, count=7))) == 2
 
 
+def test_a_sum_goes_down_by_no_observation_where_batches_were_given_up(clock: Clock) -> None:
+    """Some of it is lost for good, as its writer says; what was observed since explains nothing."""
+    summary = Definition.of("s", "summary", "x", "", (), (), "")
+    continuity = Continuity(30.0, clock)
+    for applied, given_up, total, count in ((5, 0, 9, 3), (6, 1, 7, 4)):
+        raw = {b'["sum"]': b"%d" % total, b'["count"]': b"%d" % count}
+        snapshot = store(
+            {"w": row(applied, given_up)},
+            {},
+            numbers={summary.field: raw},
+            definitions=(StoredDefinition(summary, 1, 1),),
+        )
+        shown = continuity.show(snapshot)
+    assert dict(shown.snapshot.numbers[summary.field]) == {b'["sum"]': b"9", b'["count"]': b"4"}
+
+
 def test_a_sum_that_goes_down_without_an_observation_is_lost(clock: Clock) -> None:
     """A key that was evicted and began anew with as many observations as were served, of another series or of this."""
     summary = Definition.of("s", "summary", "x", "", ("k",), (), "")

@@ -10,6 +10,7 @@ from fleetmeter.definition import Definition, StoredDefinition, compact_json
 from fleetmeter.errors import StateError
 from fleetmeter.families import Family, families_of, types_left_out
 from fleetmeter.rows import ALIVE_US, Row
+from fleetmeter.scale import Scale
 from fleetmeter.snapshot import Snapshot
 
 NOW = 10**15
@@ -28,6 +29,7 @@ class State:
         self.gauges: dict[bytes, bytes] = {}
         self.rows: dict[str, Row] = {}
         self.replicas: dict[str, str] = {}
+        self.returned: dict[bytes, bytes] = {}
 
     def define(self, definition: Definition, first: int = 1, defined: int = 1) -> None:
         """A stored definition."""
@@ -53,7 +55,10 @@ class State:
 
     def snapshot(self) -> Snapshot:
         """All of it at once."""
-        return Snapshot(NOW, None, self.rows, tuple(self.definitions), self.numbers, self.gauges, self.replicas, None)
+        return Snapshot(
+            NOW, None, self.rows, tuple(self.definitions), self.numbers, self.gauges, self.replicas, None,
+            returned=self.returned,
+        )  # fmt: skip
 
     def families(self) -> dict[str, Family]:
         """What is made of it."""
@@ -96,6 +101,20 @@ def test_layouts_of_other_labels_stand_side_by_side(state: State) -> None:
     state.number(COUNTER, ("x",), None, "5")
     state.number(more, ("y", "x"), None, "7")
     assert state.samples("c") == {("_total", (("a", "x"),)): 5, ("_total", (("b", "y"), ("a", "x"))): 7}
+
+
+def test_a_series_counts_from_when_the_first_of_its_layouts_had_it(state: State) -> None:
+    """One that returned in a layout, and was never removed from another, counts from the registration."""
+    plain = Definition.of("c", "counter", "x", "", ("k",), (), "")
+    scaled = replace(plain, scale=Scale.MICRO)
+    for place, layout in enumerate((plain, scaled)):
+        state.define(layout, 1 + place, 1 + place)
+        for value in ("both", "once", "never"):
+            state.number(layout, (value,), None, "1")
+            if value == "both" or (value == "once" and layout is scaled):
+                state.returned[f"{layout.field} {layout.series_field((value,))}".encode()] = b"%d" % (70 - place)
+    family = state.families()["c"]
+    assert (family.first_us, family.returned_us) == (1, {(("k", "both"),): 69})
 
 
 def test_layouts_of_other_scale_add_up(state: State) -> None:

@@ -334,6 +334,30 @@ def test_a_full_family_keeps_the_parts_of_a_series_together(door: Door) -> None:
     assert reply[5:] == ["overflow", f"1 {door.count}"]
 
 
+@pytest.mark.parametrize("operation", ["add", "add_part"])
+def test_returns_are_noted_where_a_family_may_be_full(door: Door, operation: str) -> None:
+    """Those for whom there is room, and `__overflow__` when it comes; who was never removed is not among them."""
+    parted, shape = operation == "add_part", "parts" if operation == "add_part" else "one"
+
+    def telling(name: str) -> str:
+        return f'["{name}","sum"]' if parted else f'["{name}"]'
+
+    def add(seq: int, *names: str) -> str:
+        fields = [field for name in names for field in ([f'["{name}","2.0"]'] if parted else []) + [telling(name)]]
+        items = [text for field in fields for text in (field, "1")]
+        return door.apply(seq - 1, seq, operation, 9, len(fields), *items, limit=2)[3]
+
+    add(1, "a", "b", "c")
+    gone = [text for name in ("b", "__overflow__") for text in ("c:1", f'["{name}"]', shape)]
+    mark = door.apply(1, 2, "remove", 9, 2, *gone)[3]
+    back = add(3, "a", "d")
+    full = add(4, "a", "e", "f")
+    add(5, "d", "e")
+    assert door.hash(door.keys.returned) == {
+        "c:1": mark, f"c:1 {telling('d')}": back, f"c:1 {telling('__overflow__')}": full,
+    }  # fmt: skip
+
+
 def test_a_removal_makes_room_in_a_full_family(door: Door) -> None:
     """The bound is on what is there."""
     door.apply(0, 1, "add", 9, 3, '["a"]', 1, '["b"]', 1, '["c"]', 1, limit=2)
