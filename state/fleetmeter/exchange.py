@@ -53,7 +53,7 @@ class Exchange:
         self._found_loss = False
         self._sending = threading.Lock()
         self._store_now_us = 0
-        self._answered_at = self._clock()
+        self._answered_at = self._drained_at = self._clock()
         self.duration = 0.0
         """Seconds that the last call took."""
         self.calling = False
@@ -71,13 +71,14 @@ class Exchange:
         what was handed over can be read then.
         """
         with self._sending:  # a thread that was stopped may still be in its last call
-            work = self.has_work
+            overdue = self._has_news and self._clock() - self._drained_at >= HEARTBEAT
+            work = self.has_work or overdue
             drained = not (work or self._silent)
             rounds_left = ROUNDS
             while self._writer.behind or not drained:
                 drained = drained or not (self._writer.behind or self._writer.must_greet)
                 self._found_loss = False
-                self._call(drain=work)  # our own metrics alone make no batch: that would have metrics of its own
+                self._call(drain=work)  # flushes alone make no batch: that would be a flush of its own
                 if self._found_loss and rounds_left:
                     rounds_left -= 1
                     work, drained = True, False
@@ -91,8 +92,10 @@ class Exchange:
             self._keep_house()
 
     def say_goodbye(self) -> None:
-        """Tell the store that this process ends, so that it is no replica from now on."""
+        """Tell the store that this process ends, so that it is no replica from now on; first what nobody knows yet."""
         with self._sending:
+            if self._has_news:
+                self._call(drain=True)
             for _ in range(LAST_CALLS):
                 if self._writer.ended or not self._accumulator.awake:
                     return
@@ -121,6 +124,11 @@ class Exchange:
                 self._housekeeper.look(self._writer.epoch, self._store_now_us)
             except StoreError as error:  # what was recorded is handed over all the same; the next sweep tries again
                 self._telemetry.failed(error.reason, f"ended writers could not be put away: {error}")
+
+    @property
+    def _has_news(self) -> bool:
+        """Whether a writer that lives has something to tell of the machinery."""
+        return self._telemetry.has_news and self._accumulator.awake and not self._writer.ended
 
     @property
     def _silent(self) -> bool:
@@ -153,6 +161,7 @@ class Exchange:
         return reached
 
     def _submit(self) -> None:
+        self._telemetry.has_news, self._drained_at = False, self._clock()
         batch = self._accumulator.drain()
         for family, values in self._gauges.hold(batch).items():
             self._telemetry.dropped(family, values)

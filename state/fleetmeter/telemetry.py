@@ -55,6 +55,8 @@ class Telemetry:
         self._clock = clock
         self._last_log: dict[str, float] = {}
         self._failing = False
+        self.has_news = False
+        """Whether something was counted that somebody would act on, and that no batch has taken along yet."""
         self._flushes = Counter("fleetmeter_flushes", "Batches that the store acknowledged.", registry=self.registry)
         self._errors = Counter(
             "fleetmeter_flush_errors",
@@ -120,7 +122,7 @@ class Telemetry:
     def failed(self, reason: str, message: str, defect: BaseException | None = None) -> None:
         """A call failed; `defect` is an error of our own, whose traceback is worth keeping."""
         self._failing = True
-        self._error[reason].inc()
+        self._news(self._error[reason])
         text = message.rstrip(".")
         self._log(
             reason, "%s: %s; recording goes on, and is kept while this process lives", self._store, text, defect=defect
@@ -136,10 +138,10 @@ class Telemetry:
     def answered(self, outcome: Outcome, writer: str) -> None:
         """An answer said that the store and the writer disagree."""
         if outcome.trouble is not None:
-            self._error[outcome.trouble].inc()
+            self._news(self._error[outcome.trouble])
             self._log(outcome.trouble, "%s, writer %s: %s", self._store, writer, _TROUBLES[outcome.trouble])
         if outcome.lost:
-            self._lost.inc(outcome.lost)
+            self._news(self._lost, outcome.lost)
             self._log(
                 "lost",
                 "%s lost %d batches that it had acknowledged to writer %s; check its persistence and replication",
@@ -151,7 +153,7 @@ class Telemetry:
     def noted(self, answer: Answer, sent: Delta = NOTHING) -> None:
         """An answer told of numbers that could not be added, of full families, of definitions unlike those `sent`."""
         if answer.refused_count:
-            self._reject["store"].inc(answer.refused_count)
+            self._news(self._reject["store"], answer.refused_count)
             items = "; ".join(answer.refused)
             self._log("store", "%s refused %d values, among them %s", self._store, answer.refused_count, items)
         for key, count in answer.overflowed:
@@ -161,7 +163,7 @@ class Telemetry:
 
     def dropped(self, family: str, series: int) -> None:
         """So many series of a batch had no place in their family."""
-        self._dropped.labels(family).inc(series)
+        self._news(self._dropped.labels(family), series)
         self._log(
             f"overflow {family}",
             "fleetmeter: %s has as many label sets as it may have (max_series); a new one goes to the series "
@@ -171,7 +173,7 @@ class Telemetry:
 
     def _conflicting(self, family: str, differences: list[str]) -> None:
         for reason in differences:
-            self._conflict[reason].inc()
+            self._news(self._conflict[reason])
         self._log(
             f"conflict {family}",
             "fleetmeter: %s is defined otherwise by another process or was so before: %s; the newest definition is "
@@ -182,14 +184,14 @@ class Telemetry:
 
     def not_finite(self, definition: Definition, amount: object) -> None:
         """An amount of a counter, histogram or summary was NaN or infinite."""
-        self._reject["not_finite"].inc()
+        self._news(self._reject["not_finite"])
         self._log(
             f"value {definition.name}", "fleetmeter: %s: %r cannot be counted and was left out", definition.name, amount
         )
 
     def callback_failed(self, definition: Definition, error: BaseException) -> None:
         """The function of a gauge raised, or returned no number."""
-        self._reject["callback"].inc()
+        self._news(self._reject["callback"])
         self._log(
             f"callback {definition.name}",
             "fleetmeter: %s: its function failed, and the gauge keeps its last good value: %r",
@@ -197,6 +199,10 @@ class Telemetry:
             error,
             defect=error,
         )
+
+    def _news(self, counter: Counter, amount: int = 1) -> None:
+        counter.inc(amount)
+        self.has_news = True
 
     def _log(self, subject: str, message: str, *values: object, defect: BaseException | None = None) -> None:
         now = self._clock()

@@ -2,9 +2,10 @@
 
 import logging
 import math
+from contextlib import closing
 
 import pytest
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 import fleetmeter
 from fleetmeter.conflicts import CONFLICTS
@@ -13,8 +14,10 @@ from fleetmeter.delta import Delta
 from fleetmeter.installation import current
 from fleetmeter.keys import Keys
 from fleetmeter.messages import Answer, Outcome
+from fleetmeter.reading import Reader
 from fleetmeter.telemetry import FLUSH_ERRORS, LOG_PAUSE, Telemetry
-from support.fleet import value
+from support.fleet import installation, value
+from support.processes import eventually
 from support.store import StoreAddress
 
 
@@ -127,3 +130,43 @@ def test_own_metrics_ride_along_and_never_cause_a_flush(installed: StoreAddress)
     counter.inc()
     assert fleetmeter.flush()
     assert value(installed, "fleetmeter_flush_errors_total", reason="timeout") == 1
+
+
+def test_what_somebody_would_act_on_is_told_at_the_end(store: StoreAddress) -> None:
+    """A program that does one thing wrong and ends, as a job: its answer came with the last flush."""
+    with installation(store):
+        Gauge("t_stock", "x", registry=None, multiprocess_mode="sum").set(1)
+    with installation(store):
+        Counter("t_stock", "x", registry=None).inc()
+        assert fleetmeter.flush()
+        assert value(store, "fleetmeter_definition_conflicts_total", reason="type") == 0
+    assert value(store, "fleetmeter_definition_conflicts_total", reason="type") == 1
+
+
+def test_what_somebody_would_act_on_is_told_without_another_record(
+    store: StoreAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a heartbeat, by a process that counts nothing more; without news, heartbeats stay empty."""
+    monkeypatch.setattr("fleetmeter.exchange.HEARTBEAT", 0.1)
+    fleetmeter.install(url=store.url, namespace=store.namespace, flush_interval=0.02)
+    try:
+        counter = Counter("t_jobs", "x", registry=None)
+        counter.inc()
+        assert fleetmeter.flush()
+        counter.inc(math.inf)
+
+        def told() -> bool:
+            return value(store, "fleetmeter_rejected_values_total", reason="not_finite") == 1
+
+        assert eventually(told)
+        flushes = value(store, "fleetmeter_flushes_total")
+        before = _last_write(store)
+        assert eventually(lambda: _last_write(store) > before + 500_000)
+        assert value(store, "fleetmeter_flushes_total") == flushes
+    finally:
+        fleetmeter.uninstall()
+
+
+def _last_write(store: StoreAddress) -> int:
+    with closing(Reader(store.url, store.namespace)) as reader:
+        return reader.read().last_write_us or 0
