@@ -20,7 +20,10 @@ class Fault:
 
 
 def mixed_in(traffic: Traffic, name: str, alerts: tuple[str, ...], share: float, text: str, intent: str = "") -> Fault:
-    """Questions of this text, each with a number that makes it new, as a share of all."""
+    """Questions of this text, each with a number that makes it new, as a share of all.
+
+    Where the shares are more than the whole, those that began first have theirs, and the last what they leave.
+    """
 
     def words(number: int) -> dict[str, str]:
         query = {"query": f"{text} {number}"}
@@ -76,7 +79,7 @@ def side_by_side(stage: Stage, traffic: Traffic) -> list[Fault]:
         ),
         mixed_in(traffic, "refuse the key", ("HighErrorRate",), 0.15, "[[fault:401]] price"),
         mixed_in(traffic, "answer slowly", ("HighLatencyP99",), 0.05, "[[fault:latency=11]] price"),
-        mixed_in(traffic, "ask nothing twice", ("CacheHitRateCollapse",), 0.3, "price of new"),
+        mixed_in(traffic, "ask nothing twice", ("CacheHitRateCollapse",), 0.95, "price of new"),
     ]  # fmt: skip
 
 
