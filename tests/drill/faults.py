@@ -56,6 +56,9 @@ def side_by_side(stage: Stage, traffic: Traffic) -> list[Fault]:
     async def postponed() -> None:
         await stage.guest("postponed")
 
+    async def loss() -> None:
+        await stage.guest("loss")
+
     async def conflict() -> None:
         await stage.guest("gauge")
         await stage.guest("counter")
@@ -64,6 +67,7 @@ def side_by_side(stage: Stage, traffic: Traffic) -> list[Fault]:
         Fault("use an unpriced model", ("UnpricedCalls",), unpriced, nothing),
         Fault("overflow a family", ("SeriesDropped",), overflow, nothing),
         Fault("use a model that ends", ("ModelShutdownSoon",), ending, postponed),
+        Fault("lose counts for good", ("CountsLost",), loss, nothing),
         Fault("define a family twice", ("DefinitionConflict",), conflict, nothing),
         mixed_in(
             traffic, "raise costs", ("CostPerHourHigh", "CostBudgetBurn"), 0.1,

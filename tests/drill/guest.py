@@ -3,10 +3,14 @@
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 
+import redis
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 import fleetmeter
+from fleetmeter.installation import current
+from fleetmeter.keys import Keys
 from fleetmeter.llm import Usage, record_openai_call
 from fleetmeter.llm.catalogue import OPENAI_MODEL_SHUTDOWN_TIMESTAMP
 
@@ -49,6 +53,24 @@ def postponed() -> None:
     ending(100)
 
 
+def loss() -> None:
+    """Keep nothing for sending again, and meet a store that lost what it had acknowledged."""
+    runtime = current()
+    assert runtime is not None
+    writer, keys = runtime._exchange._writer, Keys(runtime.settings.namespace)
+    writer.log._keep_bytes = 0
+    jobs = Counter("drill_jobs", "Jobs.")
+    for _ in range(4):
+        jobs.inc()
+        fleetmeter.flush()
+    with closing(redis.Redis.from_url(runtime.settings.url, decode_responses=True)) as client:
+        _, *rest = str(client.hget(keys.writers, writer.id)).split(" ")
+        client.hset(keys.writers, writer.id, " ".join(["1", *rest]))
+    jobs.inc()
+    fleetmeter.flush()
+    time.sleep(PAUSE)
+
+
 def gauge() -> None:
     """Define a family, as a gauge."""
     Gauge("drill_stock", "Stock.", registry=CollectorRegistry()).set(1)
@@ -62,7 +84,7 @@ def counter() -> None:
 
 
 DEEDS: dict[str, Callable[[], None]] = {
-    deed.__name__: deed for deed in (unpriced, overflow, ending, postponed, gauge, counter)
+    deed.__name__: deed for deed in (unpriced, overflow, ending, postponed, loss, gauge, counter)
 }
 
 

@@ -5,13 +5,14 @@ from collections import Counter
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
 import fleetmeter
+from drill.faults import one_by_one, side_by_side
 from fleetmeter.instrumentation import HTTPMetrics
 from fleetmeter_exporter import RedisCollector
 from support.rules import (
@@ -28,6 +29,10 @@ from support.rules import (
 )
 from support.store import StoreAddress
 from support.unrecorded import UNRECORDED
+
+if TYPE_CHECKING:
+    from drill.stage import Stage
+    from drill.traffic import Traffic
 
 CATALOGUE = {
     "CostPerHourHigh": 1,
@@ -78,6 +83,13 @@ def declared(installed: StoreAddress) -> dict[str, frozenset[str]]:
 def test_every_alert_is_there() -> None:
     """The alerts are those of the catalogue, no other; the budget's has a fast and a slow half."""
     assert Counter(rule.name for rule in alerts()) == {name: 2 if name == "CostBudgetBurn" else 1 for name in CATALOGUE}
+
+
+def test_the_drill_lets_every_alert_fire() -> None:
+    """Each has a fault that has to raise it in a running system."""
+    stage, traffic = cast("Stage", None), cast("Traffic", None)  # used when a fault begins, not before
+    faults = (*side_by_side(stage, traffic), *one_by_one(stage, traffic))
+    assert sorted(alert for fault in faults for alert in fault.alerts) == sorted(CATALOGUE)
 
 
 @pytest.mark.parametrize("rule", alerts(), ids=name_of)
