@@ -30,8 +30,7 @@ class Subject:
     """What a block shows: a layout in a format.
 
     `newest` is the family's newest definition, which may have other bounds than the `layout`. `constant` labels stand
-    on each line. `created`, in seconds, is shown for each series, but for those that came later: `returned` has when,
-    see `Returned.of`.
+    on each line. `created`, in seconds, is shown for each series, but for those that came back later.
     """
 
     newest: Definition
@@ -39,7 +38,6 @@ class Subject:
     form: Format
     constant: Labels = ()
     created: float | None = None
-    returned: Mapping[bytes, int] | None = None
 
 
 class Block(ABC):
@@ -58,6 +56,7 @@ class Block(ABC):
         self._names = sorted(subject.layout.labels)
         self._created = None if subject.created is None else number_text(subject.created)
         self._created_start = self._line("_created")
+        self._returned: Mapping[bytes, int] = {}
         self._learned: list[bytes] | None = None
         self._plain = False
         self._shown: tuple[Hash, Mapping[bytes, Exemplar], bytes] | None = None
@@ -65,10 +64,17 @@ class Block(ABC):
         self.samples = 0
         self.created_lines = b""
 
-    def text(self, numbers: Hash, exemplars: Mapping[bytes, Exemplar]) -> bytes | None:
-        """The lines, in exposition order; None where the general way must be taken."""
+    def text(
+        self, numbers: Hash, exemplars: Mapping[bytes, Exemplar], returned: Mapping[bytes, int] | None = None
+    ) -> bytes | None:
+        """The lines, in exposition order; None where the general way must be taken.
+
+        `returned` has when series came back, by the number that tells of them, see `Returned.of`.
+        """
         if not self._form.openmetrics:
             exemplars = {}
+        if self._created is not None:
+            self._take_returns(returned or {})
         if self._shown is not None and self._shown[0] is numbers and self._shown[1] == exemplars:
             return self._shown[2]
         if self._learned is None or not (numbers.fields is self._learned or numbers.fields == self._learned):
@@ -84,6 +90,20 @@ class Block(ABC):
         text = self._joined(numbers, exemplars) if numbers.fields else b""
         self._shown = (numbers, exemplars, text)
         return text
+
+    def _take_returns(self, returned: Mapping[bytes, int]) -> None:
+        """Make the lines about creation anew of those series whose time is another one now."""
+        before = self._returned
+        if returned is before or returned == before:
+            return
+        self._returned = returned
+        times = {number for number in before.keys() | returned.keys() if before.get(number) != returned.get(number)}
+        self._forget_lines(times)
+        self._learned = self._shown = None
+
+    @abstractmethod
+    def _forget_lines(self, telling: set[bytes]) -> None:
+        """Let go of what is kept of the series of which these numbers tell."""
 
     @abstractmethod
     def _learn(self, fields: list[bytes]) -> bool:
@@ -141,10 +161,9 @@ class Block(ABC):
         """
         if self._created is None:
             return ""
-        telling = telling_number(number, has_part=self._layout.has_parts)
-        returned_us = (self.subject.returned or {}).get(telling)
-        created = self._created if returned_us is None else number_text(returned_us / 1e6)
-        return self._created_start(values) + created
+        returned = self._returned.get(telling_number(number, has_part=self._layout.has_parts), 0) / 1e6
+        later = returned > (self.subject.created or 0.0)  # else it is of another life of the family
+        return self._created_start(values) + (number_text(returned) if later else self._created)
 
     def _keep_created(self, lines: Sequence[str]) -> bool:
         """Whether the lines stand among the others; where they have a family of their own, keep them for that."""

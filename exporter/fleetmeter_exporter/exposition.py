@@ -1,7 +1,6 @@
 """The exposition as text: cached parts where there are such, and the general way for the rest."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 from fleetmeter.definition import Definition
@@ -34,7 +33,9 @@ class Exposition:
         self._created = created
         self._blocks: dict[tuple[str, str], Block] = {}
         self._lines: dict[tuple[str, str], SampleLines] = {}
-        self._used: set[tuple[str, str]] = set()
+        self._used: set[Block | SampleLines] = set()
+        self.samples = 0
+        """How many samples of the fleet's families it showed last."""
 
     def text(self, scrapes: Sequence[Scrape], started: float, names: Collection[str] = ()) -> bytes:
         """The exposition of these scrapes; `started` is when they began, by `time.perf_counter`.
@@ -57,8 +58,9 @@ class Exposition:
             if any(after):
                 parts += (created_head(group.definition, self._form).encode(), *after)
         if not names:  # else no block was asked for, and none of them is of no use any more
-            self._blocks = {key: block for key, block in self._blocks.items() if key in self._used}
-            self._lines = {key: lines for key, lines in self._lines.items() if key in self._used}
+            self._blocks = {key: block for key, block in self._blocks.items() if block in self._used}
+            self._lines = {key: lines for key, lines in self._lines.items() if lines in self._used}
+        self.samples = sum(series.values())
         own = b"".join(self._own(family, names) for family in own_families(scrapes, list(series.values()), started))
         ending = b"\n# EOF\n" if self._form.openmetrics else b"\n"
         pieces = [part for part in (own, *parts, ending) if part]
@@ -78,7 +80,8 @@ class Exposition:
                 if block is not None:
                     layout = source.layouts[0].field
                     numbers = Hash.of(scrape.shown.snapshot.numbers.get(layout, {}))
-                    text = block.text(numbers, scrape.families.exemplars.of(layout) if self._form.openmetrics else {})
+                    exemplars = scrape.families.exemplars.of(layout) if self._form.openmetrics else {}
+                    text = block.text(numbers, exemplars, scrape.shown.snapshot.returned.of(layout))
                     if text is not None:
                         return block.samples, text, block.created_lines
             family = scrape.family(source)
@@ -94,15 +97,12 @@ class Exposition:
         if source.newest.type not in _BLOCKS or len(source.layouts) != 1:
             return None
         key = (scrape.namespace, source.newest.name)
-        self._used.add(key)
-        layout = source.layouts[0]
-        subject = Subject(source.newest, layout, self._form, constant)
-        if self._created and scrape.families is not None:
-            returned = scrape.families.returned.of(layout.field)
-            subject = replace(subject, created=source.first_us / 1e6, returned=returned)
+        created = source.first_us / 1e6 if self._created else None
+        subject = Subject(source.newest, source.layouts[0], self._form, constant, created)
         block = self._blocks.get(key)
         if block is None or block.subject != subject:
             block = self._blocks[key] = _BLOCKS[source.newest.type](subject)
+        self._used.add(block)
         return block
 
     def _general(
@@ -112,8 +112,9 @@ class Exposition:
             samples = [sample for sample in samples if definition.name + sample.suffix in names]
             lines = SampleLines(definition, self._form).of(samples)
         else:
-            self._used.add(key)
-            lines = self._lines.setdefault(key, SampleLines(definition, self._form)).of(samples)
+            kept = self._lines.setdefault(key, SampleLines(definition, self._form))
+            self._used.add(kept)
+            lines = kept.of(samples)
         aside = [sample.suffix == "_created" and not self._form.openmetrics for sample in samples]
         among = "".join(line for line, away in zip(lines, aside, strict=True) if not away)
         after = "".join(line for line, away in zip(lines, aside, strict=True) if away)

@@ -80,11 +80,11 @@ class Scrape:
 class Fleet:
     """The memory of an exporter for one namespace. For any number of threads, of which one reads at a time."""
 
-    def __init__(self, settings: Settings, hold: float = HOLD) -> None:
+    def __init__(self, settings: Settings, hold: float = HOLD, *, created: bool = False) -> None:
         self.settings = settings
         self.namespace = settings.namespace
         self._continuity = Continuity(hold)
-        self._reader = Reader(settings.url, settings.namespace, credentials=settings.credentials)
+        self._reader = Reader(settings.url, settings.namespace, credentials=settings.credentials, returns=created)
         self._reading = threading.Lock()
         self._telling = threading.Lock()  # of its own, as a read may take long
         self._told: dict[str, tuple[str, str]] = {}

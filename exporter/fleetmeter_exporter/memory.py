@@ -12,7 +12,7 @@ a scrape of 1,000 replicas.
 """
 
 SHRUNK = 0.75
-"""The part of the longest exposition below which one counts as much shorter."""
+"""The part of the most samples below which an exposition counts as one of far fewer."""
 
 
 def tune() -> None:
@@ -23,23 +23,23 @@ def tune() -> None:
 class Shrinking:
     """Gives memory back to the system some time after series went: the C library keeps what Python freed.
 
-    It is called with the length of each exposition, and acts at the one after that which was much shorter: by then
-    nothing holds on to what was shown before.
+    It is called with the number of samples of each exposition, and acts at the one after that which had far fewer: by
+    then nothing holds on to what was shown before.
     """
 
     def __init__(self, give_back: Callable[[], object] | None = None) -> None:
         self._give_back = give_back or _malloc_trim
-        self._longest = 0
+        self._most = 0
         self._due = False
 
-    def __call__(self, length: int) -> None:
+    def __call__(self, samples: int) -> None:
         """Take note of an exposition."""
         if self._due:
             self._due = False
             self._give_back()
-        if length < SHRUNK * self._longest:
-            self._longest, self._due = length, True
-        self._longest = max(self._longest, length)
+        if samples < SHRUNK * self._most:
+            self._most, self._due = samples, True
+        self._most = max(self._most, samples)
 
 
 def _malloc_trim() -> None:

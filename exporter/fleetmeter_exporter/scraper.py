@@ -19,8 +19,8 @@ FORMATS = 3
 class Scraper:
     """Reads one or more namespaces of a store and writes them out. For any number of threads.
 
-    `fleets` are the namespaces, in the order in which they were named. `told` is called with the length of each whole
-    exposition.
+    `fleets` are the namespaces, in the order in which they were named. `told` is called with the number of samples of
+    each whole exposition.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Scraper:
         for name in names:
             if names.count(name) > 1:
                 raise SettingError("namespace", f"{name!r} is named twice; name each once")
-        return cls([Fleet(found, hold) for found in settings], created=created, told=told)
+        return cls([Fleet(found, hold, created=created) for found in settings], created=created, told=told)
 
     def scrape(self) -> bytes:
         """The exposition in the plain text format."""
@@ -71,7 +71,7 @@ class Scraper:
                 del self._expositions[next(iter(self._expositions))]
             text = exposition.text(scrapes, started, names)
             if self._told is not None and not names:
-                self._told(len(text))
+                self._told(exposition.samples)
         for fleet, scrape in zip(self.fleets, scrapes, strict=True):
             fleet.tell(scrape)
         return text

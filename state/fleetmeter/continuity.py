@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from fleetmeter.floors import Floors, lost_numbers
+from fleetmeter.floors import Floors, Numbers, lost_numbers
 from fleetmeter.removals import Removed
-from fleetmeter.returned import kept_registrations, kept_returns
+from fleetmeter.returned import Returned, kept_registrations
 from fleetmeter.rows import Row
 from fleetmeter.snapshot import Snapshot
 
@@ -52,6 +52,7 @@ class Continuity:
         self._served: Snapshot | None = None  # what was shown last, its rows those of the store at that time
         self._floors = Floors()
         self._behind_since: float | None = None
+        self._stored_returned: Returned | None = None
 
     @property
     def known(self) -> frozenset[str]:
@@ -69,7 +70,7 @@ class Continuity:
         snapshot = replace(
             snapshot,
             definitions=kept_registrations(served.definitions, since, snapshot.definitions),
-            returned=kept_returns(served.returned, numbers, snapshot.returned),
+            returned=self._returned(snapshot.returned, served, numbers, since),
         )
         verdict = judge(served, snapshot)
         if verdict is Verdict.BEHIND:
@@ -81,6 +82,13 @@ class Continuity:
         elif verdict is Verdict.AHEAD:  # and yet numbers may be missing: an evicted key, or deleted by hand
             lost = lost.without_new_sums(self._floors, numbers, snapshot.numbers)
         return self._accept(snapshot, lost)
+
+    def _returned(self, stored: Returned, served: Snapshot, numbers: Numbers, since: Removed) -> Returned:
+        """What to show of the stored times: mostly they are those of the scrape before, and so is the answer."""
+        if stored is self._stored_returned and not since:
+            return served.returned
+        self._stored_returned = stored
+        return stored.but_served(served.returned, numbers)
 
     def _accept(self, snapshot: Snapshot, floors: Floors) -> Shown:
         shown = snapshot

@@ -71,8 +71,7 @@ class Exchange:
         what was handed over can be read then.
         """
         with self._sending:  # a thread that was stopped may still be in its last call
-            overdue = self._has_news and self._clock() - self._drained_at >= HEARTBEAT
-            work = self.has_work or overdue
+            work = self.has_work or self._news_is_overdue
             drained = not (work or self._silent)
             rounds_left = ROUNDS
             while self._writer.behind or not drained:
@@ -85,10 +84,10 @@ class Exchange:
             self._keep_house()
 
     def beat(self) -> None:
-        """A heartbeat when it is time for one, and nothing else."""
+        """A heartbeat when it is time for one, and nothing else but what somebody would act on."""
         with self._sending:
             if self._silent and not (self._writer.behind or self._writer.must_greet):
-                self._call(drain=False)
+                self._call(drain=self._news_is_overdue)
             self._keep_house()
 
     def say_goodbye(self) -> None:
@@ -129,6 +128,10 @@ class Exchange:
     def _has_news(self) -> bool:
         """Whether a writer that lives has something to tell of the machinery."""
         return self._telemetry.has_news and self._accumulator.awake and not self._writer.ended
+
+    @property
+    def _news_is_overdue(self) -> bool:
+        return self._has_news and self._clock() - self._drained_at >= HEARTBEAT
 
     @property
     def _silent(self) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.samples import Exemplar
 
 from fleetmeter.definition import compact_json, read_json, texts_of
+from fleetmeter.keys import split_note
 
 if TYPE_CHECKING:
     from fleetmeter.batch import Batch
@@ -62,8 +63,8 @@ class Exemplars:
     def __init__(self, raw: Mapping[bytes, bytes]) -> None:
         self._raw: dict[str, dict[bytes, bytes]] = defaultdict(dict)
         for name, text in raw.items():
-            layout, _, number = name.partition(b" ")
-            self._raw[layout.decode("utf-8", "replace")][number] = text
+            layout, number = split_note(name)
+            self._raw[layout][number] = text
 
     def of(self, layout: str) -> dict[bytes, Exemplar]:
         """Those of one layout (its field in `families`), by the number's field; what cannot be served is left out."""

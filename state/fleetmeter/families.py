@@ -12,7 +12,7 @@ from prometheus_client.samples import Exemplar
 from fleetmeter.definition import Definition, StoredDefinition, read_json, series_key, texts_of
 from fleetmeter.errors import StateError
 from fleetmeter.exemplars import Exemplars, newer
-from fleetmeter.returned import Returned, telling_number
+from fleetmeter.returned import telling_number
 from fleetmeter.sample import Labels, Sample
 from fleetmeter.scale import parse_number, unscaled
 from fleetmeter.snapshot import Snapshot
@@ -76,11 +76,6 @@ class Families:
         """The exemplars of all numbers."""
         return Exemplars(self.snapshot.exemplars)
 
-    @cached_property
-    def returned(self) -> Returned:
-        """When series came that count from a later time than their family."""
-        return Returned(self.snapshot.returned)
-
     def family(self, source: Source) -> Family:
         """One family with its samples. Raises `StateError` for a stored value that cannot be read."""
         family = Family(source.newest, source.first_us)
@@ -90,7 +85,7 @@ class Families:
         else:
             for labels, series in self._series(source):
                 family.samples += _EXPAND[source.newest.type](source.newest, labels, series)
-                if series.since_us:
+                if series.since_us > source.first_us:  # else it is of another life of the family
                     family.returned_us[labels] = series.since_us
         return family
 
@@ -100,7 +95,7 @@ class Families:
         series: dict[Labels, _Series] = {}
         for layout in source.layouts:
             order = newest.labels if set(newest.labels) == set(layout.labels) else layout.labels
-            examples, returned = self.exemplars.of(layout.field), self.returned.of(layout.field)
+            examples, returned = self.exemplars.of(layout.field), self.snapshot.returned.of(layout.field)
             numbers = self.snapshot.numbers.get(layout.field, {})
             for raw_field, labels, part, value in _numbers(layout, order, numbers):
                 since_us = returned.get(telling_number(raw_field, has_part=layout.has_parts), 0)

@@ -53,6 +53,7 @@ NAMESPACES = "{fm:*:0}:writers"
 """What SCAN is asked for to find the namespaces of a store; see `namespace_of`."""
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_NOTE = re.compile(rb"(.*?:[^: ]+) ([\[{].*)", re.DOTALL)
 
 
 class Keys:
@@ -121,6 +122,16 @@ def split_family_field(field: str) -> tuple[str, str]:
     """Family name and layout; a name may itself hold colons."""
     name, _, layout = field.rpartition(":")
     return name, layout
+
+
+def split_note(raw: bytes) -> tuple[str, bytes]:
+    """The field of `families` that a note begins with, and the JSON behind it: empty for a note about a whole layout.
+
+    A family's name may hold spaces; a layout does not.
+    """
+    found = _NOTE.fullmatch(raw)
+    layout, rest = found.groups() if found else (raw, b"")
+    return layout.decode("utf-8", "replace"), rest
 
 
 def namespace_of(key: bytes) -> str | None:

@@ -13,6 +13,7 @@ from fleetmeter.errors import StateError
 from fleetmeter.hashes import Hash
 from fleetmeter.keys import EPOCH_FIELD, HORIZON_FIELD, STATE_FORMAT, Keys
 from fleetmeter.multi_exec import Command, read_together
+from fleetmeter.returned import NO_RETURNS, Returned
 from fleetmeter.rows import Epoch, Row
 from fleetmeter.snapshot import Snapshot
 
@@ -24,7 +25,8 @@ class Reader:
     """Reads snapshots of one namespace. For one thread at a time.
 
     Every family is read inside one MULTI/EXEC, together with the list of families itself: where that names a family
-    that was not read, the read is repeated. What was written by one script call is therefore seen together.
+    that was not read, the read is repeated. What was written by one script call is therefore seen together. `returns`
+    tells to read also when removed series came back.
     """
 
     def __init__(
@@ -33,6 +35,8 @@ class Reader:
         namespace: str,
         clock: Callable[[], float] = time.monotonic,
         credentials: Credentials | None = None,
+        *,
+        returns: bool = False,
     ) -> None:
         self.keys = Keys(namespace)
         self._client = connect(url, self.keys.writers, credentials, protocol=2)  # in which hashes come as flat lists
@@ -44,6 +48,8 @@ class Reader:
         self._replicas: dict[str, str] = {}
         self._store_now: tuple[int, float] | None = None
         self._hashes: dict[str, Hash] = {}
+        self._returns = returns
+        self._returned = Hash([], []), NO_RETURNS
 
     def read(self, known: Collection[str] = ()) -> Snapshot:
         """The namespace now. Raises `StoreError` when the store fails, `StateError` for what cannot be understood.
@@ -81,11 +87,11 @@ class Reader:
             ("HGETALL", keys.gauges),
             ("HGETALL", keys.exemplars),
             ("HGETALL", keys.removed),
-            ("HGETALL", keys.returned),
             ("ZCOUNT", keys.cache_expiry, f"({now_us}", "+inf"),
             ("EXISTS", keys.cache_expiry),
             ("TIME",),
             *(("HGETALL", keys.family(name.decode())) for name in fields),
+            *([("HGETALL", keys.returned)] if self._returns else []),
         ]
 
     def _estimated_now(self) -> int:
@@ -113,8 +119,8 @@ class Reader:
 
     def _snapshot(self, asked: list[bytes], replies: list[Any]) -> Snapshot:
         keys = self.keys
-        _, writers, gauges, exemplars, removed, returned, cache_size, cache_exists, clock, *numbers = replies
-        seconds, micros = clock
+        _, writers, gauges, exemplars, removed, cache_size, cache_exists, (seconds, micros), *numbers = replies
+        returned = numbers.pop() if self._returns else []
         taken_us = int(seconds) * 10**6 + int(micros)
         self._store_now = (taken_us, self._clock())
         before, self._hashes = self._hashes, {}
@@ -150,9 +156,15 @@ class Reader:
             cache_size=cache_size if cache_exists else None,
             exemplars=readable(keys.exemplars, exemplars),
             removed=readable(keys.removed, removed),
-            returned=readable(keys.returned, returned),
+            returned=self._parsed_returns(readable(keys.returned, returned)),
             problems=tuple(problems),
         )
+
+    def _parsed_returns(self, raw: Hash) -> Returned:
+        """What stands in a hash, which is mostly the one of the read before."""
+        if raw is not self._returned[0]:
+            self._returned = raw, Returned(raw)
+        return self._returned[1]
 
     def _with_retired(self, snapshot: Snapshot, known: Collection[str]) -> Snapshot:
         missing = sorted(set(known) - snapshot.rows.keys())

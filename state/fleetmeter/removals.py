@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Self
 
 from fleetmeter.definition import read_json, texts_of
+from fleetmeter.keys import split_note
 
 
 class Removed:
@@ -31,7 +32,7 @@ class Removed:
         for raw, time in now.items():
             if not _later(time, before.get(raw)):
                 continue
-            layout, _, pattern = raw.decode("utf-8", "replace").partition(" ")
+            layout, pattern = split_note(raw)
             if not pattern:
                 layouts.add(layout)
                 continue

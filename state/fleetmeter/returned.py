@@ -5,25 +5,53 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fleetmeter.definition import StoredDefinition, series_key
+from fleetmeter.keys import split_note
 from fleetmeter.removals import Removed
+
+_DIGITS = 18
+"""A time of more digits is none: it would not be of this millennium."""
 
 
 class Returned:
-    """The times of a snapshot, as they are stored; see `keys`."""
+    """The times of a snapshot, from what is stored; see `keys`. What cannot be read is left out."""
 
-    def __init__(self, raw: Mapping[bytes, bytes]) -> None:
+    def __init__(self, raw: Mapping[bytes, bytes] | None = None) -> None:
         self._times: dict[str, dict[bytes, int]] = defaultdict(dict)
-        for name, time in raw.items():
-            layout, _, number = name.partition(b" ")
-            if number and time.isdigit():
-                self._times[layout.decode("utf-8", "replace")][number] = int(time)
+        for name, time in (raw or {}).items():
+            layout, number = split_note(name)
+            if number and time.isdigit() and len(time) <= _DIGITS:
+                self._times[layout][number] = int(time)
+
+    @property
+    def layouts(self) -> frozenset[str]:
+        """The layouts that have any."""
+        return frozenset(self._times)
 
     def of(self, layout: str) -> Mapping[bytes, int]:
         """Those of one layout (its field in `families`), µs, by the number that tells of the series.
 
-        That is its only one, or its sum. What cannot be read is left out.
+        That is its only one, or its sum.
         """
         return self._times.get(layout, {})
+
+    def but_served(self, served: "Returned", numbers: Mapping[str, Mapping[bytes, bytes]]) -> "Returned":
+        """These, but those of series that are shown already stay as they were `served`.
+
+        `numbers` are those that were served, without what was removed since. A store that was rolled back gets its
+        series anew: to whoever reads the later time, a counter that goes on would begin again.
+        """
+        kept = Returned()
+        for layout in self.layouts | served.layouts:
+            now, before, shown = self.of(layout), served.of(layout), numbers.get(layout, {})
+            if now != before:
+                later = {number: time for number, time in now.items() if number not in shown}
+                now = later | {number: time for number, time in before.items() if number in shown}
+            kept._times[layout] = dict(now)
+        return kept
+
+
+NO_RETURNS = Returned()
+"""Where there are none, or nobody wants to know."""
 
 
 def telling_number(field: bytes, *, has_part: bool) -> bytes:
@@ -32,26 +60,6 @@ def telling_number(field: bytes, *, has_part: bool) -> bytes:
         return field
     series = series_key(field, has_part=True)
     return series + b',"sum"]' if series else b'["sum"]'
-
-
-def kept_returns(
-    served: Mapping[bytes, bytes], numbers: Mapping[str, Mapping[bytes, bytes]], stored: Mapping[bytes, bytes]
-) -> Mapping[bytes, bytes]:
-    """The stored times, but those of series that are shown already stay as they were `served`.
-
-    `numbers` are those that were served, without what was removed since. A store that was rolled back gets its series
-    anew: to whoever reads the later time, a counter that goes on would begin again.
-    """
-    if stored == served:
-        return stored
-
-    def shown(name: bytes) -> bool:
-        layout, _, number = name.partition(b" ")
-        return number in numbers.get(layout.decode("utf-8", "replace"), {})
-
-    return {name: time for name, time in stored.items() if not shown(name)} | {
-        name: time for name, time in served.items() if shown(name)
-    }
 
 
 def kept_registrations(

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from fleetmeter.definition import StoredDefinition
 from fleetmeter.errors import StateError
+from fleetmeter.returned import NO_RETURNS, Returned
 from fleetmeter.rows import Epoch, Row
 
 
@@ -14,9 +15,9 @@ class Snapshot:
     """Everything of a namespace at one instant.
 
     `epoch` is None where nobody has written yet. `numbers` maps each family's field in `families` to its stored
-    numbers, as raw field → raw text; `gauges`, `exemplars`, `removed` and `returned` are the raw hashes. `replicas`
-    names the writers that have gauges. `cache_size` is the number of live entries of the prompt cache, None where there
-    is none.
+    numbers, as raw field → raw text; `gauges`, `exemplars` and `removed` are the raw hashes. `returned` is there where
+    it was asked for. `replicas` names the writers that have gauges. `cache_size` is the number of live entries of the
+    prompt cache, None where there is none.
     `problems` tells of families, and of other parts, that are there and cannot be read; nothing of them is in the
     snapshot. `retired` has the rows of folded writers that were asked about, `horizon_us` the newest heartbeat of any
     row that was dropped on purpose, 0 where nothing was asked about. Times are the store's, µs.
@@ -32,7 +33,7 @@ class Snapshot:
     cache_size: int | None
     exemplars: Mapping[bytes, bytes] = field(default_factory=dict)
     removed: Mapping[bytes, bytes] = field(default_factory=dict)
-    returned: Mapping[bytes, bytes] = field(default_factory=dict)
+    returned: Returned = NO_RETURNS
     retired: dict[str, Row] = field(default_factory=dict)
     horizon_us: int = 0
     problems: tuple[StateError, ...] = ()

@@ -1,5 +1,6 @@
 """The door to Redis: the one place where a writer's calls leave this process."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -12,7 +13,7 @@ from redis.exceptions import AskError, MovedError
 from fleetmeter.connection import asked, connect, followed, translated
 from fleetmeter.credentials import Credentials
 from fleetmeter.housekeeping import LIVES, Fold, Leftovers
-from fleetmeter.keys import STATE_FORMAT, SWEPT_FIELD, Keys
+from fleetmeter.keys import STATE_FORMAT, SWEPT_FIELD, Keys, split_note
 from fleetmeter.messages import Answer, Apply, Hello
 from fleetmeter.wire import encode
 
@@ -20,10 +21,15 @@ MAX_SERIES = 10_000
 """Label sets that a family may hold; what comes on top goes to one series whose label values are `__overflow__`."""
 
 
+_INCLUDE = re.compile(r"^--@include (\w+)\n", re.MULTILINE)
+"""A line of a script in the place of another file, which is a part of it."""
+
+
 @cache
 def lua_source(name: str) -> str:
-    """The text of one of the package's scripts."""
-    return (files("fleetmeter") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+    """The text of one of the package's scripts, with all its parts."""
+    text = (files("fleetmeter") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+    return _INCLUDE.sub(lambda part: lua_source(part[1]), text)
 
 
 class Store:
@@ -159,6 +165,6 @@ def _answer(reply: list[bytes]) -> Answer:
             (key, int(count)) for count, _, key in (text.partition(" ") for text in notes.get("overflow", ()))
         ),
         conflicts=tuple(
-            (field, text) for field, _, text in (note.partition(" ") for note in notes.get("conflict", ()))
+            (field, text.decode()) for field, text in (split_note(note.encode()) for note in notes.get("conflict", ()))
         ),
     )

@@ -1,4 +1,4 @@
-"""The machinery's own metrics: ordinary families that ride along with the application's and never cause a flush."""
+"""The machinery's own metrics: ordinary families that ride along with the application's, or with a heartbeat."""
 
 import logging
 import time
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from fleetmeter.conflicts import CONFLICTS, reasons
-from fleetmeter.definition import Definition
+from fleetmeter.definition import OWN_PREFIX, Definition
 from fleetmeter.delta import NOTHING, Delta
 from fleetmeter.keys import family_of_key, split_family_field
 from fleetmeter.messages import Answer, Outcome
@@ -151,19 +151,23 @@ class Telemetry:
             )
 
     def noted(self, answer: Answer, sent: Delta = NOTHING) -> None:
-        """An answer told of numbers that could not be added, of full families, of definitions unlike those `sent`."""
+        """An answer told of numbers that could not be added, of full families, of definitions unlike those `sent`.
+
+        What became of a batch of our own metrics alone is no news: it would make another such batch.
+        """
+        news = not sent.adds or not all(family.startswith(OWN_PREFIX) for family in sent.adds)
         if answer.refused_count:
-            self._news(self._reject["store"], answer.refused_count)
+            self._news(self._reject["store"], answer.refused_count, news=news)
             items = "; ".join(answer.refused)
             self._log("store", "%s refused %d values, among them %s", self._store, answer.refused_count, items)
         for key, count in answer.overflowed:
-            self.dropped(family_of_key(key), count)
+            self.dropped(family_of_key(key), count, news=news)
         for field, stored in answer.conflicts:
-            self._conflicting(split_family_field(field)[0], reasons(field, stored, sent.definitions))
+            self._conflicting(split_family_field(field)[0], reasons(field, stored, sent.definitions), news=news)
 
-    def dropped(self, family: str, series: int) -> None:
+    def dropped(self, family: str, series: int, *, news: bool = True) -> None:
         """So many series of a batch had no place in their family."""
-        self._news(self._dropped.labels(family), series)
+        self._news(self._dropped.labels(family), series, news=news)
         self._log(
             f"overflow {family}",
             "fleetmeter: %s has as many label sets as it may have (max_series); a new one goes to the series "
@@ -171,9 +175,9 @@ class Telemetry:
             family,
         )
 
-    def _conflicting(self, family: str, differences: list[str]) -> None:
+    def _conflicting(self, family: str, differences: list[str], *, news: bool) -> None:
         for reason in differences:
-            self._news(self._conflict[reason])
+            self._news(self._conflict[reason], news=news)
         self._log(
             f"conflict {family}",
             "fleetmeter: %s is defined otherwise by another process or was so before: %s; the newest definition is "
@@ -200,9 +204,9 @@ class Telemetry:
             defect=error,
         )
 
-    def _news(self, counter: Counter, amount: int = 1) -> None:
+    def _news(self, counter: Counter, amount: int = 1, *, news: bool = True) -> None:
         counter.inc(amount)
-        self.has_news = True
+        self.has_news = self.has_news or news
 
     def _log(self, subject: str, message: str, *values: object, defect: BaseException | None = None) -> None:
         now = self._clock()

@@ -12,10 +12,12 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 import fleetmeter
 from fleetmeter.definition import Definition
 from fleetmeter_exporter import get_metrics, get_metrics_content_type
+from fleetmeter_exporter.exposition import Exposition
+from fleetmeter_exporter.formats import TEXT as TEXT_FORMAT
 from fleetmeter_exporter.formats import negotiated
 from fleetmeter_exporter.scraper import Scraper
 from fleetmeter_exporter.text import _scraper_of
-from support.scraping import FixedState
+from support.scraping import BIRTH_US, FixedState
 from support.store import StoreAddress
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -132,6 +134,49 @@ def test_a_series_that_came_back_was_created_then(store: StoreAddress, accept: s
     assert len(lines) == 6
     for name, created in lines.items():
         assert (created == 1_790_000_000.25) == ('k="a"' in name), name
+
+
+@pytest.mark.parametrize("time_us", [0, 5, "x", "9" * 400, "9" * 5000])
+@pytest.mark.parametrize("number", [3, "1.5"])
+def test_no_time_of_return_takes_the_exposition_away(store: StoreAddress, time_us: object, number: object) -> None:
+    """One that is no time, or is of another life of the family, is as good as none, whichever way is taken."""
+    layout = Definition.of("c", "counter", "x", "", ["k"], [], "")
+    with FixedState(store) as fixed:
+        fixed.family(layout, {("a",): number})
+        fixed.returned(layout, ("a",), time_us)
+    assert 'c_created{k="a"} 1.79e+09' in exposed(store, OPENMETRICS, created=True)[0]
+
+
+def test_a_return_is_shown_beside_lines_that_are_kept(store: StoreAddress) -> None:
+    """One more changes the line of its series, in counters and histograms alike, and no other."""
+    kinds = {"counter": [""], "histogram": ["1.0", "+Inf", "sum"]}
+    layouts = {kind: Definition.of(f"c_{kind}", kind, "x", "", ["k"], parts[:-1], "") for kind, parts in kinds.items()}
+    form = negotiated(OPENMETRICS)
+    kept = Exposition(form, created=True)
+    with FixedState(store) as fixed:
+        for kind, layout in layouts.items():
+            fixed.family(layout, {(value, part)[: 1 + bool(part)]: 1 for value in "abc" for part in kinds[kind]})
+        for value in "ab":
+            for layout in layouts.values():
+                fixed.returned(layout, (value,), BIRTH_US + 10**6 * ord(value))
+            fleet = Scraper.of(store.url, [store.namespace], created=True).fleets[0]  # one that has shown nothing yet
+            texts = [one.text([fleet.scrape()], 0.0) for one in (kept, Exposition(form, created=True))]
+            first, second = (text.partition(b"# HELP c_counter")[2] for text in texts)
+            assert first == second
+            assert first.count(b"_created{") - first.count(b"} 1.79e+09\n") == 2 * "ab".index(value) + 2
+
+
+def test_lines_of_the_general_way_go_when_it_is_left(store: StoreAddress) -> None:
+    """A family that had a number which is not whole, once, must not be kept twice for ever."""
+    layout = Definition.of("c", "counter", "x", "", ["k"], [], "")
+    exposition, scraper = Exposition(TEXT_FORMAT), Scraper.of(store.url, [store.namespace])
+    with FixedState(store) as fixed:
+        kept = []
+        for number in ("1.5", "2"):
+            fixed.family(layout, {("a",): number})
+            exposition.text([scraper.fleets[0].scrape()], 0.0)
+            kept.append((len(exposition._blocks), len(exposition._lines)))
+    assert kept == [(1, 1), (1, 0)]
 
 
 def test_names_restrict_what_is_shown(state: StoreAddress) -> None:

@@ -1,12 +1,16 @@
 """Memory goes back to the system when series go, in the exporter's own process."""
 
+import ctypes
 import gc
+from types import SimpleNamespace
+
+import pytest
 
 from fleetmeter_exporter import memory
 from fleetmeter_exporter.memory import COLLECT_AFTER, Shrinking, tune
 
 
-def test_memory_is_given_back_once_after_an_exposition_became_much_shorter() -> None:
+def test_memory_is_given_back_once_after_an_exposition_of_far_fewer_samples() -> None:
     """At the one after it, as what was shown before is held until then; small changes are none."""
     given: list[int] = []
     seen: list[int] = []
@@ -17,9 +21,14 @@ def test_memory_is_given_back_once_after_an_exposition_became_much_shorter() -> 
     assert given == [4, 7, 10]
 
 
-def test_the_c_library_is_asked() -> None:
-    """Whichever it is."""
+@pytest.mark.parametrize("has_it", [True, False])
+def test_the_c_library_is_asked(monkeypatch: pytest.MonkeyPatch, has_it: bool) -> None:
+    """Where it knows of such a thing."""
+    asked: list[int] = []
+    library = SimpleNamespace(malloc_trim=asked.append) if has_it else SimpleNamespace()
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
     memory._malloc_trim()
+    assert asked == ([0] if has_it else [])
 
 
 def test_cycles_are_still_looked_for() -> None:

@@ -94,6 +94,9 @@ LARGE: Pools = (
     ("0.5", "1.7e308", "1e400", "1e-300", "0.1", "-0", "007", "12.0", "1e5"),
 )
 
+TIMES = (b"1000000000000000", b"1000000002500000", b"1000000123456789", b"0", b"x", b"-5", b"9" * 400, b"9" * 5000)
+"""When a series may have come back, µs; most of them somewhere around when its family came."""
+
 NEGATIVE: Pools = (("-1", "-12345678901234567890", "-0.25", "-1e-07"),)
 
 GARBAGE: Pools = (("nan", "inf", "-inf", "+5", " 5", "5 ", "1_0", "", "abc", "0x10", "٣", "1.", "9" * 4301),)

@@ -134,7 +134,7 @@ def number(dice: Dice, into: Namespace, layout: Definition, field: str, text: st
 def returned(dice: Dice, into: Namespace, layout: Definition, values: tuple[str, ...]) -> None:
     """Say when a series of these values came back."""
     telling = layout.series_field(values, "sum" if layout.has_parts else None)
-    into.returned[f"{layout.field} {telling}".encode()] = dice.choice((b"1750000000000000", b"1753000000123456", b"x"))
+    into.returned[f"{layout.field} {telling}".encode()] = dice.choice(pools.TIMES)
 
 
 def exemplar(dice: Dice, into: Namespace, layout: Definition, field: str) -> None:

@@ -7,6 +7,7 @@ from fleetmeter.continuity import Shown
 from fleetmeter.definition import Definition, StoredDefinition
 from fleetmeter.families import Families
 from fleetmeter.hashes import Hash
+from fleetmeter.returned import Returned
 from fleetmeter.rows import Epoch, Row
 from fleetmeter.snapshot import Snapshot
 from fleetmeter_exporter.fleet import Scrape
@@ -65,7 +66,7 @@ class Namespace:
             }
         snapshot = Snapshot(
             NOW_US, Epoch("e", 1, 1), self.rows, tuple(self.definitions), numbers, self.gauges, self.replicas,
-            self.cache_size, self.exemplars, returned=self.returned,
+            self.cache_size, self.exemplars, returned=Returned(self.returned),
         )  # fmt: skip
         return Scrape(self.name, Shown(snapshot), Families(snapshot))
 

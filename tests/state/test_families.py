@@ -9,6 +9,7 @@ import pytest
 from fleetmeter.definition import Definition, StoredDefinition, compact_json
 from fleetmeter.errors import StateError
 from fleetmeter.families import Family, families_of, types_left_out
+from fleetmeter.returned import Returned
 from fleetmeter.rows import ALIVE_US, Row
 from fleetmeter.scale import Scale
 from fleetmeter.snapshot import Snapshot
@@ -57,7 +58,7 @@ class State:
         """All of it at once."""
         return Snapshot(
             NOW, None, self.rows, tuple(self.definitions), self.numbers, self.gauges, self.replicas, None,
-            returned=self.returned,
+            returned=Returned(self.returned),
         )  # fmt: skip
 
     def families(self) -> dict[str, Family]:

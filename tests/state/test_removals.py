@@ -4,7 +4,8 @@ import pytest
 
 from fleetmeter.removals import Removed
 
-RECORD = {b'c:1 ["a","x"]': b"5", b'c:1 [null,"y"]': b"5", b"d:1": b"5", b"c:1 [1]": b"5", b"c:1 none": b"5"}
+NOTES = (b'c:1 ["a","x"]', b'c:1 [null,"y"]', b"d:1", b"c:1 [1]", b"c:1 none", b'my jobs:1 ["a"]')
+RECORD = dict.fromkeys(NOTES, b"5")
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,8 @@ RECORD = {b'c:1 ["a","x"]': b"5", b'c:1 [null,"y"]': b"5", b"d:1": b"5", b"c:1 [
         ("c:1", b"7", False),
         ("d:1", b'["b","x"]', True),
         ("e:1", b'["a","x"]', False),
+        ("my jobs:1", b'["a"]', True),
+        ("my jobs:1", b'["b"]', False),
     ],
 )
 def test_a_number_is_taken_by_its_series_by_a_pattern_or_with_its_layout(

@@ -77,16 +77,32 @@ def test_another_bucket_is_no_return(installed: StoreAddress) -> None:
     assert set(returned(installed, "r_wait")) == {"a"}
 
 
-def test_a_series_without_labels(installed: StoreAddress) -> None:
-    """The only series of a family comes back like any other."""
+def test_a_family_that_was_forgotten_is_another_one(installed: StoreAddress, client: Any) -> None:
+    """It is registered anew, and nothing is left of when its series had come back."""
     waits = Histogram("r_wait", "x", registry=None, buckets=(1, 5))
     waits.observe(0.5)
     fleetmeter.flush()
+    forgotten = store_now(client)
     assert main(["forget", "r_wait", "--yes", "--url", installed.url, "--namespace", installed.namespace]) == 0
     waits.observe(0.5)
     fleetmeter.flush()
     found = families(installed)["r_wait"]
-    assert found.returned_us == {}  # it is another family's registration
+    assert found.returned_us == {}
+    assert found.first_us > forgotten
+
+
+def test_a_name_with_a_space(installed: StoreAddress, client: Any) -> None:
+    """It comes and goes like any other."""
+    jobs = Counter("r my jobs", "x", ["kind"], registry=None)
+    jobs.labels("a").inc(3)
+    fleetmeter.flush()
+    for _ in range(2):
+        jobs.remove("a")
+        fleetmeter.flush()
+        jobs.labels("a").inc()
+        gone = store_now(client)
+        fleetmeter.flush()
+        assert gone < returned(installed, "r my jobs")["a"]
 
 
 @pytest.mark.parametrize("remove", [lambda jobs: jobs.remove("a"), lambda jobs: jobs.clear()])

@@ -3,6 +3,7 @@
 import logging
 import math
 from contextlib import closing
+from typing import Any
 
 import pytest
 from prometheus_client import Counter, Gauge
@@ -118,8 +119,8 @@ def test_the_end_of_an_outage_is_logged(caplog: pytest.LogCaptureFixture) -> Non
     assert ["the store answers again" in record.message for record in caplog.records] == [False, True]
 
 
-def test_own_metrics_ride_along_and_never_cause_a_flush(installed: StoreAddress) -> None:
-    """They wait for the application's next record, and are the fleet's like every other family."""
+def test_own_metrics_ride_along_with_records(installed: StoreAddress) -> None:
+    """They go out with the application's next record, and are the fleet's like every other family."""
     runtime = current()
     assert runtime is not None
     counter = Counter("rides", "x", registry=None)
@@ -165,6 +166,43 @@ def test_what_somebody_would_act_on_is_told_without_another_record(
         assert value(store, "fleetmeter_flushes_total") == flushes
     finally:
         fleetmeter.uninstall()
+
+
+def test_what_became_of_news_is_no_news(store: StoreAddress, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A family of the machinery's own that nobody can write to must not make an idle process talk for ever."""
+    monkeypatch.setattr("fleetmeter.exchange.HEARTBEAT", 0.1)
+    fleetmeter.install(url=store.url, namespace=store.namespace, flush_interval=0.02)
+    try:
+        counter = Counter("t_jobs", "x", registry=None)
+        counter.inc()
+        assert fleetmeter.flush()
+        (rejected,) = client.keys(store.keys.family("fleetmeter_rejected_values:*"))
+        client.delete(rejected)
+        client.set(rejected, "text")
+        counter.inc(math.inf)
+        counter.inc()
+        assert fleetmeter.flush()
+        runtime = current()
+        assert runtime is not None
+        assert eventually(lambda: not runtime._telemetry.has_news)
+        applied = runtime._exchange._writer.seq
+        before = _last_write(store)
+        assert eventually(lambda: _last_write(store) > before + 500_000)
+        assert runtime._exchange._writer.seq == applied
+    finally:
+        fleetmeter.uninstall()
+
+
+def test_a_heartbeat_between_flushes_takes_news_along(installed: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in a process that flushes less often than its heart beats."""
+    monkeypatch.setattr("fleetmeter.exchange.HEARTBEAT", 0.0)
+    runtime = current()
+    assert runtime is not None
+    Counter("t_jobs", "x", registry=None).inc()
+    assert fleetmeter.flush()
+    runtime._telemetry.failed("timeout", "late")
+    runtime._exchange.beat()
+    assert value(installed, "fleetmeter_flush_errors_total", reason="timeout") == 1
 
 
 def _last_write(store: StoreAddress) -> int:

@@ -23,7 +23,7 @@ from support.store import StoreAddress
 
 def families(address: StoreAddress) -> dict[str, Family]:
     """The fleet's families, by name."""
-    reader = Reader(address.url, address.namespace)
+    reader = Reader(address.url, address.namespace, returns=True)
     try:
         return {family.definition.name: family for family in families_of(reader.read())}
     finally:

@@ -51,10 +51,10 @@ class FixedState:
             fields = {compact_json(field): str(value) for field, value in numbers.items()}
             self._client.hset(self._keys.family(definition.field), mapping=fields)
 
-    def returned(self, definition: Definition, values: tuple[str, ...], time_us: int) -> None:
+    def returned(self, definition: Definition, values: tuple[str, ...], time_us: object) -> None:
         """When a series of these label values came back."""
         telling = definition.series_field(values, "sum" if definition.has_parts else None)
-        self._client.hset(self._keys.returned, f"{definition.field} {telling}", time_us)
+        self._client.hset(self._keys.returned, f"{definition.field} {telling}", str(time_us))
 
     def gauge(self, definition: Definition, writer: str, values: tuple[str, ...], text: str, set_us: int = 5) -> None:
         """One writer's value."""

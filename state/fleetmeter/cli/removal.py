@@ -8,7 +8,7 @@ import redis
 
 from fleetmeter.cli.errors import CommandError
 from fleetmeter.connection import translated
-from fleetmeter.keys import EPOCH_FIELD, STATE_FORMAT, Keys
+from fleetmeter.keys import EPOCH_FIELD, STATE_FORMAT, Keys, split_note
 from fleetmeter.protocol import random_id
 from fleetmeter.store import lua_source
 
@@ -91,7 +91,7 @@ def contents(client: redis.Redis, keys: Keys) -> Contents:
     epoch = rows.pop(EPOCH_FIELD.encode(), b"")
     rows = {writer: row for writer, row in rows.items() if not writer.startswith(b"@")}
     named = {keys.writer("").encode() + writer for writer in (*rows, *retired) if not writer.startswith(b"@")}
-    layouts = frozenset((*families, *(note.partition(b" ")[0] for note in removed)))
+    layouts = frozenset((*families, *(split_note(note)[0].encode() for note in removed)))
     numbers = {keys.family("").encode() + layout for layout in layouts}
     return Contents(epoch, layouts, len(families), rows, frozenset((scanned | named) - numbers))
 

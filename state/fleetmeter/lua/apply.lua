@@ -29,8 +29,8 @@
 --   undefined `<field>` of the first family that has no definition: it was forgotten, or evicted
 -- The row is written first, by `call`: out of memory, read-only and the like stop the script with nothing written.
 -- Each number follows by `pcall`, so that none can block a writer.
--- Cost: O(number of items); define O(families); a section of remove O(numbers of the family + all exemplars
--- and returns), and so often as it has patterns with null; add_part to a family that may be full O(its numbers), where it has others than
+-- Cost: O(number of items); define O(families); a section of remove O(numbers of the family + all exemplars,
+-- and all returns where it has a pattern with null), and so often as it has such patterns; add_part to a family that may be full O(its numbers), where it has others than
 -- when somebody last looked.
 
 local FIXED, OVERFLOW, SUM = 8, '__overflow__', '"sum"]'
@@ -166,143 +166,16 @@ local function define(key, field, definition)
   check(redis.pcall('HSET', key, field, first .. ' ' .. (defined or now) .. ' ' .. definition), key, field)
 end
 
--- A field's series: the text before its last element, and that element, where a series has several fields.
-local function split(field, parted)
-  if not parted then
-    return field, ''
-  end
-  local series, part = string.match(field, '^(.*)("[^"]*"%])$')
-  return series or field, part or ''
-end
-
--- How many label values a field has; 0 for what is none of ours.
-local function labels_of(field, parted)
-  local ok, values = pcall(cjson.decode, field)
-  return ok and type(values) == 'table' and #values - (parted and 1 or 0) or 0
-end
-
--- The series for what is too much, as `split` tells it.
-local function overflow_of(labels, parted)
-  local series = '[' .. string.rep('"' .. OVERFLOW .. '",', labels)
-  return parted and series or string.sub(series, 1, -2) .. ']'
-end
-
--- Label sets of a family, as `sizes` has them; nil where its fields are not those of which that was said.
-local function remembered(key, length)
-  local known = redis.pcall('HGET', KEYS[7], key)
-  local size, fields = string.match(type(known) == 'string' and known or '', '^(%d+) (%d+)$')
-  return fields and tonumber(fields) == length and tonumber(size)
-end
-local function remember(key, size)
-  redis.pcall('HSET', KEYS[7], key, size .. ' ' .. number(redis.pcall('HLEN', key)))
-end
-
--- The label sets that a family of so many fields holds besides `__overflow__`.
-local function size_of(key, length, parted, overflow)
-  if not parted then
-    return length - number(redis.pcall('HEXISTS', key, overflow))
-  end
-  local size = remembered(key, length)
-  if not size then
-    size = 0
-    for _, field in ipairs(list(redis.pcall('HKEYS', key))) do
-      if string.sub(field, -#SUM) == SUM and field ~= overflow .. SUM then
-        size = size + 1
-      end
-    end
-  end
-  return size
-end
-
-local function fits(field, wanted)
-  local ok, values = pcall(cjson.decode, field)
-  if not ok or type(values) ~= 'table' then
-    return false
-  end
-  for i = 1, #wanted do
-    if wanted[i] ~= cjson.null and wanted[i] ~= values[i] then
-      return false
-    end
-  end
-  return true
-end
-
--- Removes the series that fit any of the patterns, in one walk through the family's numbers, one through the exemplars
--- and one through the returns: a walk for each pattern would keep the store busy for seconds.
-local function remove(key, first, last)
-  local family, parted = ARGV[first], ARGV[first + 2] == 'parts'
-  local every, exact, loose, labels = false, {}, {}, 0
-  for i = first, last, 3 do
-    local pattern = ARGV[i + 1]
-    local wanted = cjson.decode(pattern)
-    local some, all = false, true
-    for at = 1, #wanted do
-      local any = wanted[at] == cjson.null
-      some, all = some or any, all and any
-    end
-    every, labels = every or all, #wanted
-    if some then
-      loose[#loose + 1] = wanted
-    else
-      exact[parted and string.sub(pattern, 1, -2) .. ',' or pattern] = true
-    end
-  end
-  local function gone(field)
-    if every or exact[(split(field, parted))] then
-      return true
-    end
-    for _, wanted in ipairs(loose) do
-      if fits(field, wanted) then
-        return true
-      end
-    end
-    return false
-  end
-  local size = parted and not every and remembered(key, number(redis.pcall('HLEN', key)))
-  if every then
-    check(redis.pcall('DEL', key), key, family)
-  elseif #loose == 0 and not parted then
-    for i = first, last, 3 do
-      check(redis.pcall('HDEL', key, ARGV[i + 1]), key, ARGV[i + 1])
-    end
-  else
-    local overflow = overflow_of(labels, parted) .. SUM
-    for _, field in ipairs(list(redis.pcall('HKEYS', key))) do
-      if gone(field) then
-        check(redis.pcall('HDEL', key, field), key, field)
-        if size and string.sub(field, -#SUM) == SUM and field ~= overflow then
-          size = size - 1
-        end
-      end
-    end
-  end
-  if size then
-    remember(key, size)
-  else
-    redis.pcall('HDEL', KEYS[7], key)
-  end
-  for _, beside in ipairs({ KEYS[5], KEYS[8] }) do
-    for _, field in ipairs(list(redis.pcall('HKEYS', beside))) do
-      local name, series = string.match(field, '^(%S+) (.*)$')
-      if name == family and gone(series) then
-        redis.pcall('HDEL', beside, field)
-      end
-    end
-  end
-  redis.pcall('HSETNX', KEYS[8], family, now)
-  for i = first, last, 3 do
-    check(redis.pcall('HSET', KEYS[6], family .. ' ' .. ARGV[i + 1], now), KEYS[6], family)
-  end
-end
+--@include series
+--@include removal
 
 local declared = {}
 for i = FIXED + 1, #KEYS do
   declared[KEYS[i]] = true
 end
 
-local stem = string.gsub(KEYS[3], 'families$', 'family:')
 local function exemplar(key, field, text)
-  local family, number_field = string.match(field, '^(%S+) (.*)$')
+  local family, number_field = split_note(field)
   local numbers = stem .. (family or '')
   if declared[numbers] and redis.pcall('HEXISTS', numbers, number_field) == 0 then
     return -- its series went to `__overflow__`
@@ -314,103 +187,7 @@ local function exemplar(key, field, text)
   end
 end
 
-local function add(key, field, amount)
-  local result = redis.pcall('HINCRBY', key, field, amount)
-  if type(result) == 'table' then
-    result = redis.pcall('HINCRBYFLOAT', key, field, amount)
-    check(result, key, field)
-  end
-  return result
-end
-
--- Whether something was ever removed of the family whose numbers a key holds: such a family's new series may be returns.
-local any_removed
-local function had_removals(key)
-  if any_removed == nil then
-    any_removed = number(redis.pcall('HLEN', KEYS[8])) > 0
-  end
-  return any_removed and number(redis.pcall('HEXISTS', KEYS[8], string.sub(key, #stem + 1))) == 1
-end
-
--- The field that tells of a series that it is there: `sum` where it has several.
-local function marker_of(series, parted)
-  return parted and series .. SUM or series
-end
-
--- Notes when a series came; of several calls for the same one the first counts.
-local function came(key, series, parted)
-  redis.pcall('HSETNX', KEYS[8], string.sub(key, #stem + 1) .. ' ' .. marker_of(series, parted), now)
-end
-
--- Adds to a family that has room for all, and notes which series are new to it.
-local function add_noted(key, first, last, parted)
-  local length = number(redis.pcall('HLEN', key))
-  for i = first, last, 2 do
-    local field, amount = ARGV[i], ARGV[i + 1]
-    local result = add(key, field, amount)
-    if type(result) == 'string' or result == tonumber(amount) then
-      local grown = number(redis.pcall('HLEN', key))
-      if grown ~= length then
-        length = grown
-        local series = split(field, parted)
-        local marker = marker_of(series, parted)
-        if marker == field or number(redis.pcall('HEXISTS', key, marker)) == 0 then
-          came(key, series, parted)
-        end
-      end
-    end
-  end
-end
-
--- Adds to a family that may be full, one item at a time: a series that is new to it goes to `__overflow__` if it is.
--- While there is room an item is added first, and only where that made a field is there a question. Where `noted`, new series are.
-local function add_bounded(key, length, labels, first, last, parted, noted)
-  local overflow = overflow_of(labels, parted)
-  local size, overflowed = size_of(key, length, parted, overflow), 0
-  for i = first, last, 2 do
-    local field, amount, full, new = ARGV[i], ARGV[i + 1], size >= limit, false
-    if full then
-      new = number(redis.pcall('HEXISTS', key, field)) == 0
-    else
-      local result = add(key, field, amount)
-      if type(result) == 'string' or result == tonumber(amount) then
-        local grown = number(redis.pcall('HLEN', key))
-        new, length = grown ~= length, grown
-      end
-    end
-    if new then
-      local series, part = split(field, parted)
-      local marker = marker_of(series, parted)
-      if series == overflow or marker ~= field and number(redis.pcall('HEXISTS', key, marker)) == 1 then
-        new = false
-      elseif full then
-        overflowed = overflowed + (marker == field and 1 or 0)
-        field = overflow .. part
-        if noted and number(redis.pcall('HEXISTS', key, marker_of(overflow, parted))) == 0 then
-          came(key, overflow, parted)
-        end
-      else
-        if noted then
-          came(key, series, parted)
-        end
-        size = size + 1
-        length = length + (marker == field and 0 or number(redis.pcall('HSETNX', key, marker, 0)))
-      end
-    end
-    if full then
-      add(key, field, amount)
-      if new and parted then
-        redis.pcall('HSETNX', key, overflow .. SUM, 0)
-      end
-    end
-  end
-  if parted then
-    remember(key, size)
-  end
-  if overflowed > 0 then
-    note('overflow', overflowed .. ' ' .. key)
-  end
-end
+--@include adding
 
 local run = { define = define, exemplar = exemplar }
 function run.expect(key, field)

@@ -95,8 +95,11 @@ local gauges = drop(KEYS[2], chosen(KEYS[2], function(text)
   local series = cjson.decode(string.match(text, '^%S+ (.*)$'))
   return series[1] .. ':' .. series[2], series[3]
 end))
+local function split_note(text)  -- a family's name may hold spaces, a layout does not
+  return string.match(text, '^(.-:[^: ]+) (%[.*)$')
+end
 local function number_of(text)
-  local layout, number = string.match(text, '^(%S+) (.*)$')
+  local layout, number = split_note(text)
   return layout, layout and cjson.decode(number)
 end
 local exemplars = drop(KEYS[3], chosen(KEYS[3], number_of))
@@ -107,7 +110,7 @@ local time = redis.call('TIME')
 local now = string.format('%d%06d', time[1], time[2])
 local covered = {}  -- notes about series of a layout that is gone as a whole
 for _, note in ipairs(redis.call('HKEYS', KEYS[4])) do
-  local layout = string.match(note, '^(%S+) ')
+  local layout = split_note(note)
   if layout and had[layout] and layouts[layout] == 'all' then
     covered[#covered + 1] = note
   end

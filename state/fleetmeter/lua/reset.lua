@@ -40,7 +40,7 @@ for _, field in ipairs(layouts) do
   end
 end
 for _, note in ipairs(fields(KEYS[6])) do
-  if not passed[string.match(note, '^%S*')] then
+  if not passed[string.match(note, '^(.-:[^: ]+) %[') or note] then
     return { 'retry', '0', '0', '0', '0', '0' }
   end
 end

@@ -1,0 +1,80 @@
+-- A part of apply.lua: adding to numbers, within what a family may hold.
+
+local function add(key, field, amount)
+  local result = redis.pcall('HINCRBY', key, field, amount)
+  if type(result) == 'table' then
+    result = redis.pcall('HINCRBYFLOAT', key, field, amount)
+    check(result, key, field)
+  end
+  return result
+end
+
+-- Adds to a family that has room for all, and notes which series are new to it.
+local function add_noted(key, first, last, parted)
+  local length = number(redis.pcall('HLEN', key))
+  for i = first, last, 2 do
+    local field, amount = ARGV[i], ARGV[i + 1]
+    local result = add(key, field, amount)
+    if type(result) == 'string' or result == tonumber(amount) then
+      local grown = number(redis.pcall('HLEN', key))
+      if grown ~= length then
+        length = grown
+        local series = split(field, parted)
+        local marker = marker_of(series, parted)
+        if marker == field or number(redis.pcall('HEXISTS', key, marker)) == 0 then
+          came(key, series, parted)
+        end
+      end
+    end
+  end
+end
+
+-- Adds to a family that may be full, one item at a time: a series that is new to it goes to `__overflow__` if it is.
+-- While there is room an item is added first, and only where that made a field is there a question. Where `noted`, new series are.
+local function add_bounded(key, length, labels, first, last, parted, noted)
+  local overflow = overflow_of(labels, parted)
+  local size, overflowed = size_of(key, length, parted, overflow), 0
+  for i = first, last, 2 do
+    local field, amount, full, new = ARGV[i], ARGV[i + 1], size >= limit, false
+    if full then
+      new = number(redis.pcall('HEXISTS', key, field)) == 0
+    else
+      local result = add(key, field, amount)
+      if type(result) == 'string' or result == tonumber(amount) then
+        local grown = number(redis.pcall('HLEN', key))
+        new, length = grown ~= length, grown
+      end
+    end
+    if new then
+      local series, part = split(field, parted)
+      local marker = marker_of(series, parted)
+      if series == overflow or marker ~= field and number(redis.pcall('HEXISTS', key, marker)) == 1 then
+        new = false
+      elseif full then
+        overflowed = overflowed + (marker == field and 1 or 0)
+        field = overflow .. part
+        if noted and number(redis.pcall('HEXISTS', key, marker_of(overflow, parted))) == 0 then
+          came(key, overflow, parted)
+        end
+      else
+        if noted then
+          came(key, series, parted)
+        end
+        size = size + 1
+        length = length + (marker == field and 0 or number(redis.pcall('HSETNX', key, marker, 0)))
+      end
+    end
+    if full then
+      add(key, field, amount)
+      if new and parted then
+        redis.pcall('HSETNX', key, overflow .. SUM, 0)
+      end
+    end
+  end
+  if parted then
+    remember(key, size)
+  end
+  if overflowed > 0 then
+    note('overflow', overflowed .. ' ' .. key)
+  end
+end
