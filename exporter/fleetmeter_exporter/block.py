@@ -57,6 +57,7 @@ class Block(ABC):
         self._created = None if subject.created is None else number_text(subject.created)
         self._created_start = self._line("_created")
         self._returned: Mapping[bytes, int] = {}
+        self._outdated: set[bytes] = set()  # the numbers that tell of series whose lines must be made anew
         self._learned: list[bytes] | None = None
         self._plain = False
         self._shown: tuple[Hash, Mapping[bytes, Exemplar], bytes] | None = None
@@ -84,6 +85,8 @@ class Block(ABC):
                 self._plain = self._learn(numbers.fields)
             except UnfitName:  # perhaps not the only thing that is wrong
                 self._plain = False
+            if self._plain:  # else they are still among what is kept
+                self._outdated = set()
         if not self._plain or numbers.wholes is None:
             self._shown = None
             return None
@@ -94,16 +97,10 @@ class Block(ABC):
     def _take_returns(self, returned: Mapping[bytes, int]) -> None:
         """Make the lines about creation anew of those series whose time is another one now."""
         before = self._returned
-        if returned is before or returned == before:
-            return
-        self._returned = returned
-        times = {number for number in before.keys() | returned.keys() if before.get(number) != returned.get(number)}
-        self._forget_lines(times)
-        self._learned = self._shown = None
-
-    @abstractmethod
-    def _forget_lines(self, telling: set[bytes]) -> None:
-        """Let go of what is kept of the series of which these numbers tell."""
+        if returned is not before and returned != before:
+            self._outdated |= {number for number, _ in before.items() ^ returned.items()}
+            self._returned = returned
+            self._learned = self._shown = None
 
     @abstractmethod
     def _learn(self, fields: list[bytes]) -> bool:

@@ -17,18 +17,10 @@ class CounterBlock(Block):
     _starts: tuple[bytes, ...] = ()
     _created_lines: tuple[str, ...] = ()
 
-    def _forget_lines(self, telling: set[bytes]) -> None:
-        kept = {field: lines for field, lines in self._known.items() if field not in telling}
-        self._sorted = tuple(kept)
-        self._starts = tuple(first for first, _ in kept.values())
-        self._created_lines = tuple(second for _, second in kept.values())
-
-    @property
-    def _known(self) -> dict[bytes, tuple[bytes, str]]:
-        return dict(zip(self._sorted, zip(self._starts, self._created_lines, strict=True), strict=True))
-
     def _learn(self, fields: list[bytes]) -> bool:
-        known = self._known
+        known = dict(zip(self._sorted, zip(self._starts, self._created_lines, strict=True), strict=True))
+        for field in self._outdated:
+            known.pop(field, None)
         start = self._line("_total")
         order = sorted(range(len(fields)), key=fields.__getitem__)
         found: dict[bytes, tuple[bytes, str]] = {}

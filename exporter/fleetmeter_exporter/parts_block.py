@@ -35,14 +35,11 @@ class PartsBlock(Block):
         self._column_of = {f'{opening}"{part}"]'.encode(): column for column, part in enumerate(parts)}
         self._has_sum = not self._ascending or self._ascending[0] >= 0
 
-    def _forget_lines(self, telling: set[bytes]) -> None:
-        gone = {series_key(number, has_part=True) for number in telling}
-        self._patterns = {key: lines for key, lines in self._patterns.items() if key not in gone}
-
     def _learn(self, fields: list[bytes]) -> bool:
         if (self._newest.type == "histogram") != bool(self._bounds):
             return False
-        known = self._patterns
+        outdated = {series_key(number, has_part=True) for number in self._outdated}
+        known = {key: lines for key, lines in self._patterns.items() if key not in outdated}
         patterns: dict[bytes, tuple[bytes, str]] = {}
         places: dict[bytes, list[int]] = {}
         moved: list[tuple[bytes, int, int]] = []

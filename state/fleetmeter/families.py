@@ -98,7 +98,9 @@ class Families:
             examples, returned = self.exemplars.of(layout.field), self.snapshot.returned.of(layout.field)
             numbers = self.snapshot.numbers.get(layout.field, {})
             for raw_field, labels, part, value in _numbers(layout, order, numbers):
-                since_us = returned.get(telling_number(raw_field, has_part=layout.has_parts), 0)
+                since_us = 0
+                if returned:
+                    since_us = returned.get(telling_number(raw_field, has_part=layout.has_parts), 0)
                 found = series.get(labels)
                 if found is None:
                     found = series[labels] = _Series(series_key(raw_field, has_part=layout.has_parts), since_us)

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -144,53 +145,48 @@ def test_what_somebody_would_act_on_is_told_at_the_end(store: StoreAddress) -> N
     assert value(store, "fleetmeter_definition_conflicts_total", reason="type") == 1
 
 
-def test_what_somebody_would_act_on_is_told_without_another_record(
-    store: StoreAddress, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def restless(store: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreAddress]:
+    """A namespace that this process records into, and whose heart beats ten times a second."""
+    monkeypatch.setattr("fleetmeter.exchange.HEARTBEAT", 0.1)
+    fleetmeter.install(url=store.url, namespace=store.namespace, flush_interval=0.02)
+    yield store
+    fleetmeter.uninstall()
+
+
+def test_what_somebody_would_act_on_is_told_without_another_record(restless: StoreAddress) -> None:
     """With a heartbeat, by a process that counts nothing more; without news, heartbeats stay empty."""
-    monkeypatch.setattr("fleetmeter.exchange.HEARTBEAT", 0.1)
-    fleetmeter.install(url=store.url, namespace=store.namespace, flush_interval=0.02)
-    try:
-        counter = Counter("t_jobs", "x", registry=None)
-        counter.inc()
-        assert fleetmeter.flush()
-        counter.inc(math.inf)
+    counter = Counter("t_jobs", "x", registry=None)
+    counter.inc()
+    assert fleetmeter.flush()
+    counter.inc(math.inf)
 
-        def told() -> bool:
-            return value(store, "fleetmeter_rejected_values_total", reason="not_finite") == 1
+    def told() -> bool:
+        return value(restless, "fleetmeter_rejected_values_total", reason="not_finite") == 1
 
-        assert eventually(told)
-        flushes = value(store, "fleetmeter_flushes_total")
-        before = _last_write(store)
-        assert eventually(lambda: _last_write(store) > before + 500_000)
-        assert value(store, "fleetmeter_flushes_total") == flushes
-    finally:
-        fleetmeter.uninstall()
+    assert eventually(told)
+    flushes = value(restless, "fleetmeter_flushes_total")
+    assert _goes_on_living(restless)
+    assert value(restless, "fleetmeter_flushes_total") == flushes
 
 
-def test_what_became_of_news_is_no_news(store: StoreAddress, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_became_of_news_is_no_news(restless: StoreAddress, client: Any) -> None:
     """A family of the machinery's own that nobody can write to must not make an idle process talk for ever."""
-    monkeypatch.setattr("fleetmeter.exchange.HEARTBEAT", 0.1)
-    fleetmeter.install(url=store.url, namespace=store.namespace, flush_interval=0.02)
-    try:
-        counter = Counter("t_jobs", "x", registry=None)
-        counter.inc()
-        assert fleetmeter.flush()
-        (rejected,) = client.keys(store.keys.family("fleetmeter_rejected_values:*"))
-        client.delete(rejected)
-        client.set(rejected, "text")
-        counter.inc(math.inf)
-        counter.inc()
-        assert fleetmeter.flush()
-        runtime = current()
-        assert runtime is not None
-        assert eventually(lambda: not runtime._telemetry.has_news)
-        applied = runtime._exchange._writer.seq
-        before = _last_write(store)
-        assert eventually(lambda: _last_write(store) > before + 500_000)
-        assert runtime._exchange._writer.seq == applied
-    finally:
-        fleetmeter.uninstall()
+    counter = Counter("t_jobs", "x", registry=None)
+    counter.inc()
+    assert fleetmeter.flush()
+    (rejected,) = client.keys(restless.keys.family("fleetmeter_rejected_values:*"))
+    client.delete(rejected)
+    client.set(rejected, "text")
+    counter.inc(math.inf)
+    counter.inc()
+    assert fleetmeter.flush()
+    runtime = current()
+    assert runtime is not None
+    assert eventually(lambda: not runtime._telemetry.has_news)
+    applied = runtime._exchange._writer.seq
+    assert _goes_on_living(restless)
+    assert runtime._exchange._writer.seq == applied
 
 
 def test_a_heartbeat_between_flushes_takes_news_along(installed: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,6 +201,8 @@ def test_a_heartbeat_between_flushes_takes_news_along(installed: StoreAddress, m
     assert value(installed, "fleetmeter_flush_errors_total", reason="timeout") == 1
 
 
-def _last_write(store: StoreAddress) -> int:
+def _goes_on_living(store: StoreAddress) -> bool:
+    """Whether heartbeats go on, for half a second."""
     with closing(Reader(store.url, store.namespace)) as reader:
-        return reader.read().last_write_us or 0
+        before = reader.glance().last_write_us or 0
+        return eventually(lambda: (reader.glance().last_write_us or 0) > before + 500_000)

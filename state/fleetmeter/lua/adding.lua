@@ -9,28 +9,40 @@ local function add(key, field, amount)
   return result
 end
 
+-- Adds to a hash of so many fields; how many it has then, and whether the item made one.
+local function add_telling(key, field, amount, length)
+  local result = add(key, field, amount)
+  if type(result) ~= 'string' and result ~= tonumber(amount) then
+    return length, false
+  end
+  local grown = number(redis.pcall('HLEN', key))
+  return grown, grown ~= length
+end
+
+-- The series of a field that was just made, if that is the first of it, and its marker; else nil.
+local function first_of(key, field, parted)
+  local series, part = split(field, parted)
+  local marker = marker_of(series, parted)
+  if marker == field or number(redis.pcall('HEXISTS', key, marker)) == 0 then
+    return series, part, marker
+  end
+end
+
 -- Adds to a family that has room for all, and notes which series are new to it.
 local function add_noted(key, first, last, parted)
-  local length = number(redis.pcall('HLEN', key))
+  local length, new = number(redis.pcall('HLEN', key)), false
   for i = first, last, 2 do
-    local field, amount = ARGV[i], ARGV[i + 1]
-    local result = add(key, field, amount)
-    if type(result) == 'string' or result == tonumber(amount) then
-      local grown = number(redis.pcall('HLEN', key))
-      if grown ~= length then
-        length = grown
-        local series = split(field, parted)
-        local marker = marker_of(series, parted)
-        if marker == field or number(redis.pcall('HEXISTS', key, marker)) == 0 then
-          came(key, series, parted)
-        end
-      end
+    length, new = add_telling(key, ARGV[i], ARGV[i + 1], length)
+    local series = new and first_of(key, ARGV[i], parted)
+    if series then
+      came(key, series, parted)
     end
   end
 end
 
 -- Adds to a family that may be full, one item at a time: a series that is new to it goes to `__overflow__` if it is.
--- While there is room an item is added first, and only where that made a field is there a question. Where `noted`, new series are.
+-- While there is room an item is added first, and only where that made a field is there a question. Where `noted`, it is
+-- noted which series are new.
 local function add_bounded(key, length, labels, first, last, parted, noted)
   local overflow = overflow_of(labels, parted)
   local size, overflowed = size_of(key, length, parted, overflow), 0
@@ -39,16 +51,11 @@ local function add_bounded(key, length, labels, first, last, parted, noted)
     if full then
       new = number(redis.pcall('HEXISTS', key, field)) == 0
     else
-      local result = add(key, field, amount)
-      if type(result) == 'string' or result == tonumber(amount) then
-        local grown = number(redis.pcall('HLEN', key))
-        new, length = grown ~= length, grown
-      end
+      length, new = add_telling(key, field, amount, length)
     end
     if new then
-      local series, part = split(field, parted)
-      local marker = marker_of(series, parted)
-      if series == overflow or marker ~= field and number(redis.pcall('HEXISTS', key, marker)) == 1 then
+      local series, part, marker = first_of(key, field, parted)
+      if not series or series == overflow then
         new = false
       elseif full then
         overflowed = overflowed + (marker == field and 1 or 0)

@@ -29,9 +29,9 @@
 --   undefined `<field>` of the first family that has no definition: it was forgotten, or evicted
 -- The row is written first, by `call`: out of memory, read-only and the like stop the script with nothing written.
 -- Each number follows by `pcall`, so that none can block a writer.
--- Cost: O(number of items); define O(families); a section of remove O(numbers of the family + all exemplars,
--- and all returns where it has a pattern with null), and so often as it has such patterns; add_part to a family that may be full O(its numbers), where it has others than
--- when somebody last looked.
+-- Cost: O(number of items); define O(families); a section of remove O(numbers of the family + all exemplars, and all
+-- returns where it has a pattern with null), and so often as it has such patterns; add_part to a family that may be
+-- full O(its numbers), where it has others than when somebody last looked.
 
 local FIXED, OVERFLOW, SUM = 8, '__overflow__', '"sum"]'
 
@@ -166,6 +166,7 @@ local function define(key, field, definition)
   check(redis.pcall('HSET', key, field, first .. ' ' .. (defined or now) .. ' ' .. definition), key, field)
 end
 
+--@include notes
 --@include series
 --@include removal
 

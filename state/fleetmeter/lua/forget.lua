@@ -39,20 +39,10 @@ for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   end
 end
 
-local function fits(field, values)
-  if layouts[field] == 'all' then
-    return true
-  end
-  local pattern = wanted[field]
-  if not pattern or type(values) ~= 'table' then
-    return false
-  end
-  for i = 1, #pattern do
-    if pattern[i] ~= cjson.null and pattern[i] ~= values[i] then
-      return false
-    end
-  end
-  return true
+--@include notes
+
+local function goes(field, values)
+  return layouts[field] == 'all' or wanted[field] ~= nil and fits(values, wanted[field])
 end
 
 local had = {}  -- layouts of which something was removed
@@ -66,7 +56,7 @@ local function chosen(key, split)
   local fields = {}
   for _, field in ipairs(redis.call('HKEYS', key)) do
     local ok, layout, values = pcall(split, field)
-    if ok and layout and fits(layout, values) then
+    if ok and layout and goes(layout, values) then
       fields[#fields + 1] = field
       had[layout] = true
     end
@@ -95,9 +85,6 @@ local gauges = drop(KEYS[2], chosen(KEYS[2], function(text)
   local series = cjson.decode(string.match(text, '^%S+ (.*)$'))
   return series[1] .. ':' .. series[2], series[3]
 end))
-local function split_note(text)  -- a family's name may hold spaces, a layout does not
-  return string.match(text, '^(.-:[^: ]+) (%[.*)$')
-end
 local function number_of(text)
   local layout, number = split_note(text)
   return layout, layout and cjson.decode(number)

@@ -1,18 +1,5 @@
 -- A part of apply.lua: removals.
 
-local function fits(field, wanted)
-  local ok, values = pcall(cjson.decode, field)
-  if not ok or type(values) ~= 'table' then
-    return false
-  end
-  for i = 1, #wanted do
-    if wanted[i] ~= cjson.null and wanted[i] ~= values[i] then
-      return false
-    end
-  end
-  return true
-end
-
 -- Removes the series that fit any of the patterns, in one walk through the family's numbers and one through the
 -- exemplars: a walk for each pattern would keep the store busy for seconds. Returns are walked through where a pattern
 -- has null, and where there are some of this family.
@@ -38,8 +25,9 @@ local function remove(key, first, last)
     if every or exact[(split(field, parted))] then
       return true
     end
+    local ok, values = pcall(cjson.decode, #loose > 0 and field or 'null')
     for _, wanted in ipairs(loose) do
-      if fits(field, wanted) then
+      if ok and fits(values, wanted) then
         return true
       end
     end

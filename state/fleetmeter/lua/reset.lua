@@ -25,6 +25,8 @@ if epoch ~= ARGV[1] then
   return { 'changed', '0', '0', '0', '0', '0' }
 end
 
+--@include notes
+
 local function fields(key)
   local found = redis.pcall('HKEYS', key)
   return found.err and {} or found
@@ -40,7 +42,7 @@ for _, field in ipairs(layouts) do
   end
 end
 for _, note in ipairs(fields(KEYS[6])) do
-  if not passed[string.match(note, '^(.-:[^: ]+) %[') or note] then
+  if not passed[split_note(note) or note] then
     return { 'retry', '0', '0', '0', '0', '0' }
   end
 end

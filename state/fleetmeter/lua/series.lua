@@ -50,12 +50,6 @@ end
 
 local stem = string.gsub(KEYS[3], 'families$', 'family:')
 
--- A layout, and the series or number of it that stands behind it in a field; nil where there is none.
--- A family's name may hold spaces; a layout does not.
-local function split_note(text)
-  return string.match(text, '^(.-:[^: ]+) (%[.*)$')
-end
-
 -- Whether something was ever removed of the family whose numbers a key holds: new series of it may be returns.
 local any_removed
 local function had_removals(key)
