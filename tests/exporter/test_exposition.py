@@ -4,6 +4,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -164,6 +165,29 @@ def test_a_return_is_shown_beside_lines_that_are_kept(store: StoreAddress) -> No
             first, second = (text.partition(b"# HELP c_counter")[2] for text in texts)
             assert first == second
             assert first.count(b"_created{") - first.count(b"} 1.79e+09\n") == 2 * "ab".index(value) + 2
+
+
+def test_a_return_that_comes_with_something_strange_is_shown_once_that_is_gone(
+    store: StoreAddress, client: Any
+) -> None:
+    """A field that no writer of ours makes has the general way taken for a while; nothing older is shown after it."""
+    layout = Definition.of("c", "counter", "x", "", ["k"], [], "")
+    form = negotiated(OPENMETRICS)
+    kept = Exposition(form, created=True)
+
+    def shown() -> bytes:
+        fleet = Scraper.of(store.url, [store.namespace], created=True).fleets[0]
+        return kept.text([fleet.scrape()], 0.0)
+
+    with FixedState(store) as fixed:
+        fixed.family(layout, {("a",): 1})
+        assert b'c_created{k="a"} 1.79e+09\n' in shown()
+        client.hset(store.keys.family(layout.field), '[ "b" ]', 1)
+        fixed.returned(layout, ("a",), BIRTH_US + 10**6)
+        later = b'c_created{k="a"} 1.790000001e+09\n'
+        assert later in shown()
+        client.hdel(store.keys.family(layout.field), '[ "b" ]')
+        assert later in shown()
 
 
 def test_lines_of_the_general_way_go_when_it_is_left(store: StoreAddress) -> None:

@@ -91,15 +91,18 @@ def test_a_family_that_was_forgotten_is_another_one(installed: StoreAddress, cli
     assert found.first_us > forgotten
 
 
-def test_a_name_with_a_space(installed: StoreAddress, client: Any) -> None:
-    """It comes and goes like any other."""
+@pytest.mark.parametrize("remove", [lambda jobs: jobs.remove("a"), lambda jobs: jobs.clear()])
+def test_a_name_with_a_space(installed: StoreAddress, client: Any, remove: Callable[[Counter], None]) -> None:
+    """It comes and goes like any other, with its exemplars."""
     jobs = Counter("r my jobs", "x", ["kind"], registry=None)
-    jobs.labels("a").inc(3)
+    jobs.labels("a").inc(3, {"trace": "1"})
     fleetmeter.flush()
     for _ in range(2):
-        jobs.remove("a")
+        assert client.hlen(installed.keys.exemplars) == 1
+        remove(jobs)
         fleetmeter.flush()
-        jobs.labels("a").inc()
+        assert [client.hlen(key) for key in (installed.keys.exemplars, installed.keys.returned)] == [0, 1]
+        jobs.labels("a").inc(1, {"trace": "2"})
         gone = store_now(client)
         fleetmeter.flush()
         assert gone < returned(installed, "r my jobs")["a"]
