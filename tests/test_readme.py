@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from fleetmeter import keys
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.instrumentation import HTTPMetrics
 from fleetmeter.llm import REGISTRY
+from fleetmeter.schema import keys
 from fleetmeter_exporter import RedisCollector
 from fleetmeter_exporter.scraper import Scraper
 from support.exposition import parse, total

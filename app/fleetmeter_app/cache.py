@@ -19,10 +19,10 @@ from typing import Any, Literal
 import redis
 from pydantic import TypeAdapter
 
-from fleetmeter.connection_async import connect_async, followed_async
-from fleetmeter.credentials import Credentials
+from fleetmeter.connection.client_async import connect_async, followed_async
+from fleetmeter.connection.credentials import Credentials
 from fleetmeter.errors import SettingError
-from fleetmeter.keys import Keys
+from fleetmeter.schema.keys import Keys
 from fleetmeter_app.config import CacheConfig
 
 log = logging.getLogger("fleetmeter.app")

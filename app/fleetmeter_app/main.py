@@ -13,10 +13,10 @@ from fastapi import FastAPI
 
 import fleetmeter
 from fleetmeter.errors import SettingError
-from fleetmeter.keys import Keys
 from fleetmeter.llm import configure
 from fleetmeter.llm.catalogue import SERVICE
 from fleetmeter.pricing import ModelPrice, PriceList
+from fleetmeter.schema.keys import Keys
 from fleetmeter.settings import Settings
 from fleetmeter_app.api import make_api
 from fleetmeter_app.cache import PromptCache

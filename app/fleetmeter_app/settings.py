@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from fleetmeter.credentials import VARIABLES
+from fleetmeter.connection.credentials import VARIABLES
 from fleetmeter_app.errors import ConfigError
 
 

@@ -7,8 +7,8 @@ import weakref
 from collections.abc import Sequence
 from functools import partial
 
+from fleetmeter_exporter.exposition.formats import Format
 from fleetmeter_exporter.fleet import Fleet, Scrape
-from fleetmeter_exporter.formats import Format
 from fleetmeter_exporter.scraper import Scraper
 from fleetmeter_exporter.shared import Shared
 

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from urllib.parse import parse_qs
 
-from fleetmeter.continuity import HOLD
 from fleetmeter.errors import FleetmeterError
+from fleetmeter.reader.continuity import HOLD
 from fleetmeter_exporter import landing
 from fleetmeter_exporter.answers import Answers
-from fleetmeter_exporter.formats import negotiated
-from fleetmeter_exporter.responses import Message, Receive, Response, Send, accepts_gzip, headers_of, respond
+from fleetmeter_exporter.exposition.formats import negotiated
+from fleetmeter_exporter.http.responses import Message, Receive, Response, Send, accepts_gzip, headers_of, respond
 from fleetmeter_exporter.scraper import Scraper
 from fleetmeter_exporter.shared import Shared
 from fleetmeter_exporter.start import Start

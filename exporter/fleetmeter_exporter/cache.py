@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from fleetmeter.families import Families, Family
-from fleetmeter.sample import Sample
+from fleetmeter.reader.families import Families, Family
+from fleetmeter.reader.sample import Sample
 
 SIZE = "prompt_cache_size"
 HIT_RATE = "prompt_cache_hit_rate"

@@ -7,12 +7,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.openmetrics.exposition import UNDERSCORES
 
-from fleetmeter.continuity import HOLD
-from fleetmeter.families import Family
-from fleetmeter_exporter.exposition import shown_samples, with_constant
+from fleetmeter.reader.continuity import HOLD
+from fleetmeter.reader.families import Family
+from fleetmeter_exporter.exposition.exposition import shown_samples, with_constant
+from fleetmeter_exporter.exposition.groups import groups_of
+from fleetmeter_exporter.exposition.own_metrics import constant_labels, own_families
 from fleetmeter_exporter.fleet import Scrape
-from fleetmeter_exporter.groups import groups_of
-from fleetmeter_exporter.own_metrics import constant_labels, own_families
 from fleetmeter_exporter.scraper import Scraper
 
 

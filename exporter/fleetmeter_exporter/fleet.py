@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass, field
 
 import fleetmeter
-from fleetmeter.continuity import HOLD, Continuity, Shown
 from fleetmeter.errors import FleetmeterError, StateError, StoreError
-from fleetmeter.families import Families, Family, Source
-from fleetmeter.installation import current
-from fleetmeter.reading import Reader
+from fleetmeter.process.installation import current
+from fleetmeter.reader.continuity import HOLD, Continuity, Shown
+from fleetmeter.reader.families import Families, Family, Source
+from fleetmeter.reader.reading import Reader
+from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.settings import Settings
-from fleetmeter.snapshot import Snapshot
 from fleetmeter_exporter.cache import with_cache_state
 from fleetmeter_exporter.logs import fields
 

@@ -8,20 +8,20 @@ from typing import NoReturn
 
 import fleetmeter
 from fleetmeter.errors import SettingError
-from fleetmeter.exchange import HEARTBEAT
 from fleetmeter.settings import without_password
+from fleetmeter.writer.exchange import HEARTBEAT
 from fleetmeter_exporter.asgi import MetricsApp
-from fleetmeter_exporter.gate import Gate
-from fleetmeter_exporter.limits import Limits
-from fleetmeter_exporter.listeners import listen, place
+from fleetmeter_exporter.http.gate import Gate
+from fleetmeter_exporter.http.limits import Limits
+from fleetmeter_exporter.http.listeners import listen, place
+from fleetmeter_exporter.http.server import Server
+from fleetmeter_exporter.http.web_config import WebConfig
+from fleetmeter_exporter.http.web_file import WebFile
 from fleetmeter_exporter.logs import configure, fields
 from fleetmeter_exporter.memory import Shrinking, tune
 from fleetmeter_exporter.redaction import redacted
 from fleetmeter_exporter.scraper import Scraper
-from fleetmeter_exporter.server import Server
 from fleetmeter_exporter.settings import ExporterSettings
-from fleetmeter_exporter.web_config import WebConfig
-from fleetmeter_exporter.web_file import WebFile
 
 log = logging.getLogger("fleetmeter.exporter")
 

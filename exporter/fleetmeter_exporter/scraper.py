@@ -6,11 +6,11 @@ import weakref
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from fleetmeter.continuity import HOLD
 from fleetmeter.errors import SettingError
-from fleetmeter_exporter.exposition import Exposition
+from fleetmeter.reader.continuity import HOLD
+from fleetmeter_exporter.exposition.exposition import Exposition
+from fleetmeter_exporter.exposition.formats import TEXT, Format
 from fleetmeter_exporter.fleet import Fleet, Scrape, fleet_settings
-from fleetmeter_exporter.formats import TEXT, Format
 
 FORMATS = 3
 """Formats whose parts are kept between scrapes: what Prometheus asks for, what a person does, and one in exchange."""

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import fleetmeter
-from fleetmeter.address import is_utf8
-from fleetmeter.continuity import HOLD
-from fleetmeter.credentials import VARIABLES
+from fleetmeter.connection.address import is_utf8
+from fleetmeter.connection.credentials import VARIABLES
 from fleetmeter.errors import SettingError
-from fleetmeter.keys import Keys
+from fleetmeter.reader.continuity import HOLD
+from fleetmeter.schema.keys import Keys
 from fleetmeter.settings import DEFAULT_URL, Settings, parse_seconds
 from fleetmeter_exporter.flags import Flag, Given, Parser, read
-from fleetmeter_exporter.listeners import ListenAddress
+from fleetmeter_exporter.http.listeners import ListenAddress
 from fleetmeter_exporter.logs import FORMATS, LEVELS
 
 DEFAULT_ADDRESS = ":9847"

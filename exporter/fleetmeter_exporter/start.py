@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
-from fleetmeter.continuity import Verdict, judge
 from fleetmeter.errors import FleetmeterError
-from fleetmeter.snapshot import Snapshot
+from fleetmeter.reader.continuity import Verdict, judge
+from fleetmeter.reader.snapshot import Snapshot
 
 
 class Start:

@@ -2,8 +2,8 @@
 
 from functools import lru_cache
 
+from fleetmeter_exporter.exposition.formats import TEXT
 from fleetmeter_exporter.fleet import fleet_settings
-from fleetmeter_exporter.formats import TEXT
 from fleetmeter_exporter.scraper import Scraper
 
 

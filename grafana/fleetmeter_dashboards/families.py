@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry
 
 from fleetmeter.instrumentation import HTTPMetrics
 from fleetmeter.llm import REGISTRY
-from fleetmeter.telemetry import Telemetry
-from fleetmeter_exporter import own_metrics
+from fleetmeter.writer.telemetry import Telemetry
+from fleetmeter_exporter.exposition import own_metrics
 
 _SUFFIXES = {"counter": ("_total",), "info": ("_info",), "histogram": ("_bucket", "_sum", "_count")}
 

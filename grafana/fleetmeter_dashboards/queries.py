@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from fleetmeter_dashboards.errors import DashboardError, UndeclaredFamily, UndeclaredLabel
 from fleetmeter_dashboards.families import Family, declared
-from fleetmeter_exporter.own_metrics import NAMESPACE
+from fleetmeter_exporter.exposition.own_metrics import NAMESPACE
 
 RATE = "$__rate_interval"
 RANGE = "$__range"

@@ -1,7 +1,6 @@
 """Fleet-wide Prometheus metrics: replicas count in Redis, one exporter serves the totals."""
 
 from fleetmeter._version import __version__
-from fleetmeter.durability import durable
 from fleetmeter.errors import (
     BlockError,
     FleetmeterError,
@@ -13,9 +12,10 @@ from fleetmeter.errors import (
     StoreRefused,
     StoreUnreachable,
 )
-from fleetmeter.installation import aflush, flush, install, shutdown, uninstall
 from fleetmeter.instrumentation import instrument_fastapi
-from fleetmeter.transaction import atomic
+from fleetmeter.process.durability import durable
+from fleetmeter.process.installation import aflush, flush, install, shutdown, uninstall
+from fleetmeter.process.transaction import atomic
 
 __all__ = [
     # a process' part in the fleet

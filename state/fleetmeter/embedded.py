@@ -11,7 +11,7 @@ from typing import Self
 
 import redis
 
-from fleetmeter.connection import connect
+from fleetmeter.connection.client import connect
 from fleetmeter.errors import FleetmeterError
 
 _SHORT_PATH = Path("/tmp")  # noqa: S108  a directory of its own is made there; a socket's path may hold 107 bytes

@@ -10,15 +10,15 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from fleetmeter.connection import connect, translated
+from fleetmeter.connection.client import connect, translated
 from fleetmeter.errors import StateError, StoreError
-from fleetmeter.installation import current, join
-from fleetmeter.keys import EPOCH_FIELD, Keys
-from fleetmeter.messages import Apply
-from fleetmeter.rows import Epoch, Row
+from fleetmeter.process.installation import current, join
+from fleetmeter.schema.keys import EPOCH_FIELD, Keys
+from fleetmeter.schema.rows import Epoch, Row
 from fleetmeter.settings import Settings
-from fleetmeter.store import Store
-from fleetmeter.telemetry import log
+from fleetmeter.writer.messages import Apply
+from fleetmeter.writer.store import Store
+from fleetmeter.writer.telemetry import log
 
 
 def RedisValue(process_identifier: Callable[[], object] = os.getpid) -> type[Any]:  # noqa: N802  the client's own style

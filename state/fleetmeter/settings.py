@@ -8,12 +8,12 @@ from typing import Any, Self
 
 import redis
 
-from fleetmeter.address import EXPECTED, Address, is_utf8, without_password
-from fleetmeter.connection import connect
-from fleetmeter.credentials import Credentials
+from fleetmeter.connection.address import EXPECTED, Address, is_utf8, without_password
+from fleetmeter.connection.client import connect
+from fleetmeter.connection.credentials import Credentials
 from fleetmeter.errors import SettingError
-from fleetmeter.keys import Keys
-from fleetmeter.store import MAX_SERIES
+from fleetmeter.schema.keys import Keys
+from fleetmeter.writer.store import MAX_SERIES
 
 __all__ = ["DEFAULT_URL", "Settings", "check_url", "parse_seconds", "without_password"]
 

@@ -16,7 +16,7 @@ import pytest
 
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.errors import SettingError
-from fleetmeter.keys import Keys
+from fleetmeter.schema.keys import Keys
 from fleetmeter_app import cache
 from fleetmeter_app.cache import Entry, Lookup, PromptCache, Stored, digest_of
 from fleetmeter_app.config import CacheConfig

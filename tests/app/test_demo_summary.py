@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from fleetmeter.cli.totals import Totals
+from fleetmeter.cli.top.totals import Totals
 from fleetmeter_app.demo.questions import Question
 from fleetmeter_app.demo.summary import Row, compare, summary_table, verdict
 from fleetmeter_app.demo.tally import Tally
 from fleetmeter_app.demo.view import Moment, line, view
-from fleetmeter_app.ledger import Account, Outcomes, Usage
+from fleetmeter_app.upstream.ledger import Account, Outcomes, Usage
 
 ASKED = Question(b"{}", key="TSLA price")
 EXPOSITION = """\

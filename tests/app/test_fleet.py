@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter_app.ledger import PRICES, Ledger, Usage
+from fleetmeter_app.upstream.ledger import PRICES, Ledger, Usage
 from support.exposition import Series, total
 from support.gateway import Program, Programs, eventually
 from support.store import StoreAddress, new_address

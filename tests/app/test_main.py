@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.installation import current
+from fleetmeter.process.installation import current
 from fleetmeter_app.main import main
 from support.exposition import total
 from support.gateway import GATEWAY, Programs, eventually

@@ -13,11 +13,11 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion
 
-from fleetmeter_app.completion import complete
 from fleetmeter_app.errors import ConfigError, InvalidRequestError
-from fleetmeter_app.faults import KINDS, Fault, find_fault
-from fleetmeter_app.ledger import PRICES, Ledger, Price, Usage
-from fleetmeter_app.upstream_config import UpstreamConfig
+from fleetmeter_app.upstream.completion import complete
+from fleetmeter_app.upstream.config import UpstreamConfig
+from fleetmeter_app.upstream.faults import KINDS, Fault, find_fault
+from fleetmeter_app.upstream.ledger import PRICES, Ledger, Price, Usage
 from support.upstream import RunningUpstream, running_upstream
 
 LUNA = "gpt-6-luna"

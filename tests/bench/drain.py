@@ -5,7 +5,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from fleetmeter.connection import connect
+from fleetmeter.connection.client import connect
 
 _MARK = b"everything-was-sent"
 _BUFFER = 1 << 20

@@ -15,15 +15,15 @@ from multiprocessing.connection import Connection
 from time import monotonic, process_time, sleep
 from typing import Any
 
-from fleetmeter.accumulator import Accumulator
-from fleetmeter.cells import cell_of
-from fleetmeter.definition import Definition
-from fleetmeter.exchange import Exchange
-from fleetmeter.flusher import STRETCH
-from fleetmeter.keys import Keys
-from fleetmeter.protocol import Writer
-from fleetmeter.store import Store
-from fleetmeter.telemetry import Telemetry
+from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.keys import Keys
+from fleetmeter.values.accumulator import Accumulator
+from fleetmeter.values.cells import cell_of
+from fleetmeter.writer.exchange import Exchange
+from fleetmeter.writer.flusher import STRETCH
+from fleetmeter.writer.protocol import Writer
+from fleetmeter.writer.store import Store
+from fleetmeter.writer.telemetry import Telemetry
 
 NAMESPACE = "fleet"
 COUNTERS, HISTOGRAMS = 14, 6

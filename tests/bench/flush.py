@@ -11,12 +11,12 @@ from typing import Any
 
 from bench.meter import Cost, Meter
 from bench.tables import judged, show
-from fleetmeter.connection import connect
-from fleetmeter.delta import Delta
+from fleetmeter.connection.client import connect
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.keys import Keys
-from fleetmeter.messages import Apply, Hello
-from fleetmeter.store import Store
+from fleetmeter.schema.keys import Keys
+from fleetmeter.values.delta import Delta
+from fleetmeter.writer.messages import Apply, Hello
+from fleetmeter.writer.store import Store
 
 FAMILIES = 10
 TURNS = 3

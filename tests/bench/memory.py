@@ -14,10 +14,10 @@ from typing import Any
 from bench.flush import flush_of
 from bench.processes import free_port, in_its_own_process
 from bench.tables import show
-from fleetmeter.connection import connect
+from fleetmeter.connection.client import connect
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.keys import Keys
-from fleetmeter.replay import KEEP_BYTES, ReplayLog
+from fleetmeter.schema.keys import Keys
+from fleetmeter.writer.replay import KEEP_BYTES, ReplayLog
 
 SERIES = 100_000
 PER_FAMILY = 10_000

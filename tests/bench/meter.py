@@ -6,7 +6,7 @@ from functools import reduce
 from time import thread_time_ns
 from typing import Any
 
-from fleetmeter.connection import connect
+from fleetmeter.connection.client import connect
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import cycle
 
 from bench.shape import Shape
-from fleetmeter.batch import Batch
-from fleetmeter.definition import Definition
-from fleetmeter.delta import NOTHING, Delta
-from fleetmeter.keys import Keys
-from fleetmeter.messages import Apply, Hello
-from fleetmeter.reading import Reader
-from fleetmeter.store import Store
+from fleetmeter.reader.reading import Reader
+from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.keys import Keys
+from fleetmeter.values.batch import Batch
+from fleetmeter.values.delta import NOTHING, Delta
+from fleetmeter.writer.messages import Apply, Hello
+from fleetmeter.writer.store import Store
 from support.commands import process
 from support.processes import environment
 from support.store import StoreAddress

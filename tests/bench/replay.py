@@ -10,9 +10,9 @@ from typing import Any
 from bench.emulation import NAMESPACE, Fleet, Order, fleet
 from bench.meter import Meter
 from bench.tables import show
-from fleetmeter.connection import connect
+from fleetmeter.connection.client import connect
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.keys import Keys
+from fleetmeter.schema.keys import Keys
 
 REPLICAS = 1_000
 KEPT = 2

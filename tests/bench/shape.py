@@ -8,8 +8,8 @@ that none is larger than it may be by default; a larger state has more families.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fleetmeter.definition import Definition
-from fleetmeter.scale import bound_text
+from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.scale import bound_text
 
 PER_FAMILY = 5_000
 """Samples of a family."""

@@ -18,7 +18,7 @@ from chaos.ledger import difference, summed
 from chaos.scraper import Scraper
 from chaos.table import Result
 from chaos.views import rows_of, shown
-from fleetmeter.continuity import HOLD
+from fleetmeter.reader.continuity import HOLD
 from support.node import until
 from support.processes import environment
 from support.store import StoreAddress

@@ -3,10 +3,10 @@
 from chaos.judge import Scrape
 from chaos.ledger import BOUNDS, BUCKETS
 from fleetmeter.errors import StoreError
-from fleetmeter.families import families_of
-from fleetmeter.reading import Reader
-from fleetmeter.rows import Row
-from fleetmeter.snapshot import Snapshot
+from fleetmeter.reader.families import families_of
+from fleetmeter.reader.reading import Reader
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.schema.rows import Row
 from support.exposition import Series, total
 from support.fleet import samples_of
 from support.store import StoreAddress

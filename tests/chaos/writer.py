@@ -16,8 +16,8 @@ from prometheus_client import Counter, Histogram
 
 import fleetmeter
 from chaos.ledger import BOUNDS, BUCKETS, Ledger
-from fleetmeter.installation import current
-from fleetmeter.telemetry import FLUSH_ERRORS
+from fleetmeter.process.installation import current
+from fleetmeter.writer.telemetry import FLUSH_ERRORS
 
 PATIENCE = 120
 """Times that a second is given to a store that does not take everything; what is left then shows as a difference."""

@@ -9,10 +9,10 @@ import redis
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 import fleetmeter
-from fleetmeter.installation import current
-from fleetmeter.keys import Keys
 from fleetmeter.llm import Usage, record_openai_call
 from fleetmeter.llm.catalogue import OPENAI_MODEL_SHUTDOWN_TIMESTAMP
+from fleetmeter.process.installation import current
+from fleetmeter.schema.keys import Keys
 
 PAUSE = 3.0
 """Seconds between two records: some scrapes, so that Prometheus sees the second as an increase."""

@@ -9,8 +9,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from fleetmeter.definition import Definition
 from fleetmeter.errors import SettingError
+from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter import make_asgi_app
 from support.exposition import parse, total
 from support.scraping import FixedState

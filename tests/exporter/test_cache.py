@@ -2,10 +2,10 @@
 
 import pytest
 
-from fleetmeter.definition import Definition, StoredDefinition
-from fleetmeter.families import Families, Family
-from fleetmeter.sample import Sample
-from fleetmeter.snapshot import Snapshot
+from fleetmeter.reader.families import Families, Family
+from fleetmeter.reader.sample import Sample
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.schema.definition import Definition, StoredDefinition
 from fleetmeter_exporter.cache import with_cache_state
 from support.exposition import total
 from support.scraping import BIRTH_US, LIVING_US, FixedState, scrape

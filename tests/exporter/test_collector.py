@@ -9,10 +9,10 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
 import fleetmeter
-from fleetmeter.definition import Definition
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.errors import SettingError
-from fleetmeter.keys import EPOCH_FIELD
+from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.keys import EPOCH_FIELD
 from fleetmeter_exporter import RedisCollector, get_metrics
 from fleetmeter_exporter.scraper import Scraper
 from support.exposition import Series, parse, total

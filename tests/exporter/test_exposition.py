@@ -11,11 +11,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 import fleetmeter
-from fleetmeter.definition import Definition
+from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter import get_metrics, get_metrics_content_type
-from fleetmeter_exporter.exposition import Exposition
-from fleetmeter_exporter.formats import TEXT as TEXT_FORMAT
-from fleetmeter_exporter.formats import negotiated
+from fleetmeter_exporter.exposition.exposition import Exposition
+from fleetmeter_exporter.exposition.formats import TEXT as TEXT_FORMAT
+from fleetmeter_exporter.exposition.formats import negotiated
 from fleetmeter_exporter.scraper import Scraper
 from fleetmeter_exporter.text import _scraper_of
 from support.scraping import BIRTH_US, FixedState

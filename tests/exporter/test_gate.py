@@ -10,10 +10,10 @@ from typing import Any
 import bcrypt
 import pytest
 
-from fleetmeter_exporter.basic_auth import REMEMBERED, WAITING, BasicAuth, TooMany, credentials
-from fleetmeter_exporter.gate import Gate
-from fleetmeter_exporter.responses import Message, Receive, Send
-from fleetmeter_exporter.web_config import RateLimit, WebConfig
+from fleetmeter_exporter.http.basic_auth import REMEMBERED, WAITING, BasicAuth, TooMany, credentials
+from fleetmeter_exporter.http.gate import Gate
+from fleetmeter_exporter.http.responses import Message, Receive, Send
+from fleetmeter_exporter.http.web_config import RateLimit, WebConfig
 from support.web import PATIENCE
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from fleetmeter.definition import Definition
+from fleetmeter.schema.definition import Definition
 from support.exposition import parse
 from support.gateway import Program, Programs, eventually
 from support.proxy import Fault, FaultProxy

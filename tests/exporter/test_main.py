@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 import fleetmeter
-from fleetmeter.definition import Definition
+from fleetmeter.schema.definition import Definition
 from support.gateway import EXPORTER, Programs, eventually
 from support.scraping import FixedState
 from support.store import StoreAddress

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
-from fleetmeter.definition import Definition
 from fleetmeter.errors import SettingError
+from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter import make_asgi_app
 from support.exposition import parse, total
 from support.scraping import FixedState

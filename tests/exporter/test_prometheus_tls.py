@@ -8,7 +8,7 @@ import bcrypt
 import httpx
 import pytest
 
-from fleetmeter.definition import Definition
+from fleetmeter.schema.definition import Definition
 from support.gateway import Programs, eventually
 from support.scraping import FixedState
 from support.store import StoreAddress

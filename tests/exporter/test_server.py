@@ -9,8 +9,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from fleetmeter_exporter.limits import Limits
-from fleetmeter_exporter.responses import Message, Receive, Send
+from fleetmeter_exporter.http.limits import Limits
+from fleetmeter_exporter.http.responses import Message, Receive, Send
 from support.web import PATIENCE, connect, echo, get, read_all, read_answer, respond, serving, told
 
 BIG = b"x" * 8_000_000

@@ -4,7 +4,7 @@ import pytest
 
 from fleetmeter.errors import SettingError
 from fleetmeter_exporter.flags import variable
-from fleetmeter_exporter.listeners import ListenAddress
+from fleetmeter_exporter.http.listeners import ListenAddress
 from fleetmeter_exporter.settings import ExporterSettings
 
 URL = "redis://127.0.0.1:7000/1"

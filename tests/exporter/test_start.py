@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from fleetmeter.errors import StoreUnreachable
-from fleetmeter.rows import Epoch, Row
-from fleetmeter.snapshot import Snapshot
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.schema.rows import Epoch, Row
 from fleetmeter_exporter.start import Start
 
 

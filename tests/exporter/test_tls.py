@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from fleetmeter_exporter.limits import Limits
-from fleetmeter_exporter.section import Files
-from fleetmeter_exporter.tls import TLS
-from fleetmeter_exporter.web_config import read
-from fleetmeter_exporter.web_file import LOOK, WebFile
+from fleetmeter_exporter.http.limits import Limits
+from fleetmeter_exporter.http.section import Files
+from fleetmeter_exporter.http.tls import TLS
+from fleetmeter_exporter.http.web_config import read
+from fleetmeter_exporter.http.web_file import LOOK, WebFile
 from support.tls import Authority, Certificate
 from support.web import connect, echo, get, read_all, read_answer, serving, told
 

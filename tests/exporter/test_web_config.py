@@ -6,8 +6,8 @@ import bcrypt
 import pytest
 
 from fleetmeter.errors import SettingError
-from fleetmeter_exporter.section import Files
-from fleetmeter_exporter.web_config import RateLimit, WebConfig, read
+from fleetmeter_exporter.http.section import Files
+from fleetmeter_exporter.http.web_config import RateLimit, WebConfig, read
 from support.tls import Authority, Certificate
 
 SECRET = "very-secret"

@@ -7,7 +7,7 @@ import bcrypt
 import pytest
 
 from fleetmeter.errors import SettingError
-from fleetmeter_exporter.web_file import LOOK, WebFile
+from fleetmeter_exporter.http.web_file import LOOK, WebFile
 from support.tls import Authority
 from support.web import told
 

@@ -12,7 +12,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.openmetrics.exposition import ALLOWUTF8, VALUES
 from prometheus_client.samples import Sample
 
-from fleetmeter_exporter.formats import Format
+from fleetmeter_exporter.exposition.formats import Format
 from fuzz.expected import METRIC_NAME, UNCOMPARED, Expected, shown_label, shown_name
 from fuzz.refusals import refused, unreadable
 

@@ -3,8 +3,8 @@
 import json
 from dataclasses import replace
 
-from fleetmeter.definition import Definition, StoredDefinition, compact_json
-from fleetmeter.rows import ALIVE_US, Row
+from fleetmeter.schema.definition import Definition, StoredDefinition, compact_json
+from fleetmeter.schema.rows import ALIVE_US, Row
 from fuzz import dice as pools
 from fuzz.dice import Dice
 from fuzz.namespace import NOW_US, Namespace

@@ -14,9 +14,9 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from fleetmeter_exporter.collector import metrics_of
+from fleetmeter_exporter.exposition.formats import Format
+from fleetmeter_exporter.exposition.own_metrics import NAMESPACE, OWN_NAMES
 from fleetmeter_exporter.fleet import Scrape
-from fleetmeter_exporter.formats import Format
-from fleetmeter_exporter.own_metrics import NAMESPACE, OWN_NAMES
 
 exposition._escape = lru_cache(20_000)(exposition._escape)  # the same few names over and over
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from fleetmeter.continuity import Shown
-from fleetmeter.definition import Definition, StoredDefinition
-from fleetmeter.families import Families
-from fleetmeter.hashes import Hash
-from fleetmeter.returned import Returned
-from fleetmeter.rows import Epoch, Row
-from fleetmeter.snapshot import Snapshot
+from fleetmeter.reader.continuity import Shown
+from fleetmeter.reader.families import Families
+from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.returned import Returned
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.schema.definition import Definition, StoredDefinition
+from fleetmeter.schema.rows import Epoch, Row
 from fleetmeter_exporter.fleet import Scrape
 
 NOW_US = 10**15

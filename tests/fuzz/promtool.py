@@ -4,7 +4,7 @@ import re
 import subprocess
 from collections.abc import Iterable
 
-from fleetmeter_exporter.own_metrics import OWN_NAMES
+from fleetmeter_exporter.exposition.own_metrics import OWN_NAMES
 from fuzz.comparison import Chunk, Different
 
 _LINE = re.compile(r"(# (?:HELP|TYPE) )?(?=.)")

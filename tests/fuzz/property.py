@@ -1,6 +1,6 @@
 """The property: whatever a namespace holds, and whatever becomes of it, the exposition says it and nothing else."""
 
-from fleetmeter_exporter.exposition import Exposition
+from fleetmeter_exporter.exposition.exposition import Exposition
 from fleetmeter_exporter.fleet import Scrape
 from fuzz.comparison import Chunk, Different, check, masked, own_value
 from fuzz.expected import UNCOMPARED, Expected, expected

@@ -11,7 +11,7 @@ from prometheus_client.core import Metric
 from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
 
-from fleetmeter_exporter.formats import Format
+from fleetmeter_exporter.exposition.formats import Format
 from fuzz.expected import shown_label, shown_name
 
 _RESERVED = re.compile("^__.*$")

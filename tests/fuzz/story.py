@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, composite
 from prometheus_client.openmetrics.exposition import ALLOWUTF8, DOTS, UNDERSCORES, VALUES
 
-from fleetmeter_exporter.formats import TEXT, Format
+from fleetmeter_exporter.exposition.formats import TEXT, Format
 from fuzz import drawing
 from fuzz.dice import Dice
 from fuzz.namespace import Namespace

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import httpx
 
-from fleetmeter.cli.totals import Totals
+from fleetmeter.cli.top.totals import Totals
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter_app.config import GatewayConfig
 from fleetmeter_app.demo.fleet import upstream_config
 from fleetmeter_app.demo.load import Load
 from fleetmeter_app.demo.questions import Questions
 from fleetmeter_app.demo.tally import Tally
-from fleetmeter_app.ledger import PRICES, Account, Ledger, Outcomes
+from fleetmeter_app.upstream.ledger import PRICES, Account, Ledger, Outcomes
 from observation.dashboards import Window
 from observation.prometheus import Prometheus, start_prometheus
 from support.gateway import Program, Programs, eventually

@@ -1,6 +1,6 @@
 """The invariants of DESIGN.md 8, as they are checked after every step, and what they exempt."""
 
-from fleetmeter.keys import EPOCH_FIELD
+from fleetmeter.schema.keys import EPOCH_FIELD
 from simulator.ledger import FAMILIES, KINDS, ONES, PAID, TOOK, TWIN, missing, number_of
 from simulator.replica import Replica
 from simulator.world import KEYS, NUMBERS, Master, Violation, World, counted, evicted, total

@@ -5,9 +5,9 @@ from copy import copy
 from functools import cache, partial
 from typing import Any
 
-from fleetmeter.multi_exec import Command
-from fleetmeter.reading import Reader
-from fleetmeter.store import Store
+from fleetmeter.connection.multi_exec import Command
+from fleetmeter.reader.reading import Reader
+from fleetmeter.writer.store import Store
 from simulator.world import KEYS, Caller, Request, World, counted
 
 ADDRESS = "redis://nowhere.invalid"

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-from fleetmeter.continuity import HOLD, Continuity
 from fleetmeter.errors import StoreError
-from fleetmeter.exchange import HEARTBEAT
-from fleetmeter.families import families_of
-from fleetmeter.snapshot import Snapshot
+from fleetmeter.reader.continuity import HOLD, Continuity
+from fleetmeter.reader.families import families_of
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.writer.exchange import HEARTBEAT
 from fleetmeter_exporter.start import Start
 from simulator.door import Connection, reader_through
 from simulator.ledger import FAMILIES, GONE, TOOK, number_of

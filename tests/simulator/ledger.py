@@ -8,10 +8,10 @@ drawn by lot, so that a late record may be worth less than all before it.
 from dataclasses import dataclass
 from random import Random
 
-from fleetmeter.definition import Definition
+from fleetmeter.schema.definition import Definition
 
 LARGEST = 2**963
-"""Whole numbers up to here are sent as they are: `LARGEST` of `fleetmeter.scale`."""
+"""Whole numbers up to here are sent as they are: `LARGEST` of `fleetmeter.schema.scale`."""
 
 RECORDS = 400
 """Records of one schedule, at most; 2 bits each stay below `LARGEST`."""

@@ -6,16 +6,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest import mock
 
-from fleetmeter import amounts, continuity
-from fleetmeter.accumulator import Accumulator
-from fleetmeter.delta import NOTHING, Delta, merged
-from fleetmeter.exchange import Exchange
-from fleetmeter.floors import Floors
-from fleetmeter.hashes import Hash
-from fleetmeter.reading import Reader
-from fleetmeter.replay import ReplayLog
-from fleetmeter.scale import Scale
-from fleetmeter.snapshot import Snapshot
+from fleetmeter.reader import continuity
+from fleetmeter.reader.floors import Floors
+from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.reading import Reader
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.schema.scale import Scale
+from fleetmeter.values import amounts
+from fleetmeter.values.accumulator import Accumulator
+from fleetmeter.values.delta import NOTHING, Delta, merged
+from fleetmeter.writer.exchange import Exchange
+from fleetmeter.writer.replay import ReplayLog
 from simulator.scripts import Scripts, sources
 
 

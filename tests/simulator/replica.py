@@ -5,14 +5,14 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-from fleetmeter.accumulator import Accumulator
-from fleetmeter.cells import cell_of
-from fleetmeter.delta import Delta, Removal
 from fleetmeter.errors import StoreError
-from fleetmeter.exchange import Exchange
-from fleetmeter.messages import Answer, Call, Outcome
-from fleetmeter.protocol import Writer
-from fleetmeter.replay import ReplayLog
+from fleetmeter.values.accumulator import Accumulator
+from fleetmeter.values.cells import cell_of
+from fleetmeter.values.delta import Delta, Removal
+from fleetmeter.writer.exchange import Exchange
+from fleetmeter.writer.messages import Answer, Call, Outcome
+from fleetmeter.writer.protocol import Writer
+from fleetmeter.writer.replay import ReplayLog
 from simulator.door import Connection, store_through
 from simulator.ledger import FAMILIES, GONE, KINDS, PAID, TOOK, TWIN, Record, missing
 from simulator.world import Caller, World, counted

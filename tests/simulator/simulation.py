@@ -8,7 +8,7 @@ from contextvars import copy_context
 from functools import partial
 from unittest import mock
 
-from fleetmeter.continuity import HOLD
+from fleetmeter.reader.continuity import HOLD
 from simulator.checks import check_caught_up, check_settled, check_store
 from simulator.exporter import Exporter
 from simulator.ledger import PAID

@@ -8,8 +8,8 @@ from typing import Any
 
 import redis
 
-from fleetmeter.housekeeping import GOODBYE_GRACE, RETIRED_LIFE, SILENCE
-from fleetmeter.keys import EPOCH_FIELD, STATE_FORMAT, Keys
+from fleetmeter.schema.keys import EPOCH_FIELD, STATE_FORMAT, Keys
+from fleetmeter.writer.housekeeping import GOODBYE_GRACE, RETIRED_LIFE, SILENCE
 from simulator.hashes import CommandError, Frozen, Hashes
 from simulator.ledger import GONE, LARGEST, ONES, PAID, TOOK, TWIN, Ledger, missing
 from simulator.scripts import ScriptReply, Scripts

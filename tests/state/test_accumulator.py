@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from fleetmeter.accumulator import Accumulator
-from fleetmeter.amounts import Amount
-from fleetmeter.batch import Batch
-from fleetmeter.cells import cell_of
-from fleetmeter.definition import Definition
+from fleetmeter.schema.definition import Definition
+from fleetmeter.values.accumulator import Accumulator
+from fleetmeter.values.amounts import Amount
+from fleetmeter.values.batch import Batch
+from fleetmeter.values.cells import cell_of
 
 COUNTER = Definition.of("c", "counter", "", "", ("i",), (), "")
 GAUGE = Definition.of("g", "gauge", "", "", ("a",), (), "sum")

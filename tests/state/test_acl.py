@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import redis
 
-from fleetmeter.connection import connect
+from fleetmeter.connection.client import connect
 from fleetmeter.errors import StoreRefused
-from fleetmeter.keys import Keys
-from fleetmeter.messages import Apply
-from fleetmeter.reading import Reader
-from fleetmeter.store import Store
+from fleetmeter.reader.reading import Reader
+from fleetmeter.schema.keys import Keys
+from fleetmeter.writer.messages import Apply
+from fleetmeter.writer.store import Store
 from fleetmeter_app.cache import Entry, PromptCache, digest_of
 from fleetmeter_app.config import CacheConfig
 from support.fleet import Replica, families

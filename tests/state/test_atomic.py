@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, Summary
 
 import fleetmeter
-from fleetmeter.installation import current
+from fleetmeter.process.installation import current
 from support.fleet import samples, value
 from support.store import StoreAddress
 

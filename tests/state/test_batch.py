@@ -1,9 +1,9 @@
 """Batches and how they stand on the wire: equal series add up, and a copy tells the same as the original."""
 
-from fleetmeter.batch import Batch
-from fleetmeter.definition import Definition
-from fleetmeter.keys import Keys
-from fleetmeter.wire import Body, encode
+from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.keys import Keys
+from fleetmeter.values.batch import Batch
+from fleetmeter.writer.wire import Body, encode
 
 KEYS = Keys("n")
 COUNTER = Definition.of("c", "counter", "", "", (), (), "")

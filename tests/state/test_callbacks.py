@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 import fleetmeter
-from fleetmeter import callbacks
+from fleetmeter.values import callbacks
 from support.fleet import installation, samples, value
 from support.processes import eventually
 from support.store import StoreAddress

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from fleetmeter.accumulator import Accumulator
-from fleetmeter.batch import Batch
-from fleetmeter.cells import cell_of
-from fleetmeter.definition import Definition
-from fleetmeter.scale import LARGEST
+from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.scale import LARGEST
+from fleetmeter.values.accumulator import Accumulator
+from fleetmeter.values.batch import Batch
+from fleetmeter.values.cells import cell_of
 
 
 class Bench:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import redis
 
-from fleetmeter.cli.check import Check, Status
-from fleetmeter.cli.facts import Facts
-from fleetmeter.cli.server_checks import server_checks
-from fleetmeter.connection import connect
+from fleetmeter.cli.doctor.check import Check, Status
+from fleetmeter.cli.doctor.facts import Facts
+from fleetmeter.cli.doctor.server_checks import server_checks
+from fleetmeter.connection.client import connect
 from fleetmeter.embedded import EmbeddedStore
 from support.commands import command, process
 from support.fleet import Replica

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from fleetmeter.cli.removal import forget
-from fleetmeter.continuity import Continuity
-from fleetmeter.definition import Definition, compact_json
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.errors import FleetmeterError, StoreRefused
-from fleetmeter.reading import Reader
-from fleetmeter.snapshot import Snapshot
+from fleetmeter.reader.continuity import Continuity
+from fleetmeter.reader.reading import Reader
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.schema.definition import Definition, compact_json
 from support.commands import command, on_terminal, process
 from support.fleet import Replica, samples, value
 from support.scraping import FixedState

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fleetmeter.cli.printing import NOTHING
-from fleetmeter.definition import Definition
-from fleetmeter.keys import Keys
+from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.keys import Keys
 from support.commands import command
 from support.fleet import Replica
 from support.scraping import BIRTH_US, FixedState

@@ -8,15 +8,15 @@ import pytest
 
 from fleetmeter.cli.errors import CommandError
 from fleetmeter.cli.removal import contents, reset
-from fleetmeter.connection import translated
-from fleetmeter.continuity import Continuity
-from fleetmeter.definition import Definition
+from fleetmeter.connection.client import translated
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.errors import StoreRefused
-from fleetmeter.keys import EPOCH_FIELD
-from fleetmeter.reading import Reader
-from fleetmeter.rows import Epoch
-from fleetmeter.store import lua_source
+from fleetmeter.reader.continuity import Continuity
+from fleetmeter.reader.reading import Reader
+from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.keys import EPOCH_FIELD
+from fleetmeter.schema.rows import Epoch
+from fleetmeter.writer.store import lua_source
 from support.commands import command, on_terminal, process
 from support.fleet import Replica, samples, value
 from support.processes import eventually

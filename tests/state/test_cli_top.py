@@ -10,15 +10,15 @@ from prometheus_client import CollectorRegistry, generate_latest
 from rich.console import Console
 
 from fleetmeter.cli.command import main
-from fleetmeter.cli.frame import frame
 from fleetmeter.cli.printing import NOTHING
-from fleetmeter.cli.sighting import Watch
 from fleetmeter.cli.target import Target
-from fleetmeter.cli.totals import Totals
-from fleetmeter.definition import Definition
-from fleetmeter.families import families_of
-from fleetmeter.keys import EPOCH_FIELD
-from fleetmeter.reading import Reader
+from fleetmeter.cli.top.frame import frame
+from fleetmeter.cli.top.sighting import Watch
+from fleetmeter.cli.top.totals import Totals
+from fleetmeter.reader.families import families_of
+from fleetmeter.reader.reading import Reader
+from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.keys import EPOCH_FIELD
 from fleetmeter.settings import Settings
 from fleetmeter_exporter import RedisCollector
 from support.commands import command, on_terminal, process

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fleetmeter.definition import Definition
-from fleetmeter.families import families_of
-from fleetmeter.reading import Reader
+from fleetmeter.reader.families import families_of
+from fleetmeter.reader.reading import Reader
+from fleetmeter.schema.definition import Definition
 from support.fleet import Replica
 from support.store import StoreAddress
 

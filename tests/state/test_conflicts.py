@@ -2,8 +2,8 @@
 
 import pytest
 
-from fleetmeter.conflicts import CONFLICTS, reasons
-from fleetmeter.definition import Definition
+from fleetmeter.schema.definition import Definition
+from fleetmeter.writer.conflicts import CONFLICTS, reasons
 
 BASE = Definition.of("h_seconds", "histogram", "help", "", ("a", "b"), ("1.0", "+Inf"), "")
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from fleetmeter.continuity import Continuity, Shown
-from fleetmeter.definition import Definition, StoredDefinition
-from fleetmeter.returned import Returned
-from fleetmeter.rows import Epoch, Row
-from fleetmeter.snapshot import Snapshot
+from fleetmeter.reader.continuity import Continuity, Shown
+from fleetmeter.reader.returned import Returned
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.schema.definition import Definition, StoredDefinition
+from fleetmeter.schema.rows import Epoch, Row
 
 COUNTER = Definition.of("c", "counter", "x", "", ("k",), (), "")
 FIELD = COUNTER.field

@@ -12,15 +12,15 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 import fleetmeter
-from fleetmeter.address import Address
-from fleetmeter.connection import connect
-from fleetmeter.connection_async import connect_async
-from fleetmeter.credentials import Credentials
+from fleetmeter.connection.address import Address
+from fleetmeter.connection.client import connect
+from fleetmeter.connection.client_async import connect_async
+from fleetmeter.connection.credentials import Credentials
 from fleetmeter.errors import SettingError, StoreRefused
-from fleetmeter.messages import Hello
-from fleetmeter.reading import Reader
+from fleetmeter.reader.reading import Reader
 from fleetmeter.settings import Settings
-from fleetmeter.store import Store
+from fleetmeter.writer.messages import Hello
+from fleetmeter.writer.store import Store
 from fleetmeter_app.main import create_app
 from fleetmeter_app.settings import AppSettings
 from fleetmeter_exporter import RedisCollector

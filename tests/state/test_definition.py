@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from fleetmeter.definition import Definition, StoredDefinition
 from fleetmeter.errors import StateError
+from fleetmeter.schema.definition import Definition, StoredDefinition
 
 BASE = Definition.of("cost_usd", "histogram", "Cost.", "usd", ("model", "intent"), ("0.1", "+Inf"), "")
 

@@ -10,9 +10,9 @@ import pytest
 from prometheus_client import Counter, Histogram
 
 import fleetmeter
-from fleetmeter.definition import Definition
-from fleetmeter.flusher import Flusher
-from fleetmeter.installation import current
+from fleetmeter.process.installation import current
+from fleetmeter.schema.definition import Definition
+from fleetmeter.writer.flusher import Flusher
 from support.fleet import samples, value
 from support.node import Node, until
 from support.proxy import FaultProxy

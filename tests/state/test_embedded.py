@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fleetmeter.connection import connect
+from fleetmeter.connection.client import connect
 from fleetmeter.embedded import EmbeddedStore, EmbeddedStoreError
 
 

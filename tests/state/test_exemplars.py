@@ -9,10 +9,10 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.samples import Exemplar
 
 import fleetmeter
-from fleetmeter.batch import Batch
-from fleetmeter.definition import Definition, compact_json
-from fleetmeter.exemplars import newer, put_exemplar, read_exemplar
-from fleetmeter.installation import current
+from fleetmeter.process.installation import current
+from fleetmeter.schema.definition import Definition, compact_json
+from fleetmeter.schema.exemplars import newer, put_exemplar, read_exemplar
+from fleetmeter.values.batch import Batch
 from fleetmeter_exporter import RedisCollector
 from support.fleet import families, installation, value
 from support.scraping import FixedState

@@ -6,13 +6,13 @@ from math import inf
 
 import pytest
 
-from fleetmeter.definition import Definition, StoredDefinition, compact_json
 from fleetmeter.errors import StateError
-from fleetmeter.families import Family, families_of, types_left_out
-from fleetmeter.returned import Returned
-from fleetmeter.rows import ALIVE_US, Row
-from fleetmeter.scale import Scale
-from fleetmeter.snapshot import Snapshot
+from fleetmeter.reader.families import Family, families_of, types_left_out
+from fleetmeter.reader.returned import Returned
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.schema.definition import Definition, StoredDefinition, compact_json
+from fleetmeter.schema.rows import ALIVE_US, Row
+from fleetmeter.schema.scale import Scale
 
 NOW = 10**15
 COUNTER = Definition.of("c", "counter", "Old.", "", ("a",), (), "")

@@ -10,12 +10,12 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 import fleetmeter
-from fleetmeter.definition import Definition
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.installation import current
-from fleetmeter.replay import ReplayLog
-from fleetmeter.rows import Row
-from fleetmeter.runtime import Runtime
+from fleetmeter.process.installation import current
+from fleetmeter.process.runtime import Runtime
+from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.rows import Row
+from fleetmeter.writer.replay import ReplayLog
 from support.fleet import Replica, samples, value
 from support.proxy import Fault, FaultProxy
 from support.store import StoreAddress

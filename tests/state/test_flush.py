@@ -9,10 +9,10 @@ import pytest
 from prometheus_client import Counter, Gauge
 
 import fleetmeter
-from fleetmeter import flusher
-from fleetmeter.definition import Definition
-from fleetmeter.installation import current
-from fleetmeter.reading import Reader
+from fleetmeter.process.installation import current
+from fleetmeter.reader.reading import Reader
+from fleetmeter.schema.definition import Definition
+from fleetmeter.writer import flusher
 from support.fleet import Replica, installation, samples, value
 from support.store import StoreAddress
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from fleetmeter import housekeeping
-from fleetmeter.definition import Definition
-from fleetmeter.housekeeping import (
+from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, SWEPT_FIELD
+from fleetmeter.writer import housekeeping
+from fleetmeter.writer.housekeeping import (
     EVERY,
     GOODBYE_GRACE,
     REMOVED_LIFE,
@@ -16,9 +17,8 @@ from fleetmeter.housekeeping import (
     Fold,
     Housekeeper,
 )
-from fleetmeter.keys import EPOCH_FIELD, HORIZON_FIELD, SWEPT_FIELD
-from fleetmeter.messages import Apply, Hello
-from fleetmeter.store import Store
+from fleetmeter.writer.messages import Apply, Hello
+from fleetmeter.writer.store import Store
 from support.fleet import Replica, value
 from support.store import StoreAddress
 

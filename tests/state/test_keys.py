@@ -3,7 +3,7 @@
 import pytest
 
 from fleetmeter.errors import SettingError
-from fleetmeter.keys import Keys, family_field, split_family_field
+from fleetmeter.schema.keys import Keys, family_field, split_family_field
 
 
 def test_every_key_of_a_namespace_carries_one_hash_tag() -> None:

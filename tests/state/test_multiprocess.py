@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, valu
 from prometheus_client.values import MultiProcessValue
 
 import fleetmeter
-from fleetmeter.definition import Definition
-from fleetmeter.installation import current
 from fleetmeter.multiprocess import RedisValue, mark_process_dead
+from fleetmeter.process.installation import current
+from fleetmeter.schema.definition import Definition
 from support.fleet import Replica, families, samples, value
 from support.processes import fleet, started
 from support.store import StoreAddress

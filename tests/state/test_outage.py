@@ -10,8 +10,8 @@ from prometheus_client import Counter as CounterMetric
 from prometheus_client import Gauge, Histogram, Summary
 
 import fleetmeter
-from fleetmeter.installation import current
-from fleetmeter.runtime import Runtime
+from fleetmeter.process.installation import current
+from fleetmeter.process.runtime import Runtime
 from support.fleet import samples
 from support.node import Node
 from support.processes import eventually, run

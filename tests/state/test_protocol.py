@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from fleetmeter.delta import NOTHING, Delta, Removal
-from fleetmeter.messages import Answer, Apply, Hello, Outcome
-from fleetmeter.protocol import Writer, random_id
-from fleetmeter.replay import ReplayLog
+from fleetmeter.values.delta import NOTHING, Delta, Removal
+from fleetmeter.writer.messages import Answer, Apply, Hello, Outcome
+from fleetmeter.writer.protocol import Writer, random_id
+from fleetmeter.writer.replay import ReplayLog
 
 BODY = Delta(adds={"f": {"[]": 1}})
 OTHER = Delta(adds={"f": {"[]": 2}})

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from fleetmeter.definition import Definition
 from fleetmeter.errors import StateError, StoreRefused, StoreUnreachable
-from fleetmeter.families import families_of
-from fleetmeter.reading import Reader
+from fleetmeter.reader.families import families_of
+from fleetmeter.reader.reading import Reader
+from fleetmeter.schema.definition import Definition
 from support.fleet import Replica, value
 from support.proxy import Fault, FaultProxy
 from support.store import StoreAddress

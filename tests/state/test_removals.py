@@ -2,7 +2,7 @@
 
 import pytest
 
-from fleetmeter.removals import Removed
+from fleetmeter.reader.removals import Removed
 
 NOTES = (b'c:1 ["a","x"]', b'c:1 [null,"y"]', b"d:1", b"c:1 [1]", b"c:1 none", b'my jobs:1 ["a"]')
 RECORD = dict.fromkeys(NOTES, b"5")

@@ -2,8 +2,8 @@
 
 import random
 
-from fleetmeter.delta import Delta
-from fleetmeter.replay import ReplayLog
+from fleetmeter.values.delta import Delta
+from fleetmeter.writer.replay import ReplayLog
 
 
 def batch(**amounts: float) -> Delta:

@@ -9,10 +9,10 @@ import pytest
 from prometheus_client import Counter, Histogram, Info
 
 import fleetmeter
-from fleetmeter import exchange, flusher
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.installation import current
-from fleetmeter.rows import Row
+from fleetmeter.process.installation import current
+from fleetmeter.schema.rows import Row
+from fleetmeter.writer import exchange, flusher
 from support.fleet import installation, value
 from support.processes import eventually
 from support.store import StoreAddress

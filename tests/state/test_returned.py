@@ -8,7 +8,7 @@ from prometheus_client import Counter, Histogram
 
 import fleetmeter
 from fleetmeter.cli.command import main
-from fleetmeter.returned import telling_number
+from fleetmeter.reader.returned import telling_number
 from support.fleet import families
 from support.store import StoreAddress
 

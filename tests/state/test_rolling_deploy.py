@@ -12,8 +12,8 @@ from prometheus_client import Counter as CounterMetric
 from prometheus_client.exposition import generate_latest
 
 import fleetmeter
-from fleetmeter.conflicts import CONFLICTS
-from fleetmeter.definition import Definition
+from fleetmeter.schema.definition import Definition
+from fleetmeter.writer.conflicts import CONFLICTS
 from fleetmeter_exporter import RedisCollector
 from support.exposition import Series, parse, total
 from support.fleet import Replica, value

@@ -3,7 +3,7 @@
 import pytest
 
 from fleetmeter.errors import StateError
-from fleetmeter.rows import ALIVE_US, Epoch, Row
+from fleetmeter.schema.rows import ALIVE_US, Epoch, Row
 
 
 def test_rows_and_epochs_are_read() -> None:

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from fleetmeter.scale import Scale, number_text, parse_number, scale_of, unscaled
+from fleetmeter.schema.scale import Scale, number_text, parse_number, scale_of, unscaled
 
 
 @pytest.mark.parametrize(

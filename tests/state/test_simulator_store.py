@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import redis
 
-from fleetmeter.delta import Delta, Removal
-from fleetmeter.keys import STATE_FORMAT
-from fleetmeter.store import lua_source
-from fleetmeter.wire import encode
+from fleetmeter.schema.keys import STATE_FORMAT
+from fleetmeter.values.delta import Delta, Removal
+from fleetmeter.writer.store import lua_source
+from fleetmeter.writer.wire import encode
 from simulator.hashes import CommandError, Hashes
 from simulator.scripts import Scripts, sources
 from support.store import StoreAddress

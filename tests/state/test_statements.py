@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry, Enum, Info, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 import fleetmeter
-from fleetmeter.definition import Definition, StoredDefinition
 from fleetmeter.errors import StateError
+from fleetmeter.schema.definition import Definition, StoredDefinition
 from fleetmeter_exporter import RedisCollector
 from support.fleet import Replica, families, installation, samples, value
 from support.scraping import BIRTH_US, FixedState

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from fleetmeter.connection import connect
-from fleetmeter.delta import Delta
+from fleetmeter.connection.client import connect
 from fleetmeter.errors import StoreError, StoreRefused, StoreUnreachable
-from fleetmeter.messages import Apply, Hello
-from fleetmeter.reading import Reader
-from fleetmeter.store import Store
+from fleetmeter.reader.reading import Reader
+from fleetmeter.values.delta import Delta
+from fleetmeter.writer.messages import Apply, Hello
+from fleetmeter.writer.store import Store
 from support.fleet import Replica, value
 from support.proxy import Fault, FaultProxy
 from support.store import StoreAddress

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fleetmeter.delta import Delta
 from fleetmeter.errors import StoreRefused, StoreUnreachable
-from fleetmeter.messages import Apply, Hello
-from fleetmeter.reading import Reader
-from fleetmeter.store import Store
-from fleetmeter.wire import encode
+from fleetmeter.reader.reading import Reader
+from fleetmeter.values.delta import Delta
+from fleetmeter.writer.messages import Apply, Hello
+from fleetmeter.writer.store import Store
+from fleetmeter.writer.wire import encode
 from fleetmeter_app.cache import PromptCache
 from fleetmeter_app.config import CacheConfig
 from support.cluster import ClusterStore

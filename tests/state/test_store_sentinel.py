@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from fleetmeter.errors import StoreUnreachable
-from fleetmeter.messages import Apply, Hello
-from fleetmeter.reading import Reader
-from fleetmeter.store import Store
+from fleetmeter.reader.reading import Reader
+from fleetmeter.writer.messages import Apply, Hello
+from fleetmeter.writer.store import Store
 from support.fleet import Replica, value
 from support.node import Node, until
 from support.sentinel import SERVICE, SentinelStore

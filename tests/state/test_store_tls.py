@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fleetmeter.errors import StoreUnreachable
-from fleetmeter.reading import Reader
+from fleetmeter.reader.reading import Reader
 from support.fleet import Replica, value
 from support.node import Node, until
 from support.store import StoreAddress

@@ -19,7 +19,7 @@ from prometheus_client import (
 )
 
 import fleetmeter
-from fleetmeter.installation import current
+from fleetmeter.process.installation import current
 from support.everything import Everything, fleet_of_one, stock_samples
 from support.fleet import families, installation, samples, value
 from support.store import StoreAddress

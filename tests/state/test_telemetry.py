@@ -10,14 +10,14 @@ import pytest
 from prometheus_client import Counter, Gauge
 
 import fleetmeter
-from fleetmeter.conflicts import CONFLICTS
-from fleetmeter.definition import Definition
-from fleetmeter.delta import Delta
-from fleetmeter.installation import current
-from fleetmeter.keys import Keys
-from fleetmeter.messages import Answer, Outcome
-from fleetmeter.reading import Reader
-from fleetmeter.telemetry import FLUSH_ERRORS, LOG_PAUSE, Telemetry
+from fleetmeter.process.installation import current
+from fleetmeter.reader.reading import Reader
+from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.keys import Keys
+from fleetmeter.values.delta import Delta
+from fleetmeter.writer.conflicts import CONFLICTS
+from fleetmeter.writer.messages import Answer, Outcome
+from fleetmeter.writer.telemetry import FLUSH_ERRORS, LOG_PAUSE, Telemetry
 from support.fleet import installation, value
 from support.processes import eventually
 from support.store import StoreAddress
@@ -148,7 +148,7 @@ def test_what_somebody_would_act_on_is_told_at_the_end(store: StoreAddress) -> N
 @pytest.fixture
 def restless(store: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreAddress]:
     """A namespace that this process records into, and whose heart beats ten times a second."""
-    monkeypatch.setattr("fleetmeter.exchange.HEARTBEAT", 0.1)
+    monkeypatch.setattr("fleetmeter.writer.exchange.HEARTBEAT", 0.1)
     fleetmeter.install(url=store.url, namespace=store.namespace, flush_interval=0.02)
     yield store
     fleetmeter.uninstall()
@@ -191,7 +191,7 @@ def test_what_became_of_news_is_no_news(restless: StoreAddress, client: Any) -> 
 
 def test_a_heartbeat_between_flushes_takes_news_along(installed: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also in a process that flushes less often than its heart beats."""
-    monkeypatch.setattr("fleetmeter.exchange.HEARTBEAT", 0.0)
+    monkeypatch.setattr("fleetmeter.writer.exchange.HEARTBEAT", 0.0)
     runtime = current()
     assert runtime is not None
     Counter("t_jobs", "x", registry=None).inc()

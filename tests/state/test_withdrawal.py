@@ -7,8 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, Summary
 
 import fleetmeter
-from fleetmeter.definition import Definition
-from fleetmeter.installation import current
+from fleetmeter.process.installation import current
+from fleetmeter.schema.definition import Definition
 from support.fleet import Replica, families, installation, samples, value
 from support.store import StoreAddress
 

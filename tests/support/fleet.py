@@ -5,18 +5,18 @@ from contextlib import contextmanager
 from typing import Any
 
 import fleetmeter
-from fleetmeter.accumulator import Accumulator
-from fleetmeter.amounts import Amount
-from fleetmeter.cells import cell_of
-from fleetmeter.definition import Definition
-from fleetmeter.exchange import Exchange
-from fleetmeter.families import Family, families_of
-from fleetmeter.flusher import Flusher
-from fleetmeter.levels import Level
-from fleetmeter.protocol import Writer
-from fleetmeter.reading import Reader
-from fleetmeter.store import Store
-from fleetmeter.telemetry import Telemetry
+from fleetmeter.reader.families import Family, families_of
+from fleetmeter.reader.reading import Reader
+from fleetmeter.schema.definition import Definition
+from fleetmeter.values.accumulator import Accumulator
+from fleetmeter.values.amounts import Amount
+from fleetmeter.values.cells import cell_of
+from fleetmeter.values.levels import Level
+from fleetmeter.writer.exchange import Exchange
+from fleetmeter.writer.flusher import Flusher
+from fleetmeter.writer.protocol import Writer
+from fleetmeter.writer.store import Store
+from fleetmeter.writer.telemetry import Telemetry
 from support.exposition import Series
 from support.store import StoreAddress
 

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from fleetmeter.instrumentation import HTTPMetrics
 from fleetmeter.llm import REGISTRY
-from fleetmeter.telemetry import Telemetry
+from fleetmeter.writer.telemetry import Telemetry
 from fleetmeter_exporter import RedisCollector
 
 FOLDER = Path(__file__).parents[2] / "prometheus"

@@ -5,8 +5,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
-from fleetmeter.definition import Definition, compact_json
-from fleetmeter.keys import EPOCH_FIELD, STATE_FORMAT
+from fleetmeter.schema.definition import Definition, compact_json
+from fleetmeter.schema.keys import EPOCH_FIELD, STATE_FORMAT
 from fleetmeter_exporter import RedisCollector
 from support.exposition import Series, parse
 from support.store import StoreAddress

@@ -4,9 +4,9 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from fleetmeter.connection import connect
+from fleetmeter.connection.client import connect
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.keys import Keys
+from fleetmeter.schema.keys import Keys
 
 
 @dataclass(frozen=True)

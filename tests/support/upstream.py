@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from fleetmeter_app.ledger import Ledger
+from fleetmeter_app.upstream.ledger import Ledger
 
 # A cold start on a busy machine takes a second or two.
 _START_SECONDS = 30.0

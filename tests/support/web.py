@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from fleetmeter_exporter.limits import Limits
-from fleetmeter_exporter.listeners import ListenAddress, listen
-from fleetmeter_exporter.responses import Application, Message, Receive, Send
-from fleetmeter_exporter.server import Server
-from fleetmeter_exporter.tls import TLS
+from fleetmeter_exporter.http.limits import Limits
+from fleetmeter_exporter.http.listeners import ListenAddress, listen
+from fleetmeter_exporter.http.responses import Application, Message, Receive, Send
+from fleetmeter_exporter.http.server import Server
+from fleetmeter_exporter.http.tls import TLS
 
 PATIENCE = 20.0
 """Seconds after which a client gives up: far more than anything here takes."""

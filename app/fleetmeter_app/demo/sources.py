@@ -5,10 +5,10 @@ import time
 
 import httpx
 
-from fleetmeter.cli.totals import Totals
+from fleetmeter.cli.top.totals import Totals
 from fleetmeter_app.demo.errors import DemoError
 from fleetmeter_app.demo.fleet import Fleet
-from fleetmeter_app.ledger import Account, Ledger
+from fleetmeter_app.upstream.ledger import Account, Ledger
 
 _TIMEOUT = 5.0
 """Seconds that one answer may take."""

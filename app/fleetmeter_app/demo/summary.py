@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from rich import box
 from rich.table import Table
 
-from fleetmeter.cli.totals import Totals
+from fleetmeter.cli.top.totals import Totals
 from fleetmeter_app.demo.tally import Tally
-from fleetmeter_app.ledger import Account, Outcomes
+from fleetmeter_app.upstream.ledger import Account, Outcomes
 
 TOKEN_TYPES = ("prompt", "cached", "cache_write", "completion", "reasoning")
 

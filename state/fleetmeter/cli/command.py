@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 
 from fleetmeter._version import __version__
-from fleetmeter.cli.doctor import add_doctor
+from fleetmeter.cli.doctor.examination import add_doctor
 from fleetmeter.cli.forget import add_forget
 from fleetmeter.cli.ls import add_ls
 from fleetmeter.cli.printing import complain
 from fleetmeter.cli.reset import add_reset
 from fleetmeter.cli.run import add_run
-from fleetmeter.cli.top import add_top
+from fleetmeter.cli.top.watching import add_top
 from fleetmeter.errors import FleetmeterError, SettingError
 
 _SUBCOMMANDS = (

@@ -10,8 +10,8 @@ from fleetmeter.cli.printing import complain, counted, grouped, say, shown
 from fleetmeter.cli.removal import forget as remove
 from fleetmeter.cli.selection import Selection, series_of
 from fleetmeter.cli.target import Subcommands, Target, add_command
-from fleetmeter.families import Family, families_of
-from fleetmeter.snapshot import Snapshot
+from fleetmeter.reader.families import Family, families_of
+from fleetmeter.reader.snapshot import Snapshot
 
 _SUMS = {"_total": "total", "_count": "count", "_sum": "sum"}
 """What is worth knowing of a family before it goes: the sum over its series, by the suffix of the samples."""

@@ -7,15 +7,15 @@ from typing import Any
 
 import redis
 
-from fleetmeter.cli.identities import Identity
 from fleetmeter.cli.printing import json_number
 from fleetmeter.cli.selection import Selection, series_of
-from fleetmeter.connection import translated
+from fleetmeter.connection.client import translated
 from fleetmeter.errors import StateError
-from fleetmeter.families import families_of, types_left_out
-from fleetmeter.keys import EPOCH_FIELD, NAMESPACES, Keys, namespace_of
-from fleetmeter.rows import Epoch
-from fleetmeter.snapshot import Snapshot
+from fleetmeter.reader.families import families_of, types_left_out
+from fleetmeter.reader.identities import Identity
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.schema.keys import EPOCH_FIELD, NAMESPACES, Keys, namespace_of
+from fleetmeter.schema.rows import Epoch
 
 _SCAN_COUNT = 1000
 """Keys that the store looks at in one call: more would keep others waiting."""

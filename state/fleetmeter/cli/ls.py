@@ -5,7 +5,6 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
-from fleetmeter.cli.identities import Identities
 from fleetmeter.cli.inventory import (
     FamilyEntry,
     NamespaceEntry,
@@ -20,6 +19,7 @@ from fleetmeter.cli.printing import NOTHING, columns, say, say_json, seconds_tex
 from fleetmeter.cli.selection import Selection
 from fleetmeter.cli.target import Subcommands, Target, add_command
 from fleetmeter.errors import SettingError
+from fleetmeter.reader.identities import Identities
 
 
 def add_ls(subcommands: Subcommands) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import redis
 
 from fleetmeter.cli.errors import CommandError
-from fleetmeter.connection import translated
-from fleetmeter.keys import EPOCH_FIELD, STATE_FORMAT, Keys, split_note
-from fleetmeter.protocol import random_id
-from fleetmeter.store import lua_source
+from fleetmeter.connection.client import translated
+from fleetmeter.schema.keys import EPOCH_FIELD, STATE_FORMAT, Keys, split_note
+from fleetmeter.writer.protocol import random_id
+from fleetmeter.writer.store import lua_source
 
 TRIES = 10
 """Calls that find a family which appeared after the list of families was read, before that counts as a failure."""

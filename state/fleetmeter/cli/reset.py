@@ -9,8 +9,8 @@ from fleetmeter.cli.removal import Contents, contents
 from fleetmeter.cli.removal import reset as begin_anew
 from fleetmeter.cli.target import Subcommands, Target, add_command
 from fleetmeter.errors import StateError
-from fleetmeter.keys import STATE_FORMAT
-from fleetmeter.rows import Epoch
+from fleetmeter.schema.keys import STATE_FORMAT
+from fleetmeter.schema.rows import Epoch
 
 
 def add_reset(subcommands: Subcommands) -> None:

@@ -6,11 +6,11 @@ from typing import Self
 
 from fleetmeter.cli.errors import CommandError
 from fleetmeter.cli.printing import shown
-from fleetmeter.definition import Definition, compact_json
 from fleetmeter.errors import SettingError
-from fleetmeter.families import Family
-from fleetmeter.sample import Sample
-from fleetmeter.snapshot import Snapshot
+from fleetmeter.reader.families import Family
+from fleetmeter.reader.sample import Sample
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.schema.definition import Definition, compact_json
 
 _SUFFIXES = ("_total", "_sum", "_count", "_bucket", "_info", "_created")
 """What an exposition adds to a family's name."""

@@ -6,10 +6,10 @@ from typing import Any, Protocol, Self
 
 import redis
 
-from fleetmeter.connection import connect
+from fleetmeter.connection.client import connect
 from fleetmeter.errors import SettingError
-from fleetmeter.keys import Keys
-from fleetmeter.reading import Reader
+from fleetmeter.reader.reading import Reader
+from fleetmeter.schema.keys import Keys
 from fleetmeter.settings import DEFAULT_URL, Settings, without_password
 
 _FLAGS = {"url": "--redis.url", "namespace": "--namespace"}

@@ -78,6 +78,6 @@ def instrument_fastapi(app: "Starlette", *, prefix: str = "", excluded: Collecti
 async def _flush() -> None:
     """`fleetmeter.aflush()`, looked up when needed: this module is a part of what `fleetmeter` imports."""
     from fleetmeter import aflush
-    from fleetmeter.runtime import EXIT_TIMEOUT
+    from fleetmeter.process.runtime import EXIT_TIMEOUT
 
     await aflush(EXIT_TIMEOUT)  # a store that is away must not hold the server for longer than an exit would

@@ -10,7 +10,7 @@ from prometheus_client import Gauge
 
 from fleetmeter.instrumentation.endpoints import Endpoints
 from fleetmeter.instrumentation.http_metrics import HTTPMetrics
-from fleetmeter.transaction import atomic
+from fleetmeter.process.transaction import atomic
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -18,7 +18,7 @@ from fleetmeter.llm.records import (
     record_tool_execution,
     update_cache_metrics,
 )
-from fleetmeter.llm.usage import Usage
+from fleetmeter.pricing.usage import Usage
 
 __all__ = [
     # the registry and its labels

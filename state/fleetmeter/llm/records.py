@@ -22,11 +22,11 @@ from fleetmeter.llm.vocabulary import (
     member,
 )
 from fleetmeter.pricing.shutdowns import shutdown_timestamp
-from fleetmeter.transaction import atomic
+from fleetmeter.process.transaction import atomic
 
 if TYPE_CHECKING:
-    from fleetmeter.llm.usage import Usage
     from fleetmeter.pricing import Cost
+    from fleetmeter.pricing.usage import Usage
 
 _log = logging.getLogger(__name__)
 _complained: set[str] = set()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from fleetmeter.errors import SettingError
 
 if TYPE_CHECKING:
-    from fleetmeter.llm.usage import Usage
+    from fleetmeter.pricing.usage import Usage
 
 NANODOLLARS = 10**9
 """Nano-dollars in a US dollar."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fleetmeter.pricing.price import EXACT, Cost, ModelPrice
 
 if TYPE_CHECKING:
-    from fleetmeter.llm.usage import Usage
+    from fleetmeter.pricing.usage import Usage
 
 OTHER = "other"
 """What an unknown model is called."""

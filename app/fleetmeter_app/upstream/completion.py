@@ -1,0 +1,121 @@
+"""Answers and token counts that follow from the request alone: who knows the question knows the bill.
+
+One word is one token. What is cached, written to the cache and reasoned is drawn from a digest of the prompt.
+A prompt can also say what to bill, in the counts of the API: `[[usage:prompt=100,cached=60,completion=20]]`
+(further: cache_write, reasoning; what it leaves out is 0).
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fleetmeter_app.errors import InvalidRequestError
+from fleetmeter_app.upstream.ledger import Usage
+
+_BILL = re.compile(r"\[\[usage:([^\]]*)\]\]")
+_COUNTS = ("prompt", "cached", "cache_write", "completion", "reasoning")
+# More than any model writes: a mistyped count must not fill the memory with words.
+_MOST_COMPLETION_TOKENS = 128_000
+_WORDS = (
+    "price",
+    "volume",
+    "margin",
+    "growth",
+    "trend",
+    "support",
+    "resistance",
+    "earnings",
+    "revenue",
+    "guidance",
+    "momentum",
+    "risk",
+    "yield",
+    "average",
+    "outlook",
+    "market",
+)
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One answer: its text, why it ended, and the tokens of the call by disjoint type."""
+
+    text: str
+    finish_reason: Literal["stop", "length"]
+    usage: Usage
+
+
+def complete(prompt: str, max_tokens: int | None = None) -> Completion:
+    """The answer to a prompt (the texts of all messages, one per line), at most `max_tokens` long.
+
+    `InvalidRequestError` when the prompt states a bill that cannot be.
+    """
+    digest = hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).digest()
+    usage = _stated_usage(prompt) or _drawn_usage(prompt, digest)
+    reason: Literal["stop", "length"] = "stop"
+    if max_tokens is not None and usage.completion_tokens > max_tokens:
+        reasoning = min(usage.reasoning, max_tokens)
+        usage = Usage(usage.prompt, usage.cached, usage.cache_write, max_tokens - reasoning, reasoning)
+        reason = "length"
+    words = (_WORDS[digest[index % len(digest)] % len(_WORDS)] for index in range(usage.completion))
+    return Completion(" ".join(words), reason, usage)
+
+
+def usage_json(usage: Usage) -> dict[str, Any]:
+    """The `usage` object of a chat completion, as openai.types.CompletionUsage reads it."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cached,
+            "cache_write_tokens": usage.cache_write,
+            "audio_tokens": 0,
+        },
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def _drawn_usage(prompt: str, digest: bytes) -> Usage:
+    words = max(1, len(prompt.split()))
+    cached = words * (digest[0] % 4) // 4
+    cache_write = (words - cached) * (digest[1] % 3) // 3
+    completion = 5 + digest[2] % 40
+    reasoning = completion * (digest[3] % 3) // 4
+    return Usage(words - cached - cache_write, cached, cache_write, completion - reasoning, reasoning)
+
+
+def _stated_usage(prompt: str) -> Usage | None:
+    found = _BILL.search(prompt)
+    if found is None:
+        return None
+    counts = dict.fromkeys(_COUNTS, 0)
+    for part in found[1].split(","):
+        name, _, value = part.strip().partition("=")
+        if name not in counts or re.fullmatch(r"[0-9]{1,9}", value) is None:
+            raise _unreadable(found[0], f"{part!r} is none of {', '.join(_COUNTS)} with a whole number")
+        counts[name] = int(value)
+    usage = Usage(
+        prompt=counts["prompt"] - counts["cached"] - counts["cache_write"],
+        cached=counts["cached"],
+        cache_write=counts["cache_write"],
+        completion=counts["completion"] - counts["reasoning"],
+        reasoning=counts["reasoning"],
+    )
+    if usage.prompt < 0 or usage.completion < 0 or usage.completion_tokens > _MOST_COMPLETION_TOKENS:
+        raise _unreadable(found[0], "the parts are more than the whole, or the completion is too long")
+    return usage
+
+
+def _unreadable(text: str, reason: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"{text} cannot be read: {reason}; an example: [[usage:prompt=100,cached=60,completion=20]].",
+        param="messages",
+        code="invalid_usage",
+    )

@@ -1,0 +1,1 @@
+"""How a namespace is written out: blocks of lines, formats, the exporter's own metrics."""

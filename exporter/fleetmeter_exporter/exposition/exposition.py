@@ -1,0 +1,150 @@
+"""The exposition as text: cached parts where there are such, and the general way for the rest."""
+
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+
+from fleetmeter.reader.families import Family, Source
+from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.sample import Labels, Sample
+from fleetmeter.schema.definition import Definition
+from fleetmeter_exporter.exposition.block import Block, Subject
+from fleetmeter_exporter.exposition.counter_block import CounterBlock
+from fleetmeter_exporter.exposition.formats import Format
+from fleetmeter_exporter.exposition.groups import groups_of
+from fleetmeter_exporter.exposition.lines import SampleLines, UnfitName, created_head, head, own_labels
+from fleetmeter_exporter.exposition.own_metrics import constant_labels, own_families
+from fleetmeter_exporter.exposition.parts_block import PartsBlock
+from fleetmeter_exporter.fleet import Scrape
+
+_BLOCKS: dict[str, type[Block]] = {"counter": CounterBlock, "histogram": PartsBlock, "summary": PartsBlock}
+"""Types whose numbers are added up, and what keeps the parts of their lines."""
+
+_head = lru_cache(maxsize=4096)(head)
+
+
+class Exposition:
+    """What an exporter serves in one format, and the parts of it that are kept between scrapes.
+
+    `created` adds `_created` samples. For one thread at a time.
+    """
+
+    def __init__(self, form: Format, *, created: bool = False) -> None:
+        self._form = form
+        self._created = created
+        self._blocks: dict[tuple[str, str], Block] = {}
+        self._lines: dict[tuple[str, str], SampleLines] = {}
+        self._used: set[Block | SampleLines] = set()
+        self.samples = 0
+        """How many samples of the fleet's families it showed last."""
+
+    def text(self, scrapes: Sequence[Scrape], started: float, names: Collection[str] = ()) -> bytes:
+        """The exposition of these scrapes; `started` is when they began, by `time.perf_counter`.
+
+        `names`, if there are any, restrict it to samples of these names.
+        """
+        self._used = set()
+        series = dict.fromkeys((scrape.namespace for scrape in scrapes), 0)
+        parts: list[bytes] = []
+        for group in groups_of(scrapes, self._form.escaping):
+            texts, after = [], []
+            for scrape, source in group.members:
+                found = self._member(scrape, source, constant_labels(scrape, scrapes), names)
+                if found is not None:
+                    series[scrape.namespace] += found[0]
+                    texts.append(found[1])
+                    after.append(found[2])
+            if any(texts) or (texts and not names):
+                parts += (_head(group.definition, self._form).encode(), *texts)
+            if any(after):
+                parts += (created_head(group.definition, self._form).encode(), *after)
+        if not names:  # else no block was asked for, and none of them is of no use any more
+            self._blocks = {key: block for key, block in self._blocks.items() if block in self._used}
+            self._lines = {key: lines for key, lines in self._lines.items() if lines in self._used}
+        self.samples = sum(series.values())
+        own = b"".join(self._own(family, names) for family in own_families(scrapes, list(series.values()), started))
+        ending = b"\n# EOF\n" if self._form.openmetrics else b"\n"
+        pieces = [part for part in (own, *parts, ending) if part]
+        pieces[0] = pieces[0][1:]  # here, and not of the whole: it is large
+        return b"".join(pieces)
+
+    def _member(
+        self, scrape: Scrape, source: Source, constant: Labels, names: Collection[str]
+    ) -> tuple[int, bytes, bytes] | None:
+        """How many lines a namespace has of a family, they themselves, and those of a family of creation times.
+
+        None where it cannot be shown, which is noted.
+        """
+        try:
+            if not names and scrape.shown is not None and scrape.families is not None:
+                block = self._block(scrape, source, constant)
+                if block is not None:
+                    layout = source.layouts[0].field
+                    numbers = Hash.of(scrape.shown.snapshot.numbers.get(layout, {}))
+                    exemplars = scrape.families.exemplars.of(layout) if self._form.openmetrics else {}
+                    text = block.text(numbers, exemplars, scrape.shown.snapshot.returned.of(layout))
+                    if text is not None:
+                        return block.samples, text, block.created_lines
+            family = scrape.family(source)
+            if family is None:
+                return None
+            samples = [*(with_constant(sample, constant) for sample in shown_samples(family, created=self._created))]
+            return self._general((scrape.namespace, source.newest.name), family.definition, samples, names)
+        except UnfitName as error:
+            scrape.note(source.newest.name, "conflict", f"family {source.newest.name!r} is not served: {error}")
+            return None
+
+    def _block(self, scrape: Scrape, source: Source, constant: Labels) -> Block | None:
+        if source.newest.type not in _BLOCKS or len(source.layouts) != 1:
+            return None
+        key = (scrape.namespace, source.newest.name)
+        created = source.first_us / 1e6 if self._created else None
+        subject = Subject(source.newest, source.layouts[0], self._form, constant, created)
+        block = self._blocks.get(key)
+        if block is None or block.subject != subject:
+            block = self._blocks[key] = _BLOCKS[source.newest.type](subject)
+        self._used.add(block)
+        return block
+
+    def _general(
+        self, key: tuple[str, str], definition: Definition, samples: Sequence[Sample], names: Collection[str]
+    ) -> tuple[int, bytes, bytes]:
+        if names:
+            samples = [sample for sample in samples if definition.name + sample.suffix in names]
+            lines = SampleLines(definition, self._form).of(samples)
+        else:
+            kept = self._lines.setdefault(key, SampleLines(definition, self._form))
+            self._used.add(kept)
+            lines = kept.of(samples)
+        aside = [sample.suffix == "_created" and not self._form.openmetrics for sample in samples]
+        among = "".join(line for line, away in zip(lines, aside, strict=True) if not away)
+        after = "".join(line for line, away in zip(lines, aside, strict=True) if away)
+        return len(samples), among.encode(), after.encode()
+
+    def _own(self, family: Family, names: Collection[str]) -> bytes:
+        samples = [sample for sample in family.samples if not names or family.definition.name in names]
+        lines = SampleLines(family.definition, self._form).of(samples)
+        return "".join((_head(family.definition, self._form), *lines)).encode() if lines else b""
+
+
+def shown_samples(family: Family, *, created: bool) -> list[Sample]:
+    """The family's samples; with those that say when it was created, if they are wanted, behind each series."""
+    if not created or family.definition.type not in _BLOCKS:
+        return family.samples
+    per_series: dict[Labels, list[Sample]] = {}
+    for sample in family.samples:
+        labels = sample.labels[:-1] if sample.suffix == "_bucket" else sample.labels
+        per_series.setdefault(labels, []).append(sample)
+    return [
+        sample
+        for labels, group in per_series.items()
+        for sample in (*group, Sample("_created", labels, family.returned_us.get(labels, family.first_us) / 1e6))
+    ]
+
+
+def with_constant(sample: Sample, constant: Labels) -> Sample:
+    """A sample that carries these labels, too."""
+    if not constant:
+        return sample
+    names = own_labels([name for name, _ in sample.labels], dict(constant))
+    own = zip(names, (value for _, value in sample.labels), strict=True)
+    return sample._replace(labels=(*constant, *own))

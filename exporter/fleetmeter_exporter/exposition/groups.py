@@ -1,0 +1,82 @@
+"""Which families an exposition shows: those of several namespaces together, none under a name that is another's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from prometheus_client.openmetrics.exposition import escape_metric_name
+from prometheus_client.validation import METRIC_NAME_RE
+
+from fleetmeter.reader.families import Source
+from fleetmeter.schema.definition import Definition
+from fleetmeter_exporter.exposition.lines import fits
+from fleetmeter_exporter.exposition.own_metrics import OWN_NAMES
+from fleetmeter_exporter.fleet import Scrape
+
+_SUFFIXES = {
+    "counter": ("", "_total", "_created"),
+    "summary": ("", "_sum", "_count", "_created"),
+    "histogram": ("", "_bucket", "_sum", "_count", "_created"),
+    "info": ("", "_info"),
+}
+"""What a family's type makes of its name, as prometheus_client's registries know it."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """One family of an exposition: what stands above its samples, and where they come from."""
+
+    definition: Definition
+    members: tuple[tuple[Scrape, Source], ...]
+
+
+class _Named(NamedTuple):
+    name: str
+    type: str
+    first_us: int
+
+
+def groups_of(scrapes: Sequence[Scrape], escaping: str) -> list[Group]:
+    """The families of all namespaces, by name; what cannot be shown is noted in the scrapes.
+
+    A namespace whose family has another type than the same family of an earlier namespace, and a family which would
+    show a name that an older one shows, are left out. `escaping` is the scheme in which names are shown.
+    """
+    found: dict[str, list[tuple[Scrape, Source]]] = {}
+    for scrape in scrapes:
+        for name, source in scrape.families.sources.items() if scrape.families is not None else ():
+            members = found.setdefault(name, [])
+            if members and members[0][1].newest.type != source.newest.type:
+                other = f"{members[0][1].newest.type} in namespace {members[0][0].namespace!r}"
+                problem = f"family {name!r} is not served: it is a {source.newest.type} here, and a {other}; rename one"
+                scrape.note(name, "conflict", problem)
+            else:
+                members.append((scrape, source))
+    first = {name: min(source.first_us for _, source in members) for name, members in found.items()}
+    named = tuple(_Named(name, members[0][1].newest.type, first[name]) for name, members in sorted(found.items()))
+    clashes = _clashes(named, escaping)
+    for name, taken in clashes.items():
+        for scrape, _ in found[name]:
+            scrape.note(name, "conflict", f"family {name!r} is not served: {taken}")
+    return [
+        Group(members[0][1].newest, tuple(members)) for name, members in sorted(found.items()) if name not in clashes
+    ]
+
+
+@lru_cache(maxsize=8)  # the families seldom change between two scrapes
+def _clashes(families: tuple[_Named, ...], escaping: str) -> dict[str, str]:
+    """The families that cannot be shown beside older ones, each with the reason."""
+    owner = {escape_metric_name(name, escaping): "the exporter itself" for name in OWN_NAMES}
+    clashes = {}
+    for family in sorted(families, key=lambda family: (family.first_us, family.name)):
+        shown = {escape_metric_name(family.name + suffix, escaping) for suffix in _SUFFIXES.get(family.type, ("",))}
+        taken = sorted(name for name in shown if name in owner)
+        if not all(fits(name, METRIC_NAME_RE, escaping) for name in shown):
+            clashes[family.name] = f"no exposition with the escaping scheme {escaping!r} can hold its name; rename it"
+        elif taken:
+            owned = f"{taken[0]!r}, which belongs to {owner[taken[0]]}"
+            clashes[family.name] = f"it would show the name {owned}; rename one of them"
+        else:
+            owner |= dict.fromkeys(shown, f"family {family.name!r}")
+    return clashes

@@ -1,0 +1,152 @@
+"""The lines of an exposition, in the syntax of a format.
+
+Names are escaped by prometheus_client's own functions, so that both ways to an exposition agree about them.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from prometheus_client.openmetrics.exposition import ALLOWUTF8, escape_label_name, escape_metric_name
+from prometheus_client.samples import Exemplar
+from prometheus_client.utils import floatToGoString
+from prometheus_client.validation import METRIC_LABEL_NAME_RE, METRIC_NAME_RE
+
+from fleetmeter.reader.sample import Labels, Sample
+from fleetmeter.schema.definition import Definition
+from fleetmeter_exporter.exposition.formats import Format
+
+if TYPE_CHECKING:
+    import re
+
+_TEXT_TYPES = {"info": "gauge", "stateset": "gauge"}
+"""Types that the text format does not have, and what it calls them."""
+
+_TEXT_SUFFIXES = {"counter": "_total", "info": "_info"}
+"""What the text format adds to the name of a family of this type, whose only samples have it."""
+
+
+class UnfitName(ValueError):
+    """A name cannot be shown; `name` is it."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name!r}: {problem}")
+        self.name = name
+
+
+def head(definition: Definition, form: Format) -> str:
+    """HELP and TYPE, and in OpenMetrics UNIT, of a family, each behind its line feed."""
+    name, kind = definition.name, definition.type
+    if not form.openmetrics:
+        name += _TEXT_SUFFIXES.get(kind, "")
+        kind = _TEXT_TYPES.get(kind, kind)
+    return _head(name, kind, definition.help, definition.unit, form)
+
+
+def created_head(definition: Definition, form: Format) -> str:
+    """What the text format says of the family that it makes of the `_created` samples."""
+    return _head(f"{definition.name}_created", "gauge", definition.help, "", form)
+
+
+def _head(name: str, kind: str, help_text: str, unit: str, form: Format) -> str:
+    shown = escape_metric_name(name, form.escaping)
+    text = _escaped(help_text) if form.openmetrics else help_text.replace("\\", r"\\").replace("\n", r"\n")
+    # parsers refuse everything where a UNIT does not end the name as it is shown
+    has_unit = unit and METRIC_NAME_RE.fullmatch(f"_{unit}") and shown.strip('"').endswith(f"_{unit}")
+    unit_line = f"\n# UNIT {shown} {unit}" if form.openmetrics and has_unit else ""
+    return f"\n# HELP {shown} {text}\n# TYPE {shown} {kind}{unit_line}"
+
+
+class Line:
+    """The lines of one sample name: all that stands before the value, for any label values.
+
+    Label names are given in their order, which is that of their values, and the one in which they are shown. Raises
+    `UnfitName` for a name that the format has no way to show, and for labels that would be shown under one name.
+    """
+
+    def __init__(self, name: str, labels: Sequence[str], form: Format) -> None:
+        shown = escape_metric_name(name, form.escaping)
+        bare = form.escaping != ALLOWUTF8 or METRIC_NAME_RE.fullmatch(name)
+        names = [escape_label_name(label, form.escaping) for label in labels]
+        _check(name, shown, METRIC_NAME_RE, form)
+        for label, text in zip(labels, names, strict=True):
+            _check(label, text, METRIC_LABEL_NAME_RE, form)
+            if names.count(text) > 1:
+                raise UnfitName(label, f"another label of {name!r} is shown as {text!r}, too")
+        self._opening = f"{shown}{{" if bare else f"{{{shown}"
+        self._plain = f"{shown} " if bare else f"{{{shown}}} "
+        self._heads = [f'{"" if bare and not place else ","}{text}="' for place, text in enumerate(names)]
+
+    def before_value(self, values: Sequence[str]) -> str:
+        """Name and labels, up to the value."""
+        if not values:
+            return self._plain
+        pairs = [head + _escaped(value) for head, value in zip(self._heads, values, strict=True)]
+        joined = '"'.join(pairs)
+        return f'{self._opening}{joined}"}} '
+
+
+class SampleLines:
+    """The lines of a family's samples. What stands before their numbers is kept for those that come again."""
+
+    def __init__(self, definition: Definition, form: Format) -> None:
+        self._name = definition.name
+        self._form = form
+        self._lines: dict[tuple[str, ...], Line] = {}
+        self._starts: dict[tuple[str, Labels], str] = {}
+
+    def of(self, samples: Iterable[Sample]) -> list[str]:
+        """The samples' lines, each behind its line feed. Raises `UnfitName`."""
+        known, self._starts = self._starts, {}
+        found = []
+        for sample in samples:
+            key = sample.suffix, sample.labels
+            start = self._starts[key] = known.get(key) or self._start(sample)
+            exemplar = exemplar_text(sample.exemplar) if self._form.openmetrics and sample.exemplar else ""
+            found.append(f"{start}{number_text(sample.value)}{exemplar}")
+        return found
+
+    def _start(self, sample: Sample) -> str:
+        labels = sorted(sample.labels)
+        names = (sample.suffix, *(name for name, _ in labels))
+        if names not in self._lines:
+            self._lines[names] = Line(self._name + sample.suffix, names[1:], self._form)
+        return "\n" + self._lines[names].before_value([value for _, value in labels])
+
+
+def own_labels(names: Sequence[str], constant: Collection[str]) -> list[str]:
+    """What labels of a family's own are called beside labels that all series have: as Prometheus does it."""
+    taken = {*names, *constant}
+    shown = []
+    for name in names:
+        free = name
+        while name in constant and free in taken:
+            free = f"exported_{free}"
+        taken.add(free)
+        shown.append(free)
+    return shown
+
+
+def number_text(number: float) -> str:
+    """A number as both formats read it."""
+    return str(floatToGoString(number))  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
+
+
+def exemplar_text(exemplar: Exemplar) -> str:
+    """What follows the value of a sample that has an exemplar, in OpenMetrics."""
+    labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(exemplar.labels.items()))
+    at = f" {exemplar.timestamp}" if exemplar.timestamp is not None else ""
+    return f" # {{{labels}}} {number_text(exemplar.value)}{at}"
+
+
+def fits(shown: str, pattern: "re.Pattern[str]", escaping: str) -> bool:
+    """Whether a name, as prometheus_client escapes it, can be read back: it takes one that ends a line for legal."""
+    return bool(pattern.fullmatch(shown)) or (escaping == ALLOWUTF8 and shown.startswith('"'))
+
+
+def _check(name: str, shown: str, pattern: "re.Pattern[str]", form: Format) -> None:
+    if not fits(shown, pattern, form.escaping):
+        raise UnfitName(name, f"no exposition with the escaping scheme {form.escaping!r} can hold this name")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

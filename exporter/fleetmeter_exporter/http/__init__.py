@@ -1,0 +1,1 @@
+"""How the exporter is served: connections, limits, TLS, users."""

@@ -1,0 +1,1 @@
+"""`fleetmeter doctor`: what the store, its permissions and the state mean for the numbers."""

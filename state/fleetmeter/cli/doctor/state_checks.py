@@ -1,0 +1,128 @@
+"""What is stored in a namespace, and what that means for its numbers."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import redis
+
+from fleetmeter.cli.doctor.check import Check, Status, not_seen
+from fleetmeter.cli.doctor.permissions import Permissions
+from fleetmeter.cli.printing import bytes_text, counted, seconds_text, time_text
+from fleetmeter.cli.selection import series_of
+from fleetmeter.connection.client import translated
+from fleetmeter.errors import StateError, StoreError, StoreRefused
+from fleetmeter.reader.families import families_of, types_left_out
+from fleetmeter.reader.reading import Reader
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.schema.keys import Keys
+
+
+def read_or_refusal(reader: Reader) -> Snapshot | StateError | StoreError:
+    """A snapshot, or why there is none. Raises `StoreUnreachable`."""
+    try:
+        snapshot = reader.read()
+        families_of(snapshot)
+    except (StateError, StoreRefused) as error:
+        return error
+    return snapshot
+
+
+def permission_checks(writer: Permissions, read: Snapshot | StateError | StoreError) -> Iterator[Check]:
+    """What this user is good for: to write, to read, both; for neither is a failure."""
+    worst = Status.FAIL if isinstance(read, StoreError) and writer.refused else Status.WARN
+    if writer.refused:
+        yield Check(
+            worst, "as a writer", f"not allowed: {', '.join(writer.refused)}",
+            "replicas cannot record as this user; an exporter's user needs none of that",
+        )  # fmt: skip
+    elif writer.unclear:
+        yield not_seen("as a writer", f"not clear: {', '.join(writer.unclear)}", "all else is allowed")
+    else:
+        yield Check(Status.OK, "as a writer", "everything is allowed", "replicas can record as this user")
+    if not isinstance(read, StoreError):
+        yield Check(Status.OK, "as an exporter", "everything is allowed", "an exporter can read as this user")
+    elif read.reason == "auth":
+        yield Check(worst, "as an exporter", str(read), "an exporter cannot serve as this user")
+    else:
+        elsewhere = "MOVED" in str(read)
+        yield Check(
+            Status.FAIL, "as an exporter", str(read),
+            "another node of the cluster has this namespace: use redis+cluster://host:port"
+            if elsewhere
+            else "the numbers cannot be read; replicas keep their counts if they cannot write either",
+        )  # fmt: skip
+
+
+def state_checks(read: Snapshot | StateError | StoreError, size: int | None) -> Iterator[Check]:
+    """What the namespace holds; `size` is its size in bytes, None where it is not known."""
+    if isinstance(read, StateError):
+        yield Check(
+            Status.FAIL, "state", str(read), "the exporter shows fleetmeter_up 0 until this is put right or reset"
+        )
+        return
+    if isinstance(read, StoreError):
+        yield not_seen("state", "not allowed to see", "what the namespace holds is not known")
+        return
+    if read.epoch is None:
+        yield Check(Status.OK, "state", "nothing has been recorded yet", "the first replica begins it")
+        return
+    age = (read.taken_us - read.epoch.birth_us) / 1e6
+    yield Check(
+        Status.OK, "state", f"format {read.epoch.format}, counting since {time_text(read.epoch.birth_us)}",
+        f"totals cover the last {seconds_text(max(0.0, age))}",
+    )  # fmt: skip
+    yield _writers(read)
+    given_up = sum(row.given_up for row in read.rows.values())
+    yield Check(
+        Status.WARN if given_up else Status.OK, "lost batches", str(given_up),
+        "the store lost what it had acknowledged, and no writer could send it again: totals are too low by that"
+        if given_up
+        else "no writer that is known here has given a batch up",
+    )  # fmt: skip
+    yield _families(read, size)
+
+
+def _writers(snapshot: Snapshot) -> Check:
+    states = Counter(
+        "ended" if row.said_goodbye else "alive" if row.alive(snapshot.taken_us) else "silent"
+        for row in snapshot.rows.values()
+    )
+    found = ", ".join(f"{states[state]} {state}" for state in ("alive", "silent", "ended"))
+    if states["silent"]:
+        meaning = "silent ones were killed or are cut off: what they had not handed over is missing"
+    elif states["alive"]:
+        meaning = "every replica that is known here hands over its counts"
+    else:
+        meaning = "nobody records at present"
+    return Check(Status.WARN if states["silent"] else Status.OK, "writers", found, meaning)
+
+
+def _families(snapshot: Snapshot, size: int | None) -> Check:
+    families = families_of(snapshot)
+    series = sum(series_of(family.samples) for family in families)
+    unknown = types_left_out(snapshot)
+    found = f"{counted(len(families) + len(unknown), 'family', 'families')}, {series:,} series"
+    if size is not None:
+        found += f", about {bytes_text(size)}"
+    if unknown:
+        return Check(
+            Status.WARN, "families", found, f"of a later version, and not served by this one: {', '.join(unknown)}"
+        )
+    return Check(Status.OK, "families", found, "each scrape reads all of it")
+
+
+def state_size(client: redis.Redis, keys: Keys, snapshot: Snapshot) -> int:
+    """Bytes that the namespace takes, without the prompt cache: as the store says, else the length of the texts alone.
+
+    Raises `StoreError`.
+    """
+    hashes = {keys.gauges: snapshot.gauges, **{keys.family(name): raw for name, raw in snapshot.numbers.items()}}
+    try:
+        with translated():
+            pipeline: Any = client.pipeline(transaction=False)
+            for key in (keys.writers, keys.families, keys.exemplars, keys.returned, *hashes):
+                pipeline.memory_usage(key)
+            return sum(size or 0 for size in pipeline.execute())
+    except StoreRefused:
+        return sum(len(name) + len(value) for raw in hashes.values() for name, value in raw.items())

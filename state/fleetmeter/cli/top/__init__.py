@@ -1,0 +1,1 @@
+"""`fleetmeter top`: the fleet, live, in a terminal."""

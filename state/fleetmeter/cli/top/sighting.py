@@ -1,0 +1,72 @@
+"""What `top` sees: the fleet at one instant, and what happened since the one before."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fleetmeter.cli.target import Target
+from fleetmeter.cli.top.totals import Totals
+from fleetmeter.errors import FleetmeterError
+from fleetmeter.reader.families import families_of
+from fleetmeter.reader.identities import Identities, Identity
+from fleetmeter.reader.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """The fleet at one instant. `at` is a reading of the monotonic clock, in seconds."""
+
+    snapshot: Snapshot
+    totals: Totals
+    identities: dict[str, Identity]
+    at: float
+
+
+class Watch:
+    """The last two sightings, and why there is none since; `now` is None before the first."""
+
+    def __init__(self, target: Target, clock: Callable[[], float] = time.monotonic) -> None:
+        self.target = target
+        self.now: Sighting | None = None
+        self.trouble: str | None = None
+        self._before: Sighting | None = None
+        self._clock = clock
+        self._reader = target.reader()
+        self._client = target.client()
+        self._identities = Identities(self._client, target.keys)
+
+    def look(self) -> None:
+        """Read the store once; where that fails, what was seen before stays, and `trouble` says why."""
+        try:
+            snapshot = self._reader.read()
+            totals = Totals.of(families_of(snapshot))
+            shown = [writer for writer, row in snapshot.rows.items() if not row.said_goodbye]
+            sighting = Sighting(snapshot, totals, self._identities.of(shown), self._clock())
+        except FleetmeterError as error:
+            self.trouble = str(error)
+            return
+        self._before, self.now, self.trouble = self.now, sighting, None
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the store was last read."""
+        return None if self.now is None else self._clock() - self.now.at
+
+    def rate(self, measure: Callable[[Totals], float]) -> float | None:
+        """Growth per second of something between the last two sightings; None where that cannot be told.
+
+        That is so before the second one, and where the counts began anew in between or went down.
+        """
+        if self.now is None or self._before is None:
+            return None
+        old, new = self._before.snapshot, self.now.snapshot
+        seconds = (new.taken_us - old.taken_us) / 1e6
+        grown = measure(self.now.totals) - measure(self._before.totals)
+        if seconds <= 0 or grown < 0 or old.epoch is None or new.epoch is None or old.epoch.id != new.epoch.id:
+            return None
+        return grown / seconds
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._reader.close()
+        self._client.close()

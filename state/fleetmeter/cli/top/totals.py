@@ -1,0 +1,76 @@
+"""The fleet's totals at one instant, as views need them: as the store holds them, or as the exporter shows them."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from fleetmeter.reader.families import Family
+
+_NANO = 10**9
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The samples of one read or scrape, buckets left out: (name, labels, value)."""
+
+    samples: tuple[tuple[str, dict[str, str], float], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a text exposition; ValueError for what is none."""
+        return cls(
+            tuple(
+                (sample.name, sample.labels, sample.value)
+                for family in text_string_to_metric_families(text)
+                for sample in family.samples
+                if not sample.name.endswith("_bucket")
+            )
+        )
+
+    @classmethod
+    def of(cls, families: Iterable[Family]) -> Self:
+        """Those of a snapshot's families."""
+        return cls(
+            tuple(
+                (family.definition.name + sample.suffix, dict(sample.labels), sample.value)
+                for family in families
+                for sample in family.samples
+                if sample.suffix != "_bucket"
+            )
+        )
+
+    def has(self, name: str) -> bool:
+        """Whether there is any sample of that name."""
+        return any(found == name for found, _, _ in self.samples)
+
+    def total(self, name: str, **labels: str) -> int:
+        """The sum of whole numbers over all series of a name that carry these labels."""
+        return round(sum(self._values(name, labels)))
+
+    def by(self, label: str, name: str, **labels: str) -> Counter[str]:
+        """The sum of whole numbers for each value of one label, 0 left out."""
+        sums: Counter[str] = Counter()
+        for found, pairs, value in self.samples:
+            if found == name and labels.items() <= pairs.items() and value:
+                sums[pairs.get(label, "")] += round(value)
+        return sums
+
+    def nanodollars(self, name: str, **labels: str) -> int:
+        """The sum of a family in dollars; exact, as each series is rounded to the whole nano-dollars that it holds."""
+        return sum(round(value * _NANO) for value in self._values(name, labels))
+
+    def value(self, name: str) -> float:
+        """The value of a series without labels, 0 where there is none."""
+        return sum(self._values(name, {}))
+
+    def replica_requests(self) -> dict[str, int]:
+        """Requests of each living replica since it started; the process id in its name is left out."""
+        named = self.by("replica", "replica_requests")
+        return {name.partition(":")[0]: count for name, count in named.items()}
+
+    def _values(self, name: str, labels: dict[str, str]) -> list[float]:
+        wanted = labels.items()
+        return [value for found, pairs, value in self.samples if found == name and wanted <= pairs.items()]

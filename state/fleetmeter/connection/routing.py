@@ -1,0 +1,118 @@
+"""Connections that find their node by themselves, and notice when it does not have the data any more."""
+
+import ssl
+from typing import Any
+
+import redis
+from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.exceptions import AskError, ClusterDownError, MasterDownError, MovedError, ReadOnlyError
+
+from fleetmeter.connection.address import Node
+from fleetmeter.connection.discovery import Finder
+
+
+class _Watchful:
+    """A connection that goes where its finder says, and is left once its node turned out not to have the data.
+
+    Without a finder it goes where it always goes: behind that name there may be another node the next time.
+    """
+
+    host: str
+    port: int
+
+    def __init__(self, *, finder: Finder | None = None, **options: Any) -> None:
+        self._finder = finder
+        self._stale = False
+        self._opened = False
+        super().__init__(**options)
+
+    def connect(self) -> None:
+        """Open the connection, if it is not open or not of use any more."""
+        if self._stale:
+            self.disconnect()  # type: ignore[attr-defined]  # as every connection of redis-py has it
+            self._stale = False
+        self._opened = False
+        fresh = not self._sock  # type: ignore[attr-defined]
+        try:
+            super().connect()  # type: ignore[misc]
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            advice = advice_for(error, isinstance(self, SSLConnection), self._opened)
+            if advice and isinstance(self, Connection) and type(error) in (redis.ConnectionError, redis.TimeoutError):
+                raise type(error)(f"{error}; {advice}") from error
+            raise
+        if fresh and self._finder is not None and self._finder.must_be_master:
+            self.send_command("ROLE")  # type: ignore[attr-defined]
+            role = self.read_response()[0]
+            if role not in (b"master", "master"):
+                self._finder.distrust()
+                self.disconnect()  # type: ignore[attr-defined]
+                raise redis.ConnectionError(f"{self.host}:{self.port} is no master any more")
+
+    def read_response(self, *arguments: Any, **options: Any) -> Any:
+        """The next reply; one that says that the data is elsewhere ends the use of this connection."""
+        try:
+            return super().read_response(*arguments, **options)  # type: ignore[misc]
+        except redis.ResponseError as error:
+            self._stale |= leaves(error, self._finder, getattr(self, "host", ""))
+            raise
+
+    def _connect(self) -> Any:
+        if self._finder is not None:
+            self.host, self.port = self._finder.find()
+        try:
+            opened = super()._connect()  # type: ignore[misc]
+        except OSError:
+            if self._finder is not None:
+                self._finder.distrust()
+            raise
+        self._opened = True
+        return opened
+
+
+class WatchfulConnection(_Watchful, Connection):
+    """Over TCP."""
+
+
+class WatchfulSSLConnection(_Watchful, SSLConnection):
+    """Over TLS."""
+
+
+class WatchfulUnixConnection(_Watchful, UnixDomainSocketConnection):
+    """Over a unix socket."""
+
+
+def is_elsewhere(error: Exception) -> bool:
+    """Whether a store answered that it did nothing, because another node has the data."""
+    return isinstance(error, MovedError | ReadOnlyError) or "-READONLY " in str(error)  # Redis 6 wraps a script's error
+
+
+def node_of(error: AskError, host: str) -> Node:
+    """The node that a store names; `host` is its own, which a name left empty means."""
+    return error.host or host, int(error.port)
+
+
+def leaves(error: redis.ResponseError, finder: Finder | None, host: str) -> bool:
+    """Whether an answer ends the use of a connection to `host`; the finder is told what the answer says."""
+    if not (is_elsewhere(error) or isinstance(error, ClusterDownError | MasterDownError)):
+        return False
+    if finder is not None:
+        if isinstance(error, MovedError):
+            finder.told(node_of(error, host))
+        else:
+            finder.distrust()
+    return True
+
+
+def advice_for(error: redis.RedisError, tls: bool, opened: bool) -> str:
+    """What to do about a connection that was not made; `opened` says whether the trouble came after the handshake."""
+    if not tls:
+        ended = opened and not isinstance(error, redis.TimeoutError)
+        return "if that is a TLS port, the URL must begin with rediss://" if ended else ""
+    if opened:
+        return "where the store asks for a client certificate, ssl_certfile and ssl_keyfile must be of a CA it trusts"
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return "ssl_ca_certs must name the file of the CA that signed the store's certificate"
+    if isinstance(cause, ssl.SSLError | TimeoutError):
+        return "no TLS may be spoken there: use the store's TLS port, or a URL without the second s"
+    return ""

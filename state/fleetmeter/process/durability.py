@@ -1,0 +1,92 @@
+"""Durable blocks: what is recorded inside one is in the store when the block ends, or the caller is told."""
+
+import asyncio
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from fleetmeter.errors import BlockError, NotDurable, SettingError
+from fleetmeter.process.installation import current
+
+if TYPE_CHECKING:
+    from fleetmeter.process.runtime import Runtime
+    from fleetmeter.values.blocks import AtomicBlock
+
+
+class Durable:
+    """One durable block, for `with` or `async with`; made by `durable`. It can be used again, when it has ended."""
+
+    def __init__(self, timeout: float, replicas: int) -> None:
+        self._timeout = timeout
+        self._replicas = replicas
+        self._runtime: Runtime | None = None
+        self._block: AtomicBlock | None = None
+
+    def __enter__(self) -> Self:
+        runtime = current()
+        if runtime is None:
+            return self
+        if self._block is not None or runtime.accumulator.in_block:
+            raise BlockError(
+                "durable() stands inside a block of atomic() or durable(), whose records are added at that one's end "
+                "only; make the outer block the durable one"
+            )
+        self._runtime, self._block = runtime, runtime.accumulator.begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        runtime = self._commit()
+        if runtime is not None:
+            _report(error, runtime.confirm(self._timeout, self._replicas))
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        runtime = self._commit()
+        if runtime is not None:  # in another thread, so that the event loop goes on
+            _report(error, await asyncio.to_thread(runtime.confirm, self._timeout, self._replicas))
+
+    def _commit(self) -> "Runtime | None":
+        """Add what was recorded."""
+        runtime, self._runtime = self._runtime, None
+        block, self._block = self._block, None
+        if runtime is not None and block is not None:
+            runtime.accumulator.commit(block)
+        return runtime
+
+
+def durable(timeout: float = 5.0, replicas: int = 0) -> Durable:
+    """A block whose records are in the store when it ends; for `with` and for `async with`.
+
+    What this thread or task records inside is added together at the block's end, as with `atomic()`, and the end waits
+    for the store to acknowledge it: `timeout` seconds at most, in a thread where it is `async with`. With `replicas`
+    it waits until so many replicas of the store have it, too (WAIT), so that a failover to one of them loses nothing.
+
+    Raises `NotDurable` where that was not confirmed in time: the records are kept and sent later, so do not make them
+    again. What the block's body raises is raised as it is, with a note where nothing was confirmed; the records made
+    until then are added and sent all the same. Raises `BlockError` inside another block. Without `install()` it does
+    nothing.
+    """
+    if not _is_number(timeout) or not 0 <= timeout <= 3600:
+        raise SettingError("timeout", f"{timeout!r} is no duration; expected seconds, from 0 to 3600")
+    if not _is_number(replicas, whole=True) or replicas < 0:
+        raise SettingError("replicas", f"{replicas!r} is no number of replicas; expected a whole number from 0")
+    return Durable(timeout, replicas)
+
+
+def _is_number(argument: object, *, whole: bool = False) -> bool:
+    """Whether an argument, which a caller may have taken from anywhere, is a number at all."""
+    return isinstance(argument, int) or (not whole and isinstance(argument, float))
+
+
+def _report(error: BaseException | None, failure: NotDurable | None) -> None:
+    """Raise a failure, or add it to what the block raises."""
+    if failure is None:
+        return
+    if error is None:
+        raise failure
+    error.add_note(f"fleetmeter: {failure}")

@@ -1,0 +1,121 @@
+"""The one runtime that this process has, from `install()` to `uninstall()`, and what callers may ask of it."""
+
+import asyncio
+import atexit
+import threading
+from collections.abc import Callable
+
+from fleetmeter.errors import InstallError
+from fleetmeter.process.forks import Forks
+from fleetmeter.process.runtime import EXIT_TIMEOUT, Runtime
+from fleetmeter.settings import Settings
+
+_lock = threading.Lock()
+_current: Runtime | None = None
+_forks: Forks | None = None
+
+
+def current() -> Runtime | None:
+    """The runtime of this process; None before `install()` and after `uninstall()`."""
+    return _current
+
+
+def install(
+    *,
+    url: str | None = None,
+    namespace: str | None = None,
+    flush_interval: float | None = None,
+    replica: str | None = None,
+    max_series: int | None = None,
+) -> None:
+    """Make every metric of prometheus_client in this process a metric of the fleet.
+
+    `url` is the store's (`redis://`, `rediss://`, `unix://`, `redis+sentinel://h1,h2,h3/service/db`,
+    `redis+cluster://h1,h2,h3`), `namespace` separates fleets in one store,
+    `flush_interval` is in seconds, `replica` names this process' host, `max_series` is the number of label sets that a
+    family may hold: what comes on top goes to one series whose label values are `__overflow__`, and of gauges this
+    process shows no more. Each has an environment twin: FLEETMETER_REDIS_URL, FLEETMETER_NAMESPACE,
+    FLEETMETER_FLUSH_INTERVAL, FLEETMETER_REPLICA, FLEETMETER_MAX_SERIES (10000). A URL without a password
+    takes it from FLEETMETER_REDIS_PASSWORD or FLEETMETER_REDIS_PASSWORD_FILE, and its user, where it names none, from
+    FLEETMETER_REDIS_USERNAME.
+
+    No connection is made before the first record. Raises `SettingError` for a setting that cannot be used, and
+    `InstallError` when installed already with other settings; with the same ones it does nothing.
+    """
+    settings = Settings.from_env(
+        url=url, namespace=namespace, flush_interval=flush_interval, replica=replica, max_series=max_series
+    )
+    with _lock:
+        if _current is None:
+            runtime = Runtime(settings)
+            runtime.hook()  # before the machinery is made: its own metrics are the fleet's too
+            _enter(runtime)
+        elif _current.settings == settings:
+            _current.hook()
+        else:
+            raise InstallError(
+                "fleetmeter is installed with other settings; call uninstall() first, or install() once, with one set"
+            )
+
+
+def join(identify: Callable[[], object]) -> Runtime:
+    """The runtime of this process; where there is none, one that hooks nothing, with the environment's settings.
+
+    Raises `SettingError` for a setting that cannot be used.
+    """
+    with _lock:
+        if _current is None:
+            return _enter(Runtime(Settings.from_env(), identify))
+        return _current
+
+
+def _enter(runtime: Runtime) -> Runtime:
+    """Let this process have that runtime."""
+    global _current, _forks
+    runtime.start()
+    _current = runtime
+    if _forks is None:
+        _forks = Forks(current, _at_exit)
+    _forks.join_frameworks()
+    atexit.register(_at_exit)
+    return runtime
+
+
+def uninstall() -> None:
+    """Hand over what is left, then let the metrics go on as stock ones, with this process's own totals."""
+    global _current
+    with _lock:
+        runtime, _current = _current, None
+        atexit.unregister(_at_exit)
+    if runtime is not None:
+        runtime.uninstall()
+
+
+def flush(timeout: float = 5.0) -> bool:
+    """Hand over everything that this process recorded before the call.
+
+    Returns whether the store acknowledged it within `timeout` seconds; what it did not is kept and sent later. True
+    where fleetmeter is not installed. Never raises because of the store.
+    """
+    runtime = _current
+    return True if runtime is None else runtime.flush(timeout)
+
+
+async def aflush(timeout: float = 5.0) -> bool:  # noqa: ASYNC109  the store's deadline, which a cancellation cannot replace
+    """`flush` for asynchronous code: it waits in another thread, not in the event loop."""
+    return await asyncio.to_thread(flush, timeout)
+
+
+def shutdown(timeout: float = EXIT_TIMEOUT) -> bool:
+    """Hand over what is left, end the flush thread and close the connection; whether all was acknowledged in time.
+
+    Runs by itself at the interpreter's end. A record made later is handed over too.
+    """
+    runtime = _current
+    return True if runtime is None else runtime.shutdown(timeout)
+
+
+def _at_exit() -> None:
+    runtime = _current
+    if runtime is not None:
+        runtime.end()

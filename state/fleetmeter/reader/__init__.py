@@ -1,0 +1,1 @@
+"""How a namespace is read, and what of it may be shown."""

@@ -1,0 +1,133 @@
+"""What an exporter may show so that no number it has served goes down but on purpose, whatever became of the store.
+
+The rows of a snapshot are a vector clock: a store that was rolled back shows a row lower than before, or lacks it. The
+last good snapshot is then held for a while, in which living writers send again what was lost. After that each stored
+number is shown as the larger of served and stored: flat for as long as was lost, and never a decrease.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from fleetmeter.reader.floors import Floors, Numbers, lost_numbers
+from fleetmeter.reader.removals import Removed
+from fleetmeter.reader.returned import Returned, kept_registrations
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.schema.rows import Row
+
+HOLD = 30.0
+"""Seconds for which the last good snapshot is shown while writers send again what the store lost."""
+
+
+class Verdict(IntEnum):
+    """How a snapshot stands to the one that was served before."""
+
+    AHEAD = 0
+    """Everything that was served is in it."""
+    LOSS = 1
+    """Something is gone for good, or may be: no waiting brings it back."""
+    BEHIND = 2
+    """Something is missing that living writers may send again."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What to serve.
+
+    `held` tells of an older snapshot; `counts_behind` is how many numbers of the store are below what is served.
+    """
+
+    snapshot: Snapshot
+    held: bool = False
+    counts_behind: int = 0
+
+
+class Continuity:
+    """The memory of one exporter for one namespace. Times are seconds of a clock that never goes back."""
+
+    def __init__(self, hold_seconds: float = HOLD, clock: Callable[[], float] = time.monotonic) -> None:
+        self._hold = hold_seconds
+        self._clock = clock
+        self._served: Snapshot | None = None  # what was shown last, its rows those of the store at that time
+        self._floors = Floors()
+        self._behind_since: float | None = None
+        self._stored_returned: Returned | None = None
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The writers whose rows were served: what became of those that are missing decides about the next snapshot."""
+        return frozenset(self._served.rows) if self._served is not None else frozenset()
+
+    def show(self, snapshot: Snapshot) -> Shown:
+        """What to serve now that the store holds this."""
+        served = self._served
+        if served is None or _began_anew(served, snapshot):
+            return self._accept(snapshot, Floors())
+        since = Removed.since(served.removed, snapshot.removed)
+        numbers = since.taken_from(served.numbers)
+        lost = lost_numbers(numbers, snapshot.numbers)
+        snapshot = replace(
+            snapshot,
+            definitions=kept_registrations(served.definitions, since, snapshot.definitions),
+            returned=self._returned(snapshot.returned, served, numbers, since),
+        )
+        verdict = judge(served, snapshot)
+        if verdict is Verdict.BEHIND:
+            now = self._clock()
+            if self._behind_since is None:
+                self._behind_since = now
+            if now - self._behind_since < self._hold:
+                return Shown(replace(served, numbers=numbers), held=True, counts_behind=lost.count)
+        elif verdict is Verdict.AHEAD:  # and yet numbers may be missing: an evicted key, or deleted by hand
+            lost = lost.without_new_sums(self._floors, numbers, snapshot.numbers)
+        return self._accept(snapshot, lost)
+
+    def _returned(self, stored: Returned, served: Snapshot, numbers: Numbers, since: Removed) -> Returned:
+        """What to show of the stored times: mostly they are those of the scrape before, and so is the answer."""
+        if stored is self._stored_returned and not since:
+            return served.returned
+        self._stored_returned = stored
+        return stored.but_served(served.returned, numbers)
+
+    def _accept(self, snapshot: Snapshot, floors: Floors) -> Shown:
+        shown = snapshot
+        if floors.count:
+            old = {stored.definition.field: stored for stored in self._served.definitions} if self._served else {}
+            here = {stored.definition.field for stored in snapshot.definitions}
+            lost = tuple(old[field] for field in floors.families if field in old and field not in here)
+            numbers = floors.raised(snapshot.numbers)
+            shown = replace(snapshot, numbers=numbers, definitions=(*snapshot.definitions, *lost))
+        if shown.epoch is None and self._served is not None:
+            shown = replace(shown, epoch=self._served.epoch)  # until there is another, this is the one that was served
+        self._served, self._floors, self._behind_since = shown, floors, None
+        return Shown(shown, counts_behind=floors.count)
+
+
+def judge(served: Snapshot, snapshot: Snapshot) -> Verdict:
+    """How a snapshot of the same life of the namespace stands to what was served."""
+    if snapshot.epoch is None and served.epoch is not None:
+        return Verdict.BEHIND
+    changed = [entry for entry in served.rows.items() if not _went_on(entry[1], snapshot.rows.get(entry[0]))]
+    return max((_judge_row(writer, row, snapshot) for writer, row in changed), default=Verdict.AHEAD)
+
+
+def _went_on(before: Row, now: Row | None) -> bool:
+    """Whether a row is above itself: there are thousands, and hardly ever one that is not."""
+    return now is not None and now.applied >= before.applied and now.given_up == before.given_up
+
+
+def _judge_row(writer: str, before: Row, snapshot: Snapshot) -> Verdict:
+    now = snapshot.rows.get(writer) or snapshot.retired.get(writer)
+    if now is None:
+        # who said goodbye sends nothing again: its row was dropped, or lost with all that it counted
+        gone = before.said_goodbye or before.heartbeat_us <= snapshot.horizon_us
+        return Verdict.LOSS if gone else Verdict.BEHIND
+    if now.applied < before.applied:
+        return Verdict.BEHIND
+    return Verdict.LOSS if now.given_up > before.given_up else Verdict.AHEAD
+
+
+def _began_anew(served: Snapshot, snapshot: Snapshot) -> bool:
+    """Whether this is another life of the namespace, whose counts began at 0 for everybody to see."""
+    return snapshot.epoch is not None and (served.epoch is None or served.epoch.id != snapshot.epoch.id)

@@ -1,0 +1,219 @@
+"""From a snapshot to the fleet's families: layouts side by side, histograms cumulative."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import isnan
+
+from prometheus_client.samples import Exemplar
+
+from fleetmeter.errors import StateError
+from fleetmeter.reader.returned import telling_number
+from fleetmeter.reader.sample import Labels, Sample
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.reader.statements import STATED_TYPES, Statements
+from fleetmeter.schema.definition import Definition, StoredDefinition, read_json, series_key, texts_of
+from fleetmeter.schema.exemplars import Exemplars, newer
+from fleetmeter.schema.scale import parse_number, unscaled
+
+SERVED_TYPES = STATED_TYPES | {"counter", "histogram", "summary"}
+"""The types that this version can serve; replicas of a later one may write more."""
+
+
+@dataclass
+class Family:
+    """One family of the fleet: the newest definition, and the samples of all its layouts, in exposition order.
+
+    `first_us` is when it was first registered, `returned_us` when series came that count from a later time;
+    `ever_set` tells of a gauge whether anybody has set it.
+    """
+
+    definition: Definition
+    first_us: int
+    ever_set: bool = False
+    samples: list[Sample] = field(default_factory=list)
+    returned_us: dict[Labels, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one family is made of: its newest definition, and the layouts whose numbers are shown.
+
+    `first_us` is when the first of them was registered.
+    """
+
+    newest: Definition
+    layouts: tuple[Definition, ...]
+    first_us: int
+
+
+class Families:
+    """The families of a snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """What each family that this version can serve is made of, by name, in their order."""
+        return {name: source for name, source in self._all.items() if source.newest.type in SERVED_TYPES}
+
+    @cached_property
+    def left_out(self) -> dict[str, str]:
+        """The families that are of a later version, by name: each with its type, which this one does not know."""
+        types = {name: source.newest.type for name, source in self._all.items()}
+        return {name: kind for name, kind in types.items() if kind not in SERVED_TYPES}
+
+    @cached_property
+    def statements(self) -> Statements:
+        """What the writers state."""
+        return Statements(self.snapshot)
+
+    @cached_property
+    def exemplars(self) -> Exemplars:
+        """The exemplars of all numbers."""
+        return Exemplars(self.snapshot.exemplars)
+
+    def family(self, source: Source) -> Family:
+        """One family with its samples. Raises `StateError` for a stored value that cannot be read."""
+        family = Family(source.newest, source.first_us)
+        if source.newest.type in STATED_TYPES:
+            family.ever_set = any(map(self.statements.ever_set, source.layouts))
+            family.samples = list(self.statements.samples(source.newest, source.layouts))
+        else:
+            for labels, series in self._series(source):
+                family.samples += _EXPAND[source.newest.type](source.newest, labels, series)
+                if series.since_us > source.first_us:  # else it is of another life of the family
+                    family.returned_us[labels] = series.since_us
+        return family
+
+    def _series(self, source: Source) -> list[tuple[Labels, "_Series"]]:
+        """The series of a family by their labels, in exposition order."""
+        newest = source.newest
+        series: dict[Labels, _Series] = {}
+        for layout in source.layouts:
+            order = newest.labels if set(newest.labels) == set(layout.labels) else layout.labels
+            examples, returned = self.exemplars.of(layout.field), self.snapshot.returned.of(layout.field)
+            numbers = self.snapshot.numbers.get(layout.field, {})
+            for raw_field, labels, part, value in _numbers(layout, order, numbers):
+                since_us = 0
+                if returned:
+                    since_us = returned.get(telling_number(raw_field, has_part=layout.has_parts), 0)
+                found = series.get(labels)
+                if found is None:
+                    found = series[labels] = _Series(series_key(raw_field, has_part=layout.has_parts), since_us)
+                found.since_us = min(found.since_us, since_us)
+                found.add(part, value, examples.get(raw_field))
+        return sorted(series.items(), key=lambda item: (item[1].key, item[0]))
+
+    @cached_property
+    def _all(self) -> dict[str, Source]:
+        by_name: dict[str, list[StoredDefinition]] = defaultdict(list)
+        for stored in self.snapshot.definitions:
+            by_name[stored.definition.name].append(stored)
+        found = {}
+        for name, all_of_it in sorted(by_name.items()):
+            newest = max(all_of_it, key=lambda stored: stored.defined_us).definition
+            layouts = [stored for stored in all_of_it if stored.definition.type == newest.type]
+            first_us = min(stored.first_us for stored in layouts)
+            found[name] = Source(newest, tuple(stored.definition for stored in layouts), first_us)
+        return found
+
+
+def families_of(snapshot: Snapshot) -> list[Family]:
+    """The families of a snapshot, by name. Raises `StateError` for whatever of it cannot be read.
+
+    Those whose newest type this version does not know are left out; `types_left_out` names them.
+    """
+    for problem in snapshot.problems:
+        raise problem
+    families = Families(snapshot)
+    made = [families.family(source) for source in families.sources.values()]
+    if families.statements.problems:
+        raise families.statements.problems[0]
+    return made
+
+
+def types_left_out(snapshot: Snapshot) -> dict[str, str]:
+    """The families that `families_of` leaves out, by name: each with its type, which this version does not know."""
+    return Families(snapshot).left_out
+
+
+@dataclass
+class _Series:
+    """The numbers of one series by part, over all layouts, and the newest exemplar of each; `key` says its place.
+
+    `since_us` is when the first of its layouts had it back; 0 where one had it ever since it was registered.
+    """
+
+    key: bytes
+    since_us: int
+    parts: dict[str, float] = field(default_factory=dict)
+    exemplars: dict[str, Exemplar] = field(default_factory=dict)
+
+    def add(self, part: str, value: float, exemplar: Exemplar | None) -> None:
+        self.parts[part] = unscaled(self.parts.get(part, 0) + value, 1)
+        if exemplar is not None:
+            self.exemplars[part] = newer(exemplar, self.exemplars.get(part))
+
+
+def _numbers(
+    layout: Definition, order: tuple[str, ...], raw: Mapping[bytes, bytes]
+) -> Iterator[tuple[bytes, Labels, str, float]]:
+    """Field, labels in that order, part and value, in the family's unit, of each stored number."""
+    names = sorted(layout.labels)
+    for raw_field, text in raw.items():
+        try:
+            values = texts_of(read_json(raw_field))
+            part = values.pop() if layout.has_parts else ""
+            pairs = dict(zip(names, values, strict=True))
+            number = parse_number(text)
+            if layout.type == "histogram" and part != "sum" and isnan(float(part)):
+                raise ValueError("no bucket has the bound NaN")
+        except (ValueError, TypeError, IndexError) as error:
+            problem = f"{raw_field!r} → {text!r} is no number of it"
+            raise StateError(f"family:{layout.field}", problem, "bad_value") from error
+        scaled = unscaled(number, layout.scale if part in ("", "sum") else 1)
+        yield raw_field, tuple((name, pairs[name]) for name in order), part, scaled
+
+
+def _counter_samples(_newest: Definition, labels: Labels, series: _Series) -> Iterable[Sample]:
+    return [Sample("_total", labels, series.parts[""], series.exemplars.get(""))]
+
+
+def _summary_samples(_newest: Definition, labels: Labels, series: _Series) -> Iterable[Sample]:
+    return [Sample("_count", labels, series.parts.get("count", 0)), Sample("_sum", labels, series.parts.get("sum", 0))]
+
+
+def _histogram_samples(newest: Definition, labels: Labels, series: _Series) -> Iterator[Sample]:
+    """Cumulative buckets; a count under a bound that the newest list lacks moves up to the next one that it has.
+
+    Its exemplar moves along; of those that meet in one bucket the newest is shown.
+    """
+    texts = newest.bounds or tuple(sorted({*series.parts, "+Inf"} - {"sum"}, key=float))
+    bounds = [float(text) for text in texts]
+    counts: list[float] = [0] * len(bounds)
+    exemplars: list[Exemplar | None] = [None] * len(bounds)
+    for part, value in series.parts.items():
+        if part != "sum":
+            bucket = bisect_left(bounds, float(part))
+            counts[bucket] = unscaled(counts[bucket] + value, 1)
+            if part in series.exemplars:
+                exemplars[bucket] = newer(series.exemplars[part], exemplars[bucket])
+    total: float = 0
+    for text, count, exemplar in zip(texts, counts, exemplars, strict=True):
+        total = unscaled(total + count, 1)
+        yield Sample("_bucket", (*labels, ("le", text)), total, exemplar)
+    yield Sample("_count", labels, total)
+    if bounds[0] >= 0:
+        yield Sample("_sum", labels, series.parts.get("sum", 0))
+
+
+_EXPAND: dict[str, Callable[[Definition, Labels, _Series], Iterable[Sample]]] = {
+    "counter": _counter_samples,
+    "histogram": _histogram_samples,
+    "summary": _summary_samples,
+}
+"""What makes the samples of one series, by the family's type."""

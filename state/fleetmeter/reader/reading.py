@@ -1,0 +1,243 @@
+"""Reads a namespace as it is at one instant, with plain read commands only."""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from fleetmeter.connection.client import connect, followed, translated
+from fleetmeter.connection.credentials import Credentials
+from fleetmeter.connection.multi_exec import Command, read_together
+from fleetmeter.errors import StateError
+from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.returned import NO_RETURNS, Returned
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.schema.definition import StoredDefinition
+from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, STATE_FORMAT, Keys
+from fleetmeter.schema.rows import Epoch, Row
+
+_NUMBER_TYPES = frozenset(("counter", "histogram", "summary"))
+"""Families whose values stand under a key of their own; what a later version keeps there is not asked for."""
+
+
+class Reader:
+    """Reads snapshots of one namespace. For one thread at a time.
+
+    Every family is read inside one MULTI/EXEC, together with the list of families itself: where that names a family
+    that was not read, the read is repeated. What was written by one script call is therefore seen together. `returns`
+    tells to read also when removed series came back.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        namespace: str,
+        clock: Callable[[], float] = time.monotonic,
+        credentials: Credentials | None = None,
+        *,
+        returns: bool = False,
+    ) -> None:
+        self.keys = Keys(namespace)
+        self._client = connect(url, self.keys.writers, credentials, protocol=2)  # in which hashes come as flat lists
+        self._read_together = partial(read_together, self._client)
+        self._clock = clock
+        self._fields: frozenset[bytes] = frozenset()
+        self._definitions: dict[bytes, StoredDefinition | StateError] = {}
+        self._texts: dict[bytes, bytes] = {}
+        self._replicas: dict[str, str] = {}
+        self._store_now: tuple[int, float] | None = None
+        self._hashes: dict[str, Hash] = {}
+        self._returns = returns
+        self._returned = Hash([], []), NO_RETURNS
+
+    def read(self, known: Collection[str] = ()) -> Snapshot:
+        """The namespace now. Raises `StoreError` when the store fails, `StateError` for what cannot be understood.
+
+        Of `known` writers that have no row any more, the snapshot tells whether they were folded.
+        """
+        with translated():
+            while True:
+                now = self._estimated_now()
+                asked = sorted(self._fields)
+                replies = followed(partial(self._read_together, self._commands(now, asked)))
+                self._parse_families(_hash(self.keys.families, replies[0], self._hashes))
+                self._fields = self._fields_with_key()
+                if self._fields.issubset(asked):
+                    return self._with_retired(self._snapshot(asked, replies), known)
+
+    def glance(self) -> Snapshot:
+        """The epoch and the rows alone, at the cost of two small hashes. Raises as `read`, where `read` would."""
+        with translated():
+            commands: list[Command] = [("HGETALL", self.keys.families), ("HGETALL", self.keys.writers), ("TIME",)]
+            families, writers, (seconds, micros) = followed(partial(self._read_together, commands))
+        _hash(self.keys.families, families, {})
+        epoch, rows = _epoch_and_rows(self.keys.writers, _hash(self.keys.writers, writers, {}))
+        return Snapshot(int(seconds) * 10**6 + int(micros), epoch, rows, (), {}, {}, {}, None)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _commands(self, now_us: int, fields: list[bytes]) -> list[Command]:
+        keys = self.keys
+        return [
+            ("HGETALL", keys.families),
+            ("HGETALL", keys.writers),
+            ("HGETALL", keys.gauges),
+            ("HGETALL", keys.exemplars),
+            ("HGETALL", keys.removed),
+            ("ZCOUNT", keys.cache_expiry, f"({now_us}", "+inf"),
+            ("EXISTS", keys.cache_expiry),
+            ("TIME",),
+            *(("HGETALL", keys.family(name.decode())) for name in fields),
+            *([("HGETALL", keys.returned)] if self._returns else []),
+        ]
+
+    def _estimated_now(self) -> int:
+        """The store's clock: as it was told with the last read, moved on by ours."""
+        if self._store_now is None:
+            seconds, micros = self._client.time()
+            self._store_now = (seconds * 10**6 + micros, self._clock())
+        told, at = self._store_now
+        return told + int((self._clock() - at) * 1e6)
+
+    def _parse_families(self, families: Mapping[bytes, bytes]) -> None:
+        for raw, text in families.items():
+            if self._texts.get(raw) != text:
+                self._definitions[raw] = _definition(self.keys.families, raw, text)
+                self._texts[raw] = text
+        for raw in self._texts.keys() - families.keys():
+            del self._texts[raw], self._definitions[raw]
+
+    def _fields_with_key(self) -> frozenset[bytes]:
+        return frozenset(
+            raw
+            for raw, stored in self._definitions.items()
+            if isinstance(stored, StoredDefinition) and stored.definition.type in _NUMBER_TYPES
+        )
+
+    def _snapshot(self, asked: list[bytes], replies: list[Any]) -> Snapshot:
+        keys = self.keys
+        _, writers, gauges, exemplars, removed, cache_size, cache_exists, (seconds, micros), *numbers = replies
+        returned = numbers.pop() if self._returns else []
+        taken_us = int(seconds) * 10**6 + int(micros)
+        self._store_now = (taken_us, self._clock())
+        before, self._hashes = self._hashes, {}
+        epoch, rows = _epoch_and_rows(keys.writers, _hash(keys.writers, writers, before))
+        problems = [stored for stored in self._definitions.values() if isinstance(stored, StateError)]
+
+        def readable(key: str, reply: Any) -> Hash:
+            try:
+                self._hashes[key] = _hash(key, reply, before)
+            except StateError as error:
+                problems.append(error)
+                return Hash([], [])
+            return self._hashes[key]
+
+        stated = readable(keys.gauges, gauges)
+        if isinstance(cache_size, Exception):
+            problems.append(_something_else(keys.cache_expiry, cache_size))
+            cache_exists = False
+        return Snapshot(
+            taken_us=taken_us,
+            epoch=epoch,
+            rows=rows,
+            definitions=tuple(
+                stored for _, stored in sorted(self._definitions.items()) if isinstance(stored, StoredDefinition)
+            ),
+            numbers={
+                name.decode(): readable(keys.family(name.decode()), reply)
+                for name, reply in zip(asked, numbers, strict=True)
+                if name in self._fields  # else its definition is gone, and with it what the numbers mean
+            },
+            gauges=stated,
+            replicas=self._names(set(map(_shown, {raw.partition(b" ")[0] for raw in stated}))),
+            cache_size=cache_size if cache_exists else None,
+            exemplars=readable(keys.exemplars, exemplars),
+            removed=readable(keys.removed, removed),
+            returned=self._parsed_returns(readable(keys.returned, returned)),
+            problems=tuple(problems),
+        )
+
+    def _parsed_returns(self, raw: Hash) -> Returned:
+        """What stands in a hash, which is mostly the one of the read before."""
+        if raw is not self._returned[0]:
+            self._returned = raw, Returned(raw)
+        return self._returned[1]
+
+    def _with_retired(self, snapshot: Snapshot, known: Collection[str]) -> Snapshot:
+        missing = sorted(set(known) - snapshot.rows.keys())
+        if not missing:
+            return snapshot
+        reply: Any = self._client.hmget(self.keys.retired, [HORIZON_FIELD, *missing])
+        horizon, *rows = reply
+        found = {writer: text for writer, text in zip(missing, rows, strict=True) if text is not None}
+        retired = {
+            writer: Row.parse_retired(writer, _text(f"retired[{writer}]", text)) for writer, text in found.items()
+        }
+        return replace(snapshot, retired=retired, horizon_us=int(horizon or 0))
+
+    def _names(self, writers: set[str]) -> dict[str, str]:
+        """`<replica>:<pid>` of writers; who a writer is never changes, so each is asked for once."""
+        unknown = sorted(writers - self._replicas.keys())
+        if unknown:
+            pipeline: Any = self._client.pipeline(transaction=False)
+            for writer in unknown:
+                pipeline.hmget(self.keys.writer(writer), "replica", "pid")
+            for writer, (replica, pid) in zip(unknown, pipeline.execute(), strict=True):
+                self._replicas[writer] = f"{_shown(replica)}:{_shown(pid)}" if replica and pid else writer
+        for writer in self._replicas.keys() - writers:
+            del self._replicas[writer]
+        return dict(self._replicas)
+
+
+def _hash(key: str, reply: Any, before: Mapping[str, Hash]) -> Hash:
+    """A hash as it was read; what is equal in it is what was read before. Raises `StateError` where it is none."""
+    if isinstance(reply, Exception):
+        raise _something_else(key, reply)
+    return Hash.flat(reply, before.get(key))
+
+
+def _something_else(key: str, error: Exception) -> StateError:
+    return StateError(key, f"a key of this namespace holds something else: {error}", "wrong_type")
+
+
+def _definition(key: str, raw: bytes, text: bytes) -> StoredDefinition | StateError:
+    """A definition as it was read, or why it cannot be."""
+    try:
+        name = _text(key, raw)
+        return StoredDefinition.parse(name, _text(f"families[{name}]", text))
+    except StateError as error:
+        return StateError(error.key, error.problem, "bad_definition")
+
+
+def _epoch_and_rows(key: str, writers: Hash) -> tuple[Epoch | None, dict[str, Row]]:
+    epoch = None
+    rows = {}
+    for raw_writer, raw_text in zip(writers.fields, writers.texts, strict=True):
+        if raw_writer.startswith(b"@") and raw_writer != EPOCH_FIELD.encode():
+            continue  # what a later version keeps beside the epoch is no writer
+        writer = _text(key, raw_writer)
+        text = raw_text.decode() if raw_text.isascii() else _text(f"writers[{writer}]", raw_text)
+        if writer != EPOCH_FIELD:
+            rows[writer] = Row.parse(writer, text)
+        else:
+            epoch = Epoch.parse(text)
+            if epoch.format != STATE_FORMAT:
+                problem = f"state format {epoch.format}; this version reads {STATE_FORMAT}"
+                raise StateError(key, problem, "newer_format")
+    return epoch, rows
+
+
+def _text(place: str, raw: bytes) -> str:
+    """Text that was read at a place; raises `StateError` for what is no UTF-8 and so no text of ours."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise StateError(place, f"{raw!r} is no UTF-8; a fleetmeter writer stores nothing else") from error
+
+
+def _shown(raw: bytes) -> str:
+    """A name for display; nothing else depends on it."""
+    return raw.decode("utf-8", "replace")

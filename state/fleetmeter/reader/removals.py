@@ -1,0 +1,95 @@
+"""Which series were removed on purpose, as it is on record in the store."""
+
+from collections.abc import Mapping
+from typing import Self
+
+from fleetmeter.schema.definition import read_json, texts_of
+from fleetmeter.schema.keys import split_note
+
+
+class Removed:
+    """Removals since an earlier snapshot: whole layouts, and of others single series and patterns of label values."""
+
+    def __init__(
+        self,
+        layouts: frozenset[str] = frozenset(),
+        series: Mapping[str, set[tuple[str, ...]]] | None = None,
+        patterns: Mapping[str, list[list[object]]] | None = None,
+    ) -> None:
+        self._layouts = layouts
+        self._series = series or {}
+        self._patterns = patterns or {}
+
+    @classmethod
+    def since(cls, before: Mapping[bytes, bytes], now: Mapping[bytes, bytes]) -> Self:
+        """What `now` has on record and `before` had not, or with an earlier time. What cannot be read removes nothing.
+
+        An earlier time than before is no removal, but one from a state that the store went back to.
+        """
+        layouts: set[str] = set()
+        series: dict[str, set[tuple[str, ...]]] = {}
+        patterns: dict[str, list[list[object]]] = {}
+        for raw, time in now.items():
+            if not _later(time, before.get(raw)):
+                continue
+            layout, pattern = split_note(raw)
+            if not pattern:
+                layouts.add(layout)
+                continue
+            try:
+                wanted = read_json(pattern)
+            except ValueError:
+                continue
+            if not isinstance(wanted, list):
+                continue
+            if all(isinstance(value, str) for value in wanted):
+                series.setdefault(layout, set()).add(tuple(wanted))
+            else:
+                patterns.setdefault(layout, []).append(wanted)
+        return cls(frozenset(layouts), series, patterns)
+
+    def __bool__(self) -> bool:
+        return bool(self._layouts or self._series or self._patterns)
+
+    def takes_all(self, layout: str) -> bool:
+        """Whether a layout was removed as a whole, with its definition."""
+        return layout in self._layouts
+
+    def takes(self, layout: str, number: bytes) -> bool:
+        """Whether a number of a layout was removed."""
+        if layout in self._layouts:
+            return True
+        series, patterns = self._series.get(layout, ()), self._patterns.get(layout, ())
+        if not (series or patterns):
+            return False
+        try:
+            values = texts_of(read_json(number))
+        except (ValueError, TypeError):
+            return False
+        # a number of a histogram's series has one element more than the series; thousands may go in one batch
+        if tuple(values) in series or tuple(values[:-1]) in series:
+            return True
+        return any(
+            all(want in (None, value) for want, value in zip(wanted, values, strict=False)) for wanted in patterns
+        )
+
+    def taken_from(self, numbers: Mapping[str, Mapping[bytes, bytes]]) -> Mapping[str, Mapping[bytes, bytes]]:
+        """The numbers without those that were removed."""
+        if not self:
+            return numbers
+        touched = self._layouts | self._series.keys() | self._patterns.keys()
+        return {
+            layout: {number: text for number, text in group.items() if not self.takes(layout, number)}
+            if layout in touched
+            else group
+            for layout, group in numbers.items()
+        }
+
+
+def _later(time: bytes, before: bytes | None) -> bool:
+    if before is None or time == before:
+        return before is None
+    try:
+        return int(time) > int(before)
+    except ValueError:
+        return False

@@ -1,0 +1,49 @@
+"""A namespace as it was at one instant: what a reader read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from fleetmeter.errors import StateError
+from fleetmeter.reader.returned import NO_RETURNS, Returned
+from fleetmeter.schema.definition import StoredDefinition
+from fleetmeter.schema.rows import Epoch, Row
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything of a namespace at one instant.
+
+    `epoch` is None where nobody has written yet. `numbers` maps each family's field in `families` to its stored
+    numbers, as raw field → raw text; `gauges`, `exemplars` and `removed` are the raw hashes. `returned` is there where
+    it was asked for. `replicas` names the writers that have gauges. `cache_size` is the number of live entries of the
+    prompt cache, None where there is none.
+    `problems` tells of families, and of other parts, that are there and cannot be read; nothing of them is in the
+    snapshot. `retired` has the rows of folded writers that were asked about, `horizon_us` the newest heartbeat of any
+    row that was dropped on purpose, 0 where nothing was asked about. Times are the store's, µs.
+    """
+
+    taken_us: int
+    epoch: Epoch | None
+    rows: dict[str, Row]
+    definitions: tuple[StoredDefinition, ...]
+    numbers: Mapping[str, Mapping[bytes, bytes]]
+    gauges: Mapping[bytes, bytes]
+    replicas: dict[str, str]
+    cache_size: int | None
+    exemplars: Mapping[bytes, bytes] = field(default_factory=dict)
+    removed: Mapping[bytes, bytes] = field(default_factory=dict)
+    returned: Returned = NO_RETURNS
+    retired: dict[str, Row] = field(default_factory=dict)
+    horizon_us: int = 0
+    problems: tuple[StateError, ...] = ()
+
+    @cached_property
+    def alive(self) -> frozenset[str]:
+        """The writers that live."""
+        return frozenset(writer for writer, row in self.rows.items() if row.alive(self.taken_us))
+
+    @cached_property
+    def last_write_us(self) -> int | None:
+        """The newest heartbeat or batch of any writer."""
+        return max((row.heartbeat_us for row in self.rows.values()), default=None)

@@ -1,0 +1,85 @@
+"""Exemplars: an example behind a counter or a bucket, as it is stored and as it is read back."""
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from prometheus_client.samples import Exemplar
+
+from fleetmeter.schema.definition import compact_json, read_json, texts_of
+from fleetmeter.schema.keys import split_note
+
+if TYPE_CHECKING:
+    from fleetmeter.schema.definition import Definition
+    from fleetmeter.values.batch import Batch
+
+LONGEST = 128
+"""Characters that names and values of an exemplar's labels may have together, by OpenMetrics."""
+
+_LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def put_exemplar(batch: "Batch", definition: "Definition", number: str, exemplar: Exemplar) -> None:
+    """Put the newest exemplar of one number into a batch; what cannot be served is left out.
+
+    prometheus_client has checked it by then, and lets amounts and label names pass that no exposition can hold.
+    """
+    try:
+        at = float(exemplar.timestamp or 0.0)
+        text = compact_json({"labels": exemplar.labels, "value": float(exemplar.value), "timestamp": at})
+        if read_exemplar(text) is not None:
+            batch.set_exemplar(definition, number, at, text)
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        return
+
+
+def read_exemplar(text: str) -> Exemplar | None:
+    """An exemplar as it was stored; None for one that cannot be served: an example must not cost a scrape."""
+    try:
+        raw = read_json(text)
+        labels = dict(raw["labels"])
+        texts_of([*labels, *labels.values()])
+        value, timestamp = float(raw["value"]), float(raw["timestamp"])
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
+    names_fit = all(_LABEL_NAME.fullmatch(name) for name in labels)
+    short = sum(len(name) + len(value) for name, value in labels.items()) <= LONGEST
+    if not (names_fit and short and math.isfinite(value) and math.isfinite(timestamp)):
+        return None
+    return Exemplar(labels, value, timestamp)
+
+
+@lru_cache(maxsize=65_536)  # most are read again at each scrape as they were
+def _read_again(stored: bytes) -> Exemplar | None:
+    return read_exemplar(stored.partition(b" ")[2].decode("utf-8", "replace"))
+
+
+class Exemplars:
+    """The exemplars of a snapshot, as they are stored; see `keys`."""
+
+    def __init__(self, raw: Mapping[bytes, bytes]) -> None:
+        self._raw: dict[str, dict[bytes, bytes]] = defaultdict(dict)
+        for name, text in raw.items():
+            layout, number = split_note(name)
+            self._raw[layout][number] = text
+
+    def of(self, layout: str) -> dict[bytes, Exemplar]:
+        """Those of one layout (its field in `families`), by the number's field; what cannot be served is left out."""
+        found = {}
+        for number, text in self._raw.get(layout, {}).items():
+            exemplar = _read_again(text)
+            if exemplar is not None:
+                found[number] = exemplar
+        return found
+
+
+def newer(first: Exemplar, second: Exemplar | None) -> Exemplar:
+    """The one with the later time; of one time, the same one whichever comes first."""
+    return first if second is None or _rank(first) >= _rank(second) else second
+
+
+def _rank(exemplar: Exemplar) -> tuple[float, float, list[tuple[str, str]]]:
+    return float(exemplar.timestamp or 0), exemplar.value, sorted(exemplar.labels.items())

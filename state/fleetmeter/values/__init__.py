@@ -1,0 +1,1 @@
+"""What this process has recorded and not yet handed over."""

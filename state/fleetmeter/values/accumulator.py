@@ -1,0 +1,243 @@
+"""What this process has recorded and not yet handed over: one number per series, under one lock."""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
+from math import nan
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from fleetmeter.values.batch import Batch
+from fleetmeter.values.blocks import AtomicBlock, innermost_open
+
+if TYPE_CHECKING:
+    from fleetmeter.schema.definition import Definition
+    from fleetmeter.values.cells import Cell
+
+
+class Accumulator:
+    """All cells of the process, which of them changed, and which have never been handed over.
+
+    `wake` is called, without the lock, when a record arrives in a process that has recorded nothing before.
+    `reject` is told, without the lock, of amounts that are not finite.
+    The machinery's own cells are quiet: they ride along with other records and never wake anything.
+    A cell that is detached stays dirty for ever and stands in no list: whoever still records into it changes nothing.
+    The lock is reentrant: garbage collection and signal handlers run in whichever thread is at hand, even in one that
+    holds it, and a finalizer or a handler may record.
+    """
+
+    def __init__(self, wake: Callable[[], None], reject: Callable[["Definition", object], None]) -> None:
+        self.lock = threading.RLock()
+        self.open_blocks: set[AtomicBlock] = set()
+        self.wake = wake
+        self.reject = reject
+        self._block: ContextVar[AtomicBlock | None] = ContextVar("fleetmeter_atomic", default=None)
+        self._cells: WeakSet[Any] = WeakSet()
+        self._functions: WeakSet[Any] = WeakSet()
+        self._definitions: dict[Definition, None] = {}
+        self._start_empty()
+
+    def _start_empty(self) -> None:
+        self._awake = False
+        self._resting = True
+        self._dirty: dict[Cell, None] = {}
+        self._quiet: dict[Cell, None] = {}
+        self._born: dict[Cell, None] = dict.fromkeys(self._cells)
+        self._undefined: dict[Definition, None] = dict(self._definitions)
+        self._removals: dict[tuple[Definition, tuple[str | None, ...]], None] = {}
+        self._unset: dict[tuple[Definition, tuple[str, ...]], None] = {}
+
+    def define(self, definition: "Definition") -> None:
+        """Make a family known; it is sent with the next batch."""
+        with self.lock:
+            if definition not in self._definitions:
+                self._definitions[definition] = None
+                self._undefined[definition] = None
+
+    def adopt(self, cell: "Cell") -> None:
+        """Take in a new cell; it is in the store, at 0, from the next batch on."""
+        with self.lock:
+            self._cells.add(cell)
+            self._born[cell] = None
+
+    def mark(self, cell: "Cell") -> bool:
+        """Note, under the lock, that a cell changed. Whether `wake()` must be called once the lock is released."""
+        cell.dirty = True
+        if cell.quiet:
+            self._quiet[cell] = None
+            return False
+        self._dirty[cell] = None
+        return self._rouse()
+
+    def _rouse(self) -> bool:
+        """Be awake. Whether `wake()` must be called once the lock is released."""
+        if not self._resting:
+            return False
+        self._resting = False
+        self._awake = True
+        return True
+
+    def remove(self, cells: Iterable["Cell"], definition: "Definition", pattern: Sequence[str | None]) -> bool:
+        """Detach these cells and remove the fleet's series that fit the pattern (display order, None fits any).
+
+        Whether `wake()` must be called: the caller may hold a lock.
+        """
+        with self.lock:
+            self.detach(cells)
+            self._removals[definition, tuple(pattern)] = None
+            return self._rouse()
+
+    def unset(self, cells: Iterable["Cell"]) -> bool:
+        """Detach these cells and take their values from the fleet's; whether `wake()` must be called."""
+        with self.lock:
+            gone = list(cells)
+            self.detach(gone)
+            if not (self._awake and gone):  # nothing of them was ever handed over
+                return False
+            self._unset.update(((cell.definition, tuple(cell.labelvalues)), None) for cell in gone)
+            return self._rouse()
+
+    def detach(self, cells: Iterable["Cell"]) -> None:
+        """Let go of cells whose metric is gone: what they hold is handed over no more."""
+        with self.lock:
+            for cell in cells:
+                cell.dirty = True
+                self._dirty.pop(cell, None)
+                self._quiet.pop(cell, None)
+                self._cells.discard(cell)
+                self._functions.discard(cell)
+                self._born.pop(cell, None)
+
+    def follow(self, cell: "Cell") -> None:
+        """Let a function tell a cell's value, which counts as a record; `functions` names such cells."""
+        with self.lock:
+            if cell not in self._cells:
+                return
+            self._functions.add(cell)
+            self._rouse()
+        self.wake()
+
+    @property
+    def functions(self) -> list[Any]:
+        """The cells whose values functions tell."""
+        if not self._functions:
+            return []
+        with self.lock:  # a fork must not copy the set while it is being walked through
+            return list(self._functions)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something waits for a batch: a record, or, in a process that has recorded, a new series."""
+        news = self._born or self._undefined or self._unset
+        return bool(self._dirty or self._removals or (self._awake and news))
+
+    @property
+    def awake(self) -> bool:
+        """Whether this process has recorded anything since it started or was forked."""
+        return self._awake
+
+    def defer(self, apply: Callable[[Any], object], amount: object) -> bool:
+        """Keep a record for the end of the open `atomic()` block; False when this context has none open."""
+        if self._block.get() is None:
+            return False
+        with self.lock:
+            block = innermost_open(self._block.get())
+            if block is None:  # a task that outlived the block it was started in
+                return False
+            block.records.append((apply, amount))
+        return True
+
+    @property
+    def in_block(self) -> bool:
+        """Whether what this context records now is kept for the end of a block."""
+        return bool(self.open_blocks) and innermost_open(self._block.get()) is not None
+
+    def begin(self) -> AtomicBlock:
+        """Open a block in this context."""
+        block = AtomicBlock(self._block.get())
+        with self.lock:
+            self.open_blocks.add(block)
+        self._block.set(block)
+        return block
+
+    def commit(self, block: AtomicBlock) -> None:
+        """Close a block: its records go to the block around it, or, without one that is open, in at once."""
+        self._block.set(block.outer)
+        with self.lock:
+            self.open_blocks.discard(block)
+            records = block.close()
+            outer = innermost_open(block.outer)
+            if outer is not None:
+                outer.records += records
+                return
+            rested = self._resting
+            for apply, amount in records:
+                apply(amount)
+            wake = rested and not self._resting
+        if wake:
+            self.wake()
+
+    def drain(self) -> Batch:
+        """Everything that is pending, as a batch: definitions, births, and what changed."""
+        with self.lock:
+            undefined, changed, dirty, quiet = self._undefined, self._born, self._dirty, self._quiet
+            self._undefined, self._born, self._dirty, self._quiet = {}, {}, {}, {}
+            changed.update(dirty)
+            changed.update(quiet)
+            removals, unset = self._removals, self._unset
+            self._removals, self._unset = {}, {}
+            taken, broken = [], []
+            for cell in changed:
+                cell.dirty = False
+                try:
+                    taken.append((cell, cell.take()))
+                except (ArithmeticError, TypeError, ValueError):  # no single number may block a writer
+                    cell.drop()
+                    broken.append(cell)
+        for cell in broken:
+            self.reject(cell.definition, nan)
+        batch = Batch()
+        for definition in undefined:
+            batch.define(definition)
+        for definition, pattern in removals:
+            batch.remove(definition, pattern)
+        for definition, labelvalues in unset:
+            batch.unset_gauge(definition, labelvalues)
+        for cell, amount in taken:
+            cell.put(batch, amount)
+        return batch
+
+    def send_all_again(self) -> None:
+        """Let the next batch carry every definition, a zero per series and every gauge's value."""
+        with self.lock:
+            self._born = dict.fromkeys(self._cells)
+            self._undefined = dict(self._definitions)
+
+    def rest(self) -> None:
+        """Let the next record wake the machinery again, as the first one did."""
+        with self.lock:
+            self._resting = True
+            dirty, self._dirty = self._dirty, {}
+            for cell in dirty:  # still to be handed over, and marked anew by its next record
+                cell.dirty = False
+                self._born[cell] = None
+
+    def before_fork(self) -> None:
+        """Hold the lock over the fork, so that the child's copy is whole."""
+        self.lock.acquire()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on as before."""
+        self.lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Start empty, with a lock of its own: what the parent recorded is the parent's to hand over."""
+        self.lock = threading.RLock()
+        for block in self.open_blocks:  # what stands in them is the parent's too
+            block.close()
+        self.open_blocks = set()
+        self._block = ContextVar("fleetmeter_atomic", default=None)
+        cells: Iterable[Cell] = list(self._cells)
+        for cell in cells:
+            cell.forget()
+        self._start_empty()

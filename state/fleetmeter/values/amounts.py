@@ -1,0 +1,190 @@
+"""The cells of counters, histograms and summaries, one class per kind of number.
+
+A cell has the methods of `prometheus_client.values.MutexValue` and adds to this process's pending amounts only: no
+I/O, and nothing that grows with events. `get()` is this process's own total, as the stock client shows it.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from fleetmeter.schema.definition import OWN_PREFIX
+from fleetmeter.schema.exemplars import put_exemplar
+from fleetmeter.schema.scale import LARGEST, Scale
+
+if TYPE_CHECKING:
+    from fleetmeter.schema.definition import Definition
+    from fleetmeter.values.accumulator import Accumulator
+    from fleetmeter.values.batch import Batch
+
+
+class Amount:
+    """A number that only grows: a counter, a bucket, a count or a sum, in stored units as they come."""
+
+    __slots__ = (
+        "__weakref__", "accumulator", "definition", "dirty", "exemplar", "field", "flushed", "labelvalues", "part",
+        "pending", "quiet", "told",
+    )  # fmt: skip
+    largest = LARGEST
+    takes_whole = True
+    """Whether a whole amount is added as it is."""
+
+    def __init__(
+        self, accumulator: "Accumulator", definition: "Definition", labelvalues: Sequence[str], part: str | None = None
+    ) -> None:
+        self.accumulator = accumulator
+        self.definition = definition
+        self.labelvalues = labelvalues
+        self.part = part
+        self.pending: float = 0
+        self.flushed: float = 0
+        self.exemplar: Any = None
+        self.told: Any = None
+        self.field: str | None = None
+        self.dirty = False
+        self.quiet = definition.name.startswith(OWN_PREFIX)
+        accumulator.adopt(self)
+
+    def units(self, amount: float | Decimal) -> float | None:
+        """An amount in the family's unit as it is added to `pending`; None, and a rejected value, if it cannot be."""
+        if -self.largest <= amount <= self.largest:
+            # sums of mixed number types may fail, or wrap around, where nobody sees it
+            return amount if type(amount) is float or type(amount) is int else float(amount)
+        self.accumulator.reject(self.definition, amount)
+        return None
+
+    def in_unit(self, units: float) -> float:
+        """What stands in `pending` or `flushed`, in the family's unit."""
+        return float(units)
+
+    def inc(self, amount: float | Decimal) -> None:
+        """Add an amount in the family's unit; what no finite float can hold is refused and counted."""
+        units = self.units(amount)
+        if units is not None:
+            self.record(units)
+
+    def record(self, units: float) -> None:
+        """Add stored units, at once or at the end of the open `atomic()` block."""
+        accumulator = self.accumulator
+        if accumulator.open_blocks and accumulator.defer(self.add, units):
+            return
+        with accumulator.lock:
+            self.pending += units
+            if self.dirty:
+                return
+            wake = accumulator.mark(self)
+        if wake:
+            accumulator.wake()
+
+    def add(self, units: float) -> None:
+        """Add under the lock that the caller holds."""
+        self.pending += units
+        if not self.dirty:
+            self.accumulator.mark(self)
+
+    def set(self, value: float, timestamp: float | None = None) -> None:  # noqa: ARG002  the client names it
+        """Set this process's own total, which the stock client does when a counter is reset; never the fleet's."""
+        accumulator = self.accumulator
+        if accumulator.open_blocks and accumulator.defer(self.begin_at, value):
+            return
+        with accumulator.lock:
+            self.begin_at(value)
+
+    def begin_at(self, value: float) -> None:
+        """Let this process's own total be so much, in the family's unit, under the lock; what is pending stays so."""
+        self.flushed = value - self.pending
+
+    def get(self) -> float:
+        """This process's total, in the family's unit."""
+        with self.accumulator.lock:
+            return self.in_unit(self.flushed + self.pending)
+
+    def handed_over(self) -> float:
+        """What of this process's total has left it, in the family's unit."""
+        with self.accumulator.lock:
+            return self.in_unit(self.flushed)
+
+    def get_exemplar(self) -> Any:
+        """The newest exemplar of this process."""
+        return self.exemplar
+
+    def set_exemplar(self, exemplar: Any) -> None:
+        """Keep the newest exemplar of this process; it goes with the next batch."""
+        accumulator = self.accumulator
+        if accumulator.open_blocks and accumulator.defer(self.keep, exemplar):
+            return
+        with accumulator.lock:
+            wake = self.keep(exemplar)
+        if wake:
+            accumulator.wake()
+
+    def keep(self, exemplar: Any) -> bool:
+        """Keep an exemplar under the lock; whether `wake()` must be called."""
+        self.exemplar = exemplar
+        return not self.dirty and self.accumulator.mark(self)
+
+    def take(self) -> float:
+        """The stored units to hand over; nothing of them stays pending."""
+        amount = self.pending
+        self.flushed += amount
+        self.pending = 0
+        return amount
+
+    def put(self, batch: "Batch", taken: float) -> None:
+        """Put stored units into a batch; a zero makes the series exist, and a bucket exists with its sum."""
+        exemplar, counts = self.exemplar, taken or self.part in (None, "sum", "count")
+        if not counts and exemplar is self.told:
+            return
+        if self.field is None:
+            self.field = self.definition.series_field(self.labelvalues, self.part)
+        if counts:
+            batch.add(self.definition, self.field, taken)
+        if exemplar is not self.told:
+            self.told = exemplar
+            put_exemplar(batch, self.definition, self.field, exemplar)
+
+    def drop(self) -> None:
+        """Let go of what is pending."""
+        self.pending = 0
+
+    def forget(self) -> None:
+        """Start from nothing."""
+        self.pending = self.flushed = 0
+        self.exemplar = self.told = None
+        self.dirty = False
+
+
+class Seconds(Amount):
+    """Seconds, handed over as whole microseconds; what is less than one stays pending for the next batch."""
+
+    __slots__ = ()
+    largest = LARGEST / Scale.MICRO
+
+    def take(self) -> float:
+        """Whole microseconds."""
+        whole = int(round(self.pending * Scale.MICRO, 3))  # 0.000397 s are 396.99999999999994 µs to a float
+        seconds = whole / Scale.MICRO
+        self.pending -= seconds
+        self.flushed += seconds
+        return whole
+
+
+class Money(Amount):
+    """US dollars, kept as whole nano-dollars; each amount is rounded by itself, so that any order gives one total."""
+
+    __slots__ = ()
+    largest = LARGEST / Scale.NANO
+    takes_whole = False
+
+    def units(self, amount: float | Decimal) -> float | None:
+        """Nano-dollars, a Decimal's exactly; None, and a rejected value, if it cannot be."""
+        usable = amount if isinstance(amount, Decimal) else super().units(amount)
+        return None if usable is None else round(usable * Scale.NANO)
+
+    def begin_at(self, value: float) -> None:
+        """Let this process's own total be so many dollars, under the lock."""
+        self.flushed = round(value * Scale.NANO) - self.pending
+
+    def in_unit(self, units: float) -> float:
+        """Dollars."""
+        return units / Scale.NANO

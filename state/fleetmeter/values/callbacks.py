@@ -1,0 +1,134 @@
+"""Gauges whose values functions tell: each replica calls its own, in a thread that does nothing else."""
+
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty
+from time import monotonic
+from typing import Any
+
+from fleetmeter.schema.definition import Definition
+from fleetmeter.values.accumulator import Accumulator
+from fleetmeter.writer.telemetry import log
+
+EVERY = 5.0
+"""Seconds between two calls of a function, as between two signs of life."""
+
+PATIENCE = 0.25
+"""Seconds that whoever flushes waits for the functions, at most: counts are not to wait for a function that blocks."""
+
+STOP = 0.1
+"""Seconds that the end of the thread is waited for; one that is inside a function ends after it, by itself."""
+
+Asked = queue.SimpleQueue[queue.SimpleQueue[None] | None]
+"""Wakes the thread; who puts a queue in gets one item when every function has been called."""
+
+
+class Callbacks:
+    """Calls the functions every `EVERY` seconds once the process has recorded, and when somebody asks.
+
+    No lock is held meanwhile. What a function returns is recorded like any other value and goes with the next batch. A
+    function that raises is told to `failed`, and the gauge keeps its last good value; one that blocks holds up the
+    other functions of this process, and nothing else.
+    """
+
+    def __init__(self, accumulator: Accumulator, failed: Callable[[Definition, BaseException], None]) -> None:
+        self._accumulator = accumulator
+        self._failed = failed
+        self._starting = threading.Lock()
+        self._asked: Asked = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._ident: int | None = None
+        self._busy_since: float | None = None
+
+    def wake(self) -> None:
+        """Start the thread if there are functions; where one is new, it is called at once. Never raises."""
+        cells = self._accumulator.functions
+        if not cells or not self._accumulator.awake:
+            return
+        if not self._running():
+            self._start()
+        elif any(cell.hidden for cell in cells):
+            self._asked.put(None)
+
+    def ask(self, timeout: float) -> None:
+        """Have every function called now, and wait for it a moment: `timeout` seconds, and never above `PATIENCE`.
+
+        One that does not return holds up the first who asks; the next ones do not wait for it again.
+        """
+        if not self._accumulator.functions or not self._running():
+            return
+        if threading.get_ident() == self._ident:  # a function that flushes
+            return
+        since = self._busy_since
+        if since is not None and monotonic() - since > PATIENCE:
+            return
+        asked = self._asked
+        done: queue.SimpleQueue[Any] = type(asked)()  # of the kind that the thread can put into
+        asked.put(done)
+        with suppress(Empty):
+            done.get(timeout=max(0.0, min(timeout, PATIENCE)))
+
+    def stop(self) -> None:
+        """End the thread; `wake` starts a new one."""
+        asked, self._asked = self._asked, queue.SimpleQueue()
+        thread, self._thread = self._thread, None
+        asked.put(None)
+        if thread is not None and thread.is_alive() and threading.get_ident() != self._ident:
+            thread.join(STOP)
+
+    def _running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _start(self) -> None:
+        if not self._starting.acquire(blocking=False):  # somebody does, perhaps the code that a handler interrupted
+            return
+        try:
+            if not self._running():
+                # gevent may have replaced threads and queues since the import or the fork, and needs both or neither
+                asked: Asked = queue.SimpleQueue()
+                self._asked = asked
+                self._thread = threading.Thread(
+                    target=self._run, args=(asked,), name="fleetmeter-callbacks", daemon=True
+                )
+                self._thread.start()
+        except RuntimeError as error:  # no thread can be had, as at the interpreter's end
+            log.debug("no thread for the functions of gauges: %s", error)
+        finally:
+            self._starting.release()
+
+    def _run(self, asked: Asked) -> None:
+        self._ident = threading.get_ident()
+        waiting: list[queue.SimpleQueue[None]] = []
+        while self._asked is asked:  # else it was stopped
+            self._call_all(asked)
+            for done in waiting:
+                done.put(None)
+            waiting = _pause(asked)
+
+    def _call_all(self, asked: Asked) -> None:
+        for cell in self._accumulator.functions:
+            if self._asked is not asked:
+                return
+            function = cell.function
+            self._busy_since = monotonic()
+            try:
+                value = float(function())
+            except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it is, it is not the application's to see
+                self._failed(cell.definition, error)
+            else:
+                if self._asked is asked:  # else it blocked beyond the end
+                    cell.told(function, value)
+            finally:
+                self._busy_since = None
+
+
+def _pause(asked: Asked) -> "list[queue.SimpleQueue[None]]":
+    """Wait until it is time, or somebody asks; who waits for the next round."""
+    waiting = []
+    with suppress(Empty):
+        waiting.append(asked.get(timeout=EVERY))
+        while True:  # several that ask are served by one round
+            waiting.append(asked.get_nowait())
+    return [done for done in waiting if done is not None]

@@ -1,0 +1,80 @@
+"""What one batch says, as it is sent again and again if need be: a content that never changes.
+
+Amounts are sums and can be merged with those of other batches; everything else is said once, by the newest batch.
+"""
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from fleetmeter.schema.definition import compact_json
+
+Adds = Mapping[str, Mapping[str, float]]
+"""Stored units by the family's field in `families`, then by the number's field."""
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Every series of a layout whose label values fit `pattern`: a JSON array by sorted label name, null fits any.
+
+    `family` is the layout's field in `families`; `has_parts` tells of a family with several numbers per series.
+    """
+
+    family: str
+    pattern: str
+    has_parts: bool
+
+
+@dataclass(frozen=True)
+class Delta:
+    """The content of one batch.
+
+    `has_parts` names the families of `adds` that have several numbers per series. `definitions` are JSON texts by
+    field of `families`; `unset` are series of this writer's gauges, `gauges` their values (`<set at µs> <value>`, by
+    the store's clock), `exemplars` likewise by their field (Unix time).
+    """
+
+    adds: Adds = field(default_factory=dict)
+    has_parts: frozenset[str] = frozenset()
+    definitions: Mapping[str, str] = field(default_factory=dict)
+    removals: tuple[Removal, ...] = ()
+    unset: tuple[str, ...] = ()
+    gauges: Mapping[str, str] = field(default_factory=dict)
+    exemplars: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.adds or self.definitions or self.removals or self.unset or self.gauges or self.exemplars)
+
+    @property
+    def size(self) -> int:
+        """Characters of it, about the bytes on the wire."""
+        texts = (self.definitions, self.gauges, self.exemplars)
+        return sum(len(key) + len(text) for group in texts for key, text in group.items()) + sum(
+            len(name) + 4 for numbers in self.adds.values() for name in numbers
+        )
+
+
+NOTHING = Delta()
+
+
+def merged(every: Iterable[Adds]) -> dict[str, dict[str, float]]:
+    """The sum of several batches' amounts. A number whose amounts add up to 0 stays, so that its series exists."""
+    total: dict[str, dict[str, float]] = {}
+    for adds in every:
+        for family, numbers in adds.items():
+            into = total.setdefault(family, {})
+            for name, amount in numbers.items():
+                into[name] = into.get(name, 0) + amount
+    return total
+
+
+def packed(adds: Adds) -> bytes:
+    """Amounts in a form that takes little memory; whole ones stay whole, others keep all their digits."""
+    return zlib.compress(compact_json(adds).encode(), 1)
+
+
+def unpacked(data: bytes) -> Adds:
+    """What `packed` made small."""
+    adds: dict[str, dict[str, float]] = json.loads(zlib.decompress(data))
+    return adds

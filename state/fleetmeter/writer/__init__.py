@@ -1,0 +1,1 @@
+"""How what was recorded is handed over: the protocol, its messages, the flush thread, the door to Redis."""

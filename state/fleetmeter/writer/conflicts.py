@@ -1,0 +1,45 @@
+"""In what two definitions of one family disagree."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fleetmeter.schema.definition import read_json
+from fleetmeter.schema.keys import split_family_field
+
+CONFLICTS = ("type", "labels", "scale", "mode", "unit", "bounds", "label_order", "help", "other")
+"""Every reason, from what hides numbers to what is ordinary life: a deploy that changes a help text or buckets."""
+
+
+def reasons(field: str, stored: str, own: Mapping[str, str]) -> list[str]:
+    """Why a definition that was found in the store conflicts with this writer's own: some of `CONFLICTS`.
+
+    `field` is its field of `families`, `stored` its text; `own` has the texts that the writer sent, by field. Where
+    the types differ nothing else counts.
+    """
+    family = split_family_field(field)[0]
+    mine = own.get(field)
+    if mine is None or mine == stored:  # it stands beside another layout of this writer, perhaps both are its own
+        others = [text for name, text in own.items() if name != field and split_family_field(name)[0] == family]
+    else:
+        others = [mine]
+    found = {reason for other in others for reason in _differences(stored, other)}
+    if "type" in found:
+        return ["type"]
+    return [reason for reason in CONFLICTS if reason in found] or ["other"]
+
+
+def _differences(stored: str, mine: str) -> set[str]:
+    try:
+        theirs, ours = read_json(stored), read_json(mine)
+        if theirs["type"] != ours["type"]:
+            return {"type"}
+        found = {name for name in ("scale", "mode", "unit", "bounds", "help") if theirs[name] != ours[name]}
+        if theirs["labels"] != ours["labels"]:
+            found.add("label_order" if _same(theirs["labels"], ours["labels"]) else "labels")
+    except (ValueError, TypeError, KeyError):  # another version's, with what this one does not know
+        return set()
+    return found
+
+
+def _same(one: Any, other: Any) -> bool:
+    return sorted(map(str, one)) == sorted(map(str, other))

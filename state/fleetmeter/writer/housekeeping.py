@@ -1,0 +1,178 @@
+"""Puts away what ended writers left: each replica looks now and then whether it is time, and one of them does it."""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from time import monotonic
+from typing import Protocol
+
+from fleetmeter.errors import StateError
+from fleetmeter.schema.definition import StoredDefinition, read_json, texts_of
+from fleetmeter.schema.keys import family_field
+from fleetmeter.schema.rows import Row
+
+EVERY = 300.0
+"""Seconds between two sweeps of a namespace."""
+
+GOODBYE_GRACE = 900.0
+"""Seconds that the row of a writer which said goodbye stays, so that every exporter has seen it."""
+
+SILENCE = 86_400.0
+"""Seconds without a sign of life, after which a writer is folded."""
+
+RETIRED_LIFE = 90 * 86_400.0
+"""Seconds that a folded writer's number is kept, should it wake up again."""
+
+REMOVED_LIFE = 86_400.0
+"""Seconds that a removal is on record, for exporters that served what is gone."""
+
+LIVES = (GOODBYE_GRACE, SILENCE, RETIRED_LIFE, REMOVED_LIFE)
+"""In the order in which lua/fold.lua wants them."""
+
+WRITERS_PER_CALL = 200
+"""Writers that one call puts away, at most: the store does nothing else meanwhile."""
+
+
+Ended = tuple[str, tuple[tuple[str, str], ...]]
+"""A writer, and series and mode of each of its gauges."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What one call shall put away, if the store finds it due: writers, numbers of `retired`, records of removals."""
+
+    epoch: str
+    writers: tuple[Ended, ...] = ()
+    retired: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """The hashes that tell what is due, as they are stored."""
+
+    writers: Mapping[bytes, bytes]
+    retired: Mapping[bytes, bytes]
+    removed: Mapping[bytes, bytes]
+
+
+class Attic(Protocol):
+    """What a sweep asks of a store; see `Store`."""
+
+    def leftovers(self) -> Leftovers:
+        """The hashes that tell what is due."""
+
+    def gauge_fields(self) -> list[bytes]:
+        """The fields of all gauges' values."""
+
+    def definitions(self) -> Mapping[bytes, bytes]:
+        """The families, as they are stored."""
+
+    def swept_us(self) -> int:
+        """When the namespace was swept last, by the store's clock."""
+
+    def fold(self, call: Fold) -> None:
+        """Put away what is due of this."""
+
+
+class Housekeeper:
+    """Sweeps one namespace, at most every `EVERY` seconds, and only where no other replica has done so meanwhile."""
+
+    def __init__(self, store: Attic, clock: Callable[[], float] = monotonic) -> None:
+        self._store = store
+        self._clock = clock
+        self._next = clock() + random.uniform(0.2, 1.0) * EVERY  # noqa: S311  spreads the replicas, no secret
+
+    def look(self, epoch: str, store_now_us: int) -> None:
+        """Sweep if it is time. Raises `StoreError`."""
+        if self._clock() < self._next:
+            return
+        self._next = self._clock() + random.uniform(0.8, 1.2) * EVERY  # noqa: S311
+        if store_now_us - self._store.swept_us() >= EVERY * 1e6:
+            self.sweep(epoch, store_now_us)
+
+    def sweep(self, epoch: str, store_now_us: int) -> None:
+        """Put away what is due now."""
+        left = self._store.leftovers()
+        writers = due_writers(left.writers, store_now_us)
+        gauges: dict[str, list[tuple[str, str]]] = {}
+        fields = self._store.gauge_fields()
+        if writers or _orphans(fields, left.writers):
+            gauges = _gauges(fields, _modes(self._store.definitions()), left.writers, writers)
+        names = list(dict.fromkeys([*writers, *gauges]))
+        retired = _older(left.retired, store_now_us - int(RETIRED_LIFE * 1e6), last_word=True)
+        removed = _older(left.removed, store_now_us - int(REMOVED_LIFE * 1e6))
+        every = [(name, tuple(gauges.get(name, ()))) for name in names]
+        for part in _parts(every, WRITERS_PER_CALL):
+            self._store.fold(Fold(epoch, writers=tuple(part)))
+        self._store.fold(Fold(epoch, retired=tuple(retired), removed=tuple(removed)))  # also notes the sweep
+
+
+def due_writers(rows: Mapping[bytes, bytes], now_us: int) -> list[str]:
+    """The writers that said goodbye long enough ago, or were silent for long; a row that cannot be read stays."""
+    due = []
+    for raw, text in rows.items():
+        if raw.startswith(b"@"):
+            continue
+        try:
+            name = raw.decode()
+            row = Row.parse(name, text.decode())
+        except (StateError, UnicodeDecodeError):
+            continue
+        silent_for = (now_us - row.heartbeat_us) / 1e6
+        if silent_for > (GOODBYE_GRACE if row.said_goodbye else SILENCE):
+            due.append(name)
+    return due
+
+
+def _orphans(fields: list[bytes], rows: Mapping[bytes, bytes]) -> bool:
+    return any(writer not in rows and not writer.startswith(b"@") for writer in {f.partition(b" ")[0] for f in fields})
+
+
+def _gauges(
+    fields: list[bytes], modes: Mapping[str, str], rows: Mapping[bytes, bytes], due: list[str]
+) -> dict[str, list[tuple[str, str]]]:
+    """By writer that goes, or has no row: series and mode of each of its gauges."""
+    going = set(due)
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for raw in fields:
+        raw_writer, _, raw_series = raw.partition(b" ")
+        writer = raw_writer.decode("utf-8", "replace")
+        if writer.startswith("@") or not (writer in going or raw_writer not in rows):
+            continue
+        try:
+            series = raw_series.decode()
+            name, layout, _values = read_json(series)
+            mode = modes.get(family_field(*texts_of([name, layout])), "")
+        except (ValueError, TypeError):
+            continue  # the scrape says what is wrong with it
+        found[writer].append((series, mode))
+    return found
+
+
+def _modes(definitions: Mapping[bytes, bytes]) -> dict[str, str]:
+    modes = {}
+    for raw, text in definitions.items():
+        try:
+            modes[raw.decode()] = StoredDefinition.parse(raw.decode(), text.decode()).definition.mode
+        except (StateError, UnicodeDecodeError):
+            continue  # the scrape says what is wrong with it
+    return modes
+
+
+def _older(records: Mapping[bytes, bytes], limit_us: int, *, last_word: bool = False) -> list[str]:
+    """The fields whose time, the value or its last word, is before a limit."""
+    old = []
+    for raw, text in records.items():
+        time = text.rpartition(b" ")[2] if last_word else text
+        if not raw.startswith(b"@") and time.isdigit() and int(time) < limit_us:
+            old.append(raw.decode("utf-8", "replace"))
+    return old
+
+
+def _parts(items: list[Ended], size: int) -> Iterator[list[Ended]]:
+    iterator = iter(items)
+    while part := list(islice(iterator, size)):
+        yield part

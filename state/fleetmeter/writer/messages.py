@@ -1,0 +1,71 @@
+"""What a writer and the store say to each other, and what a writer makes of an answer."""
+
+from dataclasses import dataclass
+
+from fleetmeter.values.delta import NOTHING, Delta
+
+
+@dataclass(frozen=True)
+class Hello:
+    """Make `writer` known; `epoch` is used where the namespace has none.
+
+    A row that is missing was dropped on purpose, not lost, where the namespace is in one of the `lives` (epochs) in
+    which its writer had it, and the writer was last answered, at `heard_us` by the store's clock, no later than some
+    writer whose row was dropped.
+    """
+
+    writer: str
+    epoch: str
+    heard_us: int = 0
+    lives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Apply:
+    """Apply `delta`, the sum of the writer's batches after `prev` up to `seq`.
+
+    With `prev` = `seq` and no content it is a heartbeat. `given_up` counts the batches up to `seq` that the store will
+    not hold; `goodbye` says that the writer ends.
+    """
+
+    epoch: str
+    writer: str
+    prev: int
+    seq: int
+    given_up: int
+    delta: Delta = NOTHING
+    goodbye: bool = False
+
+
+Call = Hello | Apply
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The store's answer.
+
+    `row` is the writer's last applied number; `epoch` the namespace's, `deliberate` if an operator began it; `refused`
+    the numbers that could not be added, and how many in all; `undefined` whether a family that was added to has no
+    definition there; `overflowed` how many series went to `__overflow__`, by key; `conflicts` the definitions that say
+    something else than this writer's: field of `families` and stored text.
+    """
+
+    status: str
+    row: int
+    epoch: str
+    store_now_us: int
+    deliberate: bool = False
+    refused: tuple[str, ...] = ()
+    refused_count: int = 0
+    undefined: bool = False
+    overflowed: tuple[tuple[str, int], ...] = ()
+    conflicts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an answer meant: `trouble` is None or the reason to count, `lost` the batches now known to be gone."""
+
+    trouble: str | None = None
+    lost: int = 0
+    send_all_again: bool = False

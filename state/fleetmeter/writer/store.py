@@ -1,0 +1,170 @@
+"""The door to Redis: the one place where a writer's calls leave this process."""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from time import monotonic
+from typing import Any
+
+from redis.commands.core import Script
+from redis.exceptions import AskError, MovedError
+
+from fleetmeter.connection.client import asked, connect, followed, translated
+from fleetmeter.connection.credentials import Credentials
+from fleetmeter.schema.keys import STATE_FORMAT, SWEPT_FIELD, Keys, split_note
+from fleetmeter.writer.housekeeping import LIVES, Fold, Leftovers
+from fleetmeter.writer.messages import Answer, Apply, Hello
+from fleetmeter.writer.wire import encode
+
+MAX_SERIES = 10_000
+"""Label sets that a family may hold; what comes on top goes to one series whose label values are `__overflow__`."""
+
+
+_INCLUDE = re.compile(r"^--@include (\w+)\n", re.MULTILINE)
+"""A line of a script in the place of another file, which is a part of it."""
+
+
+@cache
+def lua_source(name: str) -> str:
+    """The text of one of the package's scripts, with all its parts."""
+    text = (files("fleetmeter") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+    return _INCLUDE.sub(lambda part: lua_source(part[1]), text)
+
+
+class Store:
+    """The calls of a writer, sent to one store. Every method raises `StoreUnreachable` or `StoreRefused`."""
+
+    def __init__(
+        self, url: str, keys: Keys, max_series: int = MAX_SERIES, credentials: Credentials | None = None
+    ) -> None:
+        self.keys = keys
+        self.max_series = max_series
+        self._client = connect(url, keys.writers, credentials)
+        self._hello = self._client.register_script(lua_source("hello"))
+        self._apply = self._client.register_script(lua_source("apply"))
+        self._fold = self._client.register_script(lua_source("fold"))
+
+    def hello(self, call: Hello, identity: dict[str, str]) -> Answer:
+        """Make a writer known, and say who it is."""
+        keys = [self.keys.writers, self.keys.writer(call.writer), self.keys.retired]
+        head = (call.writer, call.epoch, STATE_FORMAT, call.heard_us, " ".join(call.lives))
+        with translated():
+            return _answer(self._run(self._hello, keys, [*head, *(text for pair in identity.items() for text in pair)]))
+
+    def apply(self, call: Apply) -> Answer:
+        """Send a batch, or a heartbeat."""
+        with translated():
+            return _answer(self._run(self._apply, *self._parts(call)))
+
+    def apply_and_wait(self, call: Apply, replicas: int, timeout: float) -> tuple[Answer, int]:
+        """Send a batch or a heartbeat, then wait until so many replicas of the store have it, or `timeout` seconds.
+
+        Returns the answer and how many replicas have it, which may be fewer or more; 0 at once unless the answer is
+        `applied`, as nothing was written then that could be waited for. A replica that has this write has every
+        earlier one of the same store.
+        """
+        keys, arguments = self._parts(call)
+
+        def exchange() -> tuple[Answer, int]:
+            one: Any = self._client.client()  # type: ignore[no-untyped-call]  # redis leaves it untyped
+            with one:  # one connection: WAIT is about what was written on its own
+                answer = _answer(self._apply(keys=keys, args=arguments, client=one))
+                return answer, self._wait(one, replicas, timeout) if answer.status == "applied" else 0
+
+        with translated():
+            return followed(exchange)
+
+    def _wait(self, client: Any, replicas: int, timeout: float) -> int:
+        """WAIT in pieces, each shorter than the client would wait for an answer."""
+        longest = float(self._client.connection_pool.connection_kwargs["socket_timeout"]) / 2
+        deadline = monotonic() + timeout
+        while True:
+            left = deadline - monotonic()
+            reached = int(client.wait(replicas, max(1, int(min(left, longest) * 1000))))
+            if reached >= replicas or left <= longest:
+                return reached
+
+    def _parts(self, call: Apply) -> tuple[list[str], list[Any]]:
+        body = encode(call.delta, self.keys)
+        state = "goodbye" if call.goodbye else "alive"
+        head = (call.epoch, call.writer, call.prev, call.seq, call.given_up, state, self.max_series)
+        return list(body.keys), [*head, *body.arguments]
+
+    def _run(self, script: Script, keys: list[str], arguments: Sequence[Any]) -> Any:
+        """A script's reply, from whichever node has the keys."""
+        try:
+            return followed(lambda: script(keys=keys, args=arguments))
+        except AskError as error:  # a slot that is being moved: this one call, and no other, may go there
+            if isinstance(error, MovedError):
+                raise
+            with asked(self._client, error) as there:
+                pipeline: Any = there.pipeline(transaction=False)
+                pipeline.script_load(script.script)
+                pipeline.execute_command("ASKING")
+                pipeline.execute_command("EVALSHA", script.sha, len(keys), *keys, *arguments)
+                return pipeline.execute()[-1]
+
+    def leftovers(self) -> Leftovers:
+        """The hashes that tell what is due to be put away."""
+        return Leftovers(*(self._hash(key) for key in (self.keys.writers, self.keys.retired, self.keys.removed)))
+
+    def gauge_fields(self) -> list[bytes]:
+        """The fields of all gauges' values."""
+        with translated():
+            fields: Any = followed(lambda: self._client.hkeys(self.keys.gauges))
+        return list(fields)
+
+    def definitions(self) -> dict[bytes, bytes]:
+        """The families, as they are stored."""
+        return self._hash(self.keys.families)
+
+    def swept_us(self) -> int:
+        """When ended writers were last put away, by the store's clock; 0 for never."""
+        with translated():
+            told: Any = followed(lambda: self._client.hget(self.keys.writers, SWEPT_FIELD))
+        return int(told or 0)
+
+    def _hash(self, key: str) -> dict[bytes, bytes]:
+        with translated():
+            found: Any = followed(lambda: self._client.hgetall(key))
+        return dict(found)
+
+    def fold(self, call: Fold) -> None:
+        """Put away what is due; the store judges it."""
+        fixed = [self.keys.writers, self.keys.retired, self.keys.gauges, self.keys.removed]
+        arguments: list[str] = [call.epoch, *(str(int(seconds * 1e6)) for seconds in LIVES), str(len(call.writers))]
+        for writer, gauges in call.writers:
+            arguments += [writer, str(len(gauges)), *(text for gauge in gauges for text in gauge)]
+        for fields in (call.retired, call.removed):
+            arguments += [str(len(fields)), *fields]
+        with translated():
+            self._run(self._fold, [*fixed, *(self.keys.writer(writer) for writer, _ in call.writers)], arguments)
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        self._client.close()
+
+
+def _answer(reply: list[bytes]) -> Answer:
+    status, row, epoch, now, *more = (item.decode("utf-8", "replace") for item in reply)
+    notes: dict[str, list[str]] = {}
+    for kind, text in zip(more[1::2], more[2::2], strict=True):
+        notes.setdefault(kind, []).append(text)
+    identity, *words = epoch.split(" ")
+    return Answer(
+        status=status,
+        row=int(row),
+        epoch=identity,
+        store_now_us=int(now),
+        deliberate="reset" in words,
+        refused=tuple(notes.get("refused", ())),
+        refused_count=int(more[0]) if more else 0,
+        undefined="undefined" in notes,
+        overflowed=tuple(
+            (key, int(count)) for count, _, key in (text.partition(" ") for text in notes.get("overflow", ()))
+        ),
+        conflicts=tuple(
+            (field, text.decode()) for field, text in (split_note(note.encode()) for note in notes.get("conflict", ()))
+        ),
+    )
