@@ -1,7 +1,9 @@
 """The ways between the packages, and the surface that is promised."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,64 @@ PACKAGES = {
     "fleetmeter_exporter": ROOT / "exporter" / "fleetmeter_exporter",
     "fleetmeter_app": ROOT / "app" / "fleetmeter_app",
 }
+WINGS: dict[str, set[str]] = {
+    # ground
+    "errors": set(),
+    "_version": set(),
+    "lua": set(),
+    # what stands in the store, and how it is reached
+    "schema": {"errors"},
+    "connection": {"errors", "schema"},
+    "settings": {"errors", "schema", "connection"},
+    "embedded": {"errors", "connection"},
+    # what is recorded, and how it is handed over
+    "values": {"schema"},
+    "writer": {"errors", "schema", "connection", "values", "lua"},
+    # how it is read
+    "reader": {"errors", "schema", "connection"},
+    # what stands in for prometheus_client's classes
+    "patching": {"schema", "values"},
+    # what a process lives through; it needs the reader only to say goodbye for another process
+    "process": {"errors", "_version", "settings", "schema", "connection", "values", "writer", "patching", "reader"},
+    "launch": {"__init__"},
+    # what people call
+    "pricing": {"errors"},
+    "llm": {"errors", "pricing", "process"},
+    "instrumentation": {"errors", "process"},
+    "multiprocess": {"errors", "settings", "schema", "writer", "process"},
+    "cli": {"errors", "_version", "settings", "lua", "schema", "connection", "reader", "writer", "embedded"},
+    "__init__": {"errors", "_version", "process", "instrumentation"},
+}
+"""The wings of the library, and what each may import beside itself: the plan of ARCHITECTURE.md as data."""
+
 MAY_IMPORT = {
     "fleetmeter": {"fleetmeter"},
     "fleetmeter_exporter": {"fleetmeter", "fleetmeter_exporter"},
     "fleetmeter_app": set(PACKAGES),
 }
+
+
+def modules(package: str) -> dict[str, Path]:
+    """The files of a package, by the dotted name of their module."""
+    folder = PACKAGES[package].parent
+    names = {path: ".".join(path.relative_to(folder).with_suffix("").parts) for path in PACKAGES[package].rglob("*.py")}
+    return {name.removesuffix(".__init__"): path for path, name in names.items()}
+
+
+def imported(path: Path, known: Collection[str]) -> Iterator[str]:
+    """The modules among those known that a file imports: in functions and under `TYPE_CHECKING`, too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield from (name for name in (inner if inner in known else str(node.module),) if name in known)
+
+
+def wing_of(module: str) -> str:
+    """The wing of the library that a module belongs to; `__init__` for the package itself."""
+    return (*module.split("."), "__init__")[1]
 
 
 def imports(package: Path) -> Iterator[tuple[str, str]]:
@@ -40,6 +95,40 @@ def test_imports_run_one_way(package: str) -> None:
     ours = {(file, name) for file, name in imports(PACKAGES[package]) if name in PACKAGES}
     assert ours, "the packages import themselves, so an empty set means that nothing was read"
     assert not {(file, name) for file, name in ours if name not in MAY_IMPORT[package]}
+
+
+@cache
+def directions() -> dict[str, set[str]]:
+    """By wing of the library: the other wings that it imports."""
+    found: dict[str, set[str]] = {wing: set() for wing in WINGS}
+    library = modules("fleetmeter")
+    for module, path in library.items():
+        found[wing_of(module)].update(map(wing_of, imported(path, library)))
+    return {wing: targets - {wing} for wing, targets in found.items()}
+
+
+def test_the_plan_names_every_wing() -> None:
+    """The table has each folder and each module at the top of the library, and no other."""
+    assert {wing_of(module) for module in modules("fleetmeter")} == WINGS.keys()
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_each_wing_imports_what_the_plan_says(wing: str) -> None:
+    """No import goes against the plan's directions."""
+    assert directions()[wing] <= WINGS[wing]
+
+
+def test_the_plan_has_no_circle() -> None:
+    """The wings can be put in an order in which each imports only earlier ones."""
+    assert len(list(TopologicalSorter(WINGS).static_order())) == len(WINGS)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_modules_have_no_circle(package: str) -> None:
+    """Inside the wings, too, there is such an order."""
+    known = modules(package)
+    graph = {module: set(imported(path, known)) - {module} for module, path in known.items()}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(known)
 
 
 @pytest.mark.parametrize("folder", ["state", "exporter", "app"])

@@ -22,7 +22,7 @@ _RETRY_COUNT = "x-stainless-retry-count"  # what the SDK tells the server about 
 
 
 @dataclass(frozen=True)
-class Answer:
+class ModelAnswer:
     """What a model said. `usage` is None where the answer stated none, `cost` where the model has no price."""
 
     text: str
@@ -38,7 +38,7 @@ class ModelCalls:
         self._client = client
         self._prices = prices
 
-    async def ask(self, model: str, intent: str, messages: list[dict[str, str]], max_tokens: int | None) -> Answer:
+    async def ask(self, model: str, intent: str, messages: list[dict[str, str]], max_tokens: int | None) -> ModelAnswer:
         """One answer. Raises the SDK's `openai.APIError` after recording the failure."""
         limit: Any = openai.omit if max_tokens is None else max_tokens
         started = perf_counter()
@@ -83,7 +83,7 @@ class ModelCalls:
                 record_openai_error(answered, openai.APIResponseValidationError.__name__)
         if text is None:  # what was spent is spent, but nobody can read the answer
             raise openai.APIResponseValidationError(response=raw.http_response, body=None)
-        return Answer(text, answered, usage, cost)
+        return ModelAnswer(text, answered, usage, cost)
 
 
 def _record_unpriced(model: str) -> None:

@@ -17,7 +17,7 @@ from fleetmeter.llm import (
 from fleetmeter.llm.catalogue import PROMPT_CACHE_EVICTIONS
 from fleetmeter.pricing import Cost, PriceList
 from fleetmeter_app.cache import Entry, PromptCache, Stored, digest_of
-from fleetmeter_app.calls import Answer, ModelCalls
+from fleetmeter_app.calls import ModelAnswer, ModelCalls
 from fleetmeter_app.config import GatewayConfig, Intent
 from fleetmeter_app.errors import InvalidRequestError, UpstreamFailedError
 from fleetmeter_app.intents import IntentClassifier
@@ -54,7 +54,7 @@ class Gateway:
         self._router = ModelRouter(config)
 
     async def ask(self, query: str, intent_name: str | None = None) -> Reply:
-        """Answer one question.
+        """ModelAnswer one question.
 
         Raises `InvalidRequestError` for a question or an intent that is refused, and `UpstreamFailedError` when no
         model of the chain answered.
@@ -131,7 +131,7 @@ class Gateway:
                 fallbacks=tuple(reasons),
             )
 
-    def _record_savings(self, intent: str, answer: Answer) -> None:
+    def _record_savings(self, intent: str, answer: ModelAnswer) -> None:
         """What the baseline model would have cost for the same usage, more than was paid, or less."""
         if answer.cost is None or answer.usage is None:
             return

@@ -8,8 +8,8 @@ from typing import NoReturn
 
 import fleetmeter
 from fleetmeter.errors import SettingError
+from fleetmeter.schema.rows import HEARTBEAT
 from fleetmeter.settings import without_password
-from fleetmeter.writer.exchange import HEARTBEAT
 from fleetmeter_exporter.asgi import MetricsApp
 from fleetmeter_exporter.http.gate import Gate
 from fleetmeter_exporter.http.limits import Limits

@@ -6,7 +6,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from fleetmeter.instrumentation import HTTPMetrics
+from fleetmeter.instrumentation import HTTPMetrics, default_registry
+from fleetmeter.instrumentation.replica_metrics import replica_gauges
 from fleetmeter.llm import REGISTRY
 from fleetmeter.writer.telemetry import Telemetry
 from fleetmeter_exporter.exposition import own_metrics
@@ -15,7 +16,7 @@ _SUFFIXES = {"counter": ("_total",), "info": ("_info",), "histogram": ("_bucket"
 
 
 @dataclass(frozen=True)
-class Family:
+class DeclaredFamily:
     """One family: its name without a suffix, and what its declaration says.
 
     `labels` are those that a scrape shows: the label `replica` of gauges that stand for each replica is among them, and
@@ -39,25 +40,25 @@ class Family:
         return self.name if self.type == "histogram" else self.series[0]
 
 
-def declared() -> dict[str, Family]:
+def declared() -> dict[str, DeclaredFamily]:
     """All families by name."""
-    http = CollectorRegistry()
-    HTTPMetrics(registry=http)
-    found = [*_of(REGISTRY), *_of(http), *_of(Telemetry().registry), *_of_the_exporter()]
+    HTTPMetrics()
+    replica_gauges()
+    found = [*_of(default_registry()), *_of(REGISTRY), *_of(Telemetry().registry), *_of_the_exporter()]
     return {family.name: family for family in found}
 
 
-def by_series(families: Mapping[str, Family]) -> dict[str, Family]:
+def by_series(families: Mapping[str, DeclaredFamily]) -> dict[str, DeclaredFamily]:
     """The family behind each sample's name."""
     return {name: family for family in families.values() for name in family.series}
 
 
-def _of_the_exporter() -> Iterable[Family]:
+def _of_the_exporter() -> Iterable[DeclaredFamily]:
     for definition, labels in own_metrics.declared():
-        yield Family(definition.name, definition.type, labels, definition.unit, definition.help)
+        yield DeclaredFamily(definition.name, definition.type, labels, definition.unit, definition.help)
 
 
-def _of(registry: CollectorRegistry) -> Iterable[Family]:
+def _of(registry: CollectorRegistry) -> Iterable[DeclaredFamily]:
     # A registry tells what it holds, but not with labels and modes: those stand on the objects.
     for collector in dict.fromkeys(registry._names_to_collectors.values()):  # noqa: SLF001
         metric: Any = collector
@@ -66,4 +67,4 @@ def _of(registry: CollectorRegistry) -> Iterable[Family]:
             labels += ("replica",)
         if metric._type == "info":  # noqa: SLF001
             labels += ("service", "version")
-        yield Family(metric._name, metric._type, labels, metric._unit, metric._documentation)  # noqa: SLF001
+        yield DeclaredFamily(metric._name, metric._type, labels, metric._unit, metric._documentation)  # noqa: SLF001

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from fleetmeter_dashboards.errors import DashboardError, UndeclaredFamily, UndeclaredLabel
-from fleetmeter_dashboards.families import Family, declared
+from fleetmeter_dashboards.families import DeclaredFamily, declared
 from fleetmeter_exporter.exposition.own_metrics import NAMESPACE
 
 RATE = "$__rate_interval"
@@ -28,7 +28,7 @@ class Expression:
 
     text: str
     unit: str
-    families: tuple[Family, ...]
+    families: tuple[DeclaredFamily, ...]
 
     def per_hour(self) -> "Expression":
         """The same for an hour instead of a second."""
@@ -54,7 +54,7 @@ class Queries:
     A family that has a label of that name is filtered by it. Raises `UndeclaredFamily` and `UndeclaredLabel`.
     """
 
-    def __init__(self, *variables: str, families: Mapping[str, Family] | None = None) -> None:
+    def __init__(self, *variables: str, families: Mapping[str, DeclaredFamily] | None = None) -> None:
         self._variables = variables
         self._families = declared() if families is None else families
 
@@ -122,7 +122,7 @@ class Queries:
         unit = UNITS["" if part in ("bucket", "count") else family.unit]
         return Expression(f"sum{_by(by)}({inner})", unit, (family,))
 
-    def _family(self, name: str, *labels: str) -> Family:
+    def _family(self, name: str, *labels: str) -> DeclaredFamily:
         if name not in self._families:
             raise UndeclaredFamily(name, self._families)
         family = self._families[name]
@@ -131,7 +131,7 @@ class Queries:
                 raise UndeclaredLabel(name, label, family.labels)
         return family
 
-    def _selector(self, family: Family, part: str, where: Mapping[str, str]) -> str:
+    def _selector(self, family: DeclaredFamily, part: str, where: Mapping[str, str]) -> str:
         """A selector: values in `where` that begin with `~` are regular expressions."""
         self._family(family.name, *where)
         matchers = ['job="$job"']

@@ -6,19 +6,19 @@ multiprocess mode, what never asks for a value stays in its process: Info, Enum,
 `fleetmeter.install()` covers those too, and makes one step of an observation; both can be used together.
 """
 
+import logging
 import os
 from collections.abc import Callable
 from typing import Any
 
-from fleetmeter.connection.client import connect, translated
 from fleetmeter.errors import StateError, StoreError
+from fleetmeter.process.goodbye import say_goodbye_for
 from fleetmeter.process.installation import current, join
-from fleetmeter.schema.keys import EPOCH_FIELD, Keys
-from fleetmeter.schema.rows import Epoch, Row
+from fleetmeter.schema.keys import Keys
 from fleetmeter.settings import Settings
-from fleetmeter.writer.messages import Apply
 from fleetmeter.writer.store import Store
-from fleetmeter.writer.telemetry import log
+
+log = logging.getLogger("fleetmeter")
 
 
 def RedisValue(process_identifier: Callable[[], object] = os.getpid) -> type[Any]:  # noqa: N802  the client's own style
@@ -53,33 +53,8 @@ def mark_process_dead(pid: object) -> None:
     settings = runtime.settings if runtime is not None else Settings.from_env()
     store = Store(settings.url, Keys(settings.namespace), credentials=settings.credentials)
     try:
-        _say_goodbye_for(str(pid), settings, store)
+        say_goodbye_for(str(pid), settings, store)
     except (StoreError, StateError) as error:
         log.warning("fleetmeter: process %s cannot be marked as dead: %s; it will be in 15 s", pid, error)
     finally:
         store.close()
-
-
-def _say_goodbye_for(pid: str, settings: Settings, store: Store) -> None:
-    client: Any = connect(settings.url, store.keys.writers, settings.credentials)
-    try:
-        with translated():
-            hash_of_writers = client.hgetall(store.keys.writers)
-            rows = {
-                raw.decode(): Row.parse(raw.decode(), text.decode())
-                for raw, text in hash_of_writers.items()
-                if not raw.startswith(b"@")
-            }
-            living = [writer for writer, row in rows.items() if not row.said_goodbye]
-            pipeline = client.pipeline(transaction=False)
-            for writer in living:
-                pipeline.hmget(store.keys.writer(writer), "replica", "pid")
-            names = pipeline.execute()
-    finally:
-        client.close()
-    epoch = hash_of_writers.get(EPOCH_FIELD.encode(), b"").decode()
-    wanted = [settings.replica.encode(), pid.encode()]
-    for writer, name in zip(living, names, strict=True):
-        if name == wanted:
-            row = rows[writer]  # where it has changed by now, the writer lives, and nothing is changed
-            store.apply(Apply(Epoch.parse(epoch).id, writer, row.applied, row.applied, row.given_up, goodbye=True))

@@ -12,12 +12,15 @@ from fleetmeter.connection.address import EXPECTED, Address, is_utf8, without_pa
 from fleetmeter.connection.client import connect
 from fleetmeter.connection.credentials import Credentials
 from fleetmeter.errors import SettingError
+from fleetmeter.schema.definition import MAX_SERIES
 from fleetmeter.schema.keys import Keys
-from fleetmeter.writer.store import MAX_SERIES
 
 __all__ = ["DEFAULT_URL", "Settings", "check_url", "parse_seconds", "without_password"]
 
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
+
+DEFAULT_FLUSH_INTERVAL = 0.25
+"""Seconds between two batches of a process that records all the time."""
 
 FEWEST_SERIES, MOST_SERIES = 20, 10**9
 """What `max_series` may be: room for the label sets of the machinery's own families; more than a store holds."""
@@ -64,7 +67,7 @@ class Settings:
 
     url: str = field(default=DEFAULT_URL, repr=False)
     namespace: str = "default"
-    flush_interval: float = 0.25
+    flush_interval: float = DEFAULT_FLUSH_INTERVAL
     replica: str = ""
     max_series: int = MAX_SERIES
     credentials: Credentials = field(default_factory=Credentials, repr=False)
@@ -93,7 +96,9 @@ class Settings:
 
         url_name, url_value = pick(url, "url", "FLEETMETER_REDIS_URL", DEFAULT_URL)
         space_name, space = pick(namespace, "namespace", "FLEETMETER_NAMESPACE", "default")
-        interval_name, interval = pick(flush_interval, "flush_interval", "FLEETMETER_FLUSH_INTERVAL", 0.25)
+        interval_name, interval = pick(
+            flush_interval, "flush_interval", "FLEETMETER_FLUSH_INTERVAL", DEFAULT_FLUSH_INTERVAL
+        )
         replica_name, name = pick(replica, "replica", "FLEETMETER_REPLICA", socket.gethostname())
         series_name, series = pick(max_series, "max_series", "FLEETMETER_MAX_SERIES", MAX_SERIES)
         try:

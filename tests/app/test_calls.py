@@ -15,7 +15,7 @@ from fleetmeter.llm import catalogue, records
 from fleetmeter.llm.vocabulary import Vocabulary
 from fleetmeter.pricing import PriceList
 from fleetmeter_app import calls
-from fleetmeter_app.calls import Answer, ModelCalls
+from fleetmeter_app.calls import ModelAnswer, ModelCalls
 from support.exposition import parse, total
 from support.upstream import RunningUpstream, free_port, running_upstream
 
@@ -53,10 +53,10 @@ def upstream() -> Iterator[RunningUpstream]:
 
 def ask(
     base_url: str, prompt: str, model: str = MODEL, *, timeout: float = 10, retries: int = 2, limit: int | None = None
-) -> Answer:
+) -> ModelAnswer:
     """One call."""
 
-    async def call() -> Answer:
+    async def call() -> ModelAnswer:
         async with openai.AsyncOpenAI(api_key="k", base_url=base_url, timeout=timeout, max_retries=retries) as client:
             return await ModelCalls(client, PriceList()).ask(
                 model, "chat", [{"role": "user", "content": prompt}], limit
@@ -185,7 +185,7 @@ def answering() -> Iterator[Any]:
         thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
 
-        def answer(body: bytes) -> Answer:
+        def answer(body: bytes) -> ModelAnswer:
             Answering.body = body
             return ask(f"http://127.0.0.1:{listening.server_port}/v1", "x")
 

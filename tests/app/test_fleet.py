@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter_app.upstream.ledger import PRICES, Ledger, Usage
+from fleetmeter_app.upstream.ledger import PRICES, BilledUsage, Ledger
 from support.exposition import Series, total
 from support.gateway import Program, Programs, eventually
 from support.store import StoreAddress, new_address
@@ -160,7 +160,7 @@ class Tally:
 
     def _bill(self, query: str, model: str, intent: str, reply: Mapping[str, Any]) -> None:
         stated, cost = reply["usage"], reply["cost_nanodollars"]
-        usage = Usage(
+        usage = BilledUsage(
             prompt=stated["prompt_tokens"] - stated["cached_tokens"] - stated["cache_write_tokens"],
             cached=stated["cached_tokens"],
             cache_write=stated["cache_write_tokens"],

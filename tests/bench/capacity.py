@@ -13,7 +13,7 @@ from bench.emulation import COUNTERS, HISTOGRAMS, OWN, SERIES, Fleet, Order, Rep
 from bench.meter import Meter, Reading
 from bench.tables import show
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.writer.exchange import HEARTBEAT
+from fleetmeter.schema.rows import HEARTBEAT
 
 REPLICAS = 1_000
 SECONDS = 10.0

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import redis
 
-from fleetmeter_app.demo.fleet import NAMESPACE, Fleet, plan
+from fleetmeter_app.demo.fleet import NAMESPACE, DemoFleet, plan
 from fleetmeter_app.demo.processes import Processes, Program
 from fleetmeter_app.demo.settings import DemoSettings
 
@@ -26,7 +26,7 @@ class Stage:
         self._environ = dict(environ)
         self.store_url = self._processes.start_store()
         self._keep_the_store()
-        self.fleet: Fleet = plan(settings, environ, self._processes.directory, self.store_url)
+        self.fleet: DemoFleet = plan(settings, environ, self._processes.directory, self.store_url)
         for program in self.fleet.programs:
             self._processes.start(program)
 

@@ -6,8 +6,9 @@ from prometheus_client import CollectorRegistry, Info
 
 import fleetmeter
 from fleetmeter.instrumentation import HTTPMetrics
+from fleetmeter.instrumentation.replica_metrics import replica_gauges
 from fleetmeter.llm import REGISTRY, catalogue
-from fleetmeter_dashboards.families import Family, declared
+from fleetmeter_dashboards.families import DeclaredFamily, declared
 from fleetmeter_exporter import RedisCollector
 from support.store import StoreAddress
 
@@ -34,7 +35,7 @@ def test_the_machinery_is_declared_as_it_is_served(installed: StoreAddress) -> N
 
 def test_labels_are_those_that_are_served(installed: StoreAddress) -> None:
     """A gauge for each replica has the label `replica`, an Info its own, a plain family what it declares."""
-    catalogue.REPLICA_REQUESTS.inc()
+    replica_gauges().requests.inc()
     catalogue.ERRORS.labels("ValueError", "/ask").inc()
     catalogue.SERVICE.info({"service": "a", "version": "1"})
     assert fleetmeter.flush()
@@ -52,4 +53,6 @@ def test_every_family_of_the_catalogue_is_there() -> None:
     assert {metric._name for metric in dict.fromkeys(REGISTRY._names_to_collectors.values())} <= set(found)  # type: ignore[attr-defined]
     assert {"http_requests", "http_requests_in_progress", "fleetmeter_up", "fleetmeter_flushes"} <= set(found)
     assert isinstance(catalogue.SERVICE, Info)
-    assert found["service"] == Family("service", "info", ("service", "version"), "", catalogue.SERVICE._documentation)
+    assert found["service"] == DeclaredFamily(
+        "service", "info", ("service", "version"), "", catalogue.SERVICE._documentation
+    )

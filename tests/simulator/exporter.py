@@ -6,7 +6,7 @@ from fleetmeter.errors import StoreError
 from fleetmeter.reader.continuity import HOLD, Continuity
 from fleetmeter.reader.families import families_of
 from fleetmeter.reader.snapshot import Snapshot
-from fleetmeter.writer.exchange import HEARTBEAT
+from fleetmeter.schema.rows import HEARTBEAT
 from fleetmeter_exporter.start import Start
 from simulator.door import Connection, reader_through
 from simulator.ledger import FAMILIES, GONE, TOOK, number_of

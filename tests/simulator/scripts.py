@@ -7,7 +7,7 @@ from typing import Any
 
 import lupa.lua51 as lupa
 
-from fleetmeter.writer.store import lua_source
+from fleetmeter.lua import lua_source
 from simulator.hashes import CommandError, Hashes
 
 ScriptReply = list[Any]

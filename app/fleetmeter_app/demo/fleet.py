@@ -26,7 +26,7 @@ _REPLICAS_END, _READERS_END, _UPSTREAM_ENDS = range(3)
 
 
 @dataclass(frozen=True)
-class Fleet:
+class DemoFleet:
     """Where everything answers; `upstream` is None where real models do, `no_…` says why there is none."""
 
     gateways: Mapping[str, str]
@@ -39,7 +39,7 @@ class Fleet:
     programs: tuple[Program, ...]
 
 
-def plan(settings: DemoSettings, environ: Mapping[str, str], directory: Path, store_url: str) -> Fleet:
+def plan(settings: DemoSettings, environ: Mapping[str, str], directory: Path, store_url: str) -> DemoFleet:
     """The programs for these settings, with what they need written below `directory`; starts nothing."""
     asked = (settings.exporter_port, settings.prometheus_port, settings.alertmanager_port, None)
     ports = with_free_ports([*settings.gateway_ports, *asked])
@@ -72,7 +72,7 @@ def plan(settings: DemoSettings, environ: Mapping[str, str], directory: Path, st
     if no_prometheus is None:
         address = f"{HOST}:{prometheus_port}"
         programs.append(prometheus.program(directory, address, exporter, shared, told, speed))
-    return Fleet(
+    return DemoFleet(
         gateways,
         f"http://{exporter}",
         upstream,

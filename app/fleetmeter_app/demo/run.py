@@ -9,14 +9,14 @@ from rich.console import Console
 
 from fleetmeter_app.config import GatewayConfig
 from fleetmeter_app.demo.display import Display
-from fleetmeter_app.demo.fleet import Fleet, plan
+from fleetmeter_app.demo.fleet import DemoFleet, plan
 from fleetmeter_app.demo.load import Load
 from fleetmeter_app.demo.ports import require_free
 from fleetmeter_app.demo.processes import Processes
 from fleetmeter_app.demo.questions import Questions
 from fleetmeter_app.demo.settings import REPLICAS, DemoSettings
 from fleetmeter_app.demo.sources import Sources
-from fleetmeter_app.demo.summary import Row, compare, summary_table, verdict
+from fleetmeter_app.demo.summary import SummaryRow, compare, summary_table, verdict
 from fleetmeter_app.demo.view import Moment
 from fleetmeter_app.demo.waiting import Wish, first_of
 
@@ -58,7 +58,7 @@ async def run(settings: DemoSettings, environ: Mapping[str, str], console: Conso
 
 async def _start(
     settings: DemoSettings, environ: Mapping[str, str], processes: Processes, wish: Wish, console: Console
-) -> Fleet | None:
+) -> DemoFleet | None:
     """Everything, once it answers; None if the user wants to end before."""
     upstream = "" if settings.costs_money else " the upstream,"
     console.print(f"starting the store,{upstream} {REPLICAS} gateway replicas and the exporter …", soft_wrap=True)
@@ -70,11 +70,11 @@ async def _start(
 
 
 async def _prove(
-    settings: DemoSettings, fleet: Fleet, load: Load, processes: Processes, wish: Wish, console: Console
-) -> list[Row] | None:
+    settings: DemoSettings, fleet: DemoFleet, load: Load, processes: Processes, wish: Wish, console: Console
+) -> list[SummaryRow] | None:
     """The rows of the summary after the load; None if the user wants to end before there are any."""
     moment = Moment(load.tally, settings.seconds)
-    rows: list[Row] = []
+    rows: list[SummaryRow] = []
 
     async def scrape() -> None:
         while True:
@@ -96,7 +96,7 @@ async def _prove(
     return rows or None
 
 
-async def _agreement(load: Load, sources: Sources, moment: Moment) -> list[Row]:
+async def _agreement(load: Load, sources: Sources, moment: Moment) -> list[SummaryRow]:
     """The rows as soon as all of them agree, or as they are when the time for handing over has passed."""
     deadline = time.monotonic() + _HAND_OVER_SECONDS
     while True:
@@ -115,7 +115,7 @@ async def _end_of(seconds: float | None) -> None:
         await asyncio.sleep(seconds)
 
 
-def _show_addresses(settings: DemoSettings, fleet: Fleet, console: Console) -> None:
+def _show_addresses(settings: DemoSettings, fleet: DemoFleet, console: Console) -> None:
     first, *others = fleet.gateways.values()
     gateways = " ".join([first, *(f":{address.rpartition(':')[2]}" for address in others)])
     for name, text in (
@@ -135,7 +135,7 @@ def _show_addresses(settings: DemoSettings, fleet: Fleet, console: Console) -> N
         )  # fmt: skip
 
 
-def _dashboards(fleet: Fleet) -> str:
+def _dashboards(fleet: DemoFleet) -> str:
     source = f"{fleet.prometheus} as" if fleet.prometheus else "a Prometheus that scrapes the exporter as"
     return f"import grafana/dashboards/*.json into a Grafana, with {source} its Prometheus data source"
 

@@ -7,7 +7,7 @@ import httpx
 
 from fleetmeter.cli.top.totals import Totals
 from fleetmeter_app.demo.errors import DemoError
-from fleetmeter_app.demo.fleet import Fleet
+from fleetmeter_app.demo.fleet import DemoFleet
 from fleetmeter_app.upstream.ledger import Account, Ledger
 
 _TIMEOUT = 5.0
@@ -17,7 +17,7 @@ _TIMEOUT = 5.0
 class Sources:
     """Reads both; an async context manager."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: DemoFleet) -> None:
         self._exporter = f"{fleet.exporter}/metrics"
         self._upstream = fleet.upstream
         self._client = httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT)

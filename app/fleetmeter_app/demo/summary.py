@@ -14,7 +14,7 @@ TOKEN_TYPES = ("prompt", "cached", "cache_write", "completion", "reasoning")
 
 
 @dataclass(frozen=True)
-class Row:
+class SummaryRow:
     """One number three times; None where a party cannot know it.
 
     Where `exact` is false, the client's is the least that it can be.
@@ -36,22 +36,25 @@ class Row:
         return self.client == self.exporter if self.exact else self.client <= self.exporter
 
 
-def compare(tally: Tally, ledger: Account | None, totals: Totals) -> list[Row]:
+def compare(tally: Tally, ledger: Account | None, totals: Totals) -> list[SummaryRow]:
     """All rows; without a ledger (real models answered) its column stays empty."""
     told = not tally.unknown
     billed = _billed(ledger)
     return [*_http_rows(tally, totals, told), *_question_rows(tally, ledger, billed, totals, told and not tally.untold)]
 
 
-def _http_rows(tally: Tally, totals: Totals, exact: bool) -> list[Row]:
+def _http_rows(tally: Tally, totals: Totals, exact: bool) -> list[SummaryRow]:
     shown = totals.by("status", "http_requests_total")
     statuses = sorted({*shown, *map(str, tally.statuses)})
     replicas = totals.replica_requests()
     return [
-        Row("HTTP requests", tally.requests, None, totals.total("http_requests_total"), exact),
-        *(Row(f"  status {status}", tally.statuses[int(status)], None, shown[status], exact) for status in statuses),
+        SummaryRow("HTTP requests", tally.requests, None, totals.total("http_requests_total"), exact),
         *(
-            Row(f"  {name}", tally.replicas[name], None, replicas.get(name, 0), exact)
+            SummaryRow(f"  status {status}", tally.statuses[int(status)], None, shown[status], exact)
+            for status in statuses
+        ),
+        *(
+            SummaryRow(f"  {name}", tally.replicas[name], None, replicas.get(name, 0), exact)
             for name in sorted({*replicas, *tally.replicas})
         ),
     ]
@@ -59,21 +62,21 @@ def _http_rows(tally: Tally, totals: Totals, exact: bool) -> list[Row]:
 
 def _question_rows(
     tally: Tally, ledger: Account | None, billed: Outcomes | None, totals: Totals, exact: bool
-) -> list[Row]:
+) -> list[SummaryRow]:
     operations = "prompt_cache_operations_total"
     hits = totals.total(operations, operation="get", result="hit")
     calls = totals.total("openai_api_calls_total")
     sent = calls + totals.total("openai_retries_total")
     tokens = totals.by("type", "openai_tokens_used_sum")
     return [
-        Row("model selections", tally.selections, None, totals.total("model_selections_total"), exact),
-        Row("cache hits", tally.hits, None, hits, exact),
-        Row("cache misses", tally.misses, None, totals.total(operations, operation="get") - hits, exact),
-        Row("cache puts", tally.paid_answers, None, totals.total(operations, operation="put"), exact),
-        Row("fallbacks", tally.fallbacks, None, totals.total("model_fallbacks_total"), exact),
-        Row("calls", tally.calls, None, calls, exact),
-        *([] if ledger is None else [Row("calls and the SDK's retries", None, ledger.received, sent)]),
-        Row(
+        SummaryRow("model selections", tally.selections, None, totals.total("model_selections_total"), exact),
+        SummaryRow("cache hits", tally.hits, None, hits, exact),
+        SummaryRow("cache misses", tally.misses, None, totals.total(operations, operation="get") - hits, exact),
+        SummaryRow("cache puts", tally.paid_answers, None, totals.total(operations, operation="put"), exact),
+        SummaryRow("fallbacks", tally.fallbacks, None, totals.total("model_fallbacks_total"), exact),
+        SummaryRow("calls", tally.calls, None, calls, exact),
+        *([] if ledger is None else [SummaryRow("calls and the SDK's retries", None, ledger.received, sent)]),
+        SummaryRow(
             "answered calls",
             tally.paid_answers,
             None if billed is None else billed.answered,
@@ -81,7 +84,7 @@ def _question_rows(
             exact,
         ),
         *(
-            Row(
+            SummaryRow(
                 f"tokens, {kind}",
                 tally.tokens[kind],
                 None if billed is None else getattr(billed.usage, kind),
@@ -91,7 +94,7 @@ def _question_rows(
             for kind in TOKEN_TYPES
         ),
         *(
-            Row(
+            SummaryRow(
                 name,
                 tally.nanodollars,
                 None if billed is None else billed.nanodollars,
@@ -103,7 +106,7 @@ def _question_rows(
                 ("cost in total, nano-dollars", "openai_total_cost_usd_total"),
             )
         ),
-        Row(
+        SummaryRow(
             "saved by the cache, nano-dollars",
             tally.saved_nanodollars,
             None,
@@ -123,7 +126,7 @@ def _billed(ledger: Account | None) -> Outcomes | None:
     return billed
 
 
-def summary_table(rows: Sequence[Row]) -> Table:
+def summary_table(rows: Sequence[SummaryRow]) -> Table:
     """The rows as a table; a row that disagrees is marked."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("", no_wrap=True)
@@ -143,7 +146,7 @@ def summary_table(rows: Sequence[Row]) -> Table:
     return table
 
 
-def verdict(rows: Sequence[Row], tally: Tally, *, with_ledger: bool) -> str:
+def verdict(rows: Sequence[SummaryRow], tally: Tally, *, with_ledger: bool) -> str:
     """What the rows say, in a sentence or two."""
     parties = "client, ledger and exporter" if with_ledger else "client and exporter"
     wrong = [row.name.strip() for row in rows if not row.agrees]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fleetmeter_app.errors import InvalidRequestError
-from fleetmeter_app.upstream.ledger import Usage
+from fleetmeter_app.upstream.ledger import BilledUsage
 
 _BILL = re.compile(r"\[\[usage:([^\]]*)\]\]")
 _COUNTS = ("prompt", "cached", "cache_write", "completion", "reasoning")
@@ -43,7 +43,7 @@ class Completion:
 
     text: str
     finish_reason: Literal["stop", "length"]
-    usage: Usage
+    usage: BilledUsage
 
 
 def complete(prompt: str, max_tokens: int | None = None) -> Completion:
@@ -56,13 +56,13 @@ def complete(prompt: str, max_tokens: int | None = None) -> Completion:
     reason: Literal["stop", "length"] = "stop"
     if max_tokens is not None and usage.completion_tokens > max_tokens:
         reasoning = min(usage.reasoning, max_tokens)
-        usage = Usage(usage.prompt, usage.cached, usage.cache_write, max_tokens - reasoning, reasoning)
+        usage = BilledUsage(usage.prompt, usage.cached, usage.cache_write, max_tokens - reasoning, reasoning)
         reason = "length"
     words = (_WORDS[digest[index % len(digest)] % len(_WORDS)] for index in range(usage.completion))
     return Completion(" ".join(words), reason, usage)
 
 
-def usage_json(usage: Usage) -> dict[str, Any]:
+def usage_json(usage: BilledUsage) -> dict[str, Any]:
     """The `usage` object of a chat completion, as openai.types.CompletionUsage reads it."""
     return {
         "prompt_tokens": usage.prompt_tokens,
@@ -82,16 +82,16 @@ def usage_json(usage: Usage) -> dict[str, Any]:
     }
 
 
-def _drawn_usage(prompt: str, digest: bytes) -> Usage:
+def _drawn_usage(prompt: str, digest: bytes) -> BilledUsage:
     words = max(1, len(prompt.split()))
     cached = words * (digest[0] % 4) // 4
     cache_write = (words - cached) * (digest[1] % 3) // 3
     completion = 5 + digest[2] % 40
     reasoning = completion * (digest[3] % 3) // 4
-    return Usage(words - cached - cache_write, cached, cache_write, completion - reasoning, reasoning)
+    return BilledUsage(words - cached - cache_write, cached, cache_write, completion - reasoning, reasoning)
 
 
-def _stated_usage(prompt: str) -> Usage | None:
+def _stated_usage(prompt: str) -> BilledUsage | None:
     found = _BILL.search(prompt)
     if found is None:
         return None
@@ -101,7 +101,7 @@ def _stated_usage(prompt: str) -> Usage | None:
         if name not in counts or re.fullmatch(r"[0-9]{1,9}", value) is None:
             raise _unreadable(found[0], f"{part!r} is none of {', '.join(_COUNTS)} with a whole number")
         counts[name] = int(value)
-    usage = Usage(
+    usage = BilledUsage(
         prompt=counts["prompt"] - counts["cached"] - counts["cache_write"],
         cached=counts["cached"],
         cache_write=counts["cache_write"],

@@ -24,7 +24,7 @@ class Price:
     cache_write: int
     output: int
 
-    def bill(self, usage: "Usage") -> int:
+    def bill(self, usage: "BilledUsage") -> int:
         """The price of one call in nano-dollars; exact, since every rate and count is whole."""
         prompt = usage.prompt * self.input + usage.cached * self.cached + usage.cache_write * self.cache_write
         completion = (usage.completion + usage.reasoning) * self.output
@@ -44,7 +44,7 @@ PRICES = {
 
 
 @dataclass(frozen=True)
-class Usage:
+class BilledUsage:
     """Tokens of one call by disjoint type, so that their sum is the total.
 
     `prompt` is neither cached nor written to the cache, `completion` is not reasoning.
@@ -71,8 +71,8 @@ class Usage:
         """All tokens."""
         return self.prompt_tokens + self.completion_tokens
 
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
+    def __add__(self, other: "BilledUsage") -> "BilledUsage":
+        return BilledUsage(
             self.prompt + other.prompt,
             self.cached + other.cached,
             self.cache_write + other.cache_write,
@@ -86,7 +86,7 @@ class Outcomes:
     """What answers came to: how many by HTTP status, and tokens and money of those that were billed."""
 
     statuses: dict[int, int] = field(default_factory=dict)
-    usage: Usage = Usage()
+    usage: BilledUsage = BilledUsage()
     nanodollars: int = 0
 
     @property
@@ -134,7 +134,9 @@ class Ledger:
         """Count a request as it comes in."""
         self.account(model).received += 1
 
-    def record(self, model: str, status: int, *, abandoned: bool, usage: Usage = Usage(), nanodollars: int = 0) -> None:
+    def record(
+        self, model: str, status: int, *, abandoned: bool, usage: BilledUsage = BilledUsage(), nanodollars: int = 0
+    ) -> None:
         """Count what became of one request."""
         account = self.account(model)
         outcomes = account.abandoned if abandoned else account.delivered
@@ -167,4 +169,4 @@ class Ledger:
 def _outcomes(document: dict[str, Any]) -> Outcomes:
     # JSON has no whole-number keys
     statuses = {int(status): count for status, count in document["statuses"].items()}
-    return Outcomes(statuses, Usage(**document["usage"]), document["nanodollars"])
+    return Outcomes(statuses, BilledUsage(**document["usage"]), document["nanodollars"])

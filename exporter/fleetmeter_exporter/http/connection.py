@@ -11,7 +11,7 @@ import h11
 
 from fleetmeter_exporter.http.channel import Channel
 from fleetmeter_exporter.http.limits import Limits
-from fleetmeter_exporter.http.request import Exchange, Peer, scope_of
+from fleetmeter_exporter.http.request import Peer, RequestCycle, scope_of
 from fleetmeter_exporter.http.responses import Application, Headers, Message
 from fleetmeter_exporter.http.tls import TLS
 from fleetmeter_exporter.logs import fields
@@ -48,7 +48,7 @@ class Connection(Channel):
         self._http = h11.Connection(h11.SERVER, limits.header_bytes)
         self._client: Peer = None
         self._server: Peer = None
-        self._exchange: Exchange | None = None
+        self._exchange: RequestCycle | None = None
         self._task: asyncio.Task[None] | None = None
         self._head: h11.Response | None = None
         self._body_bytes = 0
@@ -155,10 +155,10 @@ class Connection(Channel):
         self.waits_since = None
         self._body_bytes = 0
         scope = scope_of(request, "https" if self._tls else "http", self._client, self._server)
-        self._exchange = Exchange(self, scope["method"])
+        self._exchange = RequestCycle(self, scope["method"])
         self._task = self._loop.create_task(self._run(scope, self._exchange))
 
-    async def _run(self, scope: Message, exchange: Exchange) -> None:
+    async def _run(self, scope: Message, exchange: RequestCycle) -> None:
         try:
             await self._application(scope, exchange.receive, exchange.send)
         except Exception:  # whatever the application met: it costs this request, and no other

@@ -11,7 +11,7 @@ from fleetmeter_exporter.http.responses import Headers, Message
 Peer = tuple[str, int] | None
 
 
-class Writer(Protocol):
+class ResponseSink(Protocol):
     """What carries a response to its client."""
 
     async def begin(self, status: int, headers: Headers) -> None:
@@ -44,10 +44,10 @@ def scope_of(request: h11.Request, scheme: str, client: Peer, server: Peer) -> M
     }
 
 
-class Exchange:
+class RequestCycle:
     """`receive` and `send` for one request. Its body is empty, whatever was sent: nothing here takes one."""
 
-    def __init__(self, writer: Writer, method: str) -> None:
+    def __init__(self, writer: ResponseSink, method: str) -> None:
         self._writer = writer
         self._without_body = method == "HEAD"
         self._asked = False

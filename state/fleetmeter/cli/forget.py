@@ -8,8 +8,8 @@ from fleetmeter.cli.confirmation import confirmed
 from fleetmeter.cli.errors import CommandError
 from fleetmeter.cli.printing import complain, counted, grouped, say, shown
 from fleetmeter.cli.removal import forget as remove
-from fleetmeter.cli.selection import Selection, series_of
-from fleetmeter.cli.target import Subcommands, Target, add_command
+from fleetmeter.cli.selection import SeriesSelection, series_of
+from fleetmeter.cli.target import NamespaceTarget, Subcommands, add_command
 from fleetmeter.reader.families import Family, families_of
 from fleetmeter.reader.snapshot import Snapshot
 
@@ -28,8 +28,8 @@ def add_forget(subcommands: Subcommands) -> None:
 
 def forget(arguments: argparse.Namespace) -> int:
     """Ask, remove, and say what is gone; the exit status. Raises `FleetmeterError`."""
-    target = Target.of(arguments)
-    selection = Selection.parse(arguments.family, arguments.labels)
+    target = NamespaceTarget.of(arguments)
+    selection = SeriesSelection.parse(arguments.family, arguments.labels)
     with closing(target.reader()) as reader:
         snapshot = reader.read()
     definitions = selection.definitions(snapshot)
@@ -56,7 +56,7 @@ def forget(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _preview(target: Target, selection: Selection, family: Family | None, layouts: int) -> Iterator[str]:
+def _preview(target: NamespaceTarget, selection: SeriesSelection, family: Family | None, layouts: int) -> Iterator[str]:
     narrowed = ",".join(f'{shown(name)}="{shown(value)}"' for name, value in selection.labels.items())
     what = shown(selection.family) + (f"{{{narrowed}}}" if narrowed else "")
     if family is None:
@@ -73,7 +73,7 @@ def _preview(target: Target, selection: Selection, family: Family | None, layout
     yield f"{what} of {target.place}: {family.definition.type}, {', '.join(facts)}"
 
 
-def _outlook(selection: Selection, snapshot: Snapshot) -> Iterator[str]:
+def _outlook(selection: SeriesSelection, snapshot: Snapshot) -> Iterator[str]:
     """What happens next, if there are replicas that may go on recording it."""
     alive = len(snapshot.alive)
     if not alive:

@@ -8,14 +8,14 @@ from typing import Any
 import redis
 
 from fleetmeter.cli.printing import json_number
-from fleetmeter.cli.selection import Selection, series_of
+from fleetmeter.cli.selection import SeriesSelection, series_of
 from fleetmeter.connection.client import translated
 from fleetmeter.errors import StateError
 from fleetmeter.reader.families import families_of, types_left_out
 from fleetmeter.reader.identities import Identity
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.schema.keys import EPOCH_FIELD, NAMESPACES, Keys, namespace_of
-from fleetmeter.schema.rows import Epoch
+from fleetmeter.schema.rows import Epoch, is_writer
 
 _SCAN_COUNT = 1000
 """Keys that the store looks at in one call: more would keep others waiting."""
@@ -88,7 +88,7 @@ def family_entries(snapshot: Snapshot) -> list[FamilyEntry]:
     return sorted(entries, key=lambda entry: entry.name)
 
 
-def sample_entries(snapshot: Snapshot, selection: Selection, *, buckets: bool) -> list[SampleEntry]:
+def sample_entries(snapshot: Snapshot, selection: SeriesSelection, *, buckets: bool) -> list[SampleEntry]:
     """The samples that are meant, in exposition order, those of buckets only if asked for. Raises `CommandError`."""
     selection.definitions(snapshot)
     return [
@@ -128,7 +128,7 @@ def namespace_entries(client: redis.Redis) -> Iterator[NamespaceEntry]:
             pipeline.hkeys(keys.writers)
             pipeline.hlen(keys.families)
             epoch, writers, families = pipeline.execute()
-            yield NamespaceEntry(name, _birth(epoch), sum(not writer.startswith(b"@") for writer in writers), families)
+            yield NamespaceEntry(name, _birth(epoch), sum(map(is_writer, writers)), families)
 
 
 def _birth(epoch: bytes | None) -> int | None:

@@ -16,8 +16,8 @@ from fleetmeter.cli.inventory import (
     writer_entries,
 )
 from fleetmeter.cli.printing import NOTHING, columns, say, say_json, seconds_text, shown, time_text
-from fleetmeter.cli.selection import Selection
-from fleetmeter.cli.target import Subcommands, Target, add_command
+from fleetmeter.cli.selection import SeriesSelection
+from fleetmeter.cli.target import NamespaceTarget, Subcommands, add_command
 from fleetmeter.errors import SettingError
 from fleetmeter.reader.identities import Identities
 
@@ -37,7 +37,7 @@ def add_ls(subcommands: Subcommands) -> None:
 
 def ls(arguments: argparse.Namespace) -> int:
     """Print the list that was asked for; the exit status. Raises `FleetmeterError`."""
-    target = Target.of(arguments)
+    target = NamespaceTarget.of(arguments)
     other = "--writers" if arguments.writers else "--namespaces" if arguments.namespaces else None
     if other and arguments.family:
         raise SettingError(other, f"it lists no families; leave out {arguments.family!r}")
@@ -55,7 +55,7 @@ def ls(arguments: argparse.Namespace) -> int:
                 entries = writer_entries(snapshot, Identities(client, target.keys).of(snapshot.rows))
             lines = _writers(entries)
         elif arguments.family:
-            selection = Selection.parse(arguments.family, arguments.labels)
+            selection = SeriesSelection.parse(arguments.family, arguments.labels)
             entries = sample_entries(snapshot, selection, buckets=arguments.buckets)
             lines = [_sample(entry) for entry in entries] or ["no series"]
         else:

@@ -8,9 +8,9 @@ import redis
 
 from fleetmeter.cli.errors import CommandError
 from fleetmeter.connection.client import translated
+from fleetmeter.lua import lua_source
 from fleetmeter.schema.keys import EPOCH_FIELD, STATE_FORMAT, Keys, split_note
-from fleetmeter.writer.protocol import random_id
-from fleetmeter.writer.store import lua_source
+from fleetmeter.schema.rows import is_writer, random_id, rows_of
 
 TRIES = 10
 """Calls that find a family which appeared after the list of families was read, before that counts as a failure."""
@@ -89,8 +89,8 @@ def contents(client: redis.Redis, keys: Keys) -> Contents:
         rows, families, removed, retired = pipeline.execute()
         scanned = {key for pattern in keys.patterns for key in client.scan_iter(match=pattern, count=_SCAN_COUNT)}
     epoch = rows.pop(EPOCH_FIELD.encode(), b"")
-    rows = {writer: row for writer, row in rows.items() if not writer.startswith(b"@")}
-    named = {keys.writer("").encode() + writer for writer in (*rows, *retired) if not writer.startswith(b"@")}
+    rows = rows_of(rows)
+    named = {keys.writer("").encode() + writer for writer in (*rows, *retired) if is_writer(writer)}
     layouts = frozenset((*families, *(split_note(note)[0].encode() for note in removed)))
     numbers = {keys.family("").encode() + layout for layout in layouts}
     return Contents(epoch, layouts, len(families), rows, frozenset((scanned | named) - numbers))

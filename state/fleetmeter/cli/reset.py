@@ -7,7 +7,7 @@ from fleetmeter.cli.confirmation import confirmed
 from fleetmeter.cli.printing import complain, counted, say, time_text
 from fleetmeter.cli.removal import Contents, contents
 from fleetmeter.cli.removal import reset as begin_anew
-from fleetmeter.cli.target import Subcommands, Target, add_command
+from fleetmeter.cli.target import NamespaceTarget, Subcommands, add_command
 from fleetmeter.errors import StateError
 from fleetmeter.schema.keys import STATE_FORMAT
 from fleetmeter.schema.rows import Epoch
@@ -24,7 +24,7 @@ def add_reset(subcommands: Subcommands) -> None:
 
 def reset(arguments: argparse.Namespace) -> int:
     """Ask, delete, and say what is gone; the exit status. Raises `FleetmeterError`."""
-    target = Target.of(arguments)
+    target = NamespaceTarget.of(arguments)
     with closing(target.client()) as client:
         seen = contents(client, target.keys)
         if seen.empty:
@@ -44,7 +44,7 @@ def reset(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _preview(target: Target, seen: Contents) -> str:
+def _preview(target: NamespaceTarget, seen: Contents) -> str:
     since = "without an epoch"
     if seen.epoch:
         text = seen.epoch.decode("utf-8", "replace")

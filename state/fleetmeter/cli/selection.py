@@ -17,7 +17,7 @@ _SUFFIXES = ("_total", "_sum", "_count", "_bucket", "_info", "_created")
 
 
 @dataclass(frozen=True)
-class Selection:
+class SeriesSelection:
     """A family, and the label values that its series must have; without any, the whole family."""
 
     family: str

@@ -37,7 +37,7 @@ def add_command(subcommands: Subcommands, name: str, summary: str) -> argparse.A
 
 
 @dataclass(frozen=True)
-class Target:
+class NamespaceTarget:
     """One namespace of one store."""
 
     settings: Settings

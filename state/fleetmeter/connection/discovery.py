@@ -22,7 +22,7 @@ class Finder(Protocol):
     def distrust(self) -> None:
         """Note that the last answer did not lead to the data: ask somebody else first."""
 
-    def told(self, node: Node) -> None:
+    def learn(self, node: Node) -> None:
         """Note which node the data is at, by the word of a node itself."""
 
 
@@ -41,7 +41,7 @@ class Fixed:
     def distrust(self) -> None:
         """Nobody else can be asked."""
 
-    def told(self, node: Node) -> None:
+    def learn(self, node: Node) -> None:
         """It stays with the one."""
 
 
@@ -79,7 +79,7 @@ class _Inquiry(ABC):
     def distrust(self) -> None:
         self._places = [*self._places[1:], *self._places[:1]]
 
-    def told(self, node: Node) -> None:
+    def learn(self, node: Node) -> None:
         self._told = node
 
     @property

@@ -97,7 +97,7 @@ def leaves(error: redis.ResponseError, finder: Finder | None, host: str) -> bool
         return False
     if finder is not None:
         if isinstance(error, MovedError):
-            finder.told(node_of(error, host))
+            finder.learn(node_of(error, host))
         else:
             finder.distrust()
     return True

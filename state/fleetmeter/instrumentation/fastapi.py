@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 
 from fleetmeter.instrumentation.http import DEFAULT_EXCLUDED, ASGIApp, HTTPMiddleware
 from fleetmeter.instrumentation.http_metrics import HTTPMetrics
+from fleetmeter.instrumentation.replica_metrics import replica_gauges
+from fleetmeter.process.installation import aflush
+from fleetmeter.process.runtime import EXIT_TIMEOUT
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -14,15 +17,11 @@ class _InstrumentedStack:
     """Builds an application's middleware stack as before, with the counting middleware around all of it."""
 
     def __init__(self, build: Callable[[], ASGIApp], prefix: str, excluded: Collection[str]) -> None:
-        # Here and not above: importing the library declares no metric.
-        from fleetmeter.llm.catalogue import REPLICA_ERRORS, REPLICA_REQUESTS
-
         self.settings = (prefix, frozenset(excluded))
         self._build = build
         self._metrics = HTTPMetrics(prefix)
         self._excluded = excluded
-        self._requests_gauge = REPLICA_REQUESTS
-        self._errors_gauge = REPLICA_ERRORS
+        self._gauges = replica_gauges()
 
     def __call__(self) -> ASGIApp:
         return HTTPMiddleware(
@@ -30,8 +29,8 @@ class _InstrumentedStack:
             metrics=self._metrics,
             excluded=self._excluded,
             on_shutdown=_flush,
-            requests_gauge=self._requests_gauge,
-            errors_gauge=self._errors_gauge,
+            requests_gauge=self._gauges.requests,
+            errors_gauge=self._gauges.errors,
         )
 
 
@@ -76,8 +75,4 @@ def instrument_fastapi(app: "Starlette", *, prefix: str = "", excluded: Collecti
 
 
 async def _flush() -> None:
-    """`fleetmeter.aflush()`, looked up when needed: this module is a part of what `fleetmeter` imports."""
-    from fleetmeter import aflush
-    from fleetmeter.process.runtime import EXIT_TIMEOUT
-
     await aflush(EXIT_TIMEOUT)  # a store that is away must not hold the server for longer than an exit would

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-Family = TypeVar("Family", Counter, Gauge, Histogram)
+FamilyType = TypeVar("FamilyType", Counter, Gauge, Histogram)
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 """Seconds. An LLM call may take minutes: 600 s is the openai SDK's own timeout."""
@@ -51,7 +51,7 @@ _declaring = threading.Lock()
 def _declare(prefix: str, registry: CollectorRegistry) -> HTTPFamilies:
     done: list[Counter | Gauge | Histogram] = []
 
-    def family(make: Callable[[str], Family], name: str) -> Family:
+    def family(make: Callable[[str], FamilyType], name: str) -> FamilyType:
         made = make(f"{prefix}{name}")
         try:
             registry.register(made)

@@ -27,20 +27,8 @@ from fleetmeter.llm.vocabulary import (
 
 REGISTRY = CollectorRegistry()
 
-# Replicas
+# The service
 
-REPLICA_REQUESTS = Gauge(
-    "replica_requests",
-    "HTTP requests that each living replica has answered since it started.",
-    registry=REGISTRY,
-    multiprocess_mode="liveall",
-)
-REPLICA_ERRORS = Gauge(
-    "replica_errors",
-    "HTTP requests that each living replica has answered with a status of 500 or above since it started.",
-    registry=REGISTRY,
-    multiprocess_mode="liveall",
-)
 SERVICE = Info("service", "Name and version of the running services, one series for each version.", registry=REGISTRY)
 
 # Routing

@@ -55,6 +55,7 @@ local function join(mode, old, new)
   return string.match(new, '^%d+') .. ' ' .. string.format('%.17g', value)
 end
 
+-- the same list as MERGED_MODES in schema/modes.py
 local keeps = { sum = true, min = true, max = true, mostrecent = true }
 local function put_gauge_away(writer, series, mode)
   local value = redis.call('HGET', KEYS[3], writer .. ' ' .. series)

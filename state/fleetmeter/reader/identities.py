@@ -45,6 +45,10 @@ class Identities:
         self._known = {writer: self._known[writer] for writer in wanted}
         return dict(self._known)
 
+    def names(self, writers: Iterable[str]) -> dict[str, str]:
+        """Each writer's name as the label `replica` has it, else its id. Raises `StoreError`."""
+        return {writer: identity.name or writer for writer, identity in self.of(writers).items()}
+
     def _look_up(self, writers: list[str]) -> None:
         pipeline: Any = self._client.pipeline(transaction=False)
         for writer in writers:

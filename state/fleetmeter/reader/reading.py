@@ -11,11 +11,12 @@ from fleetmeter.connection.credentials import Credentials
 from fleetmeter.connection.multi_exec import Command, read_together
 from fleetmeter.errors import StateError
 from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.identities import Identities
 from fleetmeter.reader.returned import NO_RETURNS, Returned
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.schema.definition import StoredDefinition
 from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, STATE_FORMAT, Keys
-from fleetmeter.schema.rows import Epoch, Row
+from fleetmeter.schema.rows import Epoch, Row, is_writer
 
 _NUMBER_TYPES = frozenset(("counter", "histogram", "summary"))
 """Families whose values stand under a key of their own; what a later version keeps there is not asked for."""
@@ -45,7 +46,7 @@ class Reader:
         self._fields: frozenset[bytes] = frozenset()
         self._definitions: dict[bytes, StoredDefinition | StateError] = {}
         self._texts: dict[bytes, bytes] = {}
-        self._replicas: dict[str, str] = {}
+        self._identities = Identities(self._client, self.keys)
         self._store_now: tuple[int, float] | None = None
         self._hashes: dict[str, Hash] = {}
         self._returns = returns
@@ -152,7 +153,7 @@ class Reader:
                 if name in self._fields  # else its definition is gone, and with it what the numbers mean
             },
             gauges=stated,
-            replicas=self._names(set(map(_shown, {raw.partition(b" ")[0] for raw in stated}))),
+            replicas=self._identities.names({raw.partition(b" ")[0].decode("utf-8", "replace") for raw in stated}),
             cache_size=cache_size if cache_exists else None,
             exemplars=readable(keys.exemplars, exemplars),
             removed=readable(keys.removed, removed),
@@ -177,19 +178,6 @@ class Reader:
             writer: Row.parse_retired(writer, _text(f"retired[{writer}]", text)) for writer, text in found.items()
         }
         return replace(snapshot, retired=retired, horizon_us=int(horizon or 0))
-
-    def _names(self, writers: set[str]) -> dict[str, str]:
-        """`<replica>:<pid>` of writers; who a writer is never changes, so each is asked for once."""
-        unknown = sorted(writers - self._replicas.keys())
-        if unknown:
-            pipeline: Any = self._client.pipeline(transaction=False)
-            for writer in unknown:
-                pipeline.hmget(self.keys.writer(writer), "replica", "pid")
-            for writer, (replica, pid) in zip(unknown, pipeline.execute(), strict=True):
-                self._replicas[writer] = f"{_shown(replica)}:{_shown(pid)}" if replica and pid else writer
-        for writer in self._replicas.keys() - writers:
-            del self._replicas[writer]
-        return dict(self._replicas)
 
 
 def _hash(key: str, reply: Any, before: Mapping[str, Hash]) -> Hash:
@@ -216,7 +204,7 @@ def _epoch_and_rows(key: str, writers: Hash) -> tuple[Epoch | None, dict[str, Ro
     epoch = None
     rows = {}
     for raw_writer, raw_text in zip(writers.fields, writers.texts, strict=True):
-        if raw_writer.startswith(b"@") and raw_writer != EPOCH_FIELD.encode():
+        if not is_writer(raw_writer) and raw_writer != EPOCH_FIELD.encode():
             continue  # what a later version keeps beside the epoch is no writer
         writer = _text(key, raw_writer)
         text = raw_text.decode() if raw_text.isascii() else _text(f"writers[{writer}]", raw_text)
@@ -236,8 +224,3 @@ def _text(place: str, raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError as error:
         raise StateError(place, f"{raw!r} is no UTF-8; a fleetmeter writer stores nothing else") from error
-
-
-def _shown(raw: bytes) -> str:
-    """A name for display; nothing else depends on it."""
-    return raw.decode("utf-8", "replace")

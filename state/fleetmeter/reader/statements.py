@@ -11,11 +11,11 @@ from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.sample import Labels, Sample
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.schema.definition import Definition, read_json, texts_of
+from fleetmeter.schema.keys import FOLDED_WRITER
 
 STATED_TYPES = frozenset(("gauge", "info", "stateset"))
 """The types whose values are replaced, not added up."""
 
-_FOLDED = "@folded"
 """In the writer's place: what writers left that were put away. It is none of them, and does not live."""
 
 
@@ -84,7 +84,7 @@ class Statements:
         Where two writers have one name, their ids tell them apart. `taken` is a label that the samples will also have.
         """
         known = self._snapshot.replicas
-        members = [item for item in members if item.writer != _FOLDED]
+        members = [item for item in members if item.writer != FOLDED_WRITER]
         named = sorted((known.get(item.writer, item.writer), item.writer, item) for item in members)
         namesakes = Counter(name for name, _, _ in named)
         label, others = "replica", {*dict(labels), taken}

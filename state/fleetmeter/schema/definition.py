@@ -16,6 +16,9 @@ from fleetmeter.schema.scale import Scale, scale_of
 OWN_PREFIX = "fleetmeter_"
 """What the names of the machinery's own families begin with."""
 
+MAX_SERIES = 10_000
+"""Label sets that a family may hold; what comes on top goes to one series whose label values are `__overflow__`."""
+
 
 def compact_json(value: Any) -> str:
     """JSON without spaces; text that UTF-8 cannot hold (lone surrogates) becomes `?`."""

@@ -5,35 +5,16 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from prometheus_client.samples import Exemplar
 
-from fleetmeter.schema.definition import compact_json, read_json, texts_of
+from fleetmeter.schema.definition import read_json, texts_of
 from fleetmeter.schema.keys import split_note
-
-if TYPE_CHECKING:
-    from fleetmeter.schema.definition import Definition
-    from fleetmeter.values.batch import Batch
 
 LONGEST = 128
 """Characters that names and values of an exemplar's labels may have together, by OpenMetrics."""
 
 _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-def put_exemplar(batch: "Batch", definition: "Definition", number: str, exemplar: Exemplar) -> None:
-    """Put the newest exemplar of one number into a batch; what cannot be served is left out.
-
-    prometheus_client has checked it by then, and lets amounts and label names pass that no exposition can hold.
-    """
-    try:
-        at = float(exemplar.timestamp or 0.0)
-        text = compact_json({"labels": exemplar.labels, "value": float(exemplar.value), "timestamp": at})
-        if read_exemplar(text) is not None:
-            batch.set_exemplar(definition, number, at, text)
-    except (TypeError, ValueError, OverflowError, AttributeError):
-        return
 
 
 def read_exemplar(text: str) -> Exemplar | None:

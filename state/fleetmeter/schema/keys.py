@@ -49,6 +49,9 @@ HORIZON_FIELD = "@horizon"
 SWEPT_FIELD = "@swept"
 """The field of `writers` that tells when ended writers were last put away."""
 
+FOLDED_WRITER = "@folded"
+"""Who holds what the gauges of ended writers left."""
+
 NAMESPACES = "{fm:*:0}:writers"
 """What SCAN is asked for to find the namespaces of a store; see `namespace_of`."""
 

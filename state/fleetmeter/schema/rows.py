@@ -1,16 +1,26 @@
 """The `writers` hash: the epoch of the namespace and one row per living writer."""
 
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from fleetmeter.errors import StateError
 
-ALIVE_US = 15 * 10**6
-"""A writer whose heartbeat is older is not alive: three heartbeats missed."""
+HEARTBEAT = 5.0
+"""Seconds between two signs of life of a writer that has nothing to hand over."""
+
+ALIVE_US = int(3 * HEARTBEAT * 1e6)
+"""Microseconds: a writer whose heartbeat is older is not alive, as it missed three."""
 
 
 _LIMIT = 2**63
 """No number or time of a row reaches this; what does may be more than a float can show."""
+
+
+def random_id() -> str:
+    """An id that no other process life has: 64 random bits as 16 hexadecimal digits."""
+    return secrets.token_hex(8)
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,19 @@ class Row(NamedTuple):
     def alive(self, now_us: int) -> bool:
         """Whether the writer counts as living at a time of the store's clock."""
         return not self.said_goodbye and now_us - self.heartbeat_us < ALIVE_US
+
+
+def is_writer(field: bytes) -> bool:
+    """Whether a field of `writers` or `retired`, or the first word of one of `gauges`, is a writer's id.
+
+    What begins with `@` is kept beside the writers: the epoch, and whatever a later version may add.
+    """
+    return not field.startswith(b"@")
+
+
+def rows_of(fields: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """The rows of writers in a hash as it was read, without what is kept beside them."""
+    return {writer: row for writer, row in fields.items() if is_writer(writer)}
 
 
 def _whole(text: str | int) -> int:

@@ -12,7 +12,7 @@ from fleetmeter.values.blocks import AtomicBlock, innermost_open
 
 if TYPE_CHECKING:
     from fleetmeter.schema.definition import Definition
-    from fleetmeter.values.cells import Cell
+    from fleetmeter.values.cell import Cell
 
 
 class Accumulator:

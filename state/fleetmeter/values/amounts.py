@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from fleetmeter.schema.definition import OWN_PREFIX
-from fleetmeter.schema.exemplars import put_exemplar
+from fleetmeter.schema.definition import OWN_PREFIX, compact_json
+from fleetmeter.schema.exemplars import read_exemplar
 from fleetmeter.schema.scale import LARGEST, Scale
 
 if TYPE_CHECKING:
@@ -18,12 +18,26 @@ if TYPE_CHECKING:
     from fleetmeter.values.batch import Batch
 
 
+def put_exemplar(batch: "Batch", definition: "Definition", number: str, exemplar: Any) -> None:
+    """Put the newest exemplar of one number into a batch; what cannot be served is left out.
+
+    prometheus_client has checked it by then, and lets amounts and label names pass that no exposition can hold.
+    """
+    try:
+        at = float(exemplar.timestamp or 0.0)
+        text = compact_json({"labels": exemplar.labels, "value": float(exemplar.value), "timestamp": at})
+        if read_exemplar(text) is not None:
+            batch.set_exemplar(definition, number, at, text)
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        return
+
+
 class Amount:
     """A number that only grows: a counter, a bucket, a count or a sum, in stored units as they come."""
 
     __slots__ = (
         "__weakref__", "accumulator", "definition", "dirty", "exemplar", "field", "flushed", "labelvalues", "part",
-        "pending", "quiet", "told",
+        "pending", "quiet", "sent_exemplar",
     )  # fmt: skip
     largest = LARGEST
     takes_whole = True
@@ -39,7 +53,7 @@ class Amount:
         self.pending: float = 0
         self.flushed: float = 0
         self.exemplar: Any = None
-        self.told: Any = None
+        self.sent_exemplar: Any = None
         self.field: str | None = None
         self.dirty = False
         self.quiet = definition.name.startswith(OWN_PREFIX)
@@ -133,14 +147,14 @@ class Amount:
     def put(self, batch: "Batch", taken: float) -> None:
         """Put stored units into a batch; a zero makes the series exist, and a bucket exists with its sum."""
         exemplar, counts = self.exemplar, taken or self.part in (None, "sum", "count")
-        if not counts and exemplar is self.told:
+        if not counts and exemplar is self.sent_exemplar:
             return
         if self.field is None:
             self.field = self.definition.series_field(self.labelvalues, self.part)
         if counts:
             batch.add(self.definition, self.field, taken)
-        if exemplar is not self.told:
-            self.told = exemplar
+        if exemplar is not self.sent_exemplar:
+            self.sent_exemplar = exemplar
             put_exemplar(batch, self.definition, self.field, exemplar)
 
     def drop(self) -> None:
@@ -150,7 +164,7 @@ class Amount:
     def forget(self) -> None:
         """Start from nothing."""
         self.pending = self.flushed = 0
-        self.exemplar = self.told = None
+        self.exemplar = self.sent_exemplar = None
         self.dirty = False
 
 

@@ -1,5 +1,6 @@
 """Gauges whose values functions tell: each replica calls its own, in a thread that does nothing else."""
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -10,7 +11,8 @@ from typing import Any
 
 from fleetmeter.schema.definition import Definition
 from fleetmeter.values.accumulator import Accumulator
-from fleetmeter.writer.telemetry import log
+
+log = logging.getLogger("fleetmeter")
 
 EVERY = 5.0
 """Seconds between two calls of a function, as between two signs of life."""
@@ -119,7 +121,7 @@ class Callbacks:
                 self._failed(cell.definition, error)
             else:
                 if self._asked is asked:  # else it blocked beyond the end
-                    cell.told(function, value)
+                    cell.take_in(function, value)
             finally:
                 self._busy_since = None
 

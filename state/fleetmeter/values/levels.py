@@ -79,7 +79,7 @@ class Level:
             self.hidden = True
         self.accumulator.follow(self)
 
-    def told(self, function: Callable[[], float], value: float) -> None:
+    def take_in(self, function: Callable[[], float], value: float) -> None:
         """Take in what a function returned, unless another has been set meanwhile."""
         accumulator = self.accumulator
         with accumulator.lock:
@@ -132,7 +132,7 @@ class Level:
         self.hidden = self.function is not None
 
 
-class Facts(Level):
+class InfoLevel(Level):
     """The label values of an Info metric; nothing is shown until they are set."""
 
     __slots__ = ()

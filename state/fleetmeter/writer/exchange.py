@@ -5,6 +5,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from fleetmeter.errors import StoreError, StoreRefused
+from fleetmeter.schema.rows import HEARTBEAT
 from fleetmeter.values.accumulator import Accumulator
 from fleetmeter.values.delta import NOTHING
 from fleetmeter.writer.bounds import GaugeBound
@@ -13,9 +14,6 @@ from fleetmeter.writer.messages import Answer, Apply, Hello
 from fleetmeter.writer.protocol import Writer
 from fleetmeter.writer.store import Store
 from fleetmeter.writer.telemetry import Telemetry
-
-HEARTBEAT = 5.0
-"""Seconds between two signs of life of a writer that has nothing to hand over."""
 
 REPLICATION = 0.5
 """Seconds to wait for the store's replicas in one call; meanwhile nothing else is sent."""

@@ -7,8 +7,9 @@ from queue import Empty
 from time import monotonic
 
 from fleetmeter.errors import StoreError
+from fleetmeter.schema.rows import HEARTBEAT
 from fleetmeter.values.accumulator import Accumulator
-from fleetmeter.writer.exchange import HEARTBEAT, Exchange
+from fleetmeter.writer.exchange import Exchange
 from fleetmeter.writer.telemetry import Telemetry, log
 
 LONGEST_PAUSE = 2.0
@@ -28,6 +29,14 @@ START_PAUSE = 1.0
 
 Receipt = queue.SimpleQueue[None]
 """Gets one item when what was asked for is in the store. It can be waited for without any lock of Python's."""
+
+
+def flush_pause(interval: float, call_seconds: float) -> float:
+    """Seconds from one flush to the next: the interval, or longer if the store is slow.
+
+    With an interval of 0.25 s and calls of 1 ms it is 0.25 s; with calls of 50 ms it is 1 s.
+    """
+    return max(interval, STRETCH * call_seconds)
 
 
 class Flusher:
@@ -210,7 +219,7 @@ class Flusher:
         if self._failures:
             first = RETRY if self._receipts else self._interval
             return min(LONGEST_PAUSE, first * 2.0**self._failures)
-        return max(self._interval, STRETCH * self._exchange.duration)
+        return flush_pause(self._interval, self._exchange.duration)
 
     def _failed(self, error: StoreError) -> None:
         self._failures = min(self._failures + 1, 8)

@@ -3,7 +3,6 @@
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
 from typing import Protocol
@@ -11,7 +10,9 @@ from typing import Protocol
 from fleetmeter.errors import StateError
 from fleetmeter.schema.definition import StoredDefinition, read_json, texts_of
 from fleetmeter.schema.keys import family_field
-from fleetmeter.schema.rows import Row
+from fleetmeter.schema.modes import MERGED_MODES
+from fleetmeter.schema.rows import Row, is_writer, rows_of
+from fleetmeter.writer.messages import Ended, Fold, Leftovers
 
 EVERY = 300.0
 """Seconds between two sweeps of a namespace."""
@@ -33,29 +34,6 @@ LIVES = (GOODBYE_GRACE, SILENCE, RETIRED_LIFE, REMOVED_LIFE)
 
 WRITERS_PER_CALL = 200
 """Writers that one call puts away, at most: the store does nothing else meanwhile."""
-
-
-Ended = tuple[str, tuple[tuple[str, str], ...]]
-"""A writer, and series and mode of each of its gauges."""
-
-
-@dataclass(frozen=True)
-class Fold:
-    """What one call shall put away, if the store finds it due: writers, numbers of `retired`, records of removals."""
-
-    epoch: str
-    writers: tuple[Ended, ...] = ()
-    retired: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Leftovers:
-    """The hashes that tell what is due, as they are stored."""
-
-    writers: Mapping[bytes, bytes]
-    retired: Mapping[bytes, bytes]
-    removed: Mapping[bytes, bytes]
 
 
 class Attic(Protocol):
@@ -106,16 +84,14 @@ class Housekeeper:
         removed = _older(left.removed, store_now_us - int(REMOVED_LIFE * 1e6))
         every = [(name, tuple(gauges.get(name, ()))) for name in names]
         for part in _parts(every, WRITERS_PER_CALL):
-            self._store.fold(Fold(epoch, writers=tuple(part)))
-        self._store.fold(Fold(epoch, retired=tuple(retired), removed=tuple(removed)))  # also notes the sweep
+            self._store.fold(Fold(epoch, LIVES, writers=tuple(part)))
+        self._store.fold(Fold(epoch, LIVES, retired=tuple(retired), removed=tuple(removed)))  # also notes the sweep
 
 
 def due_writers(rows: Mapping[bytes, bytes], now_us: int) -> list[str]:
     """The writers that said goodbye long enough ago, or were silent for long; a row that cannot be read stays."""
     due = []
-    for raw, text in rows.items():
-        if raw.startswith(b"@"):
-            continue
+    for raw, text in rows_of(rows).items():
         try:
             name = raw.decode()
             row = Row.parse(name, text.decode())
@@ -128,7 +104,7 @@ def due_writers(rows: Mapping[bytes, bytes], now_us: int) -> list[str]:
 
 
 def _orphans(fields: list[bytes], rows: Mapping[bytes, bytes]) -> bool:
-    return any(writer not in rows and not writer.startswith(b"@") for writer in {f.partition(b" ")[0] for f in fields})
+    return any(writer not in rows and is_writer(writer) for writer in {f.partition(b" ")[0] for f in fields})
 
 
 def _gauges(
@@ -140,7 +116,7 @@ def _gauges(
     for raw in fields:
         raw_writer, _, raw_series = raw.partition(b" ")
         writer = raw_writer.decode("utf-8", "replace")
-        if writer.startswith("@") or not (writer in going or raw_writer not in rows):
+        if not is_writer(raw_writer) or not (writer in going or raw_writer not in rows):
             continue
         try:
             series = raw_series.decode()
@@ -148,7 +124,7 @@ def _gauges(
             mode = modes.get(family_field(*texts_of([name, layout])), "")
         except (ValueError, TypeError):
             continue  # the scrape says what is wrong with it
-        found[writer].append((series, mode))
+        found[writer].append((series, mode if mode in MERGED_MODES else ""))
     return found
 
 
@@ -167,7 +143,7 @@ def _older(records: Mapping[bytes, bytes], limit_us: int, *, last_word: bool = F
     old = []
     for raw, text in records.items():
         time = text.rpartition(b" ")[2] if last_word else text
-        if not raw.startswith(b"@") and time.isdigit() and int(time) < limit_us:
+        if is_writer(raw) and time.isdigit() and int(time) < limit_us:
             old.append(raw.decode("utf-8", "replace"))
     return old
 

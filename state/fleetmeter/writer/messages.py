@@ -1,5 +1,6 @@
 """What a writer and the store say to each other, and what a writer makes of an answer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fleetmeter.values.delta import NOTHING, Delta
@@ -69,3 +70,31 @@ class Outcome:
     trouble: str | None = None
     lost: int = 0
     send_all_again: bool = False
+
+
+Ended = tuple[str, tuple[tuple[str, str], ...]]
+"""A writer, and series and mode of each of its gauges."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What one call shall put away, if the store finds it due: writers, numbers of `retired`, records of removals.
+
+    `lives` are, in seconds: the grace after a goodbye, the silence after which a writer is folded, the life of its
+    retired number, the life of a record of a removal.
+    """
+
+    epoch: str
+    lives: tuple[float, float, float, float]
+    writers: tuple[Ended, ...] = ()
+    retired: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """The hashes that tell what is due, as they are stored."""
+
+    writers: Mapping[bytes, bytes]
+    retired: Mapping[bytes, bytes]
+    removed: Mapping[bytes, bytes]

@@ -4,19 +4,14 @@ The rules and the schedules behind them stand in ARCHITECTURE.md. Two calls exis
 batch is in flight, and until its outcome is known its content is in every call that is made.
 """
 
-import secrets
 from collections.abc import Callable
 from time import monotonic
 
+from fleetmeter.schema.rows import random_id
 from fleetmeter.values.delta import NOTHING, Delta
 from fleetmeter.writer.gaps import Gaps
 from fleetmeter.writer.messages import Answer, Apply, Call, Hello, Outcome
 from fleetmeter.writer.replay import ReplayLog
-
-
-def random_id() -> str:
-    """An id that no other process life has: 64 random bits as 16 hexadecimal digits."""
-    return secrets.token_hex(8)
 
 
 class Writer:

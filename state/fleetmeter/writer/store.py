@@ -1,9 +1,6 @@
 """The door to Redis: the one place where a writer's calls leave this process."""
 
-import re
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 from time import monotonic
 from typing import Any
 
@@ -12,24 +9,11 @@ from redis.exceptions import AskError, MovedError
 
 from fleetmeter.connection.client import asked, connect, followed, translated
 from fleetmeter.connection.credentials import Credentials
+from fleetmeter.lua import lua_source
+from fleetmeter.schema.definition import MAX_SERIES
 from fleetmeter.schema.keys import STATE_FORMAT, SWEPT_FIELD, Keys, split_note
-from fleetmeter.writer.housekeeping import LIVES, Fold, Leftovers
-from fleetmeter.writer.messages import Answer, Apply, Hello
+from fleetmeter.writer.messages import Answer, Apply, Fold, Hello, Leftovers
 from fleetmeter.writer.wire import encode
-
-MAX_SERIES = 10_000
-"""Label sets that a family may hold; what comes on top goes to one series whose label values are `__overflow__`."""
-
-
-_INCLUDE = re.compile(r"^--@include (\w+)\n", re.MULTILINE)
-"""A line of a script in the place of another file, which is a part of it."""
-
-
-@cache
-def lua_source(name: str) -> str:
-    """The text of one of the package's scripts, with all its parts."""
-    text = (files("fleetmeter") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
-    return _INCLUDE.sub(lambda part: lua_source(part[1]), text)
 
 
 class Store:
@@ -133,7 +117,11 @@ class Store:
     def fold(self, call: Fold) -> None:
         """Put away what is due; the store judges it."""
         fixed = [self.keys.writers, self.keys.retired, self.keys.gauges, self.keys.removed]
-        arguments: list[str] = [call.epoch, *(str(int(seconds * 1e6)) for seconds in LIVES), str(len(call.writers))]
+        arguments: list[str] = [
+            call.epoch,
+            *(str(int(seconds * 1e6)) for seconds in call.lives),
+            str(len(call.writers)),
+        ]
         for writer, gauges in call.writers:
             arguments += [writer, str(len(gauges)), *(text for gauge in gauges for text in gauge)]
         for fields in (call.retired, call.removed):

@@ -11,7 +11,7 @@ from fleetmeter.cli.doctor.permissions import writer_permissions
 from fleetmeter.cli.doctor.server_checks import server_checks
 from fleetmeter.cli.doctor.state_checks import permission_checks, read_or_refusal, state_checks, state_size
 from fleetmeter.cli.printing import say, say_json, shown
-from fleetmeter.cli.target import Subcommands, Target, add_command
+from fleetmeter.cli.target import NamespaceTarget, Subcommands, add_command
 from fleetmeter.errors import StoreError
 from fleetmeter.reader.snapshot import Snapshot
 
@@ -27,7 +27,7 @@ def add_doctor(subcommands: Subcommands) -> None:
 
 def doctor(arguments: argparse.Namespace) -> int:
     """Print every finding; 1 where something fails, else 0. Raises `SettingError`."""
-    target = Target.of(arguments)
+    target = NamespaceTarget.of(arguments)
     try:
         checks = _checks(target)
     except StoreError as error:
@@ -44,7 +44,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     return exit_status(checks)
 
 
-def _checks(target: Target) -> list[Check]:
+def _checks(target: NamespaceTarget) -> list[Check]:
     with closing(target.client()) as client, closing(target.reader()) as reader:
         checks = list(server_checks(gather(client)))
         read = read_or_refusal(reader)

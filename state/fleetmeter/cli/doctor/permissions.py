@@ -14,8 +14,8 @@ from typing import Any
 import redis
 
 from fleetmeter.connection.client import translated
+from fleetmeter.lua import lua_source
 from fleetmeter.schema.keys import Keys
-from fleetmeter.writer.store import lua_source
 
 _CALLED_BY_WRITERS = ("EVALSHA", "HGET", "HGETALL", "HKEYS", "SCRIPT LOAD")
 """What `store.py` calls; what its scripts call is read from them."""

@@ -7,6 +7,8 @@ from typing import Any
 from fleetmeter.cli.doctor.check import Check, Status, not_seen
 from fleetmeter.cli.doctor.facts import Facts
 from fleetmeter.cli.printing import bytes_text, counted, seconds_text
+from fleetmeter.settings import DEFAULT_FLUSH_INTERVAL
+from fleetmeter.writer.flusher import flush_pause
 
 _OLDEST = (6, 2)
 _TORN_LOG_SEEN_IN = (7, 0)
@@ -38,13 +40,12 @@ def server_checks(facts: Facts) -> Iterator[Check]:
 
 def _latency(facts: Facts) -> Check:
     slow = facts.latency > _SLOW
+    pause = seconds_text(flush_pause(DEFAULT_FLUSH_INTERVAL, facts.latency))
     return Check(
         Status.WARN if slow else Status.OK,
         "reachable",
         f"a call takes {facts.latency * 1000:.2f} ms",
-        f"replicas flush every {seconds_text(max(0.25, 20 * facts.latency))} at most, and lose nothing by it"
-        if slow
-        else "flushes keep to their interval",
+        f"replicas flush every {pause} at most, and lose nothing by it" if slow else "flushes keep to their interval",
     )
 
 

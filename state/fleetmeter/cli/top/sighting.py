@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fleetmeter.cli.target import Target
+from fleetmeter.cli.target import NamespaceTarget
 from fleetmeter.cli.top.totals import Totals
 from fleetmeter.errors import FleetmeterError
 from fleetmeter.reader.families import families_of
@@ -25,7 +25,7 @@ class Sighting:
 class Watch:
     """The last two sightings, and why there is none since; `now` is None before the first."""
 
-    def __init__(self, target: Target, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, target: NamespaceTarget, clock: Callable[[], float] = time.monotonic) -> None:
         self.target = target
         self.now: Sighting | None = None
         self.trouble: str | None = None

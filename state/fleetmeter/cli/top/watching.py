@@ -5,7 +5,7 @@ import sys
 from contextlib import closing
 
 from fleetmeter.cli.errors import CommandError
-from fleetmeter.cli.target import Subcommands, Target, add_command
+from fleetmeter.cli.target import NamespaceTarget, Subcommands, add_command
 from fleetmeter.cli.top.sighting import Watch
 from fleetmeter.errors import SettingError
 from fleetmeter.settings import parse_seconds
@@ -24,7 +24,7 @@ def top(arguments: argparse.Namespace) -> int:
 
     A store that is away does not end it: the view says so, and goes on. With `--once` the status is 1 then.
     """
-    target = Target.of(arguments)
+    target = NamespaceTarget.of(arguments)
     interval = parse_seconds("--interval", arguments.interval)
     try:
         from fleetmeter.cli.top.live import show, show_once

@@ -11,12 +11,12 @@ from fleetmeter.cli.removal import contents, reset
 from fleetmeter.connection.client import translated
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.errors import StoreRefused
+from fleetmeter.lua import lua_source
 from fleetmeter.reader.continuity import Continuity
 from fleetmeter.reader.reading import Reader
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import EPOCH_FIELD
 from fleetmeter.schema.rows import Epoch
-from fleetmeter.writer.store import lua_source
 from support.commands import command, on_terminal, process
 from support.fleet import Replica, samples, value
 from support.processes import eventually

@@ -21,7 +21,7 @@ from support.node import Node, valkey
 from support.programs import program
 from support.store import StoreAddress
 
-ACL = Path(__file__).parents[2] / "state" / "users.acl"
+ACL = Path(__file__).parents[3] / "state" / "users.acl"
 OWN = "{fm:ns:0}:own"
 READS = [
     ("HGETALL", OWN), ("HGET", OWN, "f"), ("HMGET", OWN, "f"), ("HKEYS", OWN), ("HLEN", OWN), ("EXISTS", OWN),

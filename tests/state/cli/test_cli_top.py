@@ -11,7 +11,7 @@ from rich.console import Console
 
 from fleetmeter.cli.command import main
 from fleetmeter.cli.printing import NOTHING
-from fleetmeter.cli.target import Target
+from fleetmeter.cli.target import NamespaceTarget
 from fleetmeter.cli.top.frame import frame
 from fleetmeter.cli.top.sighting import Watch
 from fleetmeter.cli.top.totals import Totals
@@ -73,7 +73,7 @@ def watching(store: StoreAddress) -> Iterator[Callable[[str], Watch]]:
     watches: list[Watch] = []
 
     def watch(url: str = store.url) -> Watch:
-        watches.append(Watch(Target(Settings.from_env({}, url=url, namespace=store.namespace))))
+        watches.append(Watch(NamespaceTarget(Settings.from_env({}, url=url, namespace=store.namespace))))
         return watches[-1]
 
     yield watch

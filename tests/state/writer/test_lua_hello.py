@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.writer.store import lua_source
+from fleetmeter.lua import lua_source
 from support.store import StoreAddress
 
 

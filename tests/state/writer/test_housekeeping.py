@@ -11,13 +11,13 @@ from fleetmeter.writer import housekeeping
 from fleetmeter.writer.housekeeping import (
     EVERY,
     GOODBYE_GRACE,
+    LIVES,
     REMOVED_LIFE,
     RETIRED_LIFE,
     SILENCE,
-    Fold,
     Housekeeper,
 )
-from fleetmeter.writer.messages import Apply, Hello
+from fleetmeter.writer.messages import Apply, Fold, Hello
 from fleetmeter.writer.store import Store
 from support.fleet import Replica, value
 from support.store import StoreAddress
@@ -178,7 +178,7 @@ def test_a_late_copy_of_a_sweep_changes_nothing(house: House) -> None:
     house.writer("woke", 1)
     house.writer("left", GOODBYE_GRACE + 5, "goodbye")
     series = house.gauge("woke", "sum", 3)
-    late = Fold("E", writers=(("woke", ((series, "sum"),)), ("left", ())), retired=("woke",), removed=("c:1",))
+    late = Fold("E", LIVES, writers=(("woke", ((series, "sum"),)), ("left", ())), retired=("woke",), removed=("c:1",))
     house.store.fold(late)
     before = house.hash(house.keys.gauges), house.rows()
     house.store.fold(late)
@@ -188,7 +188,7 @@ def test_a_late_copy_of_a_sweep_changes_nothing(house: House) -> None:
 def test_another_epoch_is_not_swept(house: House) -> None:
     """A call from a former life of the namespace touches nothing."""
     house.writer("silent", SILENCE + 5)
-    house.store.fold(Fold("D", writers=(("silent", ()),)))
+    house.store.fold(Fold("D", LIVES, writers=(("silent", ()),)))
     assert house.rows() == {"silent"}
     assert SWEPT_FIELD not in house.hash(house.keys.writers)
 

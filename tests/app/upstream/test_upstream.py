@@ -17,7 +17,7 @@ from fleetmeter_app.errors import ConfigError, InvalidRequestError
 from fleetmeter_app.upstream.completion import complete
 from fleetmeter_app.upstream.config import UpstreamConfig
 from fleetmeter_app.upstream.faults import KINDS, Fault, find_fault
-from fleetmeter_app.upstream.ledger import PRICES, Ledger, Price, Usage
+from fleetmeter_app.upstream.ledger import PRICES, BilledUsage, Ledger, Price
 from support.upstream import RunningUpstream, running_upstream
 
 LUNA = "gpt-6-luna"
@@ -53,7 +53,7 @@ def ask(client: openai.OpenAI, prompt: str, model: str = LUNA, max_tokens: int |
     )
 
 
-def counts_of(completion: ChatCompletion) -> Usage:
+def counts_of(completion: ChatCompletion) -> BilledUsage:
     """The tokens that the SDK read, by disjoint type."""
     usage = completion.usage
     assert usage is not None
@@ -63,7 +63,7 @@ def counts_of(completion: ChatCompletion) -> Usage:
     cache_write = usage.prompt_tokens_details.cache_write_tokens or 0
     reasoning = usage.completion_tokens_details.reasoning_tokens or 0
     assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
-    return Usage(
+    return BilledUsage(
         usage.prompt_tokens - cached - cache_write,
         cached,
         cache_write,
@@ -122,10 +122,10 @@ def test_max_tokens_cuts_the_answer(client: openai.OpenAI) -> None:
     """An answer that is too long ends at the limit, says so, and is billed as far as it went."""
     completion = ask(client, WORKED_EXAMPLE, max_tokens=500)
     assert completion.choices[0].finish_reason == "length"
-    assert counts_of(completion) == Usage(2000, 6000, 2000, 100, 400)
+    assert counts_of(completion) == BilledUsage(2000, 6000, 2000, 100, 400)
     assert len((completion.choices[0].message.content or "").split()) == 100
     silent = ask(client, WORKED_EXAMPLE, max_tokens=300)
-    assert counts_of(silent) == Usage(2000, 6000, 2000, 0, 300)
+    assert counts_of(silent) == BilledUsage(2000, 6000, 2000, 0, 300)
     assert silent.choices[0].message.content == ""
 
 
@@ -167,7 +167,7 @@ def test_each_fault_is_the_sdks_exception(
     assert account.received == 2
     assert account.delivered.statuses == {status: 2}
     assert account.delivered.nanodollars == 0
-    assert account.delivered.usage == Usage()
+    assert account.delivered.usage == BilledUsage()
 
 
 def test_every_kind_of_fault_is_tested() -> None:
@@ -331,7 +331,7 @@ def test_the_ledger_is_exact_after_concurrent_calls(upstream: RunningUpstream) -
         account = ledger.models[model]
         assert account.received == account.delivered.requests == len(outcomes) == 40
         assert account.delivered.statuses == Counter(result if isinstance(result, int) else 200 for result in outcomes)
-        assert account.delivered.usage == sum(usages, Usage())
+        assert account.delivered.usage == sum(usages, BilledUsage())
         assert account.delivered.nanodollars == sum(price.bill(usage) for usage in usages)
         assert account.abandoned.requests == 0
     total = ledger.total()
@@ -349,15 +349,15 @@ def test_a_reset_returns_what_there_was_and_starts_at_nothing(upstream: RunningU
 def test_the_worked_example_costs_what_it_should(upstream: RunningUpstream, client: openai.OpenAI) -> None:
     """10,000 prompt tokens, 6,000 of them cached and 2,000 written, and 1,000 others: 0.0202 USD."""
     completion = ask(client, WORKED_EXAMPLE, model="gpt-6-sol")
-    assert counts_of(completion) == Usage(2000, 6000, 2000, 600, 400)
+    assert counts_of(completion) == BilledUsage(2000, 6000, 2000, 600, 400)
     assert upstream.ledger().models["gpt-6-sol"].delivered.nanodollars == 20_200_000
 
 
 def test_a_long_prompt_is_billed_at_the_long_rates() -> None:
     """Above 272,000 prompt tokens all prompt tokens cost twice, all others half as much again."""
     price = Price(input=2_000, cached=200, cache_write=2_500, output=10_000)
-    short = Usage(prompt=271_000, cached=500, cache_write=500, completion=10, reasoning=5)
-    long = Usage(prompt=271_000, cached=500, cache_write=501, completion=10, reasoning=5)
+    short = BilledUsage(prompt=271_000, cached=500, cache_write=500, completion=10, reasoning=5)
+    long = BilledUsage(prompt=271_000, cached=500, cache_write=501, completion=10, reasoning=5)
     assert price.bill(short) == 271_000 * 2_000 + 500 * 200 + 500 * 2_500 + 15 * 10_000
     assert price.bill(long) == 271_000 * 4_000 + 500 * 400 + 501 * 5_000 + 15 * 15_000
 
@@ -366,7 +366,7 @@ def test_a_ledger_survives_json() -> None:
     """What a client parses is what the upstream wrote down."""
     ledger = Ledger()
     ledger.receive(LUNA)
-    ledger.record(LUNA, 200, abandoned=False, usage=Usage(1, 2, 3, 4, 5), nanodollars=6)
+    ledger.record(LUNA, 200, abandoned=False, usage=BilledUsage(1, 2, 3, 4, 5), nanodollars=6)
     ledger.receive("")
     ledger.record("", 400, abandoned=True)
     assert Ledger.from_json(httpx.Response(200, json=ledger.to_json()).json()) == ledger

@@ -22,7 +22,7 @@ AMOUNTS = (0.5, 2, 9)
 
 HISTOGRAM = Definition.of("t_cost_usd", "histogram", "x", "usd", ("k",), ("1.0", "5.0", "+Inf"), "")
 
-PROGRAM = Path(__file__).parent / "programs" / "atomic_writer.py"
+PROGRAM = Path(__file__).parents[1] / "programs" / "atomic_writer.py"
 
 
 def record(replica: Replica, cells: dict[str, Any], number: int) -> None:

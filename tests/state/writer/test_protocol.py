@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from fleetmeter.schema.rows import random_id
 from fleetmeter.values.delta import NOTHING, Delta, Removal
 from fleetmeter.writer.messages import Answer, Apply, Hello, Outcome
-from fleetmeter.writer.protocol import Writer, random_id
+from fleetmeter.writer.protocol import Writer
 from fleetmeter.writer.replay import ReplayLog
 
 BODY = Delta(adds={"f": {"[]": 1}})

@@ -106,7 +106,7 @@ rate_limit:
 
 def test_the_shipped_file_is_right(folder: Path) -> None:
     """`exporter/web.yml` is understood as it stands, and its user's password is the one that it names."""
-    shipped = (Path(__file__).parents[2] / "exporter" / "web.yml").read_text()
+    shipped = (Path(__file__).parents[3] / "exporter" / "web.yml").read_text()
     config = parsed(folder, shipped.replace("exporter.", "server."))
     assert config.tls is not None
     assert config.rate_limit == RateLimit(0.1, 20)

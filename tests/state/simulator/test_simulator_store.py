@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import redis
 
+from fleetmeter.lua import lua_source
 from fleetmeter.schema.keys import STATE_FORMAT
 from fleetmeter.values.delta import Delta, Removal
-from fleetmeter.writer.store import lua_source
 from fleetmeter.writer.wire import encode
 from simulator.hashes import CommandError, Hashes
 from simulator.scripts import Scripts, sources

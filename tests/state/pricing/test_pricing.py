@@ -15,7 +15,7 @@ from fleetmeter.llm import Usage
 from fleetmeter.pricing import SHUTDOWN_DATES, Cost, ModelPrice, PriceList, shutdown_timestamp
 
 FACTS: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parent / "data" / "model_prices.json").read_text(), parse_float=Decimal
+    (Path(__file__).parent / "model_prices.json").read_text(), parse_float=Decimal
 )["models"]
 WHEN = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WORKED = Usage(prompt=10_000, cached=6_000, cache_write=2_000, completion=1_000, reasoning=400)

@@ -18,7 +18,7 @@ from support.examples import running
 from support.processes import PATIENCE, fleet, value
 from support.store import new_address
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 JOBS = 40
 WAYS = {

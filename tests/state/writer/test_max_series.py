@@ -11,10 +11,10 @@ from prometheus_client import Counter as CounterMetric
 from prometheus_client import Gauge, Histogram, Info
 
 import fleetmeter
+from fleetmeter.lua import lua_source
 from fleetmeter.schema.definition import Definition, compact_json
 from fleetmeter.values.batch import Batch
 from fleetmeter.writer.bounds import GaugeBound
-from fleetmeter.writer.store import lua_source
 from support.fleet import samples, value
 from support.store import StoreAddress
 

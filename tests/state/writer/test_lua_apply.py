@@ -7,8 +7,8 @@ import pytest
 import redis
 
 from fleetmeter.embedded import EmbeddedStore
+from fleetmeter.lua import lua_source
 from fleetmeter.schema.keys import Keys
-from fleetmeter.writer.store import lua_source
 from support.store import StoreAddress
 
 BIG = 2**53 + 1

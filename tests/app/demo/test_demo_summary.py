@@ -9,10 +9,10 @@ from rich.console import Console
 
 from fleetmeter.cli.top.totals import Totals
 from fleetmeter_app.demo.questions import Question
-from fleetmeter_app.demo.summary import Row, compare, summary_table, verdict
+from fleetmeter_app.demo.summary import SummaryRow, compare, summary_table, verdict
 from fleetmeter_app.demo.tally import Tally
 from fleetmeter_app.demo.view import Moment, line, view
-from fleetmeter_app.upstream.ledger import Account, Outcomes, Usage
+from fleetmeter_app.upstream.ledger import Account, BilledUsage, Outcomes
 
 ASKED = Question(b"{}", key="TSLA price")
 EXPOSITION = """\
@@ -68,7 +68,7 @@ def counted() -> Tally:
 def ledger(**changed: int) -> Account:
     """What the upstream did for these four."""
     nanodollars = changed.get("nanodollars", 1234)
-    usage = Usage(prompt=3, cached=5, cache_write=2, completion=3, reasoning=4)
+    usage = BilledUsage(prompt=3, cached=5, cache_write=2, completion=3, reasoning=4)
     return Account(received=changed.get("received", 4), delivered=Outcomes({200: 1}, usage, nanodollars))
 
 
@@ -77,12 +77,12 @@ def totals(text: str = EXPOSITION) -> Totals:
     return Totals.parse(text.replace("1.234567e-06", "1.234e-06"))
 
 
-def disagreeing(rows: list[Row]) -> list[str]:
+def disagreeing(rows: list[SummaryRow]) -> list[str]:
     """The names of the rows that are marked."""
     return [row.name.strip() for row in rows if not row.agrees]
 
 
-def printed(rows: list[Row]) -> str:
+def printed(rows: list[SummaryRow]) -> str:
     """The table as text."""
     console = Console(file=io.StringIO(), width=100)
     console.print(summary_table(rows))

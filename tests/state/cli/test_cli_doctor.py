@@ -24,7 +24,7 @@ from support.scraping import BIRTH_US, FixedState
 from support.store import StoreAddress, new_address
 from support.upstream import free_port
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 Findings = dict[str, dict[str, str]]
 
 HEALTHY = Facts(

@@ -11,7 +11,8 @@ from prometheus_client.samples import Exemplar
 import fleetmeter
 from fleetmeter.process.installation import current
 from fleetmeter.schema.definition import Definition, compact_json
-from fleetmeter.schema.exemplars import newer, put_exemplar, read_exemplar
+from fleetmeter.schema.exemplars import newer, read_exemplar
+from fleetmeter.values.amounts import put_exemplar
 from fleetmeter.values.batch import Batch
 from fleetmeter_exporter import RedisCollector
 from support.fleet import families, installation, value
