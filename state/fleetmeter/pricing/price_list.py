@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import localcontext
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fleetmeter.pricing.doubt import Doubt, Unpriced
 from fleetmeter.pricing.price import EXACT, Cost, ModelPrice
-
-if TYPE_CHECKING:
-    from fleetmeter.pricing.usage import Usage
+from fleetmeter.pricing.usage import Usage
 
 OTHER = "other"
 """What an unknown model is called."""
@@ -52,7 +51,7 @@ class PriceList:
         info = self._find(model)
         return OTHER if info is None else self._own_names.get(info.id.lower(), info.id)
 
-    def cost(self, model: str, usage: "Usage", at: datetime | None = None) -> Cost | None:
+    def cost(self, model: str, usage: Usage, at: datetime | None = None) -> Cost | None:
         """The cost of one call, rounded once to the nearest nano-dollar, halves to the even one.
 
         `at` is the time of the call (UTC if it has no zone, now if it is None): prices change. None means
@@ -64,7 +63,34 @@ class PriceList:
         info = self._find(model)
         return None if info is None else _listed_cost(info.get_prices(at or datetime.now(UTC)), usage)
 
-    def saving(self, cost: Cost, usage: "Usage", at: datetime | None = None) -> Cost | None:
+    def price(
+        self,
+        model: str,
+        usage: Usage | Doubt | None,
+        *,
+        tier: str | None = None,
+        base_url: object = None,
+        provider: str | None = None,
+        at: datetime | None = None,
+    ) -> Cost | Unpriced:
+        """The cost of one call, rounded once to the nearest nano-dollar, or why it has none; never raises.
+
+        `model` and `tier` are those that the answer names, `usage` is what `read_usage` gave; None stands for an answer
+        that states no usage. `base_url` is the client's (text, or any object with that text), by which the provider is
+        known; `provider` names it outright, as genai-prices does (`openai`, `azure`, `groq`, …). With neither it is the
+        list's own, OpenAI if nothing else was said. `at` is the time of the call, as for `cost`.
+        """
+        if not isinstance(usage, Usage):
+            reason = "the answer states no usage" if usage is None else str(usage)
+            return Unpriced("usage", "none" if usage is None else f"{usage.kind}: {usage.shape}", reason)
+        if provider not in (None, PROVIDER) or not (base_url is None or "api.openai.com" in str(base_url)):
+            return Unpriced("provider", str(provider or base_url)[:64], "the prices of the provider are not known")
+        if tier not in (None, "default", "standard"):
+            return Unpriced("tier", str(tier), f"the rates of the tier {tier!r} are not known")
+        cost = self.cost(model, usage, at)
+        return Unpriced("model", model[:64], f"the model {model[:64]!r} has no price") if cost is None else cost
+
+    def saving(self, cost: Cost, usage: Usage, at: datetime | None = None) -> Cost | None:
         """What the baseline model costs for the same usage, minus `cost`; below 0 where it is cheaper.
 
         None without a baseline, or where its price is not known.
@@ -90,7 +116,7 @@ class PriceList:
         return found[model]
 
 
-def _listed_cost(prices: Any, usage: "Usage") -> Cost | None:
+def _listed_cost(prices: Any, usage: Usage) -> Cost | None:
     """The cost by an entry of genai-prices; None where the entry lacks a rate that the usage needs."""
     keys = {key for key, value in vars(prices).items() if value is not None}
     by_the_piece = {key for key in keys if key.endswith("_kcount")}
