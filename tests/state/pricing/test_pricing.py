@@ -135,7 +135,9 @@ def test_searches_are_remembered_within_bounds() -> None:
     before = len(library._lookup_cache) + len(library._provider_cache)
     for number in range(1_500):
         prices.normalise(f"made-up-{number}")
-    assert len(prices._found[1]) <= 1_024
+        prices.cost(f"made-up-{number}", WORKED)
+    assert len(prices._data._found) <= 1_024
+    assert len(prices._kept) <= 2_048
     assert len(library._lookup_cache) + len(library._provider_cache) <= before + 1
 
 
