@@ -4,9 +4,9 @@ import sys
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from fleetmeter.pricing.naming import own_name
+from fleetmeter.pricing.naming import names_of, own_name
 from fleetmeter.pricing.providers import OPENAI
-from fleetmeter.pricing.supplements import Supplement, supplement_for
+from fleetmeter.pricing.supplements import SUPPLEMENTS, Supplement, supplement_for
 
 _MOST_NAMES = 1024
 """Names whose search is remembered; the names that callers send are not bounded."""
@@ -29,6 +29,7 @@ class PriceData:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], Entry | None] = {}
+        self._names: frozenset[str] | None = None
         self.snapshot: Any = None
 
     def refresh(self) -> bool:
@@ -37,12 +38,20 @@ class PriceData:
         snapshot = module.get_snapshot()
         if snapshot is self.snapshot:
             return False
-        self.snapshot, self._found = snapshot, {}
+        self.snapshot, self._found, self._names = snapshot, {}, None
         return True
 
     def is_provider(self, name: str) -> bool:
         """Whether the list has a provider of this name."""
         return any(provider.id == name for provider in self.snapshot.providers)
+
+    def openai_names(self) -> frozenset[str]:
+        """Every name that models of OpenAI are counted under."""
+        if self._names is None:
+            (listed,) = (provider.models for provider in self.snapshot.providers if provider.id == OPENAI)
+            supplied = {supplement.model for supplement in SUPPLEMENTS if supplement.model is not None}
+            self._names = frozenset(name for entry in listed for name in names_of(entry)) | supplied
+        return self._names
 
     def find(self, provider: str, model: str) -> Entry | None:
         """The model of a name (in lower case) at a provider of the list, None if it has none."""

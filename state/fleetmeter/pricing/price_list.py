@@ -10,12 +10,10 @@ from fleetmeter.pricing.cost import Cost
 from fleetmeter.pricing.counts import brief
 from fleetmeter.pricing.doubt import Doubt, Unpriced
 from fleetmeter.pricing.listed import tariff_of
-from fleetmeter.pricing.naming import names_of
 from fleetmeter.pricing.price import ModelPrice
 from fleetmeter.pricing.price_data import Entry, PriceData
 from fleetmeter.pricing.price_file import PriceFile
 from fleetmeter.pricing.providers import OPENAI, Place, place_of
-from fleetmeter.pricing.supplements import SUPPLEMENTS
 from fleetmeter.pricing.tariff import Tariff
 from fleetmeter.pricing.tiers import STANDARD, tier_of
 from fleetmeter.pricing.usage import Usage
@@ -64,9 +62,7 @@ class PriceList:
     def models(self) -> frozenset[str]:
         """Every name that `normalise` can give for models of OpenAI and own ones, `other` not among them."""
         self._data.refresh()
-        (listed,) = (provider.models for provider in self._data.snapshot.providers if provider.id == OPENAI)
-        supplied = {supplement.model for supplement in SUPPLEMENTS if supplement.model is not None}
-        return self._current().names() | {name for entry in listed for name in names_of(entry)} | supplied
+        return self._current().names() | self._data.openai_names()
 
     def normalise(self, model: str, *, provider: str | None = None, base_url: object = None) -> str:
         """The name to count a model under.
@@ -75,7 +71,9 @@ class PriceList:
         with the provider before it for others (`groq/llama-3.3-70b-versatile`). `other` for a model that neither knows.
         """
         found = self._find(model, self._place(provider, base_url))
-        return OTHER if isinstance(found, Unpriced) else found[0]
+        if isinstance(found, Unpriced):
+            return model if model in self.models() and provider is None and base_url is None else OTHER
+        return found[0]
 
     def cost(self, model: str, usage: Usage, at: datetime | None = None) -> Cost | None:
         """The cost of one call of the standard tier, rounded once to the nearest nano-dollar, halves to the even one.

@@ -17,6 +17,11 @@ from fleetmeter.reader.reading import Reader
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.schema.keys import Keys
 
+_UNPRICED = "openai_unpriced_calls"
+"""The counter, by model, of answered calls that have no price."""
+_MOST_MODELS = 10
+"""Models that are named."""
+
 
 def read_or_refusal(reader: Reader) -> Snapshot | StateError | StoreError:
     """A snapshot, or why there is none. Raises `StoreUnreachable`."""
@@ -81,6 +86,7 @@ def state_checks(read: Snapshot | StateError | StoreError, size: int | None) -> 
         else "no writer that is known here has given a batch up",
     )  # fmt: skip
     yield _families(read, size)
+    yield from _prices(read)
 
 
 def _writers(snapshot: Snapshot) -> Check:
@@ -110,6 +116,23 @@ def _families(snapshot: Snapshot, size: int | None) -> Check:
             Status.WARN, "families", found, f"of a later version, and not served by this one: {', '.join(unknown)}"
         )
     return Check(Status.OK, "families", found, "each scrape reads all of it")
+
+
+def _prices(snapshot: Snapshot) -> Iterator[Check]:
+    """Whether the calls of language models have a price; nothing where none were counted."""
+    for family in families_of(snapshot):
+        if family.definition.name == _UNPRICED:
+            calls = {dict(sample.labels).get("model", ""): round(sample.value) for sample in family.samples}
+            without = sorted(((count, model) for model, count in calls.items() if count), reverse=True)
+            if not without:
+                yield Check(Status.OK, "prices", "every answered call has a price", "the cost of the fleet is complete")
+                return
+            named = ", ".join(f"{model} ({counted(count, 'call')})" for count, model in without[:_MOST_MODELS])
+            more = f" and {len(without) - _MOST_MODELS} more" if len(without) > _MOST_MODELS else ""
+            yield Check(
+                Status.WARN, "prices", f"calls without a price: {named}{more}",
+                "their cost is missing everywhere; the service's log says why, and a prices file can give rates",
+            )  # fmt: skip
 
 
 def state_size(client: redis.Redis, keys: Keys, snapshot: Snapshot) -> int:
