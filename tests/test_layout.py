@@ -40,7 +40,7 @@ WINGS: dict[str, set[str]] = {
     # what people call
     "pricing": {"errors"},
     "llm": {"errors", "pricing", "process"},
-    "instrumentation": {"errors", "process"},
+    "instrumentation": {"errors", "process", "llm", "pricing"},
     "multiprocess": {"errors", "settings", "schema", "writer", "process"},
     "cli": {"errors", "_version", "settings", "lua", "schema", "connection", "reader", "writer", "embedded", "pricing"},
     "__init__": {"errors", "_version", "process", "instrumentation"},

@@ -1,0 +1,156 @@
+"""What is recorded of a call that has ended: model, tokens, money, and how it ended."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from fleetmeter.instrumentation.openai.estimates import estimated
+from fleetmeter.instrumentation.openai.resources import NO_MODEL, Resource
+from fleetmeter.llm.attribution import INTENT
+from fleetmeter.llm.records import record_openai_call, record_openai_error
+from fleetmeter.pricing import Answer, Cost, Doubt, StreamedAnswer, Unpriced, Usage, read_answer
+from fleetmeter.process.transaction import atomic
+
+if TYPE_CHECKING:
+    from fleetmeter.instrumentation.openai.call import Options
+
+_UNKNOWN = Unpriced("usage", "no usage", "the answer told no usage")
+_MOST_REMEMBERED = 10_000
+"""Ids of responses that are remembered as billed; the oldest go."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A call that has ended; `parts` are the parsed bodies or events that may tell model, tier and usage."""
+
+    options: "Options"
+    resource: Resource
+    base_url: Any
+    asked_model: str
+    attributes: Mapping[str, str]
+    parts: tuple[Any, ...]
+    stream: bool
+    answered: bool
+    complete: bool
+    asked_for_usage: bool
+    error: str | None
+    retries: int
+    duration: float
+    time_to_first_token: float | None
+    delivered: list[str]
+    body: Any
+    response_id: str | None
+
+
+class _Billed:
+    """Responses whose usage was counted, so that no later look at them counts it again."""
+
+    def __init__(self) -> None:
+        self._ids: OrderedDict[str, None] = OrderedDict()
+        self._lock = Lock()
+
+    def first(self, identity: str | None) -> bool:
+        """Whether a response is met for the first time; it is remembered."""
+        if identity is None:
+            return True
+        with self._lock:
+            known = identity in self._ids
+            self._ids[identity] = None
+            self._ids.move_to_end(identity)
+            if len(self._ids) > _MOST_REMEMBERED:
+                self._ids.popitem(last=False)
+        return not known
+
+
+_billed = _Billed()
+
+
+def record(outcome: Outcome) -> None:
+    """Record a call, in one step: it is seen as a whole, or not at all."""
+    answer = _answer_of(outcome)
+    prices = outcome.options.prices
+    asked = answer.model or outcome.asked_model
+    model = asked if asked == NO_MODEL else prices.normalise(asked, base_url=outcome.base_url)
+    usage, cost, aborted = _priced(outcome, answer)
+    with atomic():
+        record_openai_call(
+            model=model,
+            endpoint=outcome.resource.endpoint,
+            intent=outcome.attributes.get("intent", INTENT),
+            stream=outcome.stream,
+            duration=outcome.duration,
+            usage=usage,
+            cost=cost,
+            retries=outcome.retries,
+            time_to_first_token=outcome.time_to_first_token,
+            aborted=aborted,
+        )
+        if outcome.error is not None:
+            record_openai_error(model, outcome.error)
+
+
+def _answer_of(outcome: Outcome) -> Answer:
+    endpoint = outcome.resource.endpoint
+    if not outcome.stream:
+        return read_answer(outcome.parts[0], endpoint=endpoint) if outcome.parts[0] is not None else Answer()
+    streamed = StreamedAnswer(endpoint=endpoint)
+    for part in outcome.parts:
+        streamed.see(part)
+    return streamed.answer()
+
+
+def _priced(outcome: Outcome, answer: Answer) -> tuple[Usage | Doubt | None, Cost | Unpriced | None, str | None]:
+    """Usage, cost, and of a stream that was left where its usage is from."""
+    usage, aborted = answer.usage, None
+    document = outcome.parts[0] if outcome.parts else None
+    if _tells_again(outcome, document) or (outcome.resource.free and not _is_background(outcome, document)):
+        usage = None
+        return usage, None, None
+    if _is_queued(document) and usage is None:
+        return None, None, None  # its usage comes with a later look
+    left = outcome.stream and outcome.answered and not outcome.complete and outcome.error is None
+    cut_short = outcome.stream and outcome.complete and outcome.asked_for_usage and usage is None
+    if left or cut_short:
+        aborted = "unknown" if usage is None else "reported"
+    if usage is None and outcome.stream and outcome.answered and outcome.options.tokenizer is not None:
+        usage = estimated(
+            outcome.options.tokenizer, answer.model or outcome.asked_model, outcome.body, outcome.delivered
+        )
+        aborted = "estimated"
+    if usage is None:
+        unknown = outcome.answered and outcome.resource.tells_usage
+        return None, _UNKNOWN if unknown else None, aborted
+    model = answer.model or outcome.asked_model
+    cost = outcome.options.prices.price(model, usage, tier=answer.tier, base_url=outcome.base_url)
+    return usage, cost, aborted
+
+
+def _tells_again(outcome: Outcome, document: Any) -> bool:
+    """Whether the usage of this answer is that of an earlier one, which was counted then."""
+    identity = _id_of(document)
+    if identity is None or outcome.resource.endpoint != "responses":
+        return False
+    if _is_queued(document):
+        return False
+    return not _billed.first(identity)
+
+
+def _is_background(outcome: Outcome, document: Any) -> bool:
+    """Whether a later look shows a response that was made in the background: no call told its usage before."""
+    return (
+        outcome.response_id is not None
+        and isinstance(document, dict)
+        and document.get("background") is True
+        and not _is_queued(document)
+    )
+
+
+def _is_queued(document: Any) -> bool:
+    return isinstance(document, dict) and document.get("status") in {"queued", "in_progress"}
+
+
+def _id_of(document: Any) -> str | None:
+    identity = document.get("id") if isinstance(document, dict) else None
+    return identity if isinstance(identity, str) else None

@@ -1,0 +1,86 @@
+"""Which resource of the API a request is for, and which model it names.
+
+Paths: https://platform.openai.com/docs/api-reference, as the SDK passes them to `request()`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+NO_MODEL = "none"
+"""The model of requests that name none: files, batches, lists."""
+
+_DEPLOYMENT = re.compile(r"/deployments/([^/?]+)")
+"""Where Azure's URLs name a deployment."""
+
+_IDENTIFIED = re.compile(r"^/?responses/([^/?]+)(/cancel)?/?$")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One kind of request.
+
+    `endpoint` is the value of the label; `tells_usage` says that an answer without usage leaves its price unknown;
+    `free` that nothing of it is billed by tokens, whatever the answer holds.
+    """
+
+    endpoint: str
+    tells_usage: bool = False
+    free: bool = False
+
+
+_RESOURCES = (
+    ("chat/completions", Resource("chat.completions", tells_usage=True)),
+    ("responses", Resource("responses", tells_usage=True)),
+    ("embeddings", Resource("embeddings", tells_usage=True)),
+    ("completions", Resource("completions", tells_usage=True)),
+    ("images", Resource("images", tells_usage=True)),
+    ("audio/speech", Resource("audio.speech", tells_usage=True)),
+    ("audio/transcriptions", Resource("audio.transcriptions", tells_usage=True)),
+    ("audio/translations", Resource("audio.translations", tells_usage=True)),
+    ("moderations", Resource("moderations", free=True)),
+    ("videos", Resource("videos", tells_usage=True)),
+    ("batches", Resource("batches", free=True)),
+    ("files", Resource("files", free=True)),
+    ("models", Resource("models", free=True)),
+    ("realtime", Resource("realtime", free=True)),
+)
+_OTHER = Resource("other", free=True)
+
+_LATER_LOOK = Resource("responses", free=True)
+"""A look at a response that was made before: it tells the usage of that one again."""
+
+
+def resource_of(method: str, url: str) -> Resource:
+    """The resource of a request, by its method and the path that the SDK's resource passed."""
+    path = url.partition("?")[0].strip("/")
+    deployment = _DEPLOYMENT.search(f"/{path}")
+    if deployment:
+        path = f"/{path}".partition(deployment[0])[2].strip("/")
+    if "://" in path:  # a whole URL, as a caller may pass it: the resource stands at its end
+        path = path.partition("://")[2].partition("/")[2].removeprefix("v1/")
+    for prefix, resource in _RESOURCES:
+        if path == prefix or path.startswith(f"{prefix}/"):
+            if resource.endpoint == "responses" and path not in {"responses", "responses/compact"}:
+                return _LATER_LOOK
+            writes = method.lower() == "post"
+            return resource if writes or resource.free else Resource(resource.endpoint, free=True)
+    return _OTHER
+
+
+def response_id_of(url: str) -> str | None:
+    """The id of the response that a request looks at or cancels; None for any other request."""
+    found = _IDENTIFIED.match(url.partition("?")[0].lstrip("/"))
+    return found[1] if found and found[1] not in {"compact", "input_tokens"} else None
+
+
+def asked_model(options: Any, url: str) -> str:
+    """The model that a request asks for: `extra_body` wins over the arguments, they over Azure's deployment."""
+    for source in (getattr(options, "extra_json", None), getattr(options, "json_data", None)):
+        if isinstance(source, Mapping):
+            model = source.get("model")
+            if isinstance(model, str) and model:
+                return model
+    found = _DEPLOYMENT.search(url)
+    return found[1] if found else NO_MODEL
