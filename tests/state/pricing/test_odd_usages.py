@@ -363,7 +363,8 @@ def test_a_model_that_hears_needs_a_usage_that_says_so() -> None:
 @pytest.mark.parametrize("kind", ["audio_in", "image_in", "audio_out", "image_out"])
 def test_audio_and_images_are_never_charged_as_text(kind: str) -> None:
     """A model without such a rate has no price for them, and neither has an own price without one."""
-    found = PriceList().price(SOL, Usage(**{"prompt": 10, "completion": 10, kind: 1}), at=WHEN)
+    counts: dict[str, Any] = {"prompt": 10, "completion": 10, kind: 1}
+    found = PriceList().price(SOL, Usage(**counts), at=WHEN)
     assert isinstance(found, Unpriced)
     assert found.kind == "rate"
     assert SOL in found.reason
