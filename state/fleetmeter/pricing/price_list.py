@@ -54,6 +54,15 @@ class PriceList:
         prices._file = file
         return prices
 
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], baseline: str | None = None) -> Self:
+        """Prices with those of the file that `FLEETMETER_PRICES` names on top, if it names one.
+
+        Raises `SettingError` as `from_file`.
+        """
+        file = environ.get("FLEETMETER_PRICES")
+        return cls.from_file(file, baseline) if file else cls(baseline=baseline)
+
     @property
     def own(self) -> dict[str, ModelPrice]:
         """The user's own prices in force, by the name that they are given under."""
@@ -133,13 +142,13 @@ class PriceList:
                 self._kept[key] = found
         return found
 
-    def saving(self, cost: Cost, usage: Usage, at: datetime | None = None) -> Cost | None:
-        """What the baseline model costs for the same usage, minus `cost`; below 0 where it is cheaper.
+    def saving(self, cost: Cost, usage: Usage, at: datetime | None = None, *, tier: str | None = None) -> Cost | None:
+        """What the baseline model costs for the same usage at the same tier, minus `cost`; below 0 if it is cheaper.
 
-        None without a baseline, or where its price is not known.
+        None without a baseline, or if its price is not known.
         """
-        price = None if self.baseline is None else self.cost(self.baseline, usage, at)
-        return None if price is None else price - cost
+        price = None if self.baseline is None else self._price(self.baseline, usage, tier, None, None, at)
+        return price - cost if isinstance(price, Cost) else None
 
     def _price(
         self,
