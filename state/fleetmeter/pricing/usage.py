@@ -179,7 +179,7 @@ def _read_sides(cls: type[U], raw: object, endpoint: str | None) -> U | Doubt:
 
 def _certain(cls: type[Usage], side: dict[str, Any]) -> dict[str, int]:
     """The disjoint types of one side; empty if it contradicts itself."""
-    counts: dict[str, Any] = {"prompt": 0, **{name: value or 0 for name, value in side.items()}}
+    counts: dict[str, Any] = {"prompt": 0, **side}
     try:
         alone = cls(**counts)
     except ValueError:
