@@ -10,6 +10,7 @@ from fleetmeter.errors import SettingError
 from fleetmeter.llm import Usage
 from fleetmeter.pricing import Cost, PriceList, Unpriced
 
+DOCUMENTATION = (Path(__file__).parents[3] / "docs" / "pricing.md").read_text()
 FILE = """
 provider = "openai"
 regional = true
@@ -205,3 +206,18 @@ def test_a_file_is_not_looked_at_for_each_price(path: Path) -> None:
     for _ in range(100):
         prices.price("voice", Usage(prompt=1))
     assert prices._file._seen == seen is not None
+
+
+def test_the_example_of_the_documentation(tmp_path: Path) -> None:
+    """What docs/pricing.md shows can be used, and prices as it says."""
+    file = tmp_path / "prices.toml"
+    file.write_text(DOCUMENTATION.partition("```toml")[2].partition("```")[0])
+    prices = PriceList.from_file(file)
+    usage = Usage(prompt=1_000, cached=500, completion=100)
+    assert prices.price("llama-9b", usage, base_url="http://10.0.0.5:8000/v1") == Cost(0)
+    assert prices.price("openai/gpt-4o", usage, base_url="https://litellm.example.org/") == Cost(2_875_000)
+    assert prices.price("house-chat", usage) == Cost(2_875_000)
+    assert prices.price("ft:gpt-4o-mini-2024-07-18:acme:support:x", usage) == Cost(345_000)
+    assert prices.price("house", Usage(prompt=200_001)) == Cost(200_001 * 2_000)
+    assert prices.price("house", usage, tier="batch") == Cost(700_000)
+    assert isinstance(prices.price("house", usage, tier="flex"), Unpriced)
