@@ -360,6 +360,13 @@ def test_a_model_that_hears_needs_a_usage_that_says_so() -> None:
     assert prices.price("gpt-audio", read_usage(none), at=WHEN) == Cost(100 * 2_500 + 20 * 10_000)
 
 
+def test_who_only_hears_needs_it_only_where_it_is_always_stated() -> None:
+    """A transcription of OpenAI's always states its audio, a text call of Gemini states nothing: it has no audio."""
+    prices, plain = PriceList(), read_usage({"input_tokens": 100, "output_tokens": 20, "total_tokens": 120})
+    assert isinstance(prices.price("gpt-4o-transcribe", plain, at=WHEN), Unpriced)
+    assert prices.price("gemini-2.5-flash", plain, provider="google", at=WHEN) == Cost(100 * 300 + 20 * 2_500)
+
+
 @pytest.mark.parametrize("kind", ["audio_in", "image_in", "audio_out", "image_out"])
 def test_audio_and_images_are_never_charged_as_text(kind: str) -> None:
     """A model without such a rate has no price for them, and neither has an own price without one."""
