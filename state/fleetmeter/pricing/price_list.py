@@ -21,7 +21,7 @@ from fleetmeter.pricing.usage import Usage
 OTHER = "other"
 """What an unknown model is called."""
 _MOST_KEPT = 2048
-"""Tariffs that are remembered; the names that callers send are not bounded."""
+"""Tariffs and places that are remembered; what callers send is not bounded."""
 _LONGEST_NAME = 256
 """Characters of a model's name; a longer one is nobody's."""
 
@@ -41,6 +41,7 @@ class PriceList:
         self.baseline = baseline
         self._data = PriceData()
         self._kept: dict[tuple[object, ...], Tariff | Unpriced] = {}
+        self._places: dict[str, Place] = {}
 
     @classmethod
     def from_file(cls, path: str | Path, baseline: str | None = None) -> Self:
@@ -70,7 +71,7 @@ class PriceList:
 
     def models(self) -> frozenset[str]:
         """Every name that `normalise` can give for models of OpenAI and own ones, `other` not among them."""
-        self._data.refresh()
+        self._refresh()
         return self._current().names() | self._data.openai_names()
 
     def normalise(self, model: str, *, provider: str | None = None, base_url: object = None) -> str:
@@ -131,8 +132,8 @@ class PriceList:
         when = datetime.now(UTC) if at is None else at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
         book = self._current()
         key = (model, tier, provider, None if base_url is None else str(base_url), when.toordinal())
-        if self._data.snapshot is not None and self._data.refresh():
-            self._kept = {}
+        if self._data.snapshot is not None:
+            self._refresh()
         found = self._kept.get(key)
         if found is None:
             found = self._make(book, model, tier, self._place(provider, base_url), when)
@@ -169,7 +170,8 @@ class PriceList:
         if self._file is not None:
             book = self._file.book()
             if book is not self._book:
-                self._book, self._kept = book, {}
+                self._book = book
+                self._forget()
         return self._book
 
     def _place(self, provider: str | None, base_url: object) -> Place:
@@ -178,8 +180,24 @@ class PriceList:
             return Place(provider.lower())
         if base_url is None:
             return Place(book.provider)
-        self._data.refresh()
-        return place_of(str(base_url), book.providers, self._data.snapshot.providers)
+        self._refresh()
+        address = str(base_url)
+        place = self._places.get(address)
+        if place is None:
+            place = place_of(address, book.providers, self._data.snapshot.providers)
+            if len(self._places) >= _MOST_KEPT:
+                self._places = {}
+            self._places[address] = place
+        return place
+
+    def _refresh(self) -> None:
+        """Take what genai-prices knows now. Raises `ImportError` without the package."""
+        if self._data.refresh():
+            self._forget()
+
+    def _forget(self) -> None:
+        """Other prices are in force: nothing that was worked out holds any more."""
+        self._kept, self._places = {}, {}
 
     def _make(self, book: Book, model: str, tier: str | None, place: Place, at: datetime) -> Tariff | Unpriced:
         wanted = tier_of(tier)
@@ -217,7 +235,7 @@ class PriceList:
         return (entry.name, entry) if own is None else own
 
     def _entry(self, name: str, provider: str) -> Entry | None:
-        self._data.refresh()
+        self._refresh()
         entry = self._data.find(provider, name)
         if entry is None and provider in (OPENAI, "litellm"):
             prefix, slash, rest = name.partition("/")
