@@ -134,13 +134,14 @@ class PriceList:
         key = (model, tier, provider, None if base_url is None else str(base_url), when.toordinal())
         if self._data.snapshot is not None:
             self._refresh()
-        found = self._kept.get(key)
+        kept = self._kept  # what another thread forgets meanwhile is not to be remembered again
+        found = kept.get(key)
         if found is None:
             found = self._make(book, model, tier, self._place(provider, base_url), when)
             if isinstance(found, Unpriced) or not found.changes_within_days:
-                if len(self._kept) >= _MOST_KEPT:
-                    self._kept = {}
-                self._kept[key] = found
+                if len(kept) >= _MOST_KEPT:
+                    self._kept = kept = {}
+                kept[key] = found
         return found
 
     def saving(self, cost: Cost, usage: Usage, at: datetime | None = None, *, tier: str | None = None) -> Cost | None:

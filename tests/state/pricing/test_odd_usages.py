@@ -269,6 +269,17 @@ class Hostile:
         raise RuntimeError(name)
 
 
+class Treacherous(dict[str, Any]):
+    """A mapping that fails as a number does, and again when its names are asked for."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Fails as a bad number does."""
+        raise ValueError(key, default)
+
+    def __iter__(self) -> Any:
+        raise RuntimeError("iter")
+
+
 class Endless(dict[str, Any]):
     """A usage that holds itself."""
 
@@ -303,6 +314,9 @@ def test_nothing_makes_the_reader_fail(raw: object) -> None:
 
 def test_objects_that_fail_when_they_are_looked_at() -> None:
     """At the top or inside, such an object is a doubt that says which error it raised."""
+    treacherous = Treacherous(prompt_tokens=1)
+    assert isinstance(read_usage(treacherous), Doubt)
+    assert read_answer(treacherous) == Answer()
     for raw in (Hostile(), {"prompt_tokens": 1, "prompt_tokens_details": Hostile()}, {"prompt_tokens": Hostile()}):
         found = read_usage(raw)
         assert isinstance(found, Doubt)
