@@ -38,9 +38,10 @@ WINGS: dict[str, set[str]] = {
     "process": {"errors", "_version", "settings", "schema", "connection", "values", "writer", "patching", "reader"},
     "launch": {"__init__"},
     # what people call
+    "attribution": {"errors"},
     "pricing": {"errors"},
-    "llm": {"errors", "pricing", "process"},
-    "instrumentation": {"errors", "process", "llm", "pricing"},
+    "llm": {"errors", "attribution", "pricing", "process"},
+    "instrumentation": {"errors", "attribution", "process", "llm", "pricing"},
     "multiprocess": {"errors", "settings", "schema", "writer", "process"},
     "cli": {"errors", "_version", "settings", "lua", "schema", "connection", "reader", "writer", "embedded", "pricing"},
     "__init__": {"errors", "_version", "process", "instrumentation"},

@@ -4,7 +4,7 @@ The metrics themselves are in `fleetmeter.llm.catalogue`, the fixed label values
 `fleetmeter.llm.vocabulary`.
 """
 
-from fleetmeter.llm.attribution import attributes
+from fleetmeter.attribution.context import attributes
 from fleetmeter.llm.catalogue import REGISTRY
 from fleetmeter.llm.configuration import configure
 from fleetmeter.llm.records import (

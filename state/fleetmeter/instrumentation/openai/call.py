@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
+from fleetmeter.attribution.context import current_attributes
 from fleetmeter.instrumentation.openai.captured import Capture, UsageFilter
 from fleetmeter.instrumentation.openai.estimates import Tokenizer
 from fleetmeter.instrumentation.openai.outcomes import error_type_of
 from fleetmeter.instrumentation.openai.progress import Progress
 from fleetmeter.instrumentation.openai.recording import Outcome, record
 from fleetmeter.instrumentation.openai.resources import asked_model, resource_of, response_id_of
-from fleetmeter.llm.attribution import current_attributes
 from fleetmeter.pricing import PriceList
 
 log = logging.getLogger("fleetmeter")

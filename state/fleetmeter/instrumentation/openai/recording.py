@@ -1,14 +1,13 @@
 """What is recorded of a call that has ended: model, tokens, money, and how it ended."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from fleetmeter.attribution.context import Attributes, in_force
 from fleetmeter.instrumentation.openai.estimates import estimated
 from fleetmeter.instrumentation.openai.resources import NO_MODEL, Resource
-from fleetmeter.llm.attribution import INTENT
 from fleetmeter.llm.records import record_openai_call, record_openai_error
 from fleetmeter.pricing import Answer, Cost, Doubt, StreamedAnswer, Unpriced, Usage, read_answer
 from fleetmeter.process.transaction import atomic
@@ -29,7 +28,7 @@ class Outcome:
     resource: Resource
     base_url: Any
     asked_model: str
-    attributes: Mapping[str, str]
+    attributes: Attributes
     parts: tuple[Any, ...]
     stream: bool
     answered: bool
@@ -74,11 +73,11 @@ def record(outcome: Outcome) -> None:
     asked = answer.model or outcome.asked_model
     model = asked if asked == NO_MODEL else prices.normalise(asked, base_url=outcome.base_url)
     usage, cost, aborted = _priced(outcome, answer)
-    with atomic():
+    with in_force(outcome.attributes), atomic():
         record_openai_call(
             model=model,
             endpoint=outcome.resource.endpoint,
-            intent=outcome.attributes.get("intent", INTENT),
+            intent=outcome.attributes.intent,
             stream=outcome.stream,
             duration=outcome.duration,
             usage=usage,
