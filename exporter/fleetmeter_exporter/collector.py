@@ -52,11 +52,17 @@ class RedisCollector:
 
 
 def metrics_of(
-    scrapes: Sequence[Scrape], started: float, escaping: str = UNDERSCORES, *, created: bool = False
+    scrapes: Sequence[Scrape],
+    started: float,
+    escaping: str = UNDERSCORES,
+    *,
+    created: bool = False,
+    openmetrics: bool = True,
 ) -> list[Metric]:
     """Scrapes as prometheus_client's metrics: what `Exposition` writes out at once, for whoever does that otherwise.
 
-    Names that clash where they are shown as `escaping` has it are left out.
+    Names that clash where they are shown as `escaping` has it are left out. With `openmetrics` all of it may stand in
+    both formats; without, there is a `_count` of histograms with a negative bound, which OpenMetrics forbids.
     """
     series = dict.fromkeys((scrape.namespace for scrape in scrapes), 0)
     metrics = []
@@ -67,7 +73,8 @@ def metrics_of(
             family = scrape.family(source)
             if family is not None:
                 constant = constant_labels(scrape, scrapes)
-                samples = [with_constant(sample, constant) for sample in shown_samples(family, created=created)]
+                shown = shown_samples(family, created=created, openmetrics=openmetrics)
+                samples = [with_constant(sample, constant) for sample in shown]
                 series[scrape.namespace] += len(samples)
                 merged.samples += samples
                 members += 1

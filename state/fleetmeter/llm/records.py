@@ -9,6 +9,7 @@ import logging
 from math import inf
 from typing import TYPE_CHECKING
 
+from fleetmeter.excerpt import quoted
 from fleetmeter.llm import catalogue
 from fleetmeter.llm.vocabulary import (
     ABORT_USAGES,
@@ -172,14 +173,17 @@ def record_tool_execution(tool_name: str, status: str, seconds: float) -> None:
 
 def _usable(metric: str, amount: float, most: float = inf) -> bool:
     """Whether an amount is finite, 0 or more, and not above `most`; complains once for each metric."""
-    if 0 <= amount <= most and amount != inf:
-        return True
+    try:
+        if 0 <= amount <= most and amount != inf:
+            return True
+    except (TypeError, ArithmeticError):  # no number, or a Decimal NaN, which cannot be compared
+        pass
     if metric not in _complained:
         _complained.add(metric)
         _log.warning(
-            "%s: %r was left out; expected a finite number from 0 to %g. Further ones are left out silently",
+            "%s: %s was left out; expected a finite number from 0 to %g. Further ones are left out silently",
             metric,
-            amount,
+            quoted(amount),
             most,
         )
     return False

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from math import inf, isnan
 from typing import Any
 
 from prometheus_client import Counter, Enum, Gauge, Histogram, Info, Summary, values
@@ -149,7 +150,7 @@ class Hooks:
             metric._documentation,
             metric._unit,
             metric._labelnames,
-            [bound_text(bound) for bound in getattr(metric, "_upper_bounds", ())],
+            [bound_text(bound) for bound in _bounds_of(metric)],
             getattr(metric, "_multiprocess_mode", ""),
             [str(state) for state in getattr(metric, "_states", ())],
         )
@@ -187,3 +188,17 @@ class Hooks:
         if part not in (None, "sum", "count"):
             bounds.add(str(part))
         return sorted(bounds, key=float) if "+Inf" in bounds else []
+
+
+def _bounds_of(metric: Any) -> list[float]:
+    """The upper bounds of a histogram, which is a list that its observations are looked up in; none for others.
+
+    A bound NaN, which prometheus_client lets pass, becomes the one after it: no amount is below NaN, and a search in a
+    list that has one goes astray. The list keeps its length, as there is a value for each bound.
+    """
+    bounds: list[float] = getattr(metric, "_upper_bounds", [])
+    if any(map(isnan, bounds)):
+        following = inf
+        for place in reversed(range(len(bounds))):
+            following = bounds[place] = following if isnan(bounds[place]) else bounds[place]
+    return bounds

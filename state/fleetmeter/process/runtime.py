@@ -83,7 +83,7 @@ class Runtime:
             self._callbacks.wake()
 
     def _reject(self, definition: Definition, amount: object) -> None:
-        self._telemetry.not_finite(definition, amount)
+        self._telemetry.rejected(definition, amount)
 
     def flush(self, timeout: float) -> bool:
         """Hand over everything recorded before the call; see `fleetmeter.flush`."""

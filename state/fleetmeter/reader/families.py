@@ -207,7 +207,7 @@ def _histogram_samples(newest: Definition, labels: Labels, series: _Series) -> I
         total = unscaled(total + count, 1)
         yield Sample("_bucket", (*labels, ("le", text)), total, exemplar)
     yield Sample("_count", labels, total)
-    if bounds[0] >= 0:
+    if bounds[0] >= 0:  # as in prometheus_client: a sum of negative amounts goes up and down
         yield Sample("_sum", labels, series.parts.get("sum", 0))
 
 

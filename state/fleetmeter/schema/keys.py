@@ -36,6 +36,7 @@ Times are the store's own clock, in microseconds since the epoch. A gauge that w
 import re
 
 from fleetmeter.errors import SettingError
+from fleetmeter.excerpt import quoted
 
 STATE_FORMAT = 1
 """Number of this layout; a store that holds another one is not written to and not read."""
@@ -68,7 +69,7 @@ class Keys:
     def __init__(self, namespace: str) -> None:
         if not _NAMESPACE.fullmatch(namespace):
             raise SettingError(
-                "namespace", f"{namespace!r} is not 1 to 64 letters, digits, '_', '.' or '-'; choose such a name"
+                "namespace", f"{quoted(namespace)} is not 1 to 64 letters, digits, '_', '.' or '-'; choose such a name"
             )
         self.namespace = namespace
         tag = "{fm:" + namespace + ":0}"
