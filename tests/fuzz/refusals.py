@@ -70,5 +70,5 @@ def _uncounted(suffix: str, sample: Sample) -> bool:
         return True
     if suffix == "_bucket":
         bound = float(sample.labels["le"])
-        return sample.labels["le"] != floatToGoString(bound)  # type: ignore[no-untyped-call]
+        return sample.labels["le"] != str(floatToGoString(bound))  # type: ignore[no-untyped-call]
     return False

@@ -14,11 +14,11 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from importlib.machinery import ModuleSpec
 
 TYPE_CHECKING = False  # as type checkers read it; `typing` would be one import more in each process
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
     from typing import Any
 
 _HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120  each process would have to import pathlib

@@ -59,13 +59,15 @@ def install(
 
 
 def join(identify: Callable[[], object]) -> Runtime:
-    """The runtime of this process; where there is none, one that hooks nothing, with the environment's settings.
+    """The runtime of this process; if there is none, one that leaves new metrics alone, by the environment's settings.
 
     Raises `SettingError` for a setting that cannot be used.
     """
     with _lock:
         if _current is None:
-            return _enter(Runtime(Settings.from_env(), identify))
+            runtime = Runtime(Settings.from_env(), identify)
+            runtime.hooks.join()
+            return _enter(runtime)
         return _current
 
 

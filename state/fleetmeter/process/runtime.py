@@ -125,8 +125,7 @@ class Runtime:
         self._leaving = True  # a thread that records until the last moment must not start another flush thread
         self.shutdown()
         self._termination.uninstall()
-        if self._hooked:
-            self.hooks.uninstall()
+        self.hooks.uninstall()
 
     def before_fork(self) -> None:
         """Hold still, so that the child's copy is whole."""

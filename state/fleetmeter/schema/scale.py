@@ -41,7 +41,7 @@ def float_of(number: SupportsFloat) -> float:
     Raises `TypeError` for what is no number, texts of digits included, which `float()` would read.
     """
     try:
-        return ldexp(number, 0)  # type: ignore[arg-type]  # whatever has __float__ or __index__
+        return ldexp(number, 0)  # takes whatever has __float__ or __index__
     except OverflowError:
         return copysign(inf, number > 0 or -1)  # type: ignore[operator]  # an int or a Fraction
     except ValueError:

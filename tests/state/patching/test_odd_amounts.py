@@ -45,12 +45,12 @@ def test_every_type_of_number_counts(unit: str, installed: StoreAddress) -> None
     assert fleetmeter.flush()
     shown, tail = samples(installed), f"_{unit}" if unit else ""
     for amount in AMOUNTS:
-        one, of = float(amount), ("of", kind(amount))
-        assert shown[f"odd_c{tail}_total", frozenset({of})] == one
-        assert shown[f"odd_s{tail}_sum", frozenset({of})] == one
-        assert shown[f"odd_h{tail}_sum", frozenset({of})] == 2 * one
-        assert shown[f"odd_h{tail}_bucket", frozenset({of, ("le", "2.5")})] == (2 if one <= 2.5 else 0)
-        assert shown["odd_g", frozenset({of})] == 2 * one
+        one, own = float(amount), ("of", kind(amount))
+        assert shown[f"odd_c{tail}_total", frozenset({own})] == one
+        assert shown[f"odd_s{tail}_sum", frozenset({own})] == one
+        assert shown[f"odd_h{tail}_sum", frozenset({own})] == 2 * one
+        assert shown[f"odd_h{tail}_bucket", frozenset({own, ("le", "2.5")})] == (2 if one <= 2.5 else 0)
+        assert shown["odd_g", frozenset({own})] == 2 * one
 
 
 @pytest.mark.parametrize("amount", ["5", None, 1j, [1]])

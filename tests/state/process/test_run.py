@@ -107,7 +107,7 @@ def test_opentelemetrys_launcher_does_not_hide_us(store: StoreAddress, tmp_path:
 
 
 def test_no_launcher_hides_us(store: StoreAddress, tmp_path: Path) -> None:
-    """A shell script whose sitecustomize chains nobody comes first in all processes below it: they count all the same."""
+    """A sitecustomize that chains nobody comes first in all processes below a shell script: they count all the same."""
     (tmp_path / "sitecustomize.py").write_text("import builtins; builtins.MARK = 'theirs'\n")
     command = f'PYTHONPATH="{tmp_path}:$PYTHONPATH" exec "{sys.executable}" -c "$SCRIPT"'
     script = "import sys; print(MARK, [p for p in sys.path if p.endswith('/launch')])\n" + SCRIPT
