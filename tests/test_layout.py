@@ -21,6 +21,7 @@ WINGS: dict[str, set[str]] = {
     # ground
     "excerpt": set(),
     "errors": {"excerpt"},
+    "keywords": set(),
     "_version": set(),
     "lua": set(),
     # what stands in the store, and how it is reached
@@ -39,6 +40,7 @@ WINGS: dict[str, set[str]] = {
     "process": {
         "errors",
         "excerpt",
+        "keywords",
         "_version",
         "settings",
         "schema",
@@ -51,8 +53,8 @@ WINGS: dict[str, set[str]] = {
     "launch": {"__init__"},
     # what people call
     "pricing": {"errors"},
-    "llm": {"errors", "excerpt", "pricing", "process"},
-    "instrumentation": {"errors", "process"},
+    "llm": {"errors", "excerpt", "keywords", "pricing", "process"},
+    "instrumentation": {"errors", "keywords", "process"},
     "multiprocess": {"errors", "settings", "schema", "writer", "process"},
     "cli": {"errors", "_version", "settings", "lua", "schema", "connection", "reader", "writer", "embedded"},
     "__init__": {"errors", "_version", "process", "instrumentation"},

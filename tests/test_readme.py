@@ -12,7 +12,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.instrumentation import HTTPMetrics
+from fleetmeter.instrumentation import HTTPMetrics, default_registry
+from fleetmeter.instrumentation.replica_metrics import replica_gauges
 from fleetmeter.llm import REGISTRY
 from fleetmeter.schema import keys
 from fleetmeter_exporter import RedisCollector
@@ -59,7 +60,9 @@ def test_metric_table_is_the_catalogue(documented: dict[str, tuple[str, ...]]) -
     """The table lists every family that is declared, with its type, labels and help, and no other."""
     http = CollectorRegistry()
     HTTPMetrics(registry=http)
-    families = {**declared(http), **declared(REGISTRY)}
+    replica_gauges()
+    replica = {name: row for name, row in declared(default_registry()).items() if name.startswith("replica_")}
+    families = {**declared(http), **replica, **declared(REGISTRY)}
     assert {name: row for name, row in documented.items() if not name.startswith("fleetmeter_")} == families
 
 

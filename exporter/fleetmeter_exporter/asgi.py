@@ -7,6 +7,7 @@ from functools import partial
 from urllib.parse import parse_qs
 
 from fleetmeter.errors import FleetmeterError
+from fleetmeter.keywords import names_its_arguments
 from fleetmeter.reader.continuity import HOLD
 from fleetmeter_exporter import landing
 from fleetmeter_exporter.answers import Answers
@@ -26,6 +27,7 @@ _OF_TIMEOUT = 0.9
 """The part of the time in which what was read by then is served: the rest is for writing it out and for the way."""
 
 
+@names_its_arguments
 def make_asgi_app(
     *,
     url: str | None = None,

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.openmetrics.exposition import UNDERSCORES
 
+from fleetmeter.keywords import names_its_arguments
 from fleetmeter.reader.continuity import HOLD
 from fleetmeter.reader.families import Family
 from fleetmeter_exporter.exposition.exposition import shown_samples, with_constant
@@ -26,6 +27,7 @@ class RedisCollector:
     after that. A process that records into the same namespace hands over its own records first.
     """
 
+    @names_its_arguments
     def __init__(
         self,
         registry: CollectorRegistry | None = None,

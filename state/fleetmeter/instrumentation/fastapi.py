@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fleetmeter.instrumentation.http import DEFAULT_EXCLUDED, ASGIApp, HTTPMiddleware
 from fleetmeter.instrumentation.http_metrics import HTTPMetrics
 from fleetmeter.instrumentation.replica_metrics import replica_gauges
+from fleetmeter.keywords import names_its_arguments
 from fleetmeter.process.installation import aflush, current
 from fleetmeter.process.runtime import EXIT_TIMEOUT
 
@@ -21,6 +22,7 @@ _INSTRUMENTED = "_fleetmeter_instrumented"
 _logger = logging.getLogger("fleetmeter")
 
 
+@names_its_arguments
 def instrument_fastapi(app: "Starlette", *, prefix: str = "", excluded: Collection[str] = DEFAULT_EXCLUDED) -> None:
     """Count every HTTP request of a FastAPI or Starlette application, and flush when its lifespan ends.
 

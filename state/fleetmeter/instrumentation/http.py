@@ -10,6 +10,7 @@ from prometheus_client import Gauge
 
 from fleetmeter.instrumentation.endpoints import Endpoints
 from fleetmeter.instrumentation.http_metrics import HTTPMetrics
+from fleetmeter.keywords import names_its_arguments
 from fleetmeter.process.transaction import atomic
 
 Scope = MutableMapping[str, Any]
@@ -61,6 +62,7 @@ class HTTPMiddleware:
         errors_gauge: goes up by one with each request whose status is 500 or more.
     """
 
+    @names_its_arguments
     def __init__(
         self,
         app: ASGIApp,

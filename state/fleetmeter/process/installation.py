@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from fleetmeter.errors import InstallError
+from fleetmeter.keywords import names_its_arguments
 from fleetmeter.process.forks import Forks
 from fleetmeter.process.runtime import EXIT_TIMEOUT, Runtime
 from fleetmeter.settings import Settings
@@ -20,6 +21,7 @@ def current() -> Runtime | None:
     return _current
 
 
+@names_its_arguments
 def install(
     *,
     url: str | None = None,

@@ -47,7 +47,7 @@ def _head(watch: Watch, now: Sighting) -> RenderableType:
     head = Text.assemble(
         (watch.target.settings.namespace, "bold"),
         f"   {counted(len(snapshot.alive), 'replica')} alive   {since}   ",
-        (f"read {seconds_text(watch.age or 0)} ago", "dim"),
+        (f"read {seconds_text(watch.age or 0)} ago, about 1 s behind", "dim"),
         no_wrap=True,
     )
     return head if watch.trouble is None else Group(head, _trouble(watch))
@@ -91,9 +91,17 @@ def _requests(watch: Watch, totals: Totals) -> RenderableType:
         ("total", _total(totals, _REQUESTS)),
         ("per second", _rate(watch, totals, _REQUESTS)),
         ("in progress", _total(totals, _IN_PROGRESS)),
-        ("errors", _total(totals, _ERRORS)),
+        ("errors", _errors(totals)),
         ("fallbacks", _total(totals, _FALLBACKS)),
     )
+
+
+def _errors(totals: Totals) -> str:
+    """The requests that failed, which HTTP counts by their status; of a service without HTTP, what it calls errors."""
+    if not totals.has(_REQUESTS):
+        return _total(totals, _ERRORS)
+    failed = sum(count for status, count in totals.by("status", _REQUESTS).items() if status.startswith("5"))
+    return f"{failed:,}"
 
 
 def _tokens(totals: Totals) -> RenderableType:
