@@ -91,7 +91,7 @@ class Block(ABC):
             self._shown = None
             return None
         text = self._joined(numbers, exemplars) if numbers.fields else b""
-        self._shown = None if text is None else (numbers, exemplars, text)
+        self._shown = (numbers, exemplars, text)
         return text
 
     def _take_returns(self, returned: Mapping[bytes, int]) -> None:
@@ -107,8 +107,8 @@ class Block(ABC):
         """Prepare for these fields; False where one of them is not plain."""
 
     @abstractmethod
-    def _joined(self, numbers: Hash, exemplars: Mapping[bytes, Exemplar]) -> bytes | None:
-        """The lines for these numbers, of which there are some; None if they are not to be shown as usual."""
+    def _joined(self, numbers: Hash, exemplars: Mapping[bytes, Exemplar]) -> bytes:
+        """The lines for these numbers, of which there are some."""
 
     @abstractmethod
     def _line_of(self, field: bytes) -> int | None:

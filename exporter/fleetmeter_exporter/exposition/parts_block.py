@@ -86,7 +86,7 @@ class PartsBlock(Block):
             lines.append(created.replace("%", "%%"))
         return "".join(lines).encode(), created
 
-    def _joined(self, numbers: Hash, exemplars: Mapping[bytes, Exemplar]) -> bytes | None:
+    def _joined(self, numbers: Hash, exemplars: Mapping[bytes, Exemplar]) -> bytes:
         rows, lines = len(self._keys), self._lines
         wholes = [*cast("list[int]", numbers.wholes), 0]
         picked = list(self._pick(wholes))
@@ -102,8 +102,6 @@ class PartsBlock(Block):
             shown[self._columns - 1 :: lines] = running  # the count is the last bucket's
         if self._has_sum:
             sums, scale = picked[-rows:], self._layout.scale
-            if self._form.openmetrics and min(sums) < 0:
-                return None  # some series have no sum there
             shown[lines - 1 :: lines] = sums if scale == 1 else map(truediv, sums, repeat(scale))
         text = self._pattern % tuple(shown)
         if not exemplars:
