@@ -180,7 +180,7 @@ def _losses(queries: Queries) -> list[Panel]:
         ),
         bars(
             "Which values were not recorded?",
-            "Within the time shown, by reason: not finite, refused by the store, or a gauge's function failed.",
+            "Within the time shown, by reason: not finite, too large, refused by the store, a gauge's function failed.",
             [Target(_reasons(queries, "fleetmeter_rejected_values"), "{{reason}}")],
             Value(low=0, decimals=0, steps=_ANY),
         ),
