@@ -80,8 +80,8 @@ def _only_the_newest(self: ReplayLog, number: int, newest: Delta = NOTHING) -> D
     return newest
 
 
-def _accept_as_it_is(self: continuity.Continuity, snapshot: Snapshot, floors: Floors) -> continuity.Shown:
-    return _accept(self, snapshot, Floors())
+def _accept_as_it_is(self: continuity.Continuity, snapshot: Snapshot, _: Floors, before: Any) -> continuity.Shown:
+    return _accept(self, snapshot, Floors(), before)
 
 
 _accept = continuity.Continuity._accept

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from fleetmeter.reader.floors import Floors, Numbers, lost_numbers
+from fleetmeter.reader.floors import Floors, lost_numbers
+from fleetmeter.reader.numbers import Legibility, Numbers
 from fleetmeter.reader.removals import Removed
 from fleetmeter.reader.returned import Returned, kept_registrations
 from fleetmeter.reader.snapshot import Snapshot
@@ -49,7 +50,9 @@ class Continuity:
     def __init__(self, hold_seconds: float = HOLD, clock: Callable[[], float] = time.monotonic) -> None:
         self._hold = hold_seconds
         self._clock = clock
-        self._served: Snapshot | None = None  # what was shown last, its rows those of the store at that time
+        # what was shown last, its rows those of the store then; of a family that could not be read, what was before
+        self._served: Snapshot | None = None
+        self._legibility = Legibility()
         self._floors = Floors()
         self._behind_since: float | None = None
         self._stored_returned: Returned | None = None
@@ -63,7 +66,7 @@ class Continuity:
         """What to serve now that the store holds this."""
         served = self._served
         if served is None or _began_anew(served, snapshot):
-            return self._accept(snapshot, Floors())
+            return self._accept(snapshot, Floors(), {})
         since = Removed.since(served.removed, snapshot.removed)
         numbers = since.taken_from(served.numbers)
         lost = lost_numbers(numbers, snapshot.numbers)
@@ -81,7 +84,7 @@ class Continuity:
                 return Shown(replace(served, numbers=numbers), held=True, counts_behind=lost.count)
         elif verdict is Verdict.AHEAD:  # and yet numbers may be missing: an evicted key, or deleted by hand
             lost = lost.without_new_sums(self._floors, numbers, snapshot.numbers)
-        return self._accept(snapshot, lost)
+        return self._accept(snapshot, lost, numbers)
 
     def _returned(self, stored: Returned, served: Snapshot, numbers: Numbers, since: Removed) -> Returned:
         """What to show of the stored times: mostly they are those of the scrape before, and so is the answer."""
@@ -90,7 +93,8 @@ class Continuity:
         self._stored_returned = stored
         return stored.but_served(served.returned, numbers)
 
-    def _accept(self, snapshot: Snapshot, floors: Floors) -> Shown:
+    def _accept(self, snapshot: Snapshot, floors: Floors, before: Numbers) -> Shown:
+        """Show a snapshot with these floors, and remember it; `before` are the numbers that were served before."""
         shown = snapshot
         if floors.count:
             old = {stored.definition.field: stored for stored in self._served.definitions} if self._served else {}
@@ -100,8 +104,24 @@ class Continuity:
             shown = replace(snapshot, numbers=numbers, definitions=(*snapshot.definitions, *lost))
         if shown.epoch is None and self._served is not None:
             shown = replace(shown, epoch=self._served.epoch)  # until there is another, this is the one that was served
-        self._served, self._floors, self._behind_since = shown, floors, None
+        self._served = replace(shown, numbers=self._legible(shown, before))
+        self._floors, self._behind_since = floors, None
         return Shown(shown, counts_behind=floors.count)
+
+    def _legible(self, shown: Snapshot, before: Numbers) -> Numbers:
+        """The numbers of families that are served; of one that cannot be read nothing is, so that those `before` stay.
+
+        What nobody was shown is never put back: a field that is no series, or a text that is no number.
+        """
+        kept = {}
+        for stored in shown.definitions:
+            field = stored.definition.field
+            group = shown.numbers.get(field)
+            if group is not None and not (group is before.get(field) or self._legibility.of(stored.definition, group)):
+                group = before.get(field)
+            if group is not None:
+                kept[field] = group
+        return kept
 
 
 def judge(served: Snapshot, snapshot: Snapshot) -> Verdict:

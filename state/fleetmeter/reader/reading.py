@@ -177,7 +177,17 @@ class Reader:
         retired = {
             writer: Row.parse_retired(writer, _text(f"retired[{writer}]", text)) for writer, text in found.items()
         }
-        return replace(snapshot, retired=retired, horizon_us=int(horizon or 0))
+        return replace(snapshot, retired=retired, horizon_us=_horizon(horizon))
+
+
+def _horizon(text: bytes | None) -> int:
+    """The newest heartbeat among rows that were dropped on purpose; 0 if none was."""
+    if text is None:
+        return 0
+    try:
+        return int(text)
+    except ValueError as error:
+        raise StateError(f"retired[{HORIZON_FIELD}]", f"{text!r} is no time") from error
 
 
 def _hash(key: str, reply: Any, before: Mapping[str, Hash]) -> Hash:

@@ -6,6 +6,9 @@ from typing import Self
 from fleetmeter.schema.definition import read_json, texts_of
 from fleetmeter.schema.keys import split_note
 
+_DIGITS = 18
+"""A time of more digits is none: it would not be of this millennium."""
+
 
 class Removed:
     """Removals since an earlier snapshot: whole layouts, and of others single series and patterns of label values."""
@@ -87,9 +90,10 @@ class Removed:
 
 
 def _later(time: bytes, before: bytes | None) -> bool:
-    if before is None or time == before:
-        return before is None
-    try:
-        return int(time) > int(before)
-    except ValueError:
-        return False
+    now = time_of(time)
+    return now is not None and (before is None or now > (time_of(before) or 0))
+
+
+def time_of(text: bytes) -> int | None:
+    """The time that a note holds, µs; None for what is none: a note with that tells nothing."""
+    return int(text) if text.isdigit() and len(text) <= _DIGITS else None

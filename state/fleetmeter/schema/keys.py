@@ -105,6 +105,11 @@ class Keys:
         """The key of one model's circuit breaker."""
         return f"{self._tag}:circuit:{model}"
 
+    def of_problem(self, place: str) -> str:
+        """The key that a `StateError` is about: its `key` has the hash's name, and perhaps a field in brackets."""
+        name = place.partition("[")[0] if not place.startswith("family:") else place
+        return name if name.startswith(self._tag) else f"{self._tag}:{name}"
+
     @property
     def patterns(self) -> tuple[str, str]:
         """What SCAN is asked for to find the keys of all families' numbers, and of all writers."""
@@ -135,6 +140,12 @@ def split_note(raw: bytes) -> tuple[str, bytes]:
     found = _NOTE.fullmatch(raw)
     layout, rest = found.groups() if found else (raw, b"")
     return layout.decode("utf-8", "replace"), rest
+
+
+def layout_of_note(raw: bytes) -> bytes:
+    """The field of `families` that a note of `removed` is about, as lua/notes.lua tells it: all of one it cannot."""
+    found = _NOTE.fullmatch(raw)
+    return found[1] if found and found[2].startswith(b"[") else raw
 
 
 def namespace_of(key: bytes) -> str | None:

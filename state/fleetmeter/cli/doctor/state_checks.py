@@ -1,7 +1,7 @@
 """What is stored in a namespace, and what that means for its numbers."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import redis
@@ -12,20 +12,21 @@ from fleetmeter.cli.printing import bytes_text, counted, seconds_text, time_text
 from fleetmeter.cli.selection import series_of
 from fleetmeter.connection.client import translated
 from fleetmeter.errors import StateError, StoreError, StoreRefused
-from fleetmeter.reader.families import families_of, types_left_out
+from fleetmeter.reader.families import Family, legible_families, types_left_out
 from fleetmeter.reader.reading import Reader
 from fleetmeter.reader.snapshot import Snapshot
-from fleetmeter.schema.keys import Keys
+from fleetmeter.schema.keys import Keys, split_family_field
+
+_STRAYS = 5
+"""Problems of the state that are told one by one."""
 
 
 def read_or_refusal(reader: Reader) -> Snapshot | StateError | StoreError:
     """A snapshot, or why there is none. Raises `StoreUnreachable`."""
     try:
-        snapshot = reader.read()
-        families_of(snapshot)
+        return reader.read()
     except (StateError, StoreRefused) as error:
         return error
-    return snapshot
 
 
 def permission_checks(writer: Permissions, read: Snapshot | StateError | StoreError) -> Iterator[Check]:
@@ -54,8 +55,8 @@ def permission_checks(writer: Permissions, read: Snapshot | StateError | StoreEr
         )  # fmt: skip
 
 
-def state_checks(read: Snapshot | StateError | StoreError, size: int | None) -> Iterator[Check]:
-    """What the namespace holds; `size` is its size in bytes, None where it is not known."""
+def state_checks(read: Snapshot | StateError | StoreError, size: int | None, keys: Keys) -> Iterator[Check]:
+    """What the namespace of these keys holds; `size` is its size in bytes, None where it is not known."""
     if isinstance(read, StateError):
         yield Check(
             Status.FAIL, "state", str(read), "the exporter shows fleetmeter_up 0 until this is put right or reset"
@@ -72,6 +73,8 @@ def state_checks(read: Snapshot | StateError | StoreError, size: int | None) -> 
         Status.OK, "state", f"format {read.epoch.format}, counting since {time_text(read.epoch.birth_us)}",
         f"totals cover the last {seconds_text(max(0.0, age))}",
     )  # fmt: skip
+    families, problems = legible_families(read)
+    yield from _strays(problems, keys)
     yield _writers(read)
     given_up = sum(row.given_up for row in read.rows.values())
     yield Check(
@@ -80,7 +83,24 @@ def state_checks(read: Snapshot | StateError | StoreError, size: int | None) -> 
         if given_up
         else "no writer that is known here has given a batch up",
     )  # fmt: skip
-    yield _families(read, size)
+    yield _families(read, families, size)
+
+
+def _strays(problems: Sequence[StateError], keys: Keys) -> Iterator[Check]:
+    """What stands there and cannot be read, and how to be rid of it."""
+    for problem in problems[:_STRAYS]:
+        family = split_family_field(problem.key.removeprefix("family:"))[0]
+        what = f"the family {family} is" if problem.key.startswith("family:") else "that part is"
+        remedy = "delete the field with HDEL" if problem.reason != "wrong_type" else "delete the key with DEL"
+        yield Check(
+            Status.FAIL, "state", str(problem),
+            f"{what} not served, and fleetmeter_up is 0, until this is put right: {remedy}; "
+            f"the key is {keys.of_problem(problem.key)}",
+        )  # fmt: skip
+    if len(problems) > _STRAYS:
+        yield Check(
+            Status.FAIL, "state", f"{len(problems) - _STRAYS} more such problems", "put these right, then look again"
+        )
 
 
 def _writers(snapshot: Snapshot) -> Check:
@@ -98,8 +118,7 @@ def _writers(snapshot: Snapshot) -> Check:
     return Check(Status.WARN if states["silent"] else Status.OK, "writers", found, meaning)
 
 
-def _families(snapshot: Snapshot, size: int | None) -> Check:
-    families = families_of(snapshot)
+def _families(snapshot: Snapshot, families: Sequence[Family], size: int | None) -> Check:
     series = sum(series_of(family.samples) for family in families)
     unknown = types_left_out(snapshot)
     found = f"{counted(len(families) + len(unknown), 'family', 'families')}, {series:,} series"

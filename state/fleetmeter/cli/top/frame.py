@@ -50,7 +50,12 @@ def _head(watch: Watch, now: Sighting) -> RenderableType:
         (f"read {seconds_text(watch.age or 0)} ago", "dim"),
         no_wrap=True,
     )
-    return head if watch.trouble is None else Group(head, _trouble(watch))
+    parts: list[RenderableType] = [head]
+    if now.problems:
+        parts.append(Text(f"{counted(now.problems, 'part')} unreadable: see fleetmeter doctor", style="bold red"))
+    if watch.trouble is not None:
+        parts.append(_trouble(watch))
+    return Group(*parts)
 
 
 def _trouble(watch: Watch) -> Text:
