@@ -10,6 +10,7 @@ from fleetmeter.errors import FleetmeterError, StateError, StoreError
 from fleetmeter.process.installation import current
 from fleetmeter.reader.continuity import HOLD, Continuity, Shown
 from fleetmeter.reader.families import Families, Family, Source
+from fleetmeter.reader.life import Life
 from fleetmeter.reader.reading import Reader
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.settings import Settings
@@ -121,6 +122,11 @@ class Fleet:
         """Epoch and rows as the store has them. Raises `FleetmeterError` where a scrape would show nothing."""
         with self._reading:
             return self._reader.glance()
+
+    def life(self) -> Life | None:
+        """Since when the store's data cannot have gone back. Raises `StoreUnreachable`."""
+        with self._reading:
+            return self._reader.life()
 
     def tell(self, scrape: Scrape) -> None:
         """Log what became wrong, and what no longer is, since the scrape before: a line each."""

@@ -17,6 +17,7 @@ from fleetmeter.values.accumulator import Accumulator
 from fleetmeter.values.delta import NOTHING, Delta, merged
 from fleetmeter.writer.exchange import Exchange
 from fleetmeter.writer.replay import ReplayLog
+from fleetmeter_exporter import start
 from simulator.scripts import Scripts, sources
 
 
@@ -106,6 +107,7 @@ MUTATIONS = (
     Mutation("sending again what the store lost", methods=((ReplayLog, "after", _only_the_newest),)),
     Mutation("the horizon", (("hello", "redis.call('HGET', KEYS[3], '@horizon') or '0'", "'0'"),)),
     Mutation("the horizon after an eviction", (("hello", ", '@horizon', now)", ")"),)),
+    Mutation("the store's start", methods=((start, "went_nowhere", lambda *_: True),)),
     Mutation("judging rows", methods=((continuity, "judge", lambda *_: continuity.Verdict.AHEAD),)),
     Mutation(
         "the row before the numbers",

@@ -9,13 +9,15 @@ from typing import Any
 from fleetmeter.connection.client import connect, followed, translated
 from fleetmeter.connection.credentials import Credentials
 from fleetmeter.connection.multi_exec import Command, read_together
-from fleetmeter.errors import StateError
+from fleetmeter.errors import StateError, StoreRefused
 from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.identities import Identities
+from fleetmeter.reader.life import Life
+from fleetmeter.reader.removals import time_of
 from fleetmeter.reader.returned import NO_RETURNS, Returned
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.schema.definition import StoredDefinition
-from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, STATE_FORMAT, Keys
+from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, STATE_FORMAT, SWEPT_FIELD, Keys
 from fleetmeter.schema.rows import Epoch, Row, is_writer
 
 _NUMBER_TYPES = frozenset(("counter", "histogram", "summary"))
@@ -73,8 +75,25 @@ class Reader:
             commands: list[Command] = [("HGETALL", self.keys.families), ("HGETALL", self.keys.writers), ("TIME",)]
             families, writers, (seconds, micros) = followed(partial(self._read_together, commands))
         _hash(self.keys.families, families, {})
-        epoch, rows = _epoch_and_rows(self.keys.writers, _hash(self.keys.writers, writers, {}))
-        return Snapshot(int(seconds) * 10**6 + int(micros), epoch, rows, (), {}, {}, {}, None)
+        stored = _hash(self.keys.writers, writers, {})
+        epoch, rows = _epoch_and_rows(self.keys.writers, stored)
+        swept_us = time_of(stored.get(SWEPT_FIELD.encode(), b"")) or 0
+        return Snapshot(int(seconds) * 10**6 + int(micros), epoch, rows, (), {}, {}, {}, None, swept_us=swept_us)
+
+    def life(self) -> Life | None:
+        """Since when the store's data cannot have gone back, for all that it says; None if that cannot be known.
+
+        Raises `StoreUnreachable`. A user who may not ask for INFO is told nothing.
+        """
+        commands: list[Command] = [("INFO", "server"), ("INFO", "replication"), ("TIME",)]
+        try:
+            with translated():
+                server, replication, (seconds, micros) = self._read_together(commands)
+        except StoreRefused:
+            return None
+        if not (isinstance(server, bytes) and isinstance(replication, bytes)):
+            return None
+        return Life.parse(server + b"\n" + replication, int(seconds) * 10**6 + int(micros))
 
     def close(self) -> None:
         """Close the connections."""

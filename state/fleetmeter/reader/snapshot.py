@@ -20,7 +20,8 @@ class Snapshot:
     prompt cache, None where there is none.
     `problems` tells of families, and of other parts, that are there and cannot be read; nothing of them is in the
     snapshot. `retired` has the rows of folded writers that were asked about, `horizon_us` the newest heartbeat of any
-    row that was dropped on purpose, 0 where nothing was asked about. Times are the store's, µs.
+    row that was dropped on purpose, 0 where nothing was asked about. `swept_us` is when ended writers were last put
+    away, for a glance only; 0 if that is not known. Times are the store's, µs.
     """
 
     taken_us: int
@@ -37,6 +38,7 @@ class Snapshot:
     retired: dict[str, Row] = field(default_factory=dict)
     horizon_us: int = 0
     problems: tuple[StateError, ...] = ()
+    swept_us: int = 0
 
     @cached_property
     def alive(self) -> frozenset[str]:

@@ -22,6 +22,7 @@ FOUND_BY = {
     "sending again what the store lost": 34,
     "the horizon": 23,
     "the horizon after an eviction": 480,
+    "the store's start": 215,
     "judging rows": 113,
     "the row before the numbers": 102,
 }
