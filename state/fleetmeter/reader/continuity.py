@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from fleetmeter.reader.floors import Floors, lost_numbers
+from fleetmeter.reader.gathered import without_gathered
 from fleetmeter.reader.numbers import Legibility, Numbers
 from fleetmeter.reader.removals import Removed
 from fleetmeter.reader.returned import Returned, kept_registrations
@@ -67,8 +68,8 @@ class Continuity:
         served = self._served
         if served is None or _began_anew(served, snapshot):
             return self._accept(snapshot, Floors(), {})
-        since = Removed.since(served.removed, snapshot.removed)
-        numbers = since.taken_from(served.numbers)
+        since = Removed.since(served.removed, snapshot.removed, served.taken_us)
+        numbers = without_gathered(since.taken_from(served.numbers), since, served, snapshot)
         lost = lost_numbers(numbers, snapshot.numbers)
         snapshot = replace(
             snapshot,

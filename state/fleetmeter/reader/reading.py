@@ -17,7 +17,7 @@ from fleetmeter.reader.removals import time_of
 from fleetmeter.reader.returned import NO_RETURNS, Returned
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.schema.definition import StoredDefinition
-from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, STATE_FORMAT, SWEPT_FIELD, Keys
+from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, SOMETHING, STATE_FORMAT, SWEPT_FIELD, Keys
 from fleetmeter.schema.rows import Epoch, Row, is_writer
 
 _NUMBER_TYPES = frozenset(("counter", "histogram", "summary"))
@@ -52,6 +52,7 @@ class Reader:
         self._store_now: tuple[int, float] | None = None
         self._hashes: dict[str, Hash] = {}
         self._returns = returns
+        self._gathered = False
         self._returned = Hash([], []), NO_RETURNS
 
     def read(self, known: Collection[str] = ()) -> Snapshot:
@@ -66,7 +67,8 @@ class Reader:
                 replies = followed(partial(self._read_together, self._commands(now, asked)))
                 self._parse_families(_hash(self.keys.families, replies[0], self._hashes))
                 self._fields = self._fields_with_key()
-                if self._fields.issubset(asked):
+                came_unread, self._gathered = not self._reads_returned, _has_gathered(replies[4])
+                if self._fields.issubset(asked) and not (self._gathered and came_unread):
                     return self._with_retired(self._snapshot(asked, replies), known)
 
     def glance(self) -> Snapshot:
@@ -111,8 +113,13 @@ class Reader:
             ("EXISTS", keys.cache_expiry),
             ("TIME",),
             *(("HGETALL", keys.family(name.decode())) for name in fields),
-            *([("HGETALL", keys.returned)] if self._returns else []),
+            *([("HGETALL", keys.returned)] if self._reads_returned else []),
         ]
+
+    @property
+    def _reads_returned(self) -> bool:
+        """Whether to read when series came: somebody wants to know, or only that tells of gathered removals."""
+        return self._returns or self._gathered
 
     def _estimated_now(self) -> int:
         """The store's clock: as it was told with the last read, moved on by ours."""
@@ -140,7 +147,7 @@ class Reader:
     def _snapshot(self, asked: list[bytes], replies: list[Any]) -> Snapshot:
         keys = self.keys
         _, writers, gauges, exemplars, removed, cache_size, cache_exists, (seconds, micros), *numbers = replies
-        returned = numbers.pop() if self._returns else []
+        raw_returned = numbers.pop() if len(numbers) > len(asked) else []
         taken_us = int(seconds) * 10**6 + int(micros)
         self._store_now = (taken_us, self._clock())
         before, self._hashes = self._hashes, {}
@@ -156,6 +163,7 @@ class Reader:
             return self._hashes[key]
 
         stated = readable(keys.gauges, gauges)
+        came = self._parsed_returns(readable(keys.returned, raw_returned))
         if isinstance(cache_size, Exception):
             problems.append(_something_else(keys.cache_expiry, cache_size))
             cache_exists = False
@@ -176,7 +184,8 @@ class Reader:
             cache_size=cache_size if cache_exists else None,
             exemplars=readable(keys.exemplars, exemplars),
             removed=readable(keys.removed, removed),
-            returned=self._parsed_returns(readable(keys.returned, returned)),
+            returned=came if self._returns else NO_RETURNS,
+            came=came,
             problems=tuple(problems),
         )
 
@@ -197,6 +206,11 @@ class Reader:
             writer: Row.parse_retired(writer, _text(f"retired[{writer}]", text)) for writer, text in found.items()
         }
         return replace(snapshot, retired=retired, horizon_us=_horizon(horizon))
+
+
+def _has_gathered(removed: Any) -> bool:
+    """Whether a reply with notes of removals has one that stands for many."""
+    return isinstance(removed, list) and any(note.endswith(SOMETHING) for note in removed[0::2])
 
 
 def _horizon(text: bytes | None) -> int:

@@ -20,8 +20,9 @@ class Snapshot:
     prompt cache, None where there is none.
     `problems` tells of families, and of other parts, that are there and cannot be read; nothing of them is in the
     snapshot. `retired` has the rows of folded writers that were asked about, `horizon_us` the newest heartbeat of any
-    row that was dropped on purpose, 0 where nothing was asked about. `swept_us` is when ended writers were last put
-    away, for a glance only; 0 if that is not known. Times are the store's, µs.
+    row that was dropped on purpose, 0 where nothing was asked about. `came` is `returned`, read also if nobody asked
+    for it while gathered removals are on record. `swept_us` is when ended writers were last put away; only a glance has
+    it, and 0 if it is not known. Times are the store's, µs.
     """
 
     taken_us: int
@@ -38,6 +39,7 @@ class Snapshot:
     retired: dict[str, Row] = field(default_factory=dict)
     horizon_us: int = 0
     problems: tuple[StateError, ...] = ()
+    came: Returned = NO_RETURNS
     swept_us: int = 0
 
     @cached_property

@@ -19,7 +19,9 @@ together. The 0 leaves room for shards.
 | `<tag>:gauges`                 | hash | `<writer> [family, layout, [label values]]` → `<set at µs> <value>`;     |
 |                                |      | the writer `@folded` has what ended ones left                            |
 | `<tag>:exemplars`              | hash | `<family>:<layout> <field of the number>` → `<µs> <exemplar, JSON>`      |
-| `<tag>:removed`                | hash | `<family>:<layout>`, or that and a pattern → when it was removed (µs)    |
+| `<tag>:removed`                | hash | `<family>:<layout>`, or that and a pattern → when it was removed (µs);   |
+|                                |      | that and `[[]]` → until when something of it was, which is not noted any |
+|                                |      | more                                                                     |
 | `<tag>:returned`               | hash | `<family>:<layout>` → when something of it was first removed (µs); that  |
 |                                |      | and a field, the `sum` where there is one → when its series came, if     |
 |                                |      | later                                                                    |
@@ -51,6 +53,9 @@ SWEPT_FIELD = "@swept"
 
 FOLDED_WRITER = "@folded"
 """Who holds what the gauges of ended writers left."""
+
+SOMETHING = b"[[]]"
+"""In the place of a pattern in `removed`: series went until that time, and it is not noted which; see lua/notes.lua."""
 
 NAMESPACES = "{fm:*:0}:writers"
 """What SCAN is asked for to find the namespaces of a store; see `namespace_of`."""

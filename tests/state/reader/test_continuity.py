@@ -359,3 +359,42 @@ def test_what_was_removed_counts_from_its_return(
     ).snapshot
     assert shown.returned.of(FIELD) == {f'["{key}"]'.encode(): time for key, time in times.items()}
     assert shown.definitions == (StoredDefinition(COUNTER, first_us, 39),)
+
+
+GATHERED = {f"{FIELD} [[]]".encode(): b"60000000"}
+
+
+def came(**times: int) -> Returned:
+    """When series came, by label value."""
+    return Returned({f'{FIELD} ["{key}"]'.encode(): str(time).encode() for key, time in times.items()})
+
+
+def test_of_gathered_removals_that_goes_which_the_store_lacks_or_that_came_anew(continuity: Continuity) -> None:
+    """Nobody can name them any more: what is gone went with them, what is there and merely lower was lost."""
+    continuity.show(store({"w": row(11)}, {"a": 10, "b": 5, "c": 7, "d": 8}, taken_us=50_000_000))
+    anew = came(b=50_000_001, d=39_000_000)
+    now = store({"w": row(12)}, {"b": 1, "c": 6, "d": 2}, taken_us=70_000_000, removed=GATHERED, came=anew)
+    shown = continuity.show(now)
+    assert (numbers(shown), shown.counts_behind) == ({"b": 1, "c": 7, "d": 8}, 2)
+
+
+def test_who_read_after_gathered_removals_is_not_concerned(continuity: Continuity) -> None:
+    """It knew of them when it read; what is missing since was lost."""
+    continuity.show(store({"w": row(11)}, {"a": 10, "b": 5}, taken_us=75_000_000))
+    shown = continuity.show(store({"w": row(12)}, {"b": 5}, taken_us=76_000_000, removed=GATHERED))
+    assert (numbers(shown), shown.counts_behind) == ({"a": 10, "b": 5}, 1)
+
+
+def test_gathered_removals_of_a_histogram_take_whole_series(continuity: Continuity) -> None:
+    """A bucket that a series lacks was lost, if the series is there; its sum tells when it came."""
+    layout = Definition.of("h", "histogram", "x", "", ("k",), ("1.0", "+Inf"), "")
+    definitions = (StoredDefinition(layout, 1, 1),)
+    three = {f'["{key}","{part}"]'.encode(): b"4" for key in "abc" for part in ("1.0", "sum")}
+    continuity.show(store({"w": row(11)}, {}, definitions=definitions, numbers={layout.field: three}))
+    left = {b'["b","sum"]': b"4", b'["c","sum"]': b"3", b'["c","1.0"]': b"1"}
+    notes = {f"{layout.field} [[]]".encode(): b"60000000"}
+    anew = Returned({f'{layout.field} ["c","sum"]'.encode(): b"60000000"})
+    shown = continuity.show(
+        store({"w": row(12)}, {}, definitions=definitions, numbers={layout.field: left}, removed=notes, came=anew)
+    )
+    assert shown.snapshot.numbers[layout.field] == {**left, b'["b","1.0"]': b"4"}

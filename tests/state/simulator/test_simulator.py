@@ -42,6 +42,21 @@ def test_no_schedule_breaks_an_invariant(part: int, scripts: Scripts) -> None:
         assert (seed, run(seed, draw(seed), scripts)) == (seed, None)
 
 
+def test_removals_may_be_gathered_at_once() -> None:
+    """No more breaks if no removal keeps a note of its own."""
+    texts = dict(sources())
+    for text, other in (
+        ("local MOST_NOTES = 1000", "local MOST_NOTES = 0"),
+        ("count <= MOST_NOTES + 2 * layouts", "false"),
+    ):
+        assert texts["apply"].count(text) == 1
+        texts["apply"] = texts["apply"].replace(text, other)
+    gathering = Scripts(texts)
+    removing = [seed for seed in SEEDS if sum(name == "remove" for name, *_ in draw(seed)) > 1]
+    for seed in removing:
+        assert (seed, run(seed, draw(seed), gathering)) == (seed, None)
+
+
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.clause)
 def test_no_clause_can_be_left_out(mutation: Mutation) -> None:
     """Without a clause of the protocol the schedule of some seed goes wrong, which goes well with it."""
