@@ -15,6 +15,7 @@ from fleetmeter.reader.reading import Reader
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.settings import Settings
 from fleetmeter_exporter.cache import with_cache_state
+from fleetmeter_exporter.held import HoldLog
 from fleetmeter_exporter.logs import fields
 
 log = logging.getLogger("fleetmeter.exporter")
@@ -89,7 +90,7 @@ class Fleet:
         self._reading = threading.Lock()
         self._telling = threading.Lock()  # of its own, as a read may take long
         self._told: dict[str, tuple[str, str]] = {}
-        self._behind = False
+        self._hold_log = HoldLog(self.namespace, hold)
 
     def close(self) -> None:
         """Close the connections."""
@@ -114,7 +115,7 @@ class Fleet:
                     f"family {name!r} is not served: its type {kind!r} is of a later version; update this one"
                 )
                 scrape.note(name, "unknown_type", problem_text)
-            self._tell_behind(shown)
+            self._hold_log.tell(shown)
         scrape.seconds = time.perf_counter() - started
         return scrape
 
@@ -142,20 +143,6 @@ class Fleet:
                 log.log(level, message, extra=fields(namespace=self.namespace, reason=reason, problem=problem))
         for what in before.keys() - now.keys():
             log.info("is in order again", extra=fields(namespace=self.namespace, reason=before[what][0], part=what))
-
-    def _tell_behind(self, shown: Shown) -> None:
-        """One line when the store turns out to be behind what was served, and one when it no longer is."""
-        behind = shown.held or shown.counts_behind > 0
-        with self._telling:
-            was, self._behind = self._behind, behind
-        if behind and not was:
-            log.warning(
-                "the store is behind what was served: it was rolled back, or lost keys; what was served is shown until "
-                "replicas have sent again what was lost",
-                extra=fields(namespace=self.namespace, numbers=shown.counts_behind),
-            )
-        elif was and not behind:
-            log.info("the store has caught up with what was served", extra=fields(namespace=self.namespace))
 
     def _flush_own_records(self) -> None:
         runtime = current()

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 
 from fleetmeter.errors import FleetmeterError
-from fleetmeter.reader.continuity import Verdict, judge
 from fleetmeter.reader.life import Life
 from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.reader.verdict import Verdict, judge
 
 
 def _unknown() -> Life | None:
@@ -58,7 +58,8 @@ class Start:
             if before is None:
                 self._begin()
             raise
-        if before is not None and judge(before, self._seen) is Verdict.BEHIND:
+        cause = judge(before, self._seen) if before is not None else None
+        if cause is not None and cause.verdict is Verdict.BEHIND:
             self._begin()
             self._tells = False
         left = self._ready_at - self._clock()

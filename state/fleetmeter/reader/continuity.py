@@ -8,7 +8,6 @@ number is shown as the larger of served and stored: flat for as long as was lost
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import IntEnum
 
 from fleetmeter.reader.floors import Floors, lost_numbers
 from fleetmeter.reader.gathered import without_gathered
@@ -16,21 +15,10 @@ from fleetmeter.reader.numbers import Legibility, Numbers
 from fleetmeter.reader.removals import Removed
 from fleetmeter.reader.returned import Returned, kept_registrations
 from fleetmeter.reader.snapshot import Snapshot
-from fleetmeter.schema.rows import Row
+from fleetmeter.reader.verdict import Cause, Reason, Verdict, judge
 
 HOLD = 30.0
 """Seconds for which the last good snapshot is shown while writers send again what the store lost."""
-
-
-class Verdict(IntEnum):
-    """How a snapshot stands to the one that was served before."""
-
-    AHEAD = 0
-    """Everything that was served is in it."""
-    LOSS = 1
-    """Something is gone for good, or may be: no waiting brings it back."""
-    BEHIND = 2
-    """Something is missing that living writers may send again."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +26,13 @@ class Shown:
     """What to serve.
 
     `held` tells of an older snapshot; `counts_behind` is how many numbers of the store are below what is served.
+    `cause` says why either is so, as it was found when that began; None if neither is.
     """
 
     snapshot: Snapshot
     held: bool = False
     counts_behind: int = 0
+    cause: Cause | None = None
 
 
 class Continuity:
@@ -56,6 +46,7 @@ class Continuity:
         self._legibility = Legibility()
         self._floors = Floors()
         self._behind_since: float | None = None
+        self._cause: Cause | None = None
         self._stored_returned: Returned | None = None
 
     @property
@@ -76,15 +67,18 @@ class Continuity:
             definitions=kept_registrations(served.definitions, since, snapshot.definitions),
             returned=self._returned(snapshot.returned, served, numbers, since),
         )
-        verdict = judge(served, snapshot)
+        cause = judge(served, snapshot)
+        verdict = cause.verdict if cause is not None else Verdict.AHEAD
         if verdict is Verdict.BEHIND:
             now = self._clock()
             if self._behind_since is None:
-                self._behind_since = now
+                self._behind_since, self._cause = now, cause
             if now - self._behind_since < self._hold:
-                return Shown(replace(served, numbers=numbers), held=True, counts_behind=lost.count)
+                return Shown(replace(served, numbers=numbers), held=True, counts_behind=lost.count, cause=self._cause)
         elif verdict is Verdict.AHEAD:  # and yet numbers may be missing: an evicted key, or deleted by hand
             lost = lost.without_new_sums(self._floors, numbers, snapshot.numbers)
+        if self._cause is None and lost.count:
+            self._cause = cause or Cause(verdict, Reason.NUMBERS_LOWER, served.epoch.id if served.epoch else "")
         return self._accept(snapshot, lost, numbers)
 
     def _returned(self, stored: Returned, served: Snapshot, numbers: Numbers, since: Removed) -> Returned:
@@ -107,7 +101,9 @@ class Continuity:
             shown = replace(shown, epoch=self._served.epoch)  # until there is another, this is the one that was served
         self._served = replace(shown, numbers=self._legible(shown, before))
         self._floors, self._behind_since = floors, None
-        return Shown(shown, counts_behind=floors.count)
+        if not floors.count:
+            self._cause = None
+        return Shown(shown, counts_behind=floors.count, cause=self._cause)
 
     def _legible(self, shown: Snapshot, before: Numbers) -> Numbers:
         """The numbers of families that are served; of one that cannot be read nothing is, so that those `before` stay.
@@ -123,30 +119,6 @@ class Continuity:
             if group is not None:
                 kept[field] = group
         return kept
-
-
-def judge(served: Snapshot, snapshot: Snapshot) -> Verdict:
-    """How a snapshot of the same life of the namespace stands to what was served."""
-    if snapshot.epoch is None and served.epoch is not None:
-        return Verdict.BEHIND
-    changed = [entry for entry in served.rows.items() if not _went_on(entry[1], snapshot.rows.get(entry[0]))]
-    return max((_judge_row(writer, row, snapshot) for writer, row in changed), default=Verdict.AHEAD)
-
-
-def _went_on(before: Row, now: Row | None) -> bool:
-    """Whether a row is above itself: there are thousands, and hardly ever one that is not."""
-    return now is not None and now.applied >= before.applied and now.given_up == before.given_up
-
-
-def _judge_row(writer: str, before: Row, snapshot: Snapshot) -> Verdict:
-    now = snapshot.rows.get(writer) or snapshot.retired.get(writer)
-    if now is None:
-        # who said goodbye sends nothing again: its row was dropped, or lost with all that it counted
-        gone = before.said_goodbye or before.heartbeat_us <= snapshot.horizon_us
-        return Verdict.LOSS if gone else Verdict.BEHIND
-    if now.applied < before.applied:
-        return Verdict.BEHIND
-    return Verdict.LOSS if now.given_up > before.given_up else Verdict.AHEAD
 
 
 def _began_anew(served: Snapshot, snapshot: Snapshot) -> bool:

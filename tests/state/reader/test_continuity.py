@@ -8,6 +8,7 @@ import pytest
 from fleetmeter.reader.continuity import Continuity, Shown
 from fleetmeter.reader.returned import Returned
 from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.reader.verdict import Cause, Reason, Verdict
 from fleetmeter.schema.definition import Definition, StoredDefinition
 from fleetmeter.schema.rows import Epoch, Row
 
@@ -398,3 +399,36 @@ def test_gathered_removals_of_a_histogram_take_whole_series(continuity: Continui
         store({"w": row(12)}, {}, definitions=definitions, numbers={layout.field: left}, removed=notes, came=anew)
     )
     assert shown.snapshot.numbers[layout.field] == {**left, b'["b","1.0"]': b"4"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "cause"),
+    [
+        ({"w": row(9)}, {}, Cause(Verdict.BEHIND, Reason.ROW_LOWER, "E", "w", row(10), row(9), False, 1)),
+        ({}, {}, Cause(Verdict.BEHIND, Reason.ROW_MISSING, "E", "w", row(10), None, False, 1)),
+        (
+            {}, {"retired": {"w": row(8)}},
+            Cause(Verdict.BEHIND, Reason.ROW_LOWER, "E", "w", row(10), row(8), True, 1),
+        ),
+        ({}, {"epoch": None}, Cause(Verdict.BEHIND, Reason.EPOCH_MISSING, "E")),
+        ({"w": row(11, 2)}, {}, Cause(Verdict.LOSS, Reason.GIVEN_UP, "E", "w", row(10), row(11, 2), False, 1)),
+        ({}, {"horizon_us": 10}, Cause(Verdict.LOSS, Reason.ROW_GONE, "E", "w", row(10), None, False, 1)),
+        ({"w": row(10)}, {}, Cause(Verdict.AHEAD, Reason.NUMBERS_LOWER, "E")),
+    ],
+)  # fmt: skip
+def test_what_is_shown_has_its_cause(
+    continuity: Continuity, rows: dict[str, Row], more: dict[str, Any], cause: Cause
+) -> None:
+    """Which writer, the row that was served and the one that was found; or what else is not as it was."""
+    shown = continuity.show(store(rows, {"a": 9, "b": 5}, **more))
+    assert (shown.cause, shown.held) == (cause, cause.verdict is Verdict.BEHIND)
+    assert continuity.show(store({"w": row(12, 2)}, {"a": 12, "b": 5})).cause is None
+
+
+def test_of_many_causes_the_worst_is_told_with_the_number_of_writers(continuity: Continuity) -> None:
+    """A loss that no waiting mends does not hide that others may send again."""
+    three = {name: row(10) for name in "uvw"}
+    continuity.show(store(three, {"a": 10, "b": 5}))
+    shown = continuity.show(store({"u": row(10, 1), "v": row(3)}, {"a": 1, "b": 5}))
+    assert shown.cause is not None
+    assert (shown.cause.reason, shown.cause.writer, shown.cause.writers) == (Reason.ROW_LOWER, "v", 2)
