@@ -10,11 +10,11 @@ from fleetmeter.errors import FleetmeterError, StateError, StoreError
 from fleetmeter.process.installation import current
 from fleetmeter.reader.continuity import HOLD, Continuity, Shown
 from fleetmeter.reader.families import Families, Family, Source
+from fleetmeter.reader.gauge_read import registered
 from fleetmeter.reader.life import Life
 from fleetmeter.reader.reading import Reader
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.settings import Settings
-from fleetmeter_exporter.cache import with_cache_state
 from fleetmeter_exporter.held import HoldLog
 from fleetmeter_exporter.logs import fields
 
@@ -69,7 +69,7 @@ class Scrape:
         if self.families is None:
             return None
         try:
-            return with_cache_state(self.families.family(source), self.families)
+            return self.families.family(source)
         except StateError as error:
             self.note(source.newest.name, error.reason, str(error))
             return None
@@ -86,7 +86,9 @@ class Fleet:
         self.settings = settings
         self.namespace = settings.namespace
         self._continuity = Continuity(hold)
-        self._reader = Reader(settings.url, settings.namespace, credentials=settings.credentials, returns=created)
+        self._reader = Reader(
+            settings.url, settings.namespace, credentials=settings.credentials, returns=created, reads=registered()
+        )
         self._reading = threading.Lock()
         self._telling = threading.Lock()  # of its own, as a read may take long
         self._told: dict[str, tuple[str, str]] = {}

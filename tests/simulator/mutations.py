@@ -63,10 +63,11 @@ def _call_with_more(self: Exchange, *, drain: bool, goodbye: bool = False, repli
 def _read_once(self: Reader, known: Any = ()) -> Snapshot:
     """One transaction, whatever families it names."""
     asked = sorted(self._fields)
-    replies = self._read_together(self._commands(self._estimated_now(), asked))
+    self._estimated_now()
+    replies = self._read_together(self._commands(asked))
     self._parse_families(Hash.flat(replies[0]))
     self._fields = self._fields_with_key()
-    return self._with_retired(self._snapshot(asked, replies), known)
+    return self._with_retired(self._snapshot(asked, replies, {}), known)
 
 
 def _take_seconds(self: amounts.Seconds) -> float:

@@ -82,12 +82,33 @@ class Families:
         if source.newest.type in STATED_TYPES:
             family.ever_set = any(map(self.statements.ever_set, source.layouts))
             family.samples = list(self.statements.samples(source.newest, source.layouts))
+            if source.newest.type == "gauge" and not family.ever_set:
+                family.samples = self._read_samples(source.newest.name) or family.samples
         else:
             for labels, series in self._series(source):
                 family.samples += _EXPAND[source.newest.type](source.newest, labels, series)
                 if series.since_us > source.first_us:  # else it is of another life of the family
                     family.returned_us[labels] = series.since_us
         return family
+
+    def _read_samples(self, name: str) -> list[Sample] | None:
+        """What is read, and not recorded, of a gauge that nobody has set; None for most gauges."""
+        read, replies = (self.snapshot.extras or {}).get(name, (None, ()))
+        if read is None:
+            return None
+        try:
+            samples = read.samples(replies, self._samples_of)
+            return None if samples is None else [Sample("", labels, float(value)) for _, labels, value, _ in samples]
+        except StateError:
+            raise
+        except Exception as error:  # somebody else's code, which costs its own gauge and nothing else
+            raise StateError(
+                f"reads[{name}]", f"what it makes of {replies!r} failed: {error!r}", "bad_value"
+            ) from error
+
+    def _samples_of(self, name: str) -> list[Sample] | None:
+        source = self.sources.get(name)
+        return None if source is None else self.family(source).samples
 
     def _series(self, source: Source) -> list[tuple[Labels, "_Series"]]:
         """The series of a family by their labels, in exposition order."""

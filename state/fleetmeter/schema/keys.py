@@ -31,6 +31,7 @@ together. The 0 leaves room for shards.
 | `<tag>:cache:expiry`           | zset | digest, scored by its expiry (µs)                                        |
 | `<tag>:cache:order`            | zset | digest, scored by the time it was stored (µs)                            |
 | `<tag>:circuit:<model>`        | hash | the gateway's circuit breaker                                            |
+| `<tag>:beside:<name>`          | any  | what a program of yours keeps beside, see `reader/gauge_read.py`         |
 
 Times are the store's own clock, in microseconds since the epoch. A gauge that was set at 0 was created and never set.
 """
@@ -114,6 +115,10 @@ class Keys:
         """The key that a `StateError` is about: its `key` has the hash's name, and perhaps a field in brackets."""
         name = place.partition("[")[0] if not place.startswith("family:") else place
         return name if name.startswith(self._tag) else f"{self._tag}:{name}"
+
+    def beside(self, name: str) -> str:
+        """A key for something of your own that is to be read together with the counts; a reset keeps it."""
+        return f"{self._tag}:beside:{name}"
 
     @property
     def patterns(self) -> tuple[str, str]:
