@@ -47,9 +47,9 @@ def writer_permissions(client: redis.Redis, keys: Keys) -> Permissions:
 
 
 def _called_by_scripts() -> Iterator[str]:
-    scripts = [script.name for script in (files("fleetmeter") / "lua").iterdir() if script.name.endswith(".lua")]
-    for name in (script.removesuffix(".lua") for script in scripts):
-        if name not in _OPERATORS_SCRIPTS:
+    for script in (files("fleetmeter") / "lua").iterdir():
+        name, _, kind = script.name.partition(".")
+        if kind == "lua" and name not in _OPERATORS_SCRIPTS:
             yield from re.findall(r"redis\.p?call\('([A-Z]+)'", lua_source(name))
 
 
