@@ -60,7 +60,7 @@ class MetricsApp:
         self._answers = Answers(scraper)
         self._fleets = scraper.fleets
         self._any_path = telemetry_path is None
-        starts = [Start(fleet.glance, start_delay) for fleet in scraper.fleets if start_delay]
+        starts = [Start(fleet.glance, start_delay, life=fleet.life) for fleet in scraper.fleets if start_delay]
         self._starts = [(start, Shared(partial(_seconds_left, start))) for start in starts]
         self._routes: dict[str, _Handler] = {
             telemetry_path or "": self._metrics,

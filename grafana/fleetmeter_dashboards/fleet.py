@@ -138,10 +138,12 @@ def _scrapes(queries: Queries) -> list[Panel]:
             "Is the store behind what was shown?",
             "Numbers that are below what was served before, because the store was rolled back; what was served "
             "is shown in "
-            "their place. Held is 1 while a whole older snapshot is shown.",
+            "their place. Held is 1 while a whole older snapshot is shown, by what the store lacks; the exporter's log "
+            "names the writer.",
             [
                 Target(queries.amount("fleetmeter_counts_behind"), "numbers behind"),
                 Target(queries.value("fleetmeter_snapshot_held"), "held"),
+                Target(queries.value("fleetmeter_snapshot_held_reason", "reason").occurred(), "held: {{reason}}"),
             ],
             Value(low=0, decimals=0), width=6,
         ),

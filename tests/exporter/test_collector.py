@@ -106,6 +106,7 @@ def test_an_empty_namespace_is_up(store: StoreAddress) -> None:
         "fleetmeter_exporter_build_info",
         "fleetmeter_replicas",
         "fleetmeter_snapshot_held",
+        "fleetmeter_snapshot_held_reason",
         "fleetmeter_counts_behind",
         "fleetmeter_scrape_series",
         "fleetmeter_scrape_duration_seconds",

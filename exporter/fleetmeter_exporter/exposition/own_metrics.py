@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import fleetmeter
 from fleetmeter.reader.families import Family
 from fleetmeter.reader.sample import Labels, Sample
+from fleetmeter.reader.verdict import HOLDING
 from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.fleet import REASONS, Scrape
 
@@ -19,6 +20,7 @@ OWN_NAMES = (
     "fleetmeter_last_write_timestamp_seconds",
     "fleetmeter_state_epoch_timestamp_seconds",
     "fleetmeter_snapshot_held",
+    "fleetmeter_snapshot_held_reason",
     "fleetmeter_counts_behind",
     "fleetmeter_scrape_series",
     "fleetmeter_exporter_build_info",
@@ -82,6 +84,7 @@ def _own_families(scrapes: Sequence[Scrape], series: Sequence[int], started: flo
         "Whether this scrape shows an older snapshot (1), while replicas send again what the store lost.",
         [None if scrape.shown is None else float(scrape.shown.held) for scrape in scrapes],
     )
+    yield _held_reasons(scrapes, labels)
     yield each(
         "fleetmeter_counts_behind",
         "Stored numbers that are below what was served before; what was served is shown in their place.",
@@ -110,6 +113,17 @@ def _errors(scrapes: Sequence[Scrape], labels: Sequence[Labels]) -> Family:
         samples += [Sample("", (*label, ("reason", reason)), float(reason in met)) for reason in REASONS]
     help_text = "Whether the last scrape met this trouble (1): something is missing from it, or all of it."
     return Family(Definition("fleetmeter_last_scrape_error", "gauge", help_text), 0, samples=samples)
+
+
+def _held_reasons(scrapes: Sequence[Scrape], labels: Sequence[Labels]) -> Family:
+    samples = []
+    for scrape, label in zip(scrapes, labels, strict=True):
+        shown = scrape.shown
+        met = shown.cause.reason if shown is not None and shown.held and shown.cause is not None else None
+        reasons = HOLDING if shown is not None or not scrape.namespace else ()
+        samples += [Sample("", (*label, ("reason", str(reason))), float(reason is met)) for reason in reasons]
+    help_text = "Why this scrape shows an older snapshot (1): what the store lacks of what was served."
+    return Family(Definition("fleetmeter_snapshot_held_reason", "gauge", help_text), 0, samples=samples)
 
 
 def _alone(name: str, help_text: str, labels: Labels, value: float, unit: str = "") -> Family:

@@ -50,7 +50,12 @@ def _head(watch: Watch, now: Sighting) -> RenderableType:
         (f"read {seconds_text(watch.age or 0)} ago, about 1 s behind", "dim"),
         no_wrap=True,
     )
-    return head if watch.trouble is None else Group(head, _trouble(watch))
+    parts: list[RenderableType] = [head]
+    if now.problems:
+        parts.append(Text(f"{counted(now.problems, 'part')} unreadable: see fleetmeter doctor", style="bold red"))
+    if watch.trouble is not None:
+        parts.append(_trouble(watch))
+    return Group(*parts)
 
 
 def _trouble(watch: Watch) -> Text:
@@ -117,7 +122,7 @@ def _money(watch: Watch, now: Sighting) -> RenderableType:
         ("per hour", NOTHING if each_second is None else f"${each_second * 3600 / 1e9:,.4f}"),
         ("tokens/s", _rate(watch, totals, _TOKENS)),
         ("cache hits", _hit_ratio(totals)),
-        ("cache size", _cache_size(now)),
+        ("cache size", _total(now.totals, _SIZE)),
     )
 
 
@@ -126,12 +131,6 @@ def _hit_ratio(totals: Totals) -> str:
     if gets:
         return f"{totals.total(_OPERATIONS, operation='get', result='hit') / gets:.1%}"
     return f"{totals.value(_HIT_RATE):.1%}" if totals.has(_HIT_RATE) and not totals.has(_OPERATIONS) else NOTHING
-
-
-def _cache_size(now: Sighting) -> str:
-    if now.snapshot.cache_size is not None:
-        return f"{now.snapshot.cache_size:,}"
-    return _total(now.totals, _SIZE)
 
 
 def _models(totals: Totals) -> RenderableType:
