@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.instrumentation import HTTPMetrics
+from fleetmeter.instrumentation import HTTPMetrics, default_registry
 from fleetmeter.instrumentation.replica_metrics import replica_gauges
 from fleetmeter.llm import REGISTRY
 from fleetmeter.schema import keys
@@ -62,7 +62,7 @@ def test_metric_table_is_the_catalogue(documented: dict[str, tuple[str, ...]]) -
     http = CollectorRegistry()
     HTTPMetrics(registry=http)
     replica_gauges()  # declared when an application is first instrumented
-    families = {**declared(http), **declared(REGISTRY)}
+    families = {**declared(http), **declared(default_registry()), **declared(REGISTRY)}
     assert {name: row for name, row in documented.items() if not name.startswith("fleetmeter_")} == families
 
 
