@@ -125,6 +125,18 @@ def test_only_living_processes_are_replicas(store: StoreAddress) -> None:
     assert total(samples, "fleetmeter_last_write_timestamp_seconds") == seconds
 
 
+@pytest.mark.parametrize(("newest", "shown"), [("goodbye", 1), ("alive", 0)])
+def test_the_last_write_is_a_goodbye_or_not(store: StoreAddress, newest: str, shown: int) -> None:
+    """Who wrote last decides, whatever others said before: a killed process left no goodbye behind it."""
+    client = store.client()
+    seconds, _ = client.time()
+    older = "alive" if newest == "goodbye" else "goodbye"
+    for writer, age, state in (("a", 30, older), ("b", 20, newest)):
+        client.hset(store.keys.writers, writer, f"1 0 {(seconds - age) * 10**6} {state}")
+    client.close()
+    assert total(scrape(store), "fleetmeter_last_write_goodbye") == shown
+
+
 def test_a_process_that_records_sees_its_own_records(installed: StoreAddress) -> None:
     """What was recorded before the scrape is in it, though nothing had been flushed."""
     counter = Counter("seen", "Seen.", registry=CollectorRegistry())
