@@ -137,6 +137,21 @@ def test_the_last_write_is_a_goodbye_or_not(store: StoreAddress, newest: str, sh
     assert total(scrape(store), "fleetmeter_last_write_goodbye") == shown
 
 
+def test_a_series_is_shown_at_0_only_if_it_was_made_before_its_first_event(installed: StoreAddress) -> None:
+    """Made early, it is there at 0 with the first record of anything; made with its event, it comes with its amount."""
+    counter = Counter("births", "Births.", ["place"], registry=CollectorRegistry())
+    counter.labels("foreseen")
+    counter.labels("first").inc()
+    assert fleetmeter.flush()
+    before = scrape(installed)
+    assert total(before, "births_total", place="foreseen") == 0
+    assert total(before, "births_total", place="first") == 1
+    assert ("births_total", "new") not in {(name, dict(labels).get("place")) for name, labels in before}
+    counter.labels("new").inc(3)
+    assert fleetmeter.flush()
+    assert total(scrape(installed), "births_total", place="new") == 3
+
+
 def test_a_process_that_records_sees_its_own_records(installed: StoreAddress) -> None:
     """What was recorded before the scrape is in it, though nothing had been flushed."""
     counter = Counter("seen", "Seen.", registry=CollectorRegistry())
