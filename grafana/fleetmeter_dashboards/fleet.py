@@ -30,20 +30,29 @@ def page() -> Page:
 
 
 def _first_row(queries: Queries) -> list[Panel]:
+    age = queries.age("fleetmeter_last_write_timestamp_seconds")
+    goodbye = queries.value("fleetmeter_last_write_goodbye", how="min")
+    replicas = queries.amount("fleetmeter_replicas")
+    awaited = Expression(
+        f"{age.text} unless ({goodbye.text} == 1 and {replicas.text} == 0)",
+        age.unit,
+        (*age.families, *goodbye.families, *replicas.families),
+    )
     return [
         first_row.trust(queries),
         first_row.spend_now(queries),
         stat_of(
             "How many replicas live?",
             "Processes that wrote, or said that they are there, within the last 15 s.",
-            queries.amount("fleetmeter_replicas"),
+            replicas,
             Value(steps=((None, BAD), (1, GOOD)), decimals=0),
         ),
         stat_of(
             "How old is the last write?",
-            "Replicas say every 5 s that they are there, so it stays below that. Orange from 15 s, red from 5 min.",
-            queries.age("fleetmeter_last_write_timestamp_seconds"),
-            Value(steps=rising(15, 300), decimals=1, low=0, none="nobody wrote"),
+            "Replicas say every 5 s that they are there, so it stays below that. Orange from 15 s, red from 5 min. "
+            "Empty if nobody ever wrote, or if all have ended as they should.",
+            awaited,
+            Value(steps=rising(15, 300), decimals=1, low=0, none="nobody is there"),
         ),
         stat_of(
             "How many batches were lost?",

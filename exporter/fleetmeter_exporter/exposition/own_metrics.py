@@ -18,6 +18,7 @@ OWN_NAMES = (
     "fleetmeter_last_scrape_error",
     "fleetmeter_replicas",
     "fleetmeter_last_write_timestamp_seconds",
+    "fleetmeter_last_write_goodbye",
     "fleetmeter_state_epoch_timestamp_seconds",
     "fleetmeter_snapshot_held",
     "fleetmeter_snapshot_held_reason",
@@ -74,6 +75,11 @@ def _own_families(scrapes: Sequence[Scrape], series: Sequence[int], started: flo
         "seconds",
     )
     yield each(
+        "fleetmeter_last_write_goodbye",
+        "Whether the last write was a goodbye (1): who wrote last has ended as it should, and nobody wrote after it.",
+        [_truth(snapshot.last_write_goodbye if snapshot is not None else None) for snapshot in snapshots],
+    )
+    yield each(
         "fleetmeter_state_epoch_timestamp_seconds",
         "When the namespace's counts began, by the store's clock.",
         [_seconds(snapshot.epoch.birth_us if snapshot and snapshot.epoch else None) for snapshot in snapshots],
@@ -128,6 +134,10 @@ def _held_reasons(scrapes: Sequence[Scrape], labels: Sequence[Labels]) -> Family
 
 def _alone(name: str, help_text: str, labels: Labels, value: float, unit: str = "") -> Family:
     return Family(Definition(name, "gauge", help_text, unit), 0, samples=[Sample("", labels, value)])
+
+
+def _truth(value: bool | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _seconds(micros: int | None) -> float | None:

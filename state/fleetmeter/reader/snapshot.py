@@ -49,7 +49,18 @@ class Snapshot:
         """The writers that live."""
         return frozenset(writer for writer, row in self.rows.items() if row.alive(self.taken_us))
 
-    @cached_property
+    @property
     def last_write_us(self) -> int | None:
         """The newest heartbeat or batch of any writer."""
-        return max((row.heartbeat_us for row in self.rows.values()), default=None)
+        newest = self._newest
+        return None if newest is None else newest.heartbeat_us
+
+    @property
+    def last_write_goodbye(self) -> bool | None:
+        """Whether that newest one was a goodbye: who wrote last has ended as it should. None if nobody wrote."""
+        newest = self._newest
+        return None if newest is None else newest.said_goodbye
+
+    @cached_property
+    def _newest(self) -> Row | None:
+        return max(self.rows.values(), key=lambda row: row.heartbeat_us, default=None)

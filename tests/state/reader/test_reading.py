@@ -44,6 +44,7 @@ def test_an_empty_namespace_is_read(reader: Reader) -> None:
     snapshot = reader.read()
     assert (snapshot.epoch, snapshot.rows, snapshot.definitions, snapshot.numbers) == (None, {}, (), {})
     assert (snapshot.alive, snapshot.last_write_us, snapshot.extras is None) == (frozenset(), None, False)
+    assert snapshot.last_write_goodbye is None
 
 
 def test_a_snapshot_tells_who_is_there(replica: Replica, reader: Reader) -> None:
