@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from urllib.parse import parse_qs
 
+from fleetmeter.connection.provider import CredentialProvider
 from fleetmeter.errors import FleetmeterError
 from fleetmeter.reader.continuity import HOLD
 from fleetmeter_exporter import landing
@@ -34,6 +35,7 @@ def make_asgi_app(
     hold: float = HOLD,
     start_delay: float = 0.0,
     created: bool = False,
+    credential_provider: CredentialProvider | None = None,
 ) -> "MetricsApp":
     """An ASGI application that serves the fleet's exposition; of several namespaces, if there are any, side by side.
 
@@ -45,7 +47,8 @@ def make_asgi_app(
     the store may be away.
     """
     namespaces = [namespace] if isinstance(namespace, str) else namespace or ()
-    return MetricsApp(Scraper.of(url, namespaces, hold, created=created), telemetry_path, start_delay)
+    scraper = Scraper.of(url, namespaces, hold, created=created, credential_provider=credential_provider)
+    return MetricsApp(scraper, telemetry_path, start_delay)
 
 
 _Handler = Callable[[Message], Awaitable[Response]]
