@@ -42,7 +42,7 @@ WINGS: dict[str, set[str]] = {
     "llm": {"errors", "pricing", "process"},
     "instrumentation": {"errors", "process"},
     "multiprocess": {"errors", "settings", "schema", "writer", "process"},
-    "cli": {"errors", "_version", "settings", "lua", "schema", "connection", "reader", "writer", "embedded"},
+    "cli": {"errors", "_version", "settings", "lua", "schema", "connection", "values", "reader", "writer", "embedded"},
     "__init__": {"errors", "_version", "process", "instrumentation"},
 }
 """The wings of the library, and what each may import beside itself: the plan of ARCHITECTURE.md as data."""

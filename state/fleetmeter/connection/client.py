@@ -146,7 +146,7 @@ def translated() -> Iterator[None]:
         raise StoreRefused("refused", f"another node has the keys: {error.host}:{error.port}") from error
     except AskError as error:
         moving = f"the keys are just being moved to another node, {error.host}:{error.port}"
-        raise StoreRefused("refused", f"{moving}; calls are sent again until they are there") from error
+        raise StoreRefused("refused", f"{moving}; nothing was done, and it works again once they are there") from error
     except TryAgainError as error:
         raise StoreRefused("refused", f"the keys are just being moved to another node: {error}") from error
     except redis.ResponseError as error:
