@@ -38,7 +38,7 @@ def main() -> None:
     scraper = Scraper.of(
         settings.url, settings.namespaces, settings.hold, created=settings.openmetrics_created, told=Shrinking()
     )
-    app = MetricsApp(scraper, settings.telemetry_path, start_delay=HEARTBEAT)
+    app = MetricsApp(scraper, settings.telemetry_path, HEARTBEAT, settings.unavailable_status)
     try:
         listeners = listen(settings.addresses)
     except OSError as error:

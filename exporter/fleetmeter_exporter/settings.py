@@ -30,6 +30,12 @@ _FLAGS = (
     Flag("web.config.file", "FILE", "TLS, users and headers in exporter-toolkit's format; read again when it changes"),
     Flag("web.telemetry-path", "PATH", "where the exposition is served", "/metrics"),
     Flag(
+        "web.unavailable-status",
+        "STATUS",
+        "status of a scrape while nothing can be read, 200 or 503; 503 anyway until something was read",
+        "200",
+    ),
+    Flag(
         "hold",
         "SECONDS",
         "how long to show the last good snapshot while replicas send again what a store lost",
@@ -50,6 +56,7 @@ class ExporterSettings:
     addresses: tuple[ListenAddress, ...] = (ListenAddress("", 9847),)
     web_config_file: str = ""
     telemetry_path: str = "/metrics"
+    unavailable_status: int = 200
     hold: float = HOLD
     openmetrics_created: bool = False
     log_level: str = "info"
@@ -75,6 +82,7 @@ class ExporterSettings:
             addresses=tuple(ListenAddress.parse(listen.source, text) for text in listen.values),
             web_config_file=given["web.config.file"].one[1],
             telemetry_path=_parse_path(*given["web.telemetry-path"].one),
+            unavailable_status=int(_parse_choice(*given["web.unavailable-status"].one, ("200", "503"), "status")),
             hold=parse_seconds(*given["hold"].one),
             openmetrics_created=given["openmetrics.created"].on,
             log_level=_parse_choice(*given["log.level"].one, LEVELS, "level"),
