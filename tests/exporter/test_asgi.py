@@ -155,7 +155,7 @@ def test_health_and_readiness() -> None:
 
 
 @pytest.mark.parametrize(("chosen", "status"), [({}, 200), ({"unavailable_status": 503}, 503)])
-def test_the_status_while_nothing_can_be_read(chosen: dict[str, int], status: int) -> None:
+def test_the_status_while_nothing_can_be_read(chosen: dict[str, Any], status: int) -> None:
     """503 until something was read once, then the chosen one; the body says in any case that the store is away."""
     with EmbeddedStore() as own:
         store = StoreAddress(own.url, "mine")
