@@ -24,6 +24,7 @@ WINGS: dict[str, set[str]] = {
     "keywords": set(),
     "_version": set(),
     "lua": set(),
+    "escaping": set(),
     # what stands in the store, and how it is reached
     "schema": {"errors", "excerpt"},
     "connection": {"errors", "schema"},
@@ -56,7 +57,19 @@ WINGS: dict[str, set[str]] = {
     "llm": {"errors", "excerpt", "keywords", "pricing", "process"},
     "instrumentation": {"errors", "keywords", "process"},
     "multiprocess": {"errors", "settings", "schema", "writer", "process"},
-    "cli": {"errors", "_version", "settings", "lua", "schema", "connection", "reader", "writer", "embedded"},
+    "cli": {
+        "errors",
+        "_version",
+        "escaping",
+        "settings",
+        "lua",
+        "schema",
+        "connection",
+        "values",
+        "reader",
+        "writer",
+        "embedded",
+    },
     "__init__": {"errors", "_version", "process", "instrumentation"},
 }
 """The wings of the library, and what each may import beside itself: the plan of ARCHITECTURE.md as data."""

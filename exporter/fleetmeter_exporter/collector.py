@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.openmetrics.exposition import UNDERSCORES
 
+from fleetmeter.connection.provider import CredentialProvider
 from fleetmeter.keywords import names_its_arguments
 from fleetmeter.reader.continuity import HOLD
 from fleetmeter.reader.families import Family
@@ -24,7 +25,8 @@ class RedisCollector:
     `FLEETMETER_REDIS_URL` and `FLEETMETER_NAMESPACE`; `SettingError` says which of them cannot be used. `collect()`
     never raises for the store: it then yields `fleetmeter_up 0` and no fleet family, so that no stale number is
     served. A store that was rolled back shows what was served before for up to `hold` seconds, and nothing below it
-    after that. A process that records into the same namespace hands over its own records first.
+    after that. A process that records into the same namespace hands over its own records first. The
+    `credential_provider` is that of `install()`.
     """
 
     @names_its_arguments
@@ -35,8 +37,9 @@ class RedisCollector:
         url: str | None = None,
         namespace: str | None = None,
         hold: float = HOLD,
+        credential_provider: CredentialProvider | None = None,
     ) -> None:
-        self._scraper = Scraper.of(url, [namespace], hold)
+        self._scraper = Scraper.of(url, [namespace], hold, credential_provider=credential_provider)
         if registry is not None:
             registry.register(self)
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 import fleetmeter
+from fleetmeter.connection.provider import CredentialProvider
 from fleetmeter.errors import FleetmeterError, StateError, StoreError
 from fleetmeter.process.installation import current
 from fleetmeter.reader.continuity import HOLD, Continuity, Shown
@@ -164,9 +165,13 @@ def reason_of(error: FleetmeterError) -> str:
     return "refused"
 
 
-def fleet_settings(url: str | None = None, namespace: str | None = None) -> Settings:
+def fleet_settings(
+    url: str | None = None, namespace: str | None = None, credential_provider: CredentialProvider | None = None
+) -> Settings:
     """Which fleet is meant: by argument, else the one that this process records into, else by environment."""
     runtime = current()
     if runtime is not None:
+        if url in (None, runtime.settings.url):
+            credential_provider = credential_provider or runtime.settings.credentials.provider
         url, namespace = url or runtime.settings.url, namespace or runtime.settings.namespace
-    return Settings.from_env(url=url, namespace=namespace)
+    return Settings.from_env(url=url, namespace=namespace, credential_provider=credential_provider)

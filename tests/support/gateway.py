@@ -62,7 +62,10 @@ class Program:
 
     def samples(self, path: str = "/metrics") -> dict[Series, float]:
         """The samples that it exposes."""
-        return parse(self.get(path).raise_for_status().text)
+        response = self.get(path)
+        if response.status_code != 503:  # which an exporter says that has not read the store yet, with what it knows
+            response.raise_for_status()
+        return parse(response.text)
 
     def end(self) -> int:
         """Tell it to end (SIGTERM), wait for that; its exit status."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 from fleetmeter.cli.printing import complain
+from fleetmeter.cli.target import Subcommands
 from fleetmeter.errors import SettingError
 from fleetmeter.settings import Settings
 
@@ -27,7 +28,7 @@ A program that calls fleetmeter.install() itself needs no launcher.
 """
 
 
-def add_run(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_run(subcommands: Subcommands) -> None:
     """Add `run` to the subcommands of `fleetmeter`."""
     parser = subcommands.add_parser(
         "run", help="start a program with fleetmeter installed", description=_DESCRIPTION, epilog=_LIMITS

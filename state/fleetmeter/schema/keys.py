@@ -33,6 +33,8 @@ together. The 0 leaves room for shards.
 | `<tag>:circuit:<model>`        | hash | the gateway's circuit breaker                                            |
 | `<tag>:beside:<name>`          | any  | what a program of yours keeps beside, see `reader/gauge_read.py`         |
 
+`fleetmeter doctor` makes the same keys behind `<tag>:doctor:<id>`, and deletes them in the transaction that made them.
+
 Times are the store's own clock, in microseconds since the epoch. A gauge that was set at 0 was created and never set.
 """
 
@@ -67,18 +69,18 @@ _NOTE = re.compile(rb"(.*?:[^: ]+) ([\[{].*)", re.DOTALL)
 
 
 class Keys:
-    """The keys of one namespace.
+    """The keys of one namespace; with `aside`, keys in the same slot that nothing else of the namespace has.
 
     Raises `SettingError` for a name that could leave its hash tag: 1 to 64 of letters, digits, `_`, `.`, `-`.
     """
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, aside: str = "") -> None:
         if not _NAMESPACE.fullmatch(namespace):
             raise SettingError(
                 "namespace", f"{quoted(namespace)} is not 1 to 64 letters, digits, '_', '.' or '-'; choose such a name"
             )
         self.namespace = namespace
-        tag = "{fm:" + namespace + ":0}"
+        tag = "{fm:" + namespace + ":0}" + (f":{aside}" if aside else "")
         self.writers = f"{tag}:writers"
         self.retired = f"{tag}:retired"
         self.families = f"{tag}:families"

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import redis
+from redis.exceptions import MovedError
 
 from fleetmeter.cli.doctor.check import Check, Status, not_seen
-from fleetmeter.cli.doctor.permissions import Permissions
+from fleetmeter.cli.doctor.permissions import NOBODY, Permissions
 from fleetmeter.cli.printing import bytes_text, counted, seconds_text, time_text
 from fleetmeter.cli.selection import series_of
 from fleetmeter.connection.client import translated
@@ -26,29 +27,46 @@ _STRAYS = 5
 def read_or_refusal(reader: Reader) -> Snapshot | StateError | StoreError:
     """A snapshot, or why there is none. Raises `StoreUnreachable`."""
     try:
-        return reader.read()
+        return reader.read([NOBODY])  # of whom it asks whether it was folded: the one more command of a scrape
     except (StateError, StoreRefused) as error:
         return error
 
 
-def permission_checks(writer: Permissions, read: Snapshot | StateError | StoreError) -> Iterator[Check]:
-    """What this user is good for: to write, to read, both; for neither is a failure."""
+def permission_checks(
+    writer: Permissions, problem: str | None, read: Snapshot | StateError | StoreError
+) -> Iterator[Check]:
+    """What this user is good for: to write, to read, both; for neither is a failure.
+
+    `problem` is what `rehearse` found.
+    """
     worst = Status.FAIL if isinstance(read, StoreError) and writer.refused else Status.WARN
-    if writer.refused:
+    if writer.missing:
+        yield Check(
+            Status.FAIL, "as a writer", f"the server does not know: {', '.join(writer.missing)}",
+            "replicas cannot record, whoever the user is: end what renames or disables these commands "
+            "(rename-command), or use another server",
+        )  # fmt: skip
+    elif writer.refused:
         yield Check(
             worst, "as a writer", f"not allowed: {', '.join(writer.refused)}",
             "replicas cannot record as this user; an exporter's user needs none of that",
         )  # fmt: skip
     elif writer.unclear:
         yield not_seen("as a writer", f"not clear: {', '.join(writer.unclear)}", "all else is allowed")
+    elif problem:
+        yield Check(
+            Status.FAIL, "as a writer", f"tried, and it did not work: {problem}",
+            "replicas keep their counts, and cannot hand them over until this is put right",
+        )  # fmt: skip
     else:
-        yield Check(Status.OK, "as a writer", "everything is allowed", "replicas can record as this user")
+        tried = "not tried, as this user may not call MULTI and EXEC" if problem is None else "and was tried"
+        yield Check(Status.OK, "as a writer", f"everything is allowed, {tried}", "replicas can record as this user")
     if not isinstance(read, StoreError):
         yield Check(Status.OK, "as an exporter", "everything is allowed", "an exporter can read as this user")
     elif read.reason == "auth":
         yield Check(worst, "as an exporter", str(read), "an exporter cannot serve as this user")
     else:
-        elsewhere = "MOVED" in str(read)
+        elsewhere = isinstance(read.__cause__, MovedError)
         yield Check(
             Status.FAIL, "as an exporter", str(read),
             "another node of the cluster has this namespace: use redis+cluster://host:port"
