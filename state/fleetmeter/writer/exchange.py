@@ -62,6 +62,11 @@ class Exchange:
         """Whether something was recorded that the store has not acknowledged, or has lost again."""
         return self._writer.behind or self._accumulator.has_work
 
+    @property
+    def living(self) -> bool:
+        """Whether this process has recorded, and not said goodbye since."""
+        return self._accumulator.awake and not self._writer.ended
+
     def hand_over(self) -> None:
         """Send what is in flight, then everything recorded before this call; a heartbeat when it is time for one.
 

@@ -5,6 +5,9 @@ import pytest
 from support.processes import eventually, fleet, run, value
 from support.store import StoreAddress
 
+THREADS_OF_ITS_OWN = {"PYTHONWARNINGS": "ignore:This process:DeprecationWarning"}
+"""For programs that fork beside threads which are not ours: Python 3.12 and later warns of those."""
+
 
 @pytest.mark.parametrize(
     ("way", "total"),
@@ -27,7 +30,7 @@ def test_what_was_recorded_before_a_fork_is_the_parents(way: str, total: int, st
 
 def test_a_fork_while_other_threads_record_is_exact_and_blocks_nobody(store: StoreAddress) -> None:
     """Fifteen forks under three busy threads: no child inherits a held lock, and no record is lost or copied."""
-    ended = run("fork.py", store, "while threads record")
+    ended = run("fork.py", store, "while threads record", **THREADS_OF_ITS_OWN)
 
     assert (ended.returncode, ended.stderr) == (0, "")
     samples = fleet(store)
@@ -37,7 +40,7 @@ def test_a_fork_while_other_threads_record_is_exact_and_blocks_nobody(store: Sto
 
 def test_threads_may_fork_at_the_same_time(store: StoreAddress) -> None:
     """Three threads fork 25 children each, all at once: nobody blocks, and each record counts once."""
-    ended = run("fork.py", store, "from several threads")
+    ended = run("fork.py", store, "from several threads", **THREADS_OF_ITS_OWN)
 
     assert (ended.returncode, ended.stderr) == (0, "")
     samples = fleet(store)
