@@ -151,6 +151,8 @@ class Accumulator:
 
     def defer(self, apply: Callable[[Any], object], amount: object) -> bool:
         """Keep a record for the end of the open `atomic()` block; False when this context has none open."""
+        if getpid() != self._pid:
+            self.notice_fork()
         if self._block.get() is None:
             return False
         with self.lock:

@@ -97,3 +97,24 @@ def test_a_daemon_counts_what_its_ended_parent_left_it(store: StoreAddress) -> N
     """Nobody else is left to count it."""
     assert run("preload.py", store, "daemon").returncode == 0
     assert eventually(lambda: fleet(store).get(("counted_total", frozenset())) == 11)
+
+
+@pytest.mark.parametrize(
+    ("way", "total", "level"),
+    [
+        ("nothing before", 3, 3),
+        ("counted before", 13, 8),
+        ("child half", 3, 3),
+        ("in an atomic block", 13, 3),
+        ("terminated", 3, 3),
+    ],
+)
+def test_a_fork_that_python_is_not_told_of_is_noticed(way: str, total: int, level: float, store: StoreAddress) -> None:
+    """Three children that C forked are writers of their own: their records count once, and the parent's too."""
+    ended = run("c_fork.py", store, way)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    samples = fleet(store)
+    assert value(samples, "counted_total") == total
+    assert value(samples, "size_sum") == 9
+    assert value(samples, "level") == level
