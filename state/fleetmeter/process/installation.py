@@ -73,7 +73,7 @@ def _enter(runtime: Runtime) -> Runtime:
     """Let this process have that runtime."""
     global _current, _forks
     if _forks is None:
-        _forks = Forks(current, _at_exit)
+        _forks = Forks(current, _at_end)
     runtime.start(_forks.join_frameworks)
     _current = runtime
     _forks.join_frameworks()
@@ -127,6 +127,13 @@ def hand_over(timeout: float = EXIT_TIMEOUT) -> bool:
 
 
 def _at_exit() -> None:
+    runtime = _current
+    if runtime is not None:
+        runtime.at_exit()
+
+
+def _at_end() -> None:
+    """Called by frameworks whose processes end without the interpreter's end."""
     runtime = _current
     if runtime is not None:
         runtime.end()

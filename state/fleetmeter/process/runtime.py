@@ -163,17 +163,20 @@ class Runtime:
             self._telemetry.left_behind()
         return done and not self._held_back()
 
+    def at_exit(self) -> None:
+        """Shut down at the interpreter's end. Later on nothing can be sent any more, so garbage has its say now."""
+        if gc.isenabled():
+            gc.collect()
+        self.end()
+        self.accumulator.wait_for_nobody()
+
     def end(self) -> None:
         """Shut down at the process' end; what is recorded after that is handed over at once.
 
-        Later on nothing can be sent any more. What garbage has to say is therefore asked for now, and blocks that
-        suspended generators keep open are closed.
+        Blocks that suspended generators keep open are closed.
         """
-        if gc.isenabled():
-            gc.collect()
         self.accumulator.commit_all()
         self._ended = self.shutdown()
-        self.accumulator.wait_for_nobody()
         self._termination.release()
 
     def uninstall(self) -> None:

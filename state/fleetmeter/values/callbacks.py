@@ -46,7 +46,7 @@ class Callbacks:
         self._busy_since: float | None = None
         self._due = 0.0
         self._parking = Parking()
-        self._parked = self._was_running = False
+        self._parked = self._was_running = self._wanted = False
 
     def wake(self) -> None:
         """Start the thread if there are functions; where one is new, it is called at once. Never raises."""
@@ -88,7 +88,7 @@ class Callbacks:
     def unpark(self) -> None:
         """Let the thread go on that was parked."""
         self._parked = False
-        if self._was_running:
+        if self._was_running or self._wanted:
             self._start()
 
     def stop(self) -> None:
@@ -106,6 +106,7 @@ class Callbacks:
         if not self._starting.acquire(blocking=False):  # somebody does, perhaps the code that a handler interrupted
             return
         try:
+            self._wanted = self._parked
             if not (self._running() or self._parked):
                 # gevent may have replaced threads and queues since the import or the fork, and needs both or neither
                 asked: Asked = queue.SimpleQueue()

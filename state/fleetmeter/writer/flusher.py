@@ -25,7 +25,7 @@ HURRY = 0.01
 """Seconds between two looks for something to send once the process was told to end; a record is sent at once then."""
 
 STILL = 1.0
-"""Seconds to wait, at most, until nobody records; the interrupted main thread may be in the middle of it."""
+"""Seconds to wait, at most, until nobody records, and then until the process is gone."""
 
 RETRY = 0.05
 """Seconds to the next try when a call failed while somebody waits in `flush`; doubled with each further failure."""
@@ -254,7 +254,8 @@ class Flusher:
     def _say_last_word(self, receipt: Receipt) -> None:
         """Hand over the rest and say goodbye while no other thread can record, and keep it so until the process ends.
 
-        A record that came after the goodbye would be lost with the process, or make it a replica once more.
+        A record that came after the goodbye would be lost with the process, or make it a replica once more. A process
+        that the signal does not end, as the first one of a container, goes on after `STILL`.
         """
         lock = self._accumulator.lock
         if not lock.acquire(timeout=STILL):
@@ -264,8 +265,10 @@ class Flusher:
                 self._exchange.hand_over()
                 self._exchange.say_goodbye()
                 receipt.put(None)
-            while receipt in self._receipts:
+            ends_by = monotonic() + STILL
+            while receipt in self._receipts and monotonic() < ends_by:
                 sleep(HURRY)
+            self.forget(receipt)
         finally:
             lock.release()
 
