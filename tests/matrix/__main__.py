@@ -30,7 +30,7 @@ def main() -> int:
                 place.mkdir()
                 try:
                     result = run(row, environments, store, new_address(store), place)
-                except (InstallFailed, AssertionError, subprocess.SubprocessError) as error:
+                except (InstallFailed, AssertionError, OSError, subprocess.SubprocessError) as error:
                     figures, verdict = f"{'-':>7}{'-':>9}{'-':>6}", f"NOT RUN: {_last_line(error)}"
                 else:
                     figures = f"{result.ledger:>7}{result.exported:>9}{result.living:>6}"

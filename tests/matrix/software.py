@@ -40,7 +40,7 @@ def _program(name: str, packages: str, way: str) -> Row:
 
 _GUNICORN = "python -m gunicorn --no-control-socket --log-level error --workers 2 --bind 127.0.0.1:PORT"
 _UWSGI = f"pyuwsgi --http-socket 127.0.0.1:PORT --module {WSGI} --processes 3 --master -L --enable-threads"
-_RQ, _HUEY = "rq worker --quiet --burst --url STORE", "huey_consumer.py matrix_huey.huey --quiet --workers 2"
+_RQ, _HUEY = "rq worker --quiet --burst --url STORE", "python -m huey.bin.huey_consumer matrix_huey.huey -q -w 2"
 _DRAMATIQ, _CELERY = "dramatiq matrix_dramatiq -p 2 -t 2", "celery -q -A matrix_celery worker -c 2 -l critical"
 _LOCAL = {"COUNT_IMPORT": "1"}
 

@@ -16,7 +16,7 @@ from support.store import StoreAddress
 
 PROGRAMS = Path(__file__).parent / "programs"
 JOBS, REQUESTS = 200, 100
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which software counts as hanging."""
 IN_FLIGHT = 8
 """Records that may be in the export and not in the ledger: a process ended between the two, in each of its threads."""

@@ -86,7 +86,7 @@ def service(
     with (folder / "output").open("ab") as output:
         process = subprocess.Popen(
             [word.replace("PORT", str(port)) for word in command],
-            env=environment(store, LEDGER=str(ledger), **(variables or {})),
+            env=environment(store, **{"LEDGER": str(ledger), **(variables or {})}),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

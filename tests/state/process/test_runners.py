@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rq import Queue
 
+from support.distance import far_away
 from support.load import service
 from support.processes import PATIENCE, PROGRAMS, environment, fleet, run, value
 from support.store import StoreAddress
@@ -70,11 +71,18 @@ def test_each_job_of_rq_is_handed_over(options: tuple[str, ...], store: StoreAdd
     assert states(store) == ["goodbye"] * JOBS
 
 
+@pytest.mark.parametrize("round_trip", [0.001, 0.1])
 @pytest.mark.parametrize("name", ["waitress", "wsgiref"])
-def test_sigterm_under_load_loses_no_request_that_was_answered(name: str, store: StoreAddress, tmp_path: Path) -> None:
+def test_sigterm_under_load_loses_no_request_that_was_answered(
+    name: str, round_trip: float, store: StoreAddress, tmp_path: Path
+) -> None:
     """The default action ends servers with worker threads; what they answered is counted, and no row looks alive."""
     command = [sys.executable, str(PROGRAMS / "wsgi.py"), name, "PORT"]
-    with service(command, store, tmp_path) as running, running.load() as clients:
+    with (
+        far_away(store.url, round_trip) as url,
+        service(command, store, tmp_path, variables={"FLEETMETER_REDIS_URL": url}) as running,
+        running.load() as clients,
+    ):
         assert running.ask(20) == 20
         running.process.terminate()
         assert running.process.wait(PATIENCE) == -15
