@@ -26,6 +26,7 @@ with fleetmeter.atomic():
 with fleetmeter.durable(timeout=1.0, replicas=1):
     Counter("payments_total", "Payments.").inc()
 assert_type(fleetmeter.flush(timeout=1.0), bool)
+assert_type(fleetmeter.hand_over(timeout=1.0), bool)
 assert_type(fleetmeter.shutdown(), bool)
 fleetmeter.uninstall()
 

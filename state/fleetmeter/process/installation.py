@@ -88,10 +88,10 @@ def join(identify: Callable[[], object]) -> Runtime:
 def _enter(runtime: Runtime) -> Runtime:
     """Let this process have that runtime."""
     global _current, _forks
-    runtime.start()
-    _current = runtime
     if _forks is None:
-        _forks = Forks(current, _at_exit)
+        _forks = Forks(current, _at_end)
+    runtime.start(_forks.join_frameworks)
+    _current = runtime
     _forks.join_frameworks()
     atexit.register(_at_exit)
     return runtime
@@ -110,8 +110,9 @@ def uninstall() -> None:
 def flush(timeout: float = 5.0) -> bool:
     """Hand over everything that this process recorded before the call.
 
-    Returns whether the store acknowledged it within `timeout` seconds; what it did not is kept and sent later. True
-    where fleetmeter is not installed. Never raises because of the store.
+    Returns whether the store acknowledged it within `timeout` seconds; what it did not is kept and sent later. False,
+    too, while records wait for the end of an `atomic()` block that is open around the caller. True where fleetmeter is
+    not installed. Never raises because of the store.
     """
     runtime = _current
     return True if runtime is None else runtime.flush(timeout)
@@ -131,7 +132,24 @@ def shutdown(timeout: float = EXIT_TIMEOUT) -> bool:
     return True if runtime is None else runtime.shutdown(timeout)
 
 
+def hand_over(timeout: float = EXIT_TIMEOUT) -> bool:
+    """Hand over what is left and say goodbye, for a process that ends by `os._exit` or goes on as another (`os.execv`).
+
+    Such an end runs no exit functions; call this right before it. Returns whether the store acknowledged everything
+    within `timeout` seconds. A process that records again afterwards is a new replica, and may call it again. True
+    where fleetmeter is not installed. Never raises because of the store.
+    """
+    return shutdown(timeout)
+
+
 def _at_exit() -> None:
+    runtime = _current
+    if runtime is not None:
+        runtime.at_exit()
+
+
+def _at_end() -> None:
+    """Called by frameworks whose processes end without the interpreter's end."""
     runtime = _current
     if runtime is not None:
         runtime.end()

@@ -168,6 +168,12 @@ class Amount:
         self.exemplar = self.sent_exemplar = None
         self.dirty = False
 
+    def forget_parent(self) -> None:
+        """Keep what is pending: the cell was clean when the process was forked."""
+        self.flushed = 0
+        if self.exemplar is self.sent_exemplar:
+            self.exemplar = self.sent_exemplar = None
+
 
 class Seconds(Amount):
     """Seconds, handed over as whole microseconds; what is less than one stays pending for the next batch."""

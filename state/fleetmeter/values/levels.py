@@ -66,6 +66,7 @@ class Level:
 
     def change(self, amount: float) -> bool:
         """Change the value under the lock."""
+        self._notice_fork()  # the parent's value is no beginning
         return self.replace(self.value + amount)
 
     def replace(self, value: Any) -> bool:
@@ -93,7 +94,12 @@ class Level:
         if wake:
             accumulator.wake()
 
+    def _notice_fork(self) -> None:
+        if not self.dirty:
+            self.accumulator.notice_fork()
+
     def _become(self, value: Any) -> bool:
+        self._notice_fork()  # which forgets the value
         self.value = value
         self.set_at = monotonic()
         return not self.dirty and self.accumulator.mark(self)
@@ -130,6 +136,10 @@ class Level:
         self.set_at = None
         self.dirty = False
         self.hidden = self.function is not None
+
+    def forget_parent(self) -> None:
+        """Start from nothing: a value is replaced once the fork was noticed."""
+        self.forget()
 
 
 class InfoLevel(Level):

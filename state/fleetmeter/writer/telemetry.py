@@ -139,6 +139,15 @@ class Telemetry:
             self._store,
         )
 
+    def held_back(self, records: int) -> None:
+        """Somebody asked for a flush inside a block, whose records are added at its end only."""
+        self._log(
+            "block",
+            "fleetmeter: %d records wait for the end of an atomic() or durable() block that is open here and were not "
+            "handed over; does it stand in a generator that is suspended?",
+            records,
+        )
+
     def answered(self, outcome: Outcome, writer: str) -> None:
         """An answer said that the store and the writer disagree."""
         if outcome.trouble is not None:

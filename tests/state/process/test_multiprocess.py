@@ -32,7 +32,7 @@ def environ(store: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> Iterator[St
 
 def test_a_program_for_multiprocess_mode_counts_for_the_fleet(store: StoreAddress) -> None:
     """Without install(): counts, a forked child's too, gauges by their mode, histograms with every bucket."""
-    with started("multiprocess.py", store, "worker-7", FLEETMETER_REPLICA="host"):
+    with started("value_class.py", store, "worker-7", FLEETMETER_REPLICA="host"):
         shown = fleet(store)
         assert shown[("m_calls_total", frozenset({("k", "a")}))] == 11
         assert [shown[("m_seconds_bucket", frozenset({("le", le)}))] for le in ("0.1", "1.0", "+Inf")] == [0, 1, 2]
@@ -121,7 +121,7 @@ def test_a_process_that_is_marked_as_dead_no_longer_lives(store: StoreAddress, m
     """Killed without a word, its live gauges go at once; its counts and its other gauges stay."""
     for name, text in {**store.environ, "FLEETMETER_REPLICA": "host"}.items():
         monkeypatch.setenv(name, text)
-    with started("multiprocess.py", store, "worker-7", FLEETMETER_REPLICA="host") as process:
+    with started("value_class.py", store, "worker-7", FLEETMETER_REPLICA="host") as process:
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert value(store, "m_level") == 2
