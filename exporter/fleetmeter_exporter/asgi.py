@@ -7,6 +7,7 @@ from functools import partial
 from urllib.parse import parse_qs
 
 from fleetmeter.errors import FleetmeterError
+from fleetmeter.keywords import names_its_arguments
 from fleetmeter.reader.continuity import HOLD
 from fleetmeter_exporter import landing
 from fleetmeter_exporter.answers import Answers
@@ -26,6 +27,7 @@ _OF_TIMEOUT = 0.9
 """The part of the time in which what was read by then is served: the rest is for writing it out and for the way."""
 
 
+@names_its_arguments
 def make_asgi_app(
     *,
     url: str | None = None,
@@ -58,7 +60,7 @@ class MetricsApp:
         self._answers = Answers(scraper)
         self._fleets = scraper.fleets
         self._any_path = telemetry_path is None
-        starts = [Start(fleet.glance, start_delay) for fleet in scraper.fleets if start_delay]
+        starts = [Start(fleet.glance, start_delay, life=fleet.life) for fleet in scraper.fleets if start_delay]
         self._starts = [(start, Shared(partial(_seconds_left, start))) for start in starts]
         self._routes: dict[str, _Handler] = {
             telemetry_path or "": self._metrics,

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 
+from fleetmeter.excerpt import cut, quoted
 from fleetmeter_exporter.redaction import redacted
 
 FORMATS = ("logfmt", "json")
@@ -22,6 +23,9 @@ LEVELS = ("debug", "info", "warning", "error")
 log = logging.getLogger("fleetmeter.exporter")
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]")
+
+LONGEST = 16_000
+"""Characters that a line shows of one thing: a stored value may have millions, and an exception many lines."""
 
 Field = str | int | float | bool | None
 """What a line can hold of one thing."""
@@ -94,7 +98,7 @@ def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except (TypeError, ValueError, KeyError):
-        return f"{record.msg} {record.args!r}"
+        return f"{record.msg} {quoted(record.args, LONGEST)}"
 
 
 def _shown(value: object) -> Field | list[Field]:
@@ -109,7 +113,7 @@ def _one(value: object) -> Field:
         return value
     if isinstance(value, float) and value - value == 0:  # JSON has no NaN and no infinity
         return value
-    return redacted(str(value))
+    return cut(redacted(str(value)), LONGEST)
 
 
 def _word(value: Field | list[Field]) -> str:

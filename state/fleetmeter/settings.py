@@ -12,6 +12,7 @@ from fleetmeter.connection.address import EXPECTED, Address, is_utf8, without_pa
 from fleetmeter.connection.client import connect
 from fleetmeter.connection.credentials import Credentials
 from fleetmeter.errors import SettingError
+from fleetmeter.excerpt import quoted
 from fleetmeter.schema.definition import MAX_SERIES
 from fleetmeter.schema.keys import Keys
 
@@ -46,7 +47,7 @@ def parse_seconds(setting: str, value: float | str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < 3600:
-        raise SettingError(setting, f"{value!r} is no duration; expected seconds, above 0 and below 3600")
+        raise SettingError(setting, f"{quoted(value)} is no duration; expected seconds, above 0 and below 3600")
     return seconds
 
 
@@ -54,7 +55,7 @@ def parse_series(setting: str, value: str) -> int:
     """A number of label sets; raises `SettingError`."""
     if not (value.isascii() and value.isdigit() and FEWEST_SERIES <= int(value) <= MOST_SERIES):
         expected = f"expected a whole number of label sets, {FEWEST_SERIES} to {MOST_SERIES}"
-        raise SettingError(setting, f"{value!r} cannot be used; {expected}")
+        raise SettingError(setting, f"{quoted(value)} cannot be used; {expected}")
     return int(value)
 
 
@@ -106,7 +107,7 @@ class Settings:
         except SettingError as error:
             raise SettingError(space_name, error.problem) from None
         if not is_utf8(name):
-            raise SettingError(replica_name, f"{name!r} cannot be stored; expected text that UTF-8 can hold")
+            raise SettingError(replica_name, f"{quoted(name)} cannot be stored; expected text that UTF-8 can hold")
         url = check_url(url_name, url_value)
         credentials = Credentials() if Address.parse(url).has_password else Credentials.from_env(environ)
         seconds, limit = parse_seconds(interval_name, interval), parse_series(series_name, series)

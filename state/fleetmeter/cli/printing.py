@@ -22,6 +22,12 @@ def complain(message: str, status: int) -> int:
     return status
 
 
+def warn_of(problems: Iterable[Exception]) -> None:
+    """A line to standard error for each part of the state that cannot be read."""
+    for problem in problems:
+        sys.stderr.write(f"fleetmeter: left out: {shown(str(problem))}\n")
+
+
 def say_json(value: Any) -> None:
     """One JSON document to standard output."""
     say(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))

@@ -21,6 +21,8 @@ The settings are the FLEETMETER_ variables.
 _LIMITS = """
 Python finds fleetmeter through PYTHONPATH. A program that is started with -I, -E or -S, or that clears PYTHONPATH for
 its children, gets nothing; nor does a Python that fleetmeter is not installed for: it says so and runs without.
+Launchers below it (opentelemetry-instrument, ddtrace-run) do not hide it, as pip puts fleetmeter-run.pth into the
+site-packages, which is read before any sitecustomize.
 A program that calls fleetmeter.install() itself needs no launcher.
 """
 
@@ -56,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which every Python finds fleetmeter's `sitecustomize` first."""
+    """An environment in which every Python finds fleetmeter's folder first; see `launch.fleetmeter_watcher`."""
     ours = str(files("fleetmeter") / "launch")
     others = [folder for folder in environ.get("PYTHONPATH", "").split(os.pathsep) if folder not in ("", ours)]
     return {**environ, "PYTHONPATH": os.pathsep.join([ours, *others])}

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from fleetmeter.errors import InstallError
+from fleetmeter.keywords import names_its_arguments
 from fleetmeter.process.forks import Forks
 from fleetmeter.process.runtime import EXIT_TIMEOUT, Runtime
 from fleetmeter.settings import Settings
@@ -20,6 +21,7 @@ def current() -> Runtime | None:
     return _current
 
 
+@names_its_arguments
 def install(
     *,
     url: str | None = None,
@@ -59,13 +61,15 @@ def install(
 
 
 def join(identify: Callable[[], object]) -> Runtime:
-    """The runtime of this process; where there is none, one that hooks nothing, with the environment's settings.
+    """The runtime of this process; if there is none, one that leaves new metrics alone, by the environment's settings.
 
     Raises `SettingError` for a setting that cannot be used.
     """
     with _lock:
         if _current is None:
-            return _enter(Runtime(Settings.from_env(), identify))
+            runtime = Runtime(Settings.from_env(), identify)
+            runtime.hooks.join()
+            return _enter(runtime)
         return _current
 
 

@@ -83,7 +83,7 @@ class Runtime:
             self._callbacks.wake()
 
     def _reject(self, definition: Definition, amount: object) -> None:
-        self._telemetry.not_finite(definition, amount)
+        self._telemetry.rejected(definition, amount)
 
     def flush(self, timeout: float) -> bool:
         """Hand over everything recorded before the call; see `fleetmeter.flush`."""
@@ -125,8 +125,7 @@ class Runtime:
         self._leaving = True  # a thread that records until the last moment must not start another flush thread
         self.shutdown()
         self._termination.uninstall()
-        if self._hooked:
-            self.hooks.uninstall()
+        self.hooks.uninstall()
 
     def before_fork(self) -> None:
         """Hold still, so that the child's copy is whole."""

@@ -50,4 +50,4 @@ def _checks(target: NamespaceTarget) -> list[Check]:
         read = read_or_refusal(reader)
         checks += permission_checks(writer_permissions(client, target.keys), read)
         size = state_size(client, target.keys, read) if isinstance(read, Snapshot) else None
-        return checks + list(state_checks(read, size))
+        return checks + list(state_checks(read, size, target.keys, reader.life()))
