@@ -106,9 +106,12 @@ def _bare(raw: object) -> object:
 
 
 def _member(source: object, name: str) -> Any:
-    if type(source) is dict or isinstance(source, Mapping):
+    if type(source) is dict:
         return source.get(name)
-    return getattr(source, name, None)
+    if hasattr(type(source), "__pydantic_fields__"):  # asking pydantic for a member that is not there takes 1 µs
+        own: dict[str, Any] = source.__dict__
+        return own[name] if name in own else (getattr(source, "__pydantic_extra__", None) or {}).get(name)
+    return source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
 
 
 def _name(value: object) -> str | None:

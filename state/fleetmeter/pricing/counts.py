@@ -8,6 +8,7 @@ from typing import Any
 
 MOST_TOKENS = 10**12
 """Above this a number is no count of tokens of one call; histograms and floats stay exact below it."""
+_NO_TABLES = (int, float, str, bytes, Decimal, list, tuple, set, frozenset)
 _LONGEST = 60
 """Characters of a value or name that a message repeats."""
 _MOST_NAMES = 24
@@ -19,10 +20,12 @@ def members(source: object) -> Mapping[str, Any] | None:
 
     Objects of pydantic keep unknown fields apart; those with slots have no dictionary.
     """
-    if type(source) is dict or isinstance(source, Mapping):
+    if type(source) is dict:
         return source
-    if source is None or isinstance(source, str | bytes | int | float | Decimal | list | tuple | set | frozenset):
+    if source is None or isinstance(source, _NO_TABLES):
         return None
+    if isinstance(source, Mapping):
+        return source
     extra = getattr(source, "__pydantic_extra__", None)
     own: Mapping[str, Any] | None = getattr(source, "__dict__", None)
     if own is None:

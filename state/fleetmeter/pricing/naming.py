@@ -36,9 +36,9 @@ def own_name(name: str, entry: Any) -> str | None:
     None if the entry was found by the beginning of the name only, and the rest says that it is another model.
     """
     if is_same(name, entry.id):
-        return str(entry.id)
+        return _id_of(entry)
     if name in exact_names(entry):
-        return name
+        return _representative(name, exact_names(entry))
     if name.startswith("ft:"):
         base = _SNAPSHOT.sub("", name.split(":")[1])
         fits = f"ft:{base}" in (entry.id.rstrip("-"), f"ft:{entry.id}")
@@ -64,12 +64,28 @@ def exact_names(entry: Any) -> frozenset[str]:
 
 def names_of(entry: Any) -> set[str]:
     """Every name that models of an entry are counted under."""
-    names = {name for name in exact_names(entry) if not is_same(name, entry.id)}
-    names.add(entry.id.rstrip("-") if entry.id.startswith("ft:") else entry.id)
+    exact = exact_names(entry)
+    names = {_representative(name, exact) for name in exact if not is_same(name, entry.id)} | {_id_of(entry)}
     begins = tuple(_clauses(entry.match, "starts_with"))
     if not entry.id.startswith("ft:") and any(begin.startswith("ft:") for begin in begins):
         names.add(f"ft:{entry.id}")
     return names
+
+
+def _id_of(entry: Any) -> str:
+    """The entry's name; those of fine-tunes end where the customer's part begins."""
+    return str(entry.id).rstrip("-") if entry.id.startswith("ft:") else str(entry.id)
+
+
+def _representative(name: str, exact: frozenset[str]) -> str:
+    """One name for a model's snapshots and spellings among the names of an entry, the one with dots if there is one."""
+    for wanted in (_spelt(_SNAPSHOT.sub("", name)), _spelt(name)):
+        same = sorted(
+            (other for other in exact if _spelt(other) == wanted), key=lambda other: ("." not in other, other)
+        )
+        if same:
+            return same[0]
+    return name
 
 
 def _clauses(clause: Any, kind: str) -> Iterator[str]:

@@ -21,7 +21,7 @@ from fleetmeter.pricing.usage import Usage
 OTHER = "other"
 """What an unknown model is called."""
 _MOST_KEPT = 2048
-"""Tariffs that are remembered; the names that callers send are not bounded."""
+"""Tariffs and places that are remembered; what callers send is not bounded."""
 _LONGEST_NAME = 256
 """Characters of a model's name; a longer one is nobody's."""
 
@@ -41,6 +41,7 @@ class PriceList:
         self.baseline = baseline
         self._data = PriceData()
         self._kept: dict[tuple[object, ...], Tariff | Unpriced] = {}
+        self._places: dict[str, Place] = {}
 
     @classmethod
     def from_file(cls, path: str | Path, baseline: str | None = None) -> Self:
@@ -54,6 +55,15 @@ class PriceList:
         prices._file = file
         return prices
 
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], baseline: str | None = None) -> Self:
+        """Prices with those of the file that `FLEETMETER_PRICES` names on top, if it names one.
+
+        Raises `SettingError` as `from_file`.
+        """
+        file = environ.get("FLEETMETER_PRICES")
+        return cls.from_file(file, baseline) if file else cls(baseline=baseline)
+
     @property
     def own(self) -> dict[str, ModelPrice]:
         """The user's own prices in force, by the name that they are given under."""
@@ -61,7 +71,7 @@ class PriceList:
 
     def models(self) -> frozenset[str]:
         """Every name that `normalise` can give for models of OpenAI and own ones, `other` not among them."""
-        self._data.refresh()
+        self._refresh()
         return self._current().names() | self._data.openai_names()
 
     def normalise(self, model: str, *, provider: str | None = None, base_url: object = None) -> str:
@@ -122,24 +132,25 @@ class PriceList:
         when = datetime.now(UTC) if at is None else at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
         book = self._current()
         key = (model, tier, provider, None if base_url is None else str(base_url), when.toordinal())
-        if self._data.snapshot is not None and self._data.refresh():
-            self._kept = {}
-        found = self._kept.get(key)
+        if self._data.snapshot is not None:
+            self._refresh()
+        kept = self._kept  # what another thread forgets meanwhile is not to be remembered again
+        found = kept.get(key)
         if found is None:
             found = self._make(book, model, tier, self._place(provider, base_url), when)
             if isinstance(found, Unpriced) or not found.changes_within_days:
-                if len(self._kept) >= _MOST_KEPT:
-                    self._kept = {}
-                self._kept[key] = found
+                if len(kept) >= _MOST_KEPT:
+                    self._kept = kept = {}
+                kept[key] = found
         return found
 
-    def saving(self, cost: Cost, usage: Usage, at: datetime | None = None) -> Cost | None:
-        """What the baseline model costs for the same usage, minus `cost`; below 0 where it is cheaper.
+    def saving(self, cost: Cost, usage: Usage, at: datetime | None = None, *, tier: str | None = None) -> Cost | None:
+        """What the baseline model costs for the same usage at the same tier, minus `cost`; below 0 if it is cheaper.
 
-        None without a baseline, or where its price is not known.
+        None without a baseline, or if its price is not known.
         """
-        price = None if self.baseline is None else self.cost(self.baseline, usage, at)
-        return None if price is None else price - cost
+        price = None if self.baseline is None else self._price(self.baseline, usage, tier, None, None, at)
+        return price - cost if isinstance(price, Cost) else None
 
     def _price(
         self,
@@ -160,7 +171,8 @@ class PriceList:
         if self._file is not None:
             book = self._file.book()
             if book is not self._book:
-                self._book, self._kept = book, {}
+                self._book = book
+                self._forget()
         return self._book
 
     def _place(self, provider: str | None, base_url: object) -> Place:
@@ -169,8 +181,24 @@ class PriceList:
             return Place(provider.lower())
         if base_url is None:
             return Place(book.provider)
-        self._data.refresh()
-        return place_of(str(base_url), book.providers, self._data.snapshot.providers)
+        self._refresh()
+        address = str(base_url)
+        place = self._places.get(address)
+        if place is None:
+            place = place_of(address, book.providers, self._data.snapshot.providers)
+            if len(self._places) >= _MOST_KEPT:
+                self._places = {}
+            self._places[address] = place
+        return place
+
+    def _refresh(self) -> None:
+        """Take what genai-prices knows now. Raises `ImportError` without the package."""
+        if self._data.refresh():
+            self._forget()
+
+    def _forget(self) -> None:
+        """Other prices are in force: nothing that was worked out holds any more."""
+        self._kept, self._places = {}, {}
 
     def _make(self, book: Book, model: str, tier: str | None, place: Place, at: datetime) -> Tariff | Unpriced:
         wanted = tier_of(tier)
@@ -208,7 +236,7 @@ class PriceList:
         return (entry.name, entry) if own is None else own
 
     def _entry(self, name: str, provider: str) -> Entry | None:
-        self._data.refresh()
+        self._refresh()
         entry = self._data.find(provider, name)
         if entry is None and provider in (OPENAI, "litellm"):
             prefix, slash, rest = name.partition("/")

@@ -13,21 +13,29 @@ OUTPUT_DETAILS = ("completion_tokens_details", "output_tokens_details", "output_
 """Tables inside a usage with the parts of a side."""
 
 INPUT_PARTS = {
-    "cached": ("cached_tokens", "cache_read"),
-    "cache_write": ("cache_write_tokens", "cache_creation_tokens", "cache_creation"),
-    "audio_in": ("audio_tokens", "audio"),
-    "image_in": ("image_tokens",),
+    "cached_tokens": "cached",
+    "cache_read": "cached",
+    "cache_write_tokens": "cache_write",
+    "cache_creation_tokens": "cache_write",
+    "cache_creation": "cache_write",
+    "audio_tokens": "audio_in",
+    "audio": "audio_in",
+    "image_tokens": "image_in",
 }
 OUTPUT_PARTS = {
-    "reasoning": ("reasoning_tokens", "reasoning"),
-    "audio_out": ("audio_tokens", "audio"),
-    "image_out": ("image_tokens",),
+    "reasoning_tokens": "reasoning",
+    "reasoning": "reasoning",
+    "audio_tokens": "audio_out",
+    "audio": "audio_out",
+    "image_tokens": "image_out",
 }
-"""Parts of a side by their names in its details."""
-KIND_NAMES = ("text_tokens", "audio_tokens", "image_tokens", "audio")
+"""The parts of a side by the names that its details have for them."""
+KIND_NAMES = frozenset({"text_tokens", "audio_tokens", "image_tokens", "audio"})
 """Who states one of these, states of what kind the tokens of that side are."""
+NO_PARTS = frozenset({"text_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens"})
+"""Names of details that need no part of their own; predictions, accepted or not, are completion tokens like others."""
 
-CACHED_INSIDE = ("prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens")
+CACHED_INSIDE = frozenset({"prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens"})
 """Beside the sides, and parts of the prompt: DeepSeek, Moonshot, Mistral."""
 READ_BESIDE, WRITTEN_BESIDE = "cache_read_input_tokens", "cache_creation_input_tokens"
 """Beside the sides: Anthropic's are on top of `input_tokens`, LiteLLM's are parts of `prompt_tokens`."""
@@ -45,15 +53,8 @@ WRITE_DURATIONS = (
 CACHED_KINDS = "cached_tokens_details"
 """The realtime API's table of cached tokens by kind."""
 
-KNOWN_IN_DETAILS = frozenset(
-    {
-        *(name for names in (*INPUT_PARTS.values(), *OUTPUT_PARTS.values()) for name in names),
-        *KIND_NAMES,
-        "accepted_prediction_tokens",
-        "rejected_prediction_tokens",
-    }
-)
-"""Names of details that are understood; predictions, accepted or not, are completion tokens like others."""
+CACHED_KIND_NAMES = {"text_tokens": None, "audio_tokens": "cached_audio", "image_tokens": "cached_image"}
+
 KNOWN_BESIDE = frozenset(
     {
         *(name for pair in PAIRS for name in pair),

@@ -148,9 +148,10 @@ def read_usage(raw: object, *, endpoint: str | None = None) -> Usage | Doubt:
 
 def _read(cls: type[U], raw: object, endpoint: str | None) -> U | Doubt:
     try:
-        return _read_sides(cls, raw, endpoint)
-    except ValueError as error:
-        return Doubt(_kind(error), shape_of(raw), str(error))
+        try:
+            return _read_sides(cls, raw, endpoint)
+        except ValueError as error:
+            return Doubt(_kind(error), shape_of(raw), str(error))
     except Exception as error:  # noqa: BLE001 - an object of somebody else's may do anything when it is read
         reason = f"usage: cannot be read: {type(error).__name__}"
         return Doubt("unreadable", f"the type {type(raw).__name__}"[:80], reason)
@@ -179,7 +180,7 @@ def _read_sides(cls: type[U], raw: object, endpoint: str | None) -> U | Doubt:
 
 def _certain(cls: type[Usage], side: dict[str, Any]) -> dict[str, int]:
     """The disjoint types of one side; empty if it contradicts itself."""
-    counts: dict[str, Any] = {"prompt": 0, **{name: value or 0 for name, value in side.items()}}
+    counts: dict[str, Any] = {"prompt": 0, **side}
     try:
         alone = cls(**counts)
     except ValueError:

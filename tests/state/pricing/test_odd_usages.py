@@ -269,6 +269,17 @@ class Hostile:
         raise RuntimeError(name)
 
 
+class Treacherous(dict[str, Any]):
+    """A mapping that fails as a number does, and again when its names are asked for."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Fails as a bad number does."""
+        raise ValueError(key, default)
+
+    def __iter__(self) -> Any:
+        raise RuntimeError("iter")
+
+
 class Endless(dict[str, Any]):
     """A usage that holds itself."""
 
@@ -303,6 +314,9 @@ def test_nothing_makes_the_reader_fail(raw: object) -> None:
 
 def test_objects_that_fail_when_they_are_looked_at() -> None:
     """At the top or inside, such an object is a doubt that says which error it raised."""
+    treacherous = Treacherous(prompt_tokens=1)
+    assert isinstance(read_usage(treacherous), Doubt)
+    assert read_answer(treacherous) == Answer()
     for raw in (Hostile(), {"prompt_tokens": 1, "prompt_tokens_details": Hostile()}, {"prompt_tokens": Hostile()}):
         found = read_usage(raw)
         assert isinstance(found, Doubt)
@@ -360,10 +374,18 @@ def test_a_model_that_hears_needs_a_usage_that_says_so() -> None:
     assert prices.price("gpt-audio", read_usage(none), at=WHEN) == Cost(100 * 2_500 + 20 * 10_000)
 
 
+def test_who_only_hears_needs_it_only_where_it_is_always_stated() -> None:
+    """A transcription of OpenAI's always states its audio, a text call of Gemini states nothing: it has no audio."""
+    prices, plain = PriceList(), read_usage({"input_tokens": 100, "output_tokens": 20, "total_tokens": 120})
+    assert isinstance(prices.price("gpt-4o-transcribe", plain, at=WHEN), Unpriced)
+    assert prices.price("gemini-2.5-flash", plain, provider="google", at=WHEN) == Cost(100 * 300 + 20 * 2_500)
+
+
 @pytest.mark.parametrize("kind", ["audio_in", "image_in", "audio_out", "image_out"])
 def test_audio_and_images_are_never_charged_as_text(kind: str) -> None:
     """A model without such a rate has no price for them, and neither has an own price without one."""
-    found = PriceList().price(SOL, Usage(**{"prompt": 10, "completion": 10, kind: 1}), at=WHEN)
+    counts: dict[str, Any] = {"prompt": 10, "completion": 10, kind: 1}
+    found = PriceList().price(SOL, Usage(**counts), at=WHEN)
     assert isinstance(found, Unpriced)
     assert found.kind == "rate"
     assert SOL in found.reason

@@ -9,6 +9,7 @@ from redis.exceptions import MovedError
 
 from fleetmeter.cli.doctor.check import Check, Status, not_seen
 from fleetmeter.cli.doctor.permissions import NOBODY, Permissions
+from fleetmeter.cli.doctor.price_checks import price_checks
 from fleetmeter.cli.printing import bytes_text, counted, seconds_text, time_text
 from fleetmeter.cli.selection import series_of
 from fleetmeter.connection.client import translated
@@ -22,11 +23,6 @@ from fleetmeter.schema.rows import Epoch
 
 _STRAYS = 5
 """Problems of the state that are told one by one."""
-
-_UNPRICED = "openai_unpriced_calls"
-"""The counter, by model, of answered calls that have no price."""
-_MOST_MODELS = 10
-"""Models that are named."""
 
 
 def read_or_refusal(reader: Reader) -> Snapshot | StateError | StoreError:
@@ -121,7 +117,7 @@ def state_checks(
         else "no writer that is known here has given a batch up",
     )  # fmt: skip
     yield _families(read, families, size)
-    yield from _prices(families)
+    yield from price_checks(families)
 
 
 def _strays(problems: Sequence[StateError], keys: Keys) -> Iterator[Check]:
@@ -199,23 +195,6 @@ def _families(snapshot: Snapshot, families: Sequence[Family], size: int | None) 
             Status.WARN, "families", found, f"of a later version, and not served by this one: {', '.join(unknown)}"
         )
     return Check(Status.OK, "families", found, "each scrape reads all of it")
-
-
-def _prices(families: Sequence[Family]) -> Iterator[Check]:
-    """Whether the calls of language models have a price; nothing where none were counted."""
-    for family in families:
-        if family.definition.name == _UNPRICED:
-            calls = {dict(sample.labels).get("model", ""): round(sample.value) for sample in family.samples}
-            without = sorted(((count, model) for model, count in calls.items() if count), reverse=True)
-            if not without:
-                yield Check(Status.OK, "prices", "every answered call has a price", "the cost of the fleet is complete")
-                return
-            named = ", ".join(f"{model} ({counted(count, 'call')})" for count, model in without[:_MOST_MODELS])
-            more = f" and {len(without) - _MOST_MODELS} more" if len(without) > _MOST_MODELS else ""
-            yield Check(
-                Status.WARN, "prices", f"calls without a price: {named}{more}",
-                "their cost is missing everywhere; the service's log says why, and a prices file can give rates",
-            )  # fmt: skip
 
 
 def state_size(client: redis.Redis, keys: Keys, snapshot: Snapshot) -> int:

@@ -50,8 +50,7 @@ def add_prices(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
 def prices(arguments: argparse.Namespace) -> int:
     """Print rates or a bill; the exit status. Raises `SettingError` and `CommandError`."""
     at = _day(arguments.at)
-    file = arguments.prices or os.environ.get("FLEETMETER_PRICES")
-    price_list = PriceList.from_file(file) if file else PriceList()
+    price_list = PriceList.from_file(arguments.prices) if arguments.prices else PriceList.from_env(os.environ)
     place = {"provider": arguments.provider, "base_url": arguments.base_url}
     try:
         if arguments.usage is not None:
