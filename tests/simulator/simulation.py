@@ -157,8 +157,7 @@ class Simulation:
 
     def rollback(self, steps: int, side: int) -> None:
         """A store crashes and comes back in an earlier state."""
-        if not self.world.twins:
-            self.world.roll_back(self.world.master(side), steps)
+        self.world.roll_back(self.world.master(side), steps)
 
     def failover(self, steps: int, skew: float) -> None:
         """A replica that lags takes over; its clock is another."""
@@ -167,13 +166,11 @@ class Simulation:
 
     def restore(self, index: int) -> None:
         """Some former state comes back."""
-        if not self.world.twins:
-            self.world.restore(self.world.master(), index)
+        self.world.restore(self.world.master(), index)
 
     def split(self, steps: int) -> None:
         """Two masters."""
-        if not self.world.twins:
-            self.world.split(steps)
+        self.world.split(steps)
 
     def heal(self, winner: int) -> None:
         """One master again."""

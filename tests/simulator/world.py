@@ -80,7 +80,7 @@ class World:
         self._rows_evicted = float("-inf")
         self.forbidden: dict[str, int] = {}
         self.switches = 0
-        self._ids = 0
+        self._ids = self._tokens = 0
         self.log: list[str] | None = None
         self._scripts = scripts
 
@@ -88,6 +88,11 @@ class World:
         """An id that nobody has."""
         self._ids += 1
         return f"id{self._ids}"
+
+    def new_token(self) -> int:
+        """A token that no batch has."""
+        self._tokens += 1
+        return self._tokens
 
     def master(self, side: int = 0) -> Master:
         """The master that callers of a side reach."""

@@ -72,8 +72,8 @@ class Store:
     def _parts(self, call: Apply) -> tuple[list[str], list[Any]]:
         body = encode(call.delta, self.keys)
         state = "goodbye" if call.goodbye else "alive"
-        head = (call.epoch, call.writer, call.prev, call.seq, call.given_up, state, self.max_series)
-        return list(body.keys), [*head, *body.arguments]
+        numbers = (call.prev, call.prev_token, call.seq, call.token, call.given_up)
+        return list(body.keys), [call.epoch, call.writer, *numbers, state, self.max_series, *body.arguments]
 
     def _run(self, script: Script, keys: list[str], arguments: Sequence[Any]) -> Any:
         """A script's reply, from whichever node has the keys."""
@@ -135,7 +135,7 @@ class Store:
 
 
 def _answer(reply: list[bytes]) -> Answer:
-    status, row, epoch, now, *more = (item.decode("utf-8", "replace") for item in reply)
+    status, row, given_up, token, epoch, now, *more = (item.decode("utf-8", "replace") for item in reply)
     notes: dict[str, list[str]] = {}
     for kind, text in zip(more[1::2], more[2::2], strict=True):
         notes.setdefault(kind, []).append(text)
@@ -143,6 +143,8 @@ def _answer(reply: list[bytes]) -> Answer:
     return Answer(
         status=status,
         row=int(row),
+        given_up=int(given_up or 0),
+        token=token,
         epoch=identity,
         store_now_us=int(now),
         deliberate="reset" in words,

@@ -12,6 +12,8 @@ SEEDS = range(400)
 FOUND_BY = {
     "the epoch check": 114,
     "prev": 34,
+    "the token": 92300,
+    "what a row has given up": 1036929,
     "hello": 23,
     "the retired number": 28,
     "sending what is unacknowledged unchanged": 0,
