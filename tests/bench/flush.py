@@ -42,7 +42,7 @@ while at <= #ARGV do
 end
 return { 'applied', '0', '0', '', 'none 0 1', '0', '0' }
 """
-"""A script that adds the numbers of the same body and checks nothing: what exactly-once costs is what apply.lua takes more."""
+"""A script that adds the same numbers and checks nothing: what exactly-once costs is what apply.lua takes more."""
 
 
 FAMILY_COUNTS = (10, 4, 2, 1)
