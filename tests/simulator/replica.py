@@ -42,6 +42,8 @@ class Observed(Writer):
             replica.forgot(in_flight, deliberate=answer.deliberate)
         if self.id != identity:
             replica.renewed(in_flight)
+            if outcome.trouble == "foreign":
+                replica.caller.left.add(identity)
         else:
             replica.lost += outcome.lost
         replica.answers += 1

@@ -10,7 +10,7 @@ together. The 0 leaves room for shards.
 |                                |      | and the token of the batch that was applied last, unless there is none;  |
 |                                |      | `@swept` → when ended writers were last put away (µs)                    |
 | `<tag>:writer:<id>`            | hash | `replica`, `pid`, `version`, `started` of one writer                     |
-| `<tag>:retired`                | hash | `<writer>` → `<applied> <given up> <heartbeat µs> <folded at µs>`;       |
+| `<tag>:retired`                | hash | `<writer>` → `<applied> <given up> <heartbeat µs> <folded at µs>`,       |
 |                                |      | and the row's token;                                                     |
 |                                |      | `@epoch` → the same as in `writers`: one of them tells that the other    |
 |                                |      | was evicted; `@horizon` → newest heartbeat that a row may have had which |
