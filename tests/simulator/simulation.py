@@ -165,12 +165,14 @@ class Simulation:
         self.world.master().skew_us += int(skew * 1e6)
 
     def restore(self, index: int) -> None:
-        """Some former state comes back."""
-        self.world.restore(self.world.master(), index)
+        """Some former state comes back; not to twins, which may have sent again what it holds, under another id."""
+        if not self.world.twins:
+            self.world.restore(self.world.master(), index)
 
     def split(self, steps: int) -> None:
-        """Two masters."""
-        self.world.split(steps)
+        """Two masters; not for twins, as what both hold may be sent again under another id where one is behind."""
+        if not self.world.twins:
+            self.world.split(steps)
 
     def heal(self, winner: int) -> None:
         """One master again."""

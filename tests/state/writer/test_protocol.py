@@ -613,6 +613,16 @@ def test_a_row_with_a_number_of_this_writers_and_another_token_is_foreign(row: i
     assert worth(again) == (4 - (row - 1)) * 1 + 2
 
 
+def test_what_was_acknowledged_below_a_foreign_row_is_taken_for_in() -> None:
+    """Whether the store went back before the other process came that far, no row tells: only what is new goes out."""
+    writer = greeted()
+    advance(writer, 2)
+    call = sent(writer, OTHER)
+    assert writer.receive(call, answer("behind", 9, token="foreign")) == Outcome("foreign", send_all_again=True)
+    writer.receive(writer.greet(), answer("hello"))
+    assert worth(writer.next_apply()) == 2
+
+
 def test_what_the_store_lacked_below_a_foreign_row_is_counted_as_lost() -> None:
     """It may be in, as the other process sent it again if the two were one then: it is not sent a second time."""
     writer = greeted()
