@@ -96,12 +96,18 @@ MUTATIONS = (
     Mutation("the epoch check", (("apply", "if string.match(epoch, '^%S*') ~= ARGV[1] then", "if false then"),)),
     Mutation(
         "prev",
-        (("apply", "if not stands_at(prev, prev_token) then", "if tonumber(applied) >= seq and seq > prev then"),),
+        (
+            (
+                "apply",
+                "  if number ~= prev or not (fits_any or held == prev_token) then",
+                "  if number >= seq and seq > prev then",
+            ),
+        ),
     ),
     Mutation(
         "the token",
         (
-            ("apply", "local function stands_at(", "held = ''\nlocal function stands_at("),
+            ("apply", "  local fits_any = held == ''", "  held = ''\n  local fits_any = true"),
             ("hello", "local tail = token", "token = ''\nlocal tail = token"),
         ),
     ),

@@ -43,7 +43,7 @@ local function whole(text)
   return text and string.match(text, '^%d+$') and tonumber(text)
 end
 local prev, seq, given_up, limit = whole(ARGV[3]), whole(ARGV[5]), whole(ARGV[7]), whole(ARGV[9])
-local prev_token, token = string.match(ARGV[4] or ' ', '^%S*$'), string.match(ARGV[6] or ' ', '^%S*$')
+local prev_token, token = ARGV[4] or ' ', ARGV[6] or ' '
 local place = { define = 3, expect = 3, unset = 4, gauge = 4, exemplar = 5 }
 local width = { define = 2, expect = 1, remove = 3, unset = 1, gauge = 2, exemplar = 2, add = 2, add_part = 2 }
 
@@ -52,7 +52,7 @@ local function malformed(what)
 end
 
 local state = ARGV[8]
-if not (prev and seq and given_up and limit and prev_token and token) or seq < prev then
+if not (prev and seq and given_up and limit) or seq < prev or string.find(prev_token .. token, '%s') then
   return malformed('head')
 end
 if not (state == 'alive' or state == 'goodbye') then
@@ -83,16 +83,19 @@ if string.match(epoch, '^%S*') ~= ARGV[1] then
 end
 local row = redis.call('HGET', KEYS[1], writer)
 local folded = not row and redis.call('HGET', KEYS[2], writer)
-local applied, lost, held = string.match(row or folded or '', '^(%d+) ?(%d*) ?%d* ?%S* ?(%S*)')
+local known = row or folded or ''
+local applied = string.match(known, '^%d+')
 if not applied then
   return { 'unknown', '0', '0', '', epoch, now, '0' }
 end
-local function stands_at(number, its_token)
-  return tonumber(applied) == number and (held == '' or held == its_token)
-end
-if not stands_at(prev, prev_token) then
-  local status = stands_at(seq, token) and 'already' or 'behind'
-  return { status, applied, lost, held, epoch, now, '0' }
+local number, as_sent = tonumber(applied), ' ' .. prev_token
+if number ~= prev or prev_token == '' or string.sub(known, -#as_sent) ~= as_sent then -- else no more need be read
+  local lost, held = string.match(known, '^%d+ ?(%d*) ?%d* ?%S* ?(%S*)')
+  local fits_any = held == ''
+  if number ~= prev or not (fits_any or held == prev_token) then
+    local status = number == seq and (fits_any or held == token) and 'already' or 'behind'
+    return { status, applied, lost, held, epoch, now, '0' }
+  end
 end
 
 local tail = token == '' and '' or ' ' .. token

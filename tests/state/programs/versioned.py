@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 
 from prometheus_client import Counter, Histogram
 
@@ -43,6 +44,8 @@ def goodbye(pid: str) -> object:
     return True
 
 
+COMMANDS: dict[str, Callable[..., object]] = {"count": count, "export": export, "sweep": sweep, "goodbye": goodbye}
+
 fleetmeter.install()
 JOBS = Counter("versioned_jobs", "Jobs.")
 SECONDS = Histogram("versioned", "Seconds.", unit="seconds")
@@ -52,6 +55,5 @@ sys.stdout.write("ready\n")
 sys.stdout.flush()
 for line in sys.stdin:
     name, *arguments = line.split()
-    does = {"count": count, "export": export, "sweep": sweep, "goodbye": goodbye}[name]
-    sys.stdout.write(json.dumps(does(*arguments)) + "\n")
+    sys.stdout.write(json.dumps(COMMANDS[name](*arguments)) + "\n")
     sys.stdout.flush()
