@@ -157,8 +157,7 @@ class Simulation:
 
     def rollback(self, steps: int, side: int) -> None:
         """A store crashes and comes back in an earlier state."""
-        if not self.world.twins:
-            self.world.roll_back(self.world.master(side), steps)
+        self.world.roll_back(self.world.master(side), steps)
 
     def failover(self, steps: int, skew: float) -> None:
         """A replica that lags takes over; its clock is another."""
@@ -167,12 +166,12 @@ class Simulation:
         self.world.master().skew_us += int(skew * 1e6)
 
     def restore(self, index: int) -> None:
-        """Some former state comes back."""
+        """Some former state comes back; not to twins, which may have sent again what it holds, under another id."""
         if not self.world.twins:
             self.world.restore(self.world.master(), index)
 
     def split(self, steps: int) -> None:
-        """Two masters."""
+        """Two masters; not for twins, as what both hold may be sent again under another id where one is behind."""
         if not self.world.twins:
             self.world.split(steps)
 
