@@ -112,7 +112,7 @@ class Runtime:
 
     def _reject(self, definition: Definition, amount: object) -> None:
         if not self._finalising():
-            self._telemetry.not_finite(definition, amount)
+            self._telemetry.rejected(definition, amount)
 
     def flush(self, timeout: float) -> bool:
         """Hand over everything recorded before the call; see `fleetmeter.flush`."""
@@ -184,8 +184,7 @@ class Runtime:
         self._leaving = True  # a thread that records until the last moment must not start another flush thread
         self.shutdown()
         self._termination.uninstall()
-        if self._hooked:
-            self.hooks.uninstall()
+        self.hooks.uninstall()
 
     def before_fork(self) -> None:
         """Hold still, so that the child's copy is whole, and have no thread beside the fork if it can end in time."""

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from fleetmeter.schema.definition import OWN_PREFIX, compact_json
-from fleetmeter.schema.scale import number_text
+from fleetmeter.schema.scale import float_of, number_text
 
 if TYPE_CHECKING:
     from fleetmeter.schema.definition import Definition
@@ -48,8 +48,8 @@ class Level:
 
     def inc(self, amount: float) -> None:
         """Change the value by an amount."""
-        # adding 0.0 lets what is no number fail here, as the caller's error, and not at a block's end
-        self._record(self.change, amount + 0.0)
+        # what is no number fails here, as the caller's error, and not at a block's end
+        self._record(self.change, amount + 0.0 if type(amount) is float or type(amount) is int else float_of(amount))
 
     def set(self, value: Any, timestamp: float | None = None) -> None:  # noqa: ARG002  the client names it
         """Replace the value; NaN and infinities are values like any other."""

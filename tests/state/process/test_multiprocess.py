@@ -162,3 +162,40 @@ def test_marking_raises_nothing_where_the_store_is_away(
         mark_process_dead(4711)
     (line,) = caplog.messages
     assert "4711" in line
+
+
+def test_removals_act_on_the_fleet(environ: StoreAddress) -> None:
+    """Without install(), too: `remove`, `remove_by_labels` and `clear` take the series of all replicas away."""
+    values.ValueClass = RedisValue()
+    counters = [Counter(f"m_{name}", "x", ["k"], registry=None) for name in ("one", "some", "all")]
+    stranger = Replica(environ)
+    for counter in counters:
+        for key in ("a", "b"):
+            counter.labels(key).inc()
+            stranger.counter(counter._name, labels=["k"], values=[key]).inc(5)
+    assert fleetmeter.flush()
+    assert stranger.flush()
+    one, some, everything = counters
+    one.remove("a")
+    some.remove_by_labels({"k": "b"})
+    everything.clear()
+    assert fleetmeter.flush()
+    left = {(name, *labels) for name, labels in samples(environ) if name.startswith("m_")}
+    assert left == {("m_one_total", ("k", "b")), ("m_some_total", ("k", "a"))}
+    stranger.close()
+
+
+def test_removals_of_other_metrics_stay_what_they_were(environ: StoreAddress) -> None:
+    """A metric that has stock values loses its child in this process, and a wrong call raises as ever."""
+    stock = Counter("m_stock", "x", ["k"], registry=None)
+    stock.labels("a").inc()
+    remove = Counter.remove
+    RedisValue()
+    assert Counter.remove is not remove
+    stock.remove("a")
+    assert next(iter(stock.collect())).samples == []
+    with pytest.raises(ValueError, match="label"):
+        stock.remove("a", "b")
+    fleetmeter.install()
+    fleetmeter.uninstall()
+    assert Counter.remove is remove
