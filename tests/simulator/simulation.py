@@ -90,8 +90,11 @@ class Simulation:
             self._flush(replica, deliveries)
 
     def _flush(self, replica: Replica, deliveries: Sequence[str]) -> bool:
+        self.world.crashed_in = ""
         went_well = replica.attempt(replica.exchange.hand_over, list(deliveries))
-        if went_well and replica.answers and not replica.writer.must_greet and not replica.writer.ended:
+        # a crash while ended writers are put away comes behind the hand-over, and is found with the next call
+        answered = went_well and self.world.crashed_in != "fold" and replica.answers
+        if answered and not replica.writer.must_greet and not replica.writer.ended:
             check_caught_up(self.world, replica, self.world.master(replica.caller.side))
         return went_well
 

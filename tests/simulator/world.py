@@ -88,6 +88,7 @@ class World:
         """Whether a store that had dropped a row on purpose went back: no row tells an exporter of what it lost."""
         self._rows_evicted = float("-inf")
         self.forbidden: dict[str, int] = {}
+        self.crashed_in = ""  # the script of the last call in which a store crashed
         self.switches = 0
         self._ids = self._tokens = 0
         self.log: list[str] | None = None
@@ -125,6 +126,7 @@ class World:
         finally:
             if kind.startswith("crash"):
                 self.roll_back(master, int(kind.removeprefix("crash")))
+                self.crashed_in = request.script
         if kind == "no_reply" or kind.startswith("crash"):
             raise redis.ConnectionError(kind)
         return [text.encode() for text in reply]
