@@ -23,6 +23,8 @@ def read_together(client: redis.Redis, commands: Sequence[Command]) -> list[Any]
             refused = _refusal(connection) or refused
         replies = connection.read_response(disable_decoding=True)
     except redis.ResponseError as error:
+        if not isinstance(error, redis.exceptions.ExecAbortError):
+            connection.disconnect()  # EXEC itself was refused: the transaction is open for whoever comes next
         raise refused or error from None
     except BaseException:
         connection.disconnect()  # what is still to come on it would be taken for the answer to something else
