@@ -69,6 +69,7 @@ WINGS: dict[str, set[str]] = {
         "reader",
         "writer",
         "embedded",
+        "pricing",
     },
     "__init__": {"errors", "_version", "process", "instrumentation"},
 }

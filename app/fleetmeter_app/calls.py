@@ -1,7 +1,6 @@
 """One call of a model by the `openai` SDK, and its record."""
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -13,9 +12,7 @@ from fleetmeter import atomic
 from fleetmeter.llm import Usage, record_openai_call, record_openai_error
 from fleetmeter.llm.catalogue import OPENAI_UNPRICED_CALLS
 from fleetmeter.llm.vocabulary import VOCABULARY
-from fleetmeter.pricing import Cost, PriceList
-
-log = logging.getLogger("fleetmeter.app")
+from fleetmeter.pricing import Cost, PriceList, read_answer
 
 ENDPOINT = "chat.completions"
 _RETRY_COUNT = "x-stainless-retry-count"  # what the SDK tells the server about its retries
@@ -23,12 +20,17 @@ _RETRY_COUNT = "x-stainless-retry-count"  # what the SDK tells the server about 
 
 @dataclass(frozen=True)
 class ModelAnswer:
-    """What a model said. `usage` is None where the answer stated none, `cost` where the model has no price."""
+    """What a model said.
+
+    `usage` is None if the answer stated none, or one that is in doubt; `cost` if the call has no price. `tier` is the
+    service tier that the answer names.
+    """
 
     text: str
     model: str
     usage: Usage | None
     cost: Cost | None
+    tier: str | None = None
 
 
 class ModelCalls:
@@ -64,8 +66,8 @@ class ModelCalls:
                     _record_unpriced(model)
             raise
         answered = _utf8(completion.model) or model
-        usage = _usage(completion.usage)
-        cost = None if usage is None else self._prices.cost(answered, usage)
+        stated = read_answer(completion)
+        price = self._prices.price(answered, stated.usage, tier=stated.tier)
         text = _text(completion)
         with atomic():
             record_openai_call(
@@ -73,17 +75,16 @@ class ModelCalls:
                 endpoint=ENDPOINT,
                 intent=intent,
                 duration=perf_counter() - started,
-                usage=usage,
-                cost=cost,
+                usage=stated.usage,
+                cost=price,
                 retries=raw.retries_taken,
             )
-            if usage is None:  # it was answered and has cost something, whatever that is
-                _record_unpriced(answered)
             if text is None:
                 record_openai_error(answered, openai.APIResponseValidationError.__name__)
         if text is None:  # what was spent is spent, but nobody can read the answer
             raise openai.APIResponseValidationError(response=raw.http_response, body=None)
-        return ModelAnswer(text, answered, usage, cost)
+        usage = stated.usage if isinstance(stated.usage, Usage) else None
+        return ModelAnswer(text, answered, usage, price if isinstance(price, Cost) else None, stated.tier)
 
 
 def _record_unpriced(model: str) -> None:
@@ -124,13 +125,3 @@ def _retries_of(error: BaseException) -> int:
         return 0
     count = request.headers.get(_RETRY_COUNT, "")
     return int(count) if count.isdecimal() else 0
-
-
-def _usage(stated: object) -> Usage | None:
-    if stated is None:
-        return None
-    try:
-        return Usage.from_openai(stated)
-    except ValueError as error:
-        log.warning("an answer's usage cannot be counted: %s", error)
-        return None

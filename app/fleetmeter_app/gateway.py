@@ -132,10 +132,10 @@ class Gateway:
             )
 
     def _record_savings(self, intent: str, answer: ModelAnswer) -> None:
-        """What the baseline model would have cost for the same usage, more than was paid, or less."""
+        """What the baseline model would have cost for the same usage at the same tier, more than was paid, or less."""
         if answer.cost is None or answer.usage is None:
             return
-        saving = self._prices.saving(answer.cost, answer.usage)
+        saving = self._prices.saving(answer.cost, answer.usage, tier=answer.tier)
         if saving is not None:
             record_cost_savings(intent, saving.usd)
 

@@ -13,7 +13,7 @@ from prometheus_client import generate_latest
 
 from fleetmeter.llm import catalogue, records
 from fleetmeter.llm.vocabulary import Vocabulary
-from fleetmeter.pricing import PriceList
+from fleetmeter.pricing import Cost, PriceList
 from fleetmeter_app import calls
 from fleetmeter_app.calls import ModelAnswer, ModelCalls
 from support.exposition import parse, total
@@ -245,12 +245,25 @@ def test_an_answer_without_a_model_is_the_asked_ones(answering: Any, recorded: R
 
 @pytest.mark.parametrize("usage", [None, "much", {}, {"prompt_tokens": -1, "completion_tokens": 2}])
 def test_an_answer_without_a_usage_is_an_answer(answering: Any, recorded: Recorded, usage: object) -> None:
-    """The text is there and no token is counted; the call was not free, so it counts as one without a price."""
+    """The text is there, and no doubtful token; the call was not free, so it counts as one without a price."""
     answer = answering(completion(usage=usage))
     assert (answer.text, answer.usage, answer.cost) == ("hello", None, None)
     assert recorded("openai_api_calls_total") == 1
-    assert recorded("openai_tokens_used_count") == recorded("openai_cost_usd_count") == 0
+    assert recorded("openai_tokens_used_sum") == (2 if isinstance(usage, dict) and usage else 0)
+    assert recorded("openai_tokens_per_call_count") == recorded("openai_cost_usd_count") == 0
     assert recorded("openai_unpriced_calls_total") == recorded("openai_unpriced_calls_total", model=MODEL) == 1
+
+
+@pytest.mark.parametrize(("tier", "share"), [(None, 2), ("default", 2), ("flex", 1), ("fast", 4), ("auto", 0)])
+def test_the_tier_of_the_answer_decides_the_cost(
+    answering: Any, recorded: Recorded, tier: str | None, share: int
+) -> None:
+    """Half for flex, twice for fast, whatever was asked for; a tier without a price leaves the call unpriced."""
+    usage = {"prompt_tokens": 1_000, "completion_tokens": 100, "total_tokens": 1_100}
+    answer = answering(completion(usage=usage, service_tier=tier, model="gpt-6-sol"))
+    assert answer.cost == (Cost(share * 1_500_000) if share else None)
+    assert recorded("openai_unpriced_calls_total") == (0 if share else 1)
+    assert recorded("openai_tokens_used_sum") == 1_100
 
 
 def test_a_refusal_is_an_empty_answer(answering: Any, recorded: Recorded) -> None:

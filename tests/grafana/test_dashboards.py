@@ -208,7 +208,7 @@ def test_legends_stay_short(panel: Panel) -> None:
         if panel.kind in ("timeseries", "piechart", "bargauge") and any(
             f"{{{{{label}}}}}" in query.legend for label in wide
         ):
-            tokens = "openai_tokens_used" in query.expression  # five kinds, no more
+            tokens = "openai_tokens_used" in query.expression  # nine kinds, no more
             assert "topk(10, " in query.expression or tokens, query.expression
     legend = panel.document["options"].get("legend", {})
     if "placement" in legend and any("{{" in query.legend for query in panel.queries):

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter
 import fleetmeter
 from fleetmeter.llm import Usage, record_openai_call
 from fleetmeter.multiprocess import RedisValue, mark_process_dead
-from fleetmeter.pricing import Cost, PriceList
+from fleetmeter.pricing import Answer, Cost, Doubt, PriceList, StreamedAnswer, Unpriced, read_answer, read_usage
 from fleetmeter_exporter import RedisCollector, get_metrics, get_metrics_content_type
 
 fleetmeter.install(
@@ -47,6 +47,19 @@ usage = Usage(prompt=10, completion=5)
 cost = PriceList().cost("gpt-6-luna", usage)
 assert_type(cost, Cost | None)
 record_openai_call(model="gpt-6-luna", endpoint="chat.completions", intent="chat", duration=0.2, usage=usage, cost=cost)
+
+answer = read_answer({"model": "gpt-6-luna", "usage": {"prompt_tokens": 10}})
+assert_type(answer, Answer)
+assert_type(answer.usage, Usage | Doubt | None)
+assert_type(read_usage({"prompt_tokens": 10}), Usage | Doubt)
+stream = StreamedAnswer()
+stream.see({"choices": []})
+assert_type(stream.answer(), Answer)
+price = PriceList.from_file("prices.toml").price(answer.model, answer.usage, tier=answer.tier, base_url="https://x/v1")
+assert_type(price, Cost | Unpriced)
+record_openai_call(
+    model=answer.model, endpoint="responses", intent="chat", duration=0.2, usage=answer.usage, cost=price
+)
 
 value_class: type = RedisValue(process_identifier=lambda: "worker-1")
 mark_process_dead(4711)

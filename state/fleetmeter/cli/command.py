@@ -9,6 +9,7 @@ from fleetmeter._version import __version__
 from fleetmeter.cli.doctor.examination import add_doctor
 from fleetmeter.cli.forget import add_forget
 from fleetmeter.cli.ls import add_ls
+from fleetmeter.cli.prices.command import add_prices
 from fleetmeter.cli.printing import Parser, complain
 from fleetmeter.cli.reset import add_reset
 from fleetmeter.cli.run import add_run
@@ -19,6 +20,7 @@ _SUBCOMMANDS = (
     add_doctor,
     add_forget,
     add_ls,
+    add_prices,
     add_reset,
     add_run,
     add_top,

@@ -138,7 +138,7 @@ OPENAI_MODEL_SHUTDOWN_TIMESTAMP = Gauge(
 OPENAI_TOKENS_USED = Histogram(
     "openai_tokens_used",
     "Tokens of an answered call by disjoint type (prompt not cached, cached, cache_write, completion without "
-    "reasoning, reasoning); the sum over the types is the call's total.",
+    "reasoning, reasoning, audio and image in and out where stated); the sum over the types is the call's total.",
     ["model", "intent", "type"],
     buckets=TOKENS,
     registry=REGISTRY,

@@ -24,6 +24,7 @@ from fleetmeter.llm.vocabulary import (
     VOCABULARY,
     member,
 )
+from fleetmeter.pricing.doubt import Doubt, Unpriced, tell_once
 from fleetmeter.pricing.shutdowns import shutdown_timestamp
 from fleetmeter.process.transaction import atomic
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _complained: set[str] = set()
+_TYPES_OF_EMBEDDINGS = ("prompt", "completion")
+"""Embeddings have no series of the other types unless such tokens come."""
 
 
 def record_model_selection(intent: str, model: str, tier: str) -> None:
@@ -101,8 +104,8 @@ def record_openai_call(
     intent: str,
     stream: bool = False,
     duration: float,
-    usage: "Usage | None" = None,
-    cost: "Cost | None" = None,
+    usage: "Usage | Doubt | None" = None,
+    cost: "Cost | Unpriced | None" = None,
     retries: int = 0,
     time_to_first_token: float | None = None,
     aborted: str | None = None,
@@ -111,7 +114,8 @@ def record_openai_call(
 
     `model` is the model that answered, or the one asked if none answered; `endpoint` one of
     `API_ENDPOINTS`; `duration` and `time_to_first_token` are seconds; `retries` are those inside the SDK.
-    An unanswered call has neither usage nor cost. A call with usage and without cost counts as unpriced.
+    An unanswered call has neither usage nor cost. A call with usage and without cost counts as unpriced, and so does
+    one whose cost is `Unpriced`; why is logged once for each kind. Of a `Doubt`, the certain tokens count.
     `aborted` is for streams that were left before their end: `reported` or `estimated`, which is where
     their usage is from.
     """
@@ -129,25 +133,31 @@ def record_openai_call(
             retried.inc(retries)
         if aborted is not None:
             catalogue.OPENAI_STREAM_ABORTS.labels(model, member(aborted, ABORT_USAGES, "usage of stream aborts")).inc()
-        _record_tokens(model, intent, usage)
+        _record_tokens(model, intent, endpoint, usage)
         _record_cost(model, intent, usage, cost)
         end = shutdown_timestamp(model)
         if end is not None:
             catalogue.OPENAI_MODEL_SHUTDOWN_TIMESTAMP.labels(model).set(end)
 
 
-def _record_tokens(model: str, intent: str, usage: "Usage | None") -> None:
+def _record_tokens(model: str, intent: str, endpoint: str, usage: "Usage | Doubt | None") -> None:
     if usage is None:
         return
     for token_type, tokens in usage.disjoint().items():
-        catalogue.OPENAI_TOKENS_USED.labels(model, intent, token_type).observe(tokens)
-    catalogue.OPENAI_TOKENS_PER_CALL.labels(model, intent).observe(usage.total)
+        if tokens or token_type in _TYPES_OF_EMBEDDINGS or endpoint != "embeddings":
+            catalogue.OPENAI_TOKENS_USED.labels(model, intent, token_type).observe(tokens)
+    if usage.total is not None:
+        catalogue.OPENAI_TOKENS_PER_CALL.labels(model, intent).observe(usage.total)
 
 
-def _record_cost(model: str, intent: str, usage: "Usage | None", cost: "Cost | None") -> None:
+def _record_cost(model: str, intent: str, usage: "Usage | Doubt | None", cost: "Cost | Unpriced | None") -> None:
     unpriced = catalogue.OPENAI_UNPRICED_CALLS.labels(model)  # exists at 0 from the model's first call
-    if cost is None:
-        if usage is not None:
+    for problem in (usage, cost):
+        if isinstance(problem, Doubt | Unpriced):
+            tell_once(problem)
+            break
+    if cost is None or isinstance(cost, Unpriced):
+        if usage is not None or cost is not None:
             unpriced.inc()
     elif _usable("openai_cost_usd", cost.usd):
         catalogue.OPENAI_COST_USD.labels(model, intent).observe(cost.usd)

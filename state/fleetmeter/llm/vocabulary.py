@@ -30,7 +30,11 @@ CACHE_RESULTS = {"get": ("hit", "miss", "expired", "error"), "put": ("stored", "
 """The results of each cache operation."""
 EVICTION_REASONS = ("capacity", "expired", "invalidated")
 SAVINGS_SOURCES = ("routing", "prompt_cache")
-TOKEN_TYPES = ("prompt", "cached", "cache_write", "completion", "reasoning")
+TOKEN_TYPES = (
+    *("prompt", "cached", "cache_write", "completion", "reasoning"),
+    *("audio_in", "audio_out", "image_in", "image_out"),
+)
+"""Disjoint; those of the second row exist only for models whose answers state them."""
 TOOL_STATUSES = ("success", "error", "timeout")
 ABORT_USAGES = ("reported", "estimated")
 API_ENDPOINTS = (

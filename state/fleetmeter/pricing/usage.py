@@ -1,15 +1,32 @@
 """The tokens of one call: as the API counts them, and as disjoint types whose sum is the total."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeVar
+
+from fleetmeter.pricing.counts import MOST_TOKENS, count, members, shape_of
+from fleetmeter.pricing.doubt import Doubt
+from fleetmeter.pricing.reading import Doubtful, Reading
+
+_INPUT_KINDS = ("audio_in", "image_in")
+_OUTPUT_KINDS = ("audio_out", "image_out")
+_COUNTS = (
+    *("prompt", "completion", "cached", "cache_write", "reasoning"),
+    *(*_INPUT_KINDS, *_OUTPUT_KINDS, "cached_audio", "cached_image", "cache_write_1h", "cache_write_12h"),
+)
+
+
+U = TypeVar("U", bound="Usage")
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one call as the API counts them.
+    """Tokens of one call as the API counts them: wholes, and parts that are contained in them.
 
-    `cached` and `cache_write` are parts of `prompt`, `reasoning` is a part of `completion`.
+    `cached`, `cache_write`, `audio_in` and `image_in` are parts of `prompt`; `reasoning`, `audio_out` and `image_out`
+    are parts of `completion`. `cached_audio` and `cached_image` are the tokens that are both cached and audio or
+    image. `cache_write_1h` and `cache_write_12h` are the parts of `cache_write` that are kept for that long, the
+    rest is kept for the shortest time that the provider offers. `kinds_in_stated` and `kinds_out_stated` tell
+    whether the answer said how many of a side's tokens are audio or image, 0 included.
 
     Raises `ValueError` for what is no whole number from 0 up, and where parts exceed their whole.
     """
@@ -19,21 +36,63 @@ class Usage:
     cached: int = 0
     cache_write: int = 0
     reasoning: int = 0
+    audio_in: int = 0
+    audio_out: int = 0
+    image_in: int = 0
+    image_out: int = 0
+    cached_audio: int = 0
+    cached_image: int = 0
+    cache_write_1h: int = 0
+    cache_write_12h: int = 0
+    kinds_in_stated: bool = field(default=False, compare=False, repr=False)
+    kinds_out_stated: bool = field(default=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            _check_count(field.name, getattr(self, field.name))
+        for name in _COUNTS:
+            value = getattr(self, name)
+            if type(value) is not int or not 0 <= value <= MOST_TOKENS:
+                if isinstance(value, float):  # made by hand, a float is a mistake
+                    raise ValueError(f"usage: {name} is {value!r}; expected a whole number of tokens, 0 or more")
+                count(name, value)
+        self._check_input()
+        self._check_output()
+        if self.cache_write_1h + self.cache_write_12h > self.cache_write:
+            raise ValueError(
+                f"usage: {self.cache_write_1h + self.cache_write_12h} tokens written for long exceed the "
+                f"{self.cache_write} cache-write tokens that they are part of"
+            )
+
+    def _check_input(self) -> None:
         if self.cached + self.cache_write > self.prompt:
             raise ValueError(
                 f"usage: {self.cached} cached and {self.cache_write} cache-write tokens exceed the "
                 f"{self.prompt} prompt tokens that they are parts of; "
                 "pass the API's own counts, not differences"
             )
+        if self.cached_audio > self.audio_in or self.cached_image > self.image_in:
+            raise ValueError("usage: more audio or image tokens were cached than there are")
+        if self.cached_audio + self.cached_image > self.cached or self._text_in() < 0:
+            raise ValueError(
+                f"usage: {self.audio_in} audio, {self.image_in} image, {self.cached} cached and {self.cache_write} "
+                f"cache-write tokens exceed the {self.prompt} prompt tokens that they are parts of"
+            )
+
+    def _check_output(self) -> None:
         if self.reasoning > self.completion:
             raise ValueError(
                 f"usage: {self.reasoning} reasoning tokens exceed the {self.completion} completion tokens "
                 "that they are part of; pass the API's own counts, not differences"
             )
+        if self.reasoning + self.audio_out + self.image_out > self.completion:
+            raise ValueError(
+                f"usage: {self.reasoning} reasoning, {self.audio_out} audio and {self.image_out} image tokens exceed "
+                f"the {self.completion} completion tokens that they are parts of"
+            )
+
+    def _text_in(self) -> int:
+        """Prompt tokens that are neither cached nor written, neither audio nor image."""
+        fresh_kinds = self.audio_in - self.cached_audio + self.image_in - self.cached_image
+        return self.prompt - self.cached - self.cache_write - fresh_kinds
 
     @property
     def total(self) -> int:
@@ -41,65 +100,93 @@ class Usage:
         return self.prompt + self.completion
 
     def disjoint(self) -> dict[str, int]:
-        """The five types that share no token, by the value of the label `type`; their sum is `total`."""
+        """The types that share no token, by the value of the label `type`; their sum is `total`.
+
+        Five types always, and `audio_in`, `audio_out`, `image_in`, `image_out` if there are such tokens. Cached audio
+        counts as `cached`, as it does for the API.
+        """
+        return {**self.disjoint_input(), **self.disjoint_output()}
+
+    def disjoint_input(self) -> dict[str, int]:
+        """The disjoint types of the prompt."""
+        kinds = {"audio_in": self.audio_in - self.cached_audio, "image_in": self.image_in - self.cached_image}
         return {
-            "prompt": self.prompt - self.cached - self.cache_write,
+            "prompt": self._text_in(),
             "cached": self.cached,
             "cache_write": self.cache_write,
-            "completion": self.completion - self.reasoning,
+            **{kind: tokens for kind, tokens in kinds.items() if tokens},
+        }
+
+    def disjoint_output(self) -> dict[str, int]:
+        """The disjoint types of the completion."""
+        kinds = {kind: getattr(self, kind) for kind in _OUTPUT_KINDS}
+        return {
+            "completion": self.completion - self.reasoning - sum(kinds.values()),
             "reasoning": self.reasoning,
+            **{kind: tokens for kind, tokens in kinds.items() if tokens},
         }
 
     @classmethod
     def from_openai(cls, usage: object) -> Self:
-        """The usage of an answer of the API, as the SDK's object or as a mapping.
-
-        Knows the shapes of chat completions and embeddings (`prompt_tokens`, …) and of responses
-        (`input_tokens`, …), as openai 3.54 declares them in `CompletionUsage` and `ResponseUsage`. Details
-        that are missing are 0. Raises `ValueError` for anything else, and where `total_tokens` is not the
-        sum of both sides.
-        """
-        if _read(usage, "prompt_tokens") is not None:
-            prompt, completion = "prompt_tokens", "completion_tokens"
-        elif _read(usage, "input_tokens") is not None:
-            prompt, completion = "input_tokens", "output_tokens"
-        else:
-            raise ValueError(
-                f"usage: a {type(usage).__name__} has neither prompt_tokens nor input_tokens; "
-                "expected the `usage` of a chat completion, a response or an embedding"
-            )
-        inputs = _read(usage, f"{prompt}_details")
-        outputs = _read(usage, f"{completion}_details")
-        result = cls(
-            prompt=_count(usage, prompt),
-            completion=_count(usage, completion),
-            cached=_count(inputs, "cached_tokens"),
-            cache_write=_count(inputs, "cache_write_tokens"),
-            reasoning=_count(outputs, "reasoning_tokens"),
-        )
-        total = _read(usage, "total_tokens")
-        if total is not None and total != result.total:
-            raise ValueError(
-                f"usage: total_tokens is {total!r}, but {prompt} and {completion} add up to {result.total}; "
-                "the counts contradict each other, so none of them can be trusted"
-            )
-        return result
+        """The usage of an answer, as `read_usage` reads it; raises `ValueError` for what is in doubt there."""
+        found = _read(cls, usage, None)
+        if isinstance(found, Doubt):
+            raise ValueError(found.reason)  # noqa: TRY004 - it is the value that is in doubt
+        return found
 
 
-def _read(source: object, name: str) -> Any:
-    """A member of a mapping or an attribute of an object; None where it is missing."""
-    if isinstance(source, Mapping):
-        return source.get(name)
-    return getattr(source, name, None)
+def read_usage(raw: object, *, endpoint: str | None = None) -> Usage | Doubt:
+    """The tokens of a `usage` as any server states it, as a mapping or as an SDK's object; never raises.
+
+    Knows the shapes in `fleetmeter.pricing.shapes`. `endpoint` is the resource that answered, as in
+    `fleetmeter.llm.vocabulary.API_ENDPOINTS`; only `images` makes a difference: its completions are image tokens
+    unless stated otherwise. What cannot be told for certain is a `Doubt`, with the tokens that are certain.
+    Of None, which is no usage at all, nothing is certain. For a whole answer, see `read_answer`.
+    """
+    return _read(Usage, raw, endpoint)
 
 
-def _count(source: object, name: str) -> int:
-    """A count from the answer; 0 where it is missing or null."""
-    value = _read(source, name)
-    return 0 if value is None else _check_count(name, value)
+def _read(cls: type[U], raw: object, endpoint: str | None) -> U | Doubt:
+    try:
+        try:
+            return _read_sides(cls, raw, endpoint)
+        except ValueError as error:
+            return Doubt(_kind(error), shape_of(raw), str(error))
+    except Exception as error:  # noqa: BLE001 - an object of somebody else's may do anything when it is read
+        reason = f"usage: cannot be read: {type(error).__name__}"
+        return Doubt("unreadable", f"the type {type(raw).__name__}"[:80], reason)
 
 
-def _check_count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"usage: {name} is {value!r}; expected a whole number of tokens, 0 or more")
-    return value
+def _read_sides(cls: type[U], raw: object, endpoint: str | None) -> U | Doubt:
+    reading = Reading(members(raw) or {}, endpoint)
+    sides: list[dict[str, Any]] = []
+    problems: list[ValueError] = []
+    for take in (reading.take_input, reading.take_output):
+        try:
+            sides.append(take())
+        except ValueError as error:
+            problems.append(error)
+    if not problems:
+        counts = reading.agree(*sides)  # if it refuses, nothing is certain
+        try:
+            return cls(**counts)
+        except ValueError as error:
+            problems.append(error)
+    certain: dict[str, int] = {}
+    for side in sides:
+        certain.update(_certain(cls, side))
+    return Doubt(_kind(problems[0]), shape_of(raw), str(problems[0]), certain, reading.total if certain else None)
+
+
+def _certain(cls: type[Usage], side: dict[str, Any]) -> dict[str, int]:
+    """The disjoint types of one side; empty if it contradicts itself."""
+    counts: dict[str, Any] = {"prompt": 0, **side}
+    try:
+        alone = cls(**counts)
+    except ValueError:
+        return {}
+    return alone.disjoint_input() if "prompt" in side else alone.disjoint_output()
+
+
+def _kind(error: ValueError) -> str:
+    return error.kind if isinstance(error, Doubtful) else "bad_count"

@@ -393,6 +393,23 @@ def test_what_the_state_says(store: StoreAddress, capsys: pytest.CaptureFixture[
     assert (found["state"]["status"], found["as an exporter"]["status"]) == ("fail", "ok")
 
 
+def test_models_without_a_price(store: StoreAddress, capsys: pytest.CaptureFixture[str]) -> None:
+    """Calls without a price are a warning that names the models, most calls first; without any, all is well."""
+    replica = Replica(store)
+    models = ("gpt-6-sol", "other", "gpt-9")
+    calls = {model: replica.counter("openai_unpriced_calls", labels=["model"], values=[model]) for model in models}
+    calls["gpt-6-sol"].inc(0)
+    assert replica.flush()
+    assert findings(store, capsys)[1]["prices"]["status"] == "ok"
+    for model, count in (("gpt-6-sol", 1), ("other", 3), ("gpt-9", 3)):
+        calls[model].inc(count)
+    assert replica.flush()
+    status, found = findings(store, capsys)
+    replica.close()
+    assert (status, found["prices"]["status"]) == (0, "warn")
+    assert found["prices"]["found"] == "calls without a price: other (3 calls), gpt-9 (3 calls), gpt-6-sol (1 call)"
+
+
 @pytest.fixture
 def redis_pair(binary: Callable[[str], str]) -> Iterator[tuple[str, str]]:
     """A Redis server and a replica of it: the URLs of both."""

@@ -11,7 +11,7 @@ import pytest
 from fleetmeter import llm
 from fleetmeter.llm import Usage, catalogue, records, vocabulary
 from fleetmeter.llm.vocabulary import Vocabulary
-from fleetmeter.pricing import Cost
+from fleetmeter.pricing import Cost, Unpriced, doubt, read_usage
 
 USAGE = Usage(prompt=10_000, cached=6_000, cache_write=2_000, completion=1_000, reasoning=400)
 COST = Cost(20_200_000)
@@ -24,6 +24,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test has label sets and complaints of its own, and starts without series."""
     monkeypatch.setattr(records, "VOCABULARY", Vocabulary())
     monkeypatch.setattr(records, "_complained", set())
+    monkeypatch.setattr(doubt, "_told", set())
     monkeypatch.setattr(vocabulary, "_complained", set())
     for name in dir(catalogue):
         metric = getattr(catalogue, name)
@@ -270,6 +271,61 @@ def test_a_wrong_call_is_a_type_error() -> None:
         llm.record_openai_call("gpt-6-sol", "responses", "chat", duration=1.0)  # type: ignore[call-arg]
     with pytest.raises(TypeError):
         llm.record_openai_call(model="gpt-6-sol", endpoint="responses", intent="chat")  # type: ignore[call-arg]
+
+
+def test_a_doubtful_usage_counts_as_far_as_it_is_certain(caplog: pytest.LogCaptureFixture) -> None:
+    """Its certain tokens and its total count, the call has no price, and each shape is told once, whatever it holds."""
+    prices = Unpriced("usage", "x", "x")
+    for tokens in (4, 5, 6):
+        stated = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12, "video_tokens": 0}
+        found = read_usage({**stated, "prompt_tokens_details": {"video_tokens": tokens}})
+        record_call(usage=found, cost=prices)
+    assert value("openai_unpriced_calls_total", model="gpt-6-sol") == 3
+    assert value("openai_tokens_used_sum", model="gpt-6-sol", intent="analysis", type="completion") == 9
+    assert value("openai_tokens_used_sum", model="gpt-6-sol", intent="analysis", type="prompt") == -1
+    assert value("openai_tokens_per_call_sum", model="gpt-6-sol", intent="analysis") == 36
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(
+        "a call is counted without its price: usage: 'video_tokens' is 4, a kind of tokens that is not"
+    )
+    assert "(the usage has completion_tokens, prompt_tokens, prompt_tokens_details, total_tokens, video_tokens)" in line
+
+
+def test_why_a_call_has_no_price_is_told_once_for_each_kind(caplog: pytest.LogCaptureFixture) -> None:
+    """Two tiers are two lines, however many calls there are; a usage that nobody stated counts as unpriced too."""
+    for _ in range(3):
+        record_call(cost=Unpriced("tier", "scale", "the tier is 'scale'"))
+        record_call(cost=Unpriced("tier", "auto", "the tier is 'auto'"))
+        record_call(usage=None, cost=Unpriced("usage", "none", "the answer states no usage"))
+    assert len(caplog.records) == 3
+    assert value("openai_unpriced_calls_total", model="gpt-6-sol") == 9
+    assert value("openai_total_cost_usd_total", model="gpt-6-sol") == -1
+
+
+def test_the_log_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    """What callers send decides how many kinds there are: after 256 lines, one more says that it is enough."""
+    for number in range(1_000):
+        record_call(cost=Unpriced("model", f"gpt-{number}", "no price"))
+    assert len(caplog.records) == 257
+    assert value("openai_unpriced_calls_total", model="gpt-6-sol") == 1_000
+
+
+def test_audio_and_images_are_types_of_their_own() -> None:
+    """They have series where an answer states such tokens, and the types still add up to the total."""
+    record_call(usage=Usage(prompt=10, audio_in=4, completion=8, image_out=5))
+    for kind, tokens in {"prompt": 6, "audio_in": 4, "completion": 3, "image_out": 5}.items():
+        assert value("openai_tokens_used_sum", model="gpt-6-sol", intent="analysis", type=kind) == tokens
+    assert value("openai_tokens_used_sum", model="gpt-6-sol", intent="analysis", type="audio_out") == -1
+
+
+def test_embeddings_have_no_reasoning() -> None:
+    """A call that has no such types makes no series of them."""
+    record_call(model="text-embedding-3-small", endpoint="embeddings", usage=Usage(prompt=7), cost=Cost(140))
+    labels = {"model": "text-embedding-3-small", "intent": "analysis"}
+    assert value("openai_tokens_used_sum", type="prompt", **labels) == 7
+    assert value("openai_tokens_used_sum", type="completion", **labels) == 0
+    for kind in ("reasoning", "cached", "cache_write"):
+        assert value("openai_tokens_used_sum", type=kind, **labels) == -1
 
 
 def test_a_misspelt_value_of_a_fixed_set_is_told_once_for_each_label(caplog: pytest.LogCaptureFixture) -> None:

@@ -135,7 +135,9 @@ def test_searches_are_remembered_within_bounds() -> None:
     before = len(library._lookup_cache) + len(library._provider_cache)
     for number in range(1_500):
         prices.normalise(f"made-up-{number}")
-    assert len(prices._found[1]) <= 1_024
+        prices.cost(f"made-up-{number}", WORKED)
+    assert len(prices._data._found) <= 1_024
+    assert len(prices._kept) <= 2_048
     assert len(library._lookup_cache) + len(library._provider_cache) <= before + 1
 
 
@@ -146,6 +148,7 @@ def test_new_price_data_are_taken_in() -> None:
     prices = PriceList()
     bundled = data_snapshot.get_snapshot()
     assert prices.normalise("gpt-6-sol") == "gpt-6-sol"
+    assert prices.cost("gpt-6-sol", WORKED, WHEN) == Cost(20_200_000)
     reduced = [p for p in bundled.providers if p.id != "openai"]
     openai = bundled.find_provider(None, "openai", None)
     fewer = type(openai)(
@@ -154,9 +157,11 @@ def test_new_price_data_are_taken_in() -> None:
     data_snapshot.set_custom_snapshot(data_snapshot.DataSnapshot(providers=[*reduced, fewer], from_auto_update=True))
     try:
         assert prices.normalise("gpt-6-sol") == "other"
+        assert prices.cost("gpt-6-sol", WORKED, WHEN) is None
     finally:
         data_snapshot.set_custom_snapshot(None)
     assert prices.normalise("gpt-6-sol") == "gpt-6-sol"
+    assert prices.cost("gpt-6-sol", WORKED, WHEN) == Cost(20_200_000)
 
 
 def test_own_prices_come_first() -> None:

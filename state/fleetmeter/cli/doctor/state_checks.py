@@ -9,6 +9,7 @@ from redis.exceptions import MovedError
 
 from fleetmeter.cli.doctor.check import Check, Status, not_seen
 from fleetmeter.cli.doctor.permissions import NOBODY, Permissions
+from fleetmeter.cli.doctor.price_checks import price_checks
 from fleetmeter.cli.printing import bytes_text, counted, seconds_text, time_text
 from fleetmeter.cli.selection import series_of
 from fleetmeter.connection.client import translated
@@ -122,6 +123,7 @@ def state_checks(
         else "no writer that is known here has given a batch up",
     )  # fmt: skip
     yield _families(read, families, size)
+    yield from price_checks(families)
 
 
 def _strays(problems: Sequence[StateError], keys: Keys) -> Iterator[Check]:

@@ -1,0 +1,1 @@
+"""`fleetmeter prices`: rates and where they come from, and what a file of usages costs."""

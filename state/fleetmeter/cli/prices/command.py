@@ -1,0 +1,88 @@
+"""`fleetmeter prices`: what models cost, and what a file of usages costs."""
+
+import argparse
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fleetmeter.cli.errors import CommandError
+from fleetmeter.cli.prices.bill import Bill
+from fleetmeter.cli.prices.rates import as_json, lines_of, overview
+from fleetmeter.cli.prices.usages import price_file
+from fleetmeter.cli.printing import Parser, complain, say, say_json
+from fleetmeter.errors import SettingError
+from fleetmeter.pricing import PriceList
+
+_DESCRIPTION = """
+Without --usage: the rates of each MODEL in US dollars per million tokens, by tier and length of the prompt, and where
+each figure comes from; all models that are known if none is named. With --usage: what the usages in a file cost.
+"""
+_STATUS = """
+Exit status: 0 if everything has a price, 1 if something has none or a line is broken, 2 for arguments, settings and
+files that cannot be used.
+"""
+
+
+def add_prices(subcommands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add `prices` to the program."""
+    parser = subcommands.add_parser(
+        "prices", help="Show rates, or price a file of usages.", description=_DESCRIPTION, epilog=_STATUS,
+        allow_abbrev=False,
+    )  # fmt: skip
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="a model's name, as answers have it")
+    parser.add_argument(
+        "--usage", metavar="FILE", type=Path,
+        help="price this file: one JSON object a line, an answer as an API returns it or a usage with a model; - reads "
+        "standard input",
+    )  # fmt: skip
+    parser.add_argument("--prices", metavar="FILE", type=Path, help="your own prices, a TOML file (FLEETMETER_PRICES)")
+    parser.add_argument("--tier", help="price at this tier whatever the answers name: default, flex, priority, batch")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--provider", metavar="NAME", help="whose prices, such as openai (default), azure, groq")
+    where.add_argument("--base-url", metavar="URL", help="the provider by the base URL of its API")
+    parser.add_argument(
+        "--at", metavar="DATE", help="as of this day (2026-11-30); by default now, or when an answer says it was made"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=prices)
+
+
+def prices(arguments: argparse.Namespace) -> int:
+    """Print rates or a bill; the exit status. Raises `SettingError` and `CommandError`."""
+    at = _day(arguments.at)
+    price_list = PriceList.from_file(arguments.prices) if arguments.prices else PriceList.from_env(os.environ)
+    place = {"provider": arguments.provider, "base_url": arguments.base_url}
+    try:
+        if arguments.usage is not None:
+            if arguments.models:
+                raise SettingError("--usage", f"models are named in the file; leave out {arguments.models[0]!r}")
+            return _bill(price_file(arguments.usage, price_list, tier=arguments.tier, at=at, **place), arguments)
+        if not arguments.models:
+            rows = overview(price_list, at=at or datetime.now(UTC), **place)
+            say_json(rows) if arguments.json else say("\n".join(lines_of(rows)))
+            return 0
+        tiers = None if arguments.tier is None else (arguments.tier,)
+        found = [as_json(price_list, model, tiers, at=at or datetime.now(UTC), **place) for model in arguments.models]
+    except ImportError as error:
+        raise CommandError(str(error)) from error
+    say_json(found) if arguments.json else say("\n\n".join("\n".join(lines_of(one)) for one in found))
+    return int(any("unpriced" in one for one in found))
+
+
+def _bill(bill: Bill, arguments: argparse.Namespace) -> int:
+    for broken in bill.broken:
+        complain(broken, 1)
+    if bill.broken_count > len(bill.broken):
+        complain(f"and {bill.broken_count - len(bill.broken):,} more broken lines", 1)
+    say_json(bill.as_json()) if arguments.json else say("\n".join(bill.lines()))
+    return bill.status
+
+
+def _day(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        day = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingError("--at", f"{text!r} is no date; expected one such as 2026-11-30") from None
+    return day.replace(tzinfo=UTC) if day.tzinfo is None else day

@@ -1,0 +1,119 @@
+"""What an answer states about itself: model, tier and tokens; of one body, or of a stream's parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fleetmeter.pricing.counts import members
+from fleetmeter.pricing.doubt import Doubt
+from fleetmeter.pricing.usage import Usage, read_usage
+
+_LONGEST_NAME = 256
+"""Characters of a model's or tier's name that are kept; the longest real ones, of fine-tunes, have about 100."""
+_BARE = ("prompt_tokens", "input_tokens")
+"""Who has one of these is a usage itself."""
+_BESIDE = ("id", "model", "service_tier")
+"""What may stand beside the counts of a bare usage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an answer states. `usage` is None if it states none, which is not the same as 0 tokens."""
+
+    model: str = ""
+    """The model that answered, as the server names it; empty if it does not."""
+    tier: str | None = None
+    """`service_tier` of the answer, `batch` for answers of a batch; None if it states none."""
+    usage: Usage | Doubt | None = None
+    id: str | None = None
+    """The answer's own id, the same each time it is retrieved; None if it has none."""
+
+
+def read_answer(raw: object, *, endpoint: str | None = None) -> Answer:
+    """Model, tier and tokens of an answer, as a mapping or as an SDK's object; never raises.
+
+    Takes bodies of every endpoint, stream chunks and events, realtime events, a batch and the lines of its output
+    file, and a bare usage with or without a model beside it. For `endpoint`, see `read_usage`.
+    """
+    stream = StreamedAnswer(endpoint=endpoint)
+    try:
+        stream.see(_bare(raw))
+    except Exception:  # noqa: BLE001 - an object of somebody else's may do anything when it is read
+        return Answer()
+    return stream.answer()
+
+
+class StreamedAnswer:
+    """Collects the parts of a stream: the first model, the last tier and the last usage that are stated.
+
+    Usages are never added up: some servers repeat a growing one on each chunk.
+    """
+
+    __slots__ = ("_endpoint", "_id", "_model", "_tier", "_usage")
+
+    def __init__(self, *, endpoint: str | None = None) -> None:
+        self._endpoint = endpoint
+        self._id: str | None = None
+        self._model = ""
+        self._tier: str | None = None
+        self._usage: object = None
+
+    def see(self, part: object) -> None:
+        """Take in a chunk, an event or a whole body; never raises."""
+        try:
+            self._see(part)
+        except Exception:  # noqa: BLE001 - an object of somebody else's may do anything when it is read
+            return
+
+    def answer(self) -> Answer:
+        """What was stated so far."""
+        usage = None if self._usage is None else read_usage(self._usage, endpoint=self._endpoint)
+        return Answer(self._model, self._tier, usage, self._id)
+
+    def _see(self, part: object) -> None:
+        inner = _member(part, "response")
+        if inner is not None and not isinstance(inner, str):
+            body = _member(inner, "body")
+            if body is not None:  # a line of a batch's output file
+                self._tier = "batch"
+            part = inner if body is None else body
+        if not self._model:
+            self._model = _name(_member(part, "model")) or ""
+        if self._id is None:
+            self._id = _name(_member(part, "id"))
+        tier = _member(part, "service_tier")
+        if tier is not None and self._tier != "batch":
+            self._tier = _name(tier) or self._tier
+        usage = _member(part, "usage")
+        if usage is None:
+            groq = _member(part, "x_groq")
+            usage = None if groq is None else _member(groq, "usage")
+        if usage is not None:
+            self._usage = usage
+            if _member(part, "object") == "batch":
+                self._tier = "batch"
+
+
+def _bare(raw: object) -> object:
+    """A bare usage as an answer with that usage; anything else as it is."""
+    found = members(raw)
+    if found is None or not any(found.get(name) is not None for name in _BARE) or found.get("usage") is not None:
+        return raw
+    return {
+        **{name: found.get(name) for name in _BESIDE},
+        "usage": {k: v for k, v in found.items() if k not in _BESIDE},
+    }
+
+
+def _member(source: object, name: str) -> Any:
+    if type(source) is dict:
+        return source.get(name)
+    if hasattr(type(source), "__pydantic_fields__"):  # asking pydantic for a member that is not there takes 1 µs
+        own: dict[str, Any] = source.__dict__
+        return own[name] if name in own else (getattr(source, "__pydantic_extra__", None) or {}).get(name)
+    return source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
+
+
+def _name(value: object) -> str | None:
+    """A name that can be used: a text that is not empty, cut to a bounded length."""
+    return str.__getitem__(value, slice(_LONGEST_NAME)) if isinstance(value, str) and value else None

@@ -1,0 +1,37 @@
+"""Money in whole nano-dollars."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from typing import Self
+
+NANODOLLARS = 10**9
+"""Nano-dollars in a US dollar."""
+EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
+"""Enough digits that no product or sum of prices and tokens is rounded before the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """An amount of money in whole nano-dollars (10⁻⁹ USD); below 0 only as a difference of two costs."""
+
+    nanodollars: int
+
+    @property
+    def usd(self) -> float:
+        """US dollars; `round(usd * 10**9)` gives the nano-dollars back up to 2 million dollars."""
+        return self.nanodollars / NANODOLLARS
+
+    def __sub__(self, other: "Cost") -> "Cost":
+        return Cost(self.nanodollars - other.nanodollars)
+
+    @classmethod
+    def of_usd(cls, usd: Decimal) -> Self:
+        """An exact amount in US dollars, rounded once to the nearest nano-dollar, halves to the even one."""
+        with localcontext(EXACT):
+            return cls(int((usd * NANODOLLARS).to_integral_value(ROUND_HALF_EVEN)))
+
+    @classmethod
+    def of_fraction(cls, numerator: int, denominator: int) -> Self:
+        """That many nano-dollars as an exact fraction, rounded once to a whole one, halves to the even one."""
+        whole, rest = divmod(numerator, denominator)
+        return cls(whole + (2 * rest > denominator or (2 * rest == denominator and whole % 2)))

@@ -1,0 +1,62 @@
+"""What cannot be counted or priced for certain: what it is, why, and what of it is certain all the same."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_log = logging.getLogger(__name__)
+_MOST_TOLD = 256
+"""Log lines of this kind in the life of a process; what callers send decides how many kinds there are."""
+_told: set[tuple[str, str]] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A usage whose tokens cannot be told for certain.
+
+    `kind` is a word from a small set (`no_usage`, `bad_count`, `contradiction`, `unknown_tokens`, `overlap`,
+    `duration`, `unreadable`), `shape` the names that the usage has, `reason` a sentence for people.
+    """
+
+    kind: str
+    shape: str
+    reason: str
+    certain: Mapping[str, int] = field(default_factory=dict)
+    """Tokens by disjoint type, as far as they are certain."""
+    total: int | None = None
+    """All tokens of the call; None if that is not certain."""
+
+    def disjoint(self) -> dict[str, int]:
+        """The certain tokens by the value of the label `type`, as `Usage.disjoint` gives all of them."""
+        return dict(self.certain)
+
+    def __str__(self) -> str:
+        return f"{self.reason} (the usage has {self.shape})"
+
+
+@dataclass(frozen=True, slots=True)
+class Unpriced:
+    """Why a call has no price, which is not the same as free.
+
+    `kind` is a word from a small set (`usage`, `model`, `provider`, `tier`, `rate`, `kinds`, `price_data`), `about`
+    the thing in question, which with `kind` makes one log line; `reason` is a sentence for people.
+    """
+
+    kind: str
+    about: str
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+def tell_once(problem: Doubt | Unpriced) -> None:
+    """Log a problem, once for each kind and shape in the life of the process; never raises."""
+    about = problem.shape if isinstance(problem, Doubt) else problem.about
+    key = (problem.kind, about)
+    if key in _told or len(_told) >= _MOST_TOLD:
+        return
+    _told.add(key)
+    _log.warning("a call is counted without its price: %s. Further ones like it are not told", problem)
+    if len(_told) == _MOST_TOLD:
+        _log.warning("%d kinds of calls without a price were told; further kinds are counted silently", _MOST_TOLD)

@@ -1,0 +1,90 @@
+"""genai-prices' data: which models it lists, by provider and name."""
+
+import sys
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from fleetmeter.pricing.naming import names_of, own_name
+from fleetmeter.pricing.providers import OPENAI
+from fleetmeter.pricing.supplements import SUPPLEMENTS, Supplement, supplement_for
+
+_MOST_NAMES = 1024
+"""Names whose search is remembered; the names that callers send are not bounded."""
+
+
+class Entry(NamedTuple):
+    """A model of the list: the name to count under, and genai-prices' entry, None if only we have rates for it.
+
+    `provider` is empty if the entry is one that the provider sells for another, as Azure does for OpenAI.
+    """
+
+    name: str
+    info: Any
+    provider: str
+    supplement: Supplement | None
+
+
+class PriceData:
+    """What genai-prices knows at present; a search is remembered until it takes in other data."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], Entry | None] = {}
+        self._names: frozenset[str] | None = None
+        self.snapshot: Any = None
+
+    def refresh(self) -> bool:
+        """Take what is in force now, and say whether it is new. Raises `ImportError` without the package."""
+        module = sys.modules.get("genai_prices.data_snapshot") or genai_prices().data_snapshot
+        snapshot = module.get_snapshot()
+        if snapshot is self.snapshot:
+            return False
+        self.snapshot, self._found, self._names = snapshot, {}, None
+        return True
+
+    def is_provider(self, name: str) -> bool:
+        """Whether the list has a provider of this name."""
+        return any(provider.id == name for provider in self.snapshot.providers)
+
+    def openai_names(self) -> frozenset[str]:
+        """Every name that models of OpenAI are counted under."""
+        if self._names is None:
+            (listed,) = (provider.models for provider in self.snapshot.providers if provider.id == OPENAI)
+            supplied = {supplement.model for supplement in SUPPLEMENTS if supplement.model is not None}
+            self._names = frozenset(name for entry in listed for name in names_of(entry)) | supplied
+        return self._names
+
+    def find(self, provider: str, model: str) -> Entry | None:
+        """The model of a name (in lower case) at a provider of the list, None if it has none."""
+        key = (provider, model)
+        if key not in self._found:
+            if len(self._found) >= _MOST_NAMES:
+                self._found = {}
+            self._found[key] = self._search(provider, model)
+        return self._found[key]
+
+    def _search(self, provider: str, model: str) -> Entry | None:
+        # Not by `find_provider_model`, which remembers every name it was ever asked for.
+        lister = next((one for one in self.snapshot.providers if one.id == provider), None)
+        if lister is None:
+            return None
+        supplement = supplement_for(model) if provider == OPENAI else None
+        info = lister.find_model(model, all_providers=self.snapshot.providers)
+        if info is None:
+            named = None if supplement is None else supplement.model
+            return None if named is None else Entry(named, None, provider, supplement)
+        origin = next(one.id for one in self.snapshot.providers if any(info is listed for listed in one.models))
+        name = own_name(model, info) if origin == OPENAI else str(info.id)
+        if name is None:
+            return None
+        label = name if provider == OPENAI else f"{provider}/{name}"
+        return Entry(label, info, provider if origin == provider else "", supplement)
+
+
+def genai_prices() -> ModuleType:
+    """genai-prices, imported when it is first needed: it is optional and takes 0.15 s."""
+    try:
+        import genai_prices
+        import genai_prices.data_snapshot
+    except ImportError as error:
+        raise ImportError("prices need the package genai-prices; run: pip install 'fleetmeter[openai]'") from error
+    return genai_prices

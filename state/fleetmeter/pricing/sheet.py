@@ -1,0 +1,91 @@
+"""Rates of one model at one tier, made ready to price a usage with whole numbers only."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from fleetmeter.pricing.cost import Cost
+from fleetmeter.pricing.usage import Usage
+
+RATE_NAMES = (
+    *("input", "cached_input", "cache_write", "cache_write_1h", "cache_write_12h", "output", "reasoning"),
+    *("audio_in", "cached_audio", "audio_out", "image_in", "cached_image", "image_out"),
+)
+"""Rates in US dollars per million tokens. `reasoning` is what reasoning costs if not the same as `output`."""
+
+_STEADY = {
+    "cached_input": ("input",),
+    "cache_write": ("input",),
+    "reasoning": ("output",),
+    "cached_audio": ("audio_in",),
+    "cached_image": ("image_in",),
+}
+"""What a rate that nobody lists is charged as: a cache without discount or surcharge, reasoning as any completion.
+Audio and images are never charged as text: without their own rate they have no price."""
+
+
+class Missing(NamedTuple):
+    """The rate that a usage needs and a sheet lacks, and the tokens that need it."""
+
+    rate: str
+    tokens: int
+
+
+class Sheet:
+    """The rates of a call that has at most so many prompt tokens; `rates` are those that are listed."""
+
+    def __init__(self, rates: Mapping[str, Decimal], per_call_usd: Decimal = Decimal(0)) -> None:
+        self.rates = dict(rates)
+        self.per_call_usd = per_call_usd
+        every = (*rates.values(), per_call_usd)
+        digits = max([0, *(-int(rate.as_tuple().exponent) for rate in every)])
+        self._scale = 10**digits
+        # US dollars per million tokens are 1,000 nano-dollars a token
+        whole = {name: int(rate.scaleb(digits)) * 1_000 for name, rate in rates.items()}
+        self._input, self._output, self._audio_in, self._audio_out, self._image_in, self._image_out = (
+            whole.get(name) for name in ("input", "output", "audio_in", "audio_out", "image_in", "image_out")
+        )
+        steady = {name: whole.get(name, whole.get(other)) for name, (other,) in _STEADY.items()}
+        self._cached, self._written = steady["cached_input"], steady["cache_write"]
+        self._reasoning = steady["reasoning"]
+        self._cached_audio, self._cached_image = steady["cached_audio"], steady["cached_image"]
+        # without any surcharge listed, how long a write is kept makes no difference either
+        plain_write = None if "cache_write" in rates else self._written
+        self._written_1h, self._written_12h = (
+            whole.get(name, plain_write) for name in ("cache_write_1h", "cache_write_12h")
+        )
+        self._per_call = int(per_call_usd.scaleb(digits)) * 1_000_000_000
+
+    def cost(self, usage: Usage) -> Cost | Missing:
+        """The cost of a usage, rounded once; the first rate that is missing if there is one."""
+        total = self._per_call
+        for tokens, rate, name in self._parts(usage):
+            if tokens:
+                if rate is None:
+                    return Missing(name, tokens)
+                total += tokens * rate
+        return Cost.of_fraction(total, self._scale)
+
+    def _parts(self, usage: Usage) -> tuple[tuple[int, int | None, str], ...]:
+        long_writes = usage.cache_write_1h + usage.cache_write_12h
+        audio, image = usage.audio_in - usage.cached_audio, usage.image_in - usage.cached_image
+        text_cached = usage.cached - usage.cached_audio - usage.cached_image
+        return (
+            (usage.prompt - usage.cached - usage.cache_write - audio - image, self._input, "input"),
+            (text_cached, self._cached, "input"),
+            (usage.cache_write - long_writes, self._written, "input"),
+            (usage.cache_write_1h, self._written_1h, "cache_write_1h"),
+            (usage.cache_write_12h, self._written_12h, "cache_write_12h"),
+            (audio, self._audio_in, "audio_in"),
+            (usage.cached_audio, self._cached_audio, "cached_audio"),
+            (image, self._image_in, "image_in"),
+            (usage.cached_image, self._cached_image, "cached_image"),
+            (
+                usage.completion - usage.reasoning - usage.audio_out - usage.image_out,
+                self._output,
+                "output",
+            ),
+            (usage.reasoning, self._reasoning, "output"),
+            (usage.audio_out, self._audio_out, "audio_out"),
+            (usage.image_out, self._image_out, "image_out"),
+        )
