@@ -12,7 +12,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.instrumentation import HTTPMetrics
+from fleetmeter.instrumentation import HTTPMetrics, default_registry
+from fleetmeter.instrumentation.replica_metrics import replica_gauges
 from fleetmeter.llm import REGISTRY
 from fleetmeter.schema import keys
 from fleetmeter_exporter import RedisCollector
@@ -57,9 +58,9 @@ def documented() -> dict[str, tuple[str, ...]]:
 
 def test_metric_table_is_the_catalogue(documented: dict[str, tuple[str, ...]]) -> None:
     """The table lists every family that is declared, with its type, labels and help, and no other."""
-    http = CollectorRegistry()
-    HTTPMetrics(registry=http)
-    families = {**declared(http), **declared(REGISTRY)}
+    HTTPMetrics()
+    replica_gauges()
+    families = {**declared(default_registry()), **declared(REGISTRY)}
     assert {name: row for name, row in documented.items() if not name.startswith("fleetmeter_")} == families
 
 

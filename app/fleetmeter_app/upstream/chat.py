@@ -1,4 +1,4 @@
-"""The wire format of chat completions, as far as the upstream speaks it: requests in, answers out.
+"""The wire format of chat completions, as far as the upstream speaks it: requests in, answers and chunks out.
 
 Source: https://platform.openai.com/docs/api-reference/chat, and openai.types.chat in the SDK.
 """
@@ -6,20 +6,39 @@ Source: https://platform.openai.com/docs/api-reference/chat, and openai.types.ch
 import json
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from fleetmeter_app.errors import InvalidRequestError
-from fleetmeter_app.upstream.completion import Completion, usage_json
+from fleetmeter_app.upstream.completion import Completion
+from fleetmeter_app.upstream.ledger import BilledUsage
+from fleetmeter_app.upstream.samples import sample
+from fleetmeter_app.upstream.streaming import Event
+from fleetmeter_app.upstream.usages import shaped
+from fleetmeter_app.upstream.wishes import AnswerWish
+
+_MOST_CHOICES = 16
 
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """What matters of a request: the model, the texts of all messages (one per line), the limit in tokens."""
+    """What matters of a request.
+
+    `prompt` has the texts of all messages, one per line; `max_tokens` is the limit of the completion; `tool` is the
+    function that a tool call would name, with the schema of its arguments; `forced` says that it has to be called;
+    `answered` says that the last message is a tool's result; `schema` is that of a structured output.
+    """
 
     model: str
     prompt: str
     max_tokens: int | None
+    stream: bool = False
+    include_usage: bool = False
+    n: int = 1
+    tool: tuple[str, Any] | None = None
+    forced: bool = False
+    answered: bool = False
+    schema: Any = None
 
     @classmethod
     def from_body(cls, body: dict[str, Any]) -> Self:
@@ -27,16 +46,35 @@ class ChatRequest:
         messages = body.get("messages")
         if not isinstance(messages, list) or not messages:
             raise InvalidRequestError("'messages' must be a list of at least one message.", param="messages")
-        for field, supported in (("stream", False), ("n", 1)):
-            if body.get(field) not in {None, supported}:
-                message = f"Unsupported value: '{field}' must be {json.dumps(supported)} here."
-                raise InvalidRequestError(message, param=field, code="unsupported_value")
         limit = body.get("max_completion_tokens", body.get("max_tokens"))
         if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
             message = "'max_completion_tokens' must be a whole number of at least 1."
             raise InvalidRequestError(message, param="max_completion_tokens", code="invalid_type")
-        prompt = "\n".join(_text(message, f"messages[{at}]") for at, message in enumerate(messages))
-        return cls(body["model"], prompt, limit)
+        stream = body.get("stream") or False
+        options = body.get("stream_options")
+        if options is not None and not stream:
+            message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
+            raise InvalidRequestError(message, param="stream_options")
+        n = 1 if body.get("n") is None else body["n"]
+        if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= _MOST_CHOICES:
+            raise InvalidRequestError(f"'n' must be a whole number from 1 to {_MOST_CHOICES}.", param="n")
+        choice = body.get("tool_choice")
+        return cls(
+            model=body["model"],
+            prompt="\n".join(_text(message, f"messages[{at}]") for at, message in enumerate(messages)),
+            max_tokens=limit,
+            stream=bool(stream),
+            include_usage=isinstance(options, dict) and options.get("include_usage") is True,
+            n=n,
+            tool=_first_tool(body.get("tools"), choice),
+            forced=choice == "required" or isinstance(choice, dict),
+            answered=messages[-1].get("role") == "tool",
+            schema=_schema(body.get("response_format")),
+        )
+
+    def calls_tool(self, wish: AnswerWish) -> bool:
+        """Whether the answer is a call of the tool: because it has to be, or because somebody wished it."""
+        return self.tool is not None and not self.answered and (self.forced or "tool" in wish.words)
 
 
 def parse_body(raw: bytes) -> dict[str, Any]:
@@ -54,24 +92,141 @@ def parse_body(raw: bytes) -> dict[str, Any]:
     return body
 
 
-def chat_json(model: str, completion: Completion) -> dict[str, Any]:
+def billed(request: ChatRequest, completion: Completion) -> BilledUsage:
+    """The tokens of the whole answer: the completion of each choice, and the prompt once."""
+    one = completion.usage
+    return replace(one, completion=one.completion * request.n, reasoning=one.reasoning * request.n)
+
+
+def chat_json(request: ChatRequest, completion: Completion, wish: AnswerWish) -> dict[str, Any]:
     """The answer, as openai.types.chat.ChatCompletion reads it."""
-    message: dict[str, Any] = {
-        "role": "assistant",
-        "content": completion.text,
-        "refusal": None,
-        "annotations": [],
+    message: dict[str, Any] = {"role": "assistant", "content": completion.text, "refusal": None, "annotations": []}
+    if request.calls_tool(wish):
+        message |= {"content": None, "tool_calls": [_tool_call(request)]}
+    elif request.schema is not None and completion.finish_reason != "length":
+        message["content"] = json.dumps(sample(request.schema))
+    reason = _finish_reason(request, completion, wish)
+    choices = [
+        {"index": index, "message": message, "logprobs": None, "finish_reason": reason} for index in range(request.n)
+    ]
+    return _head(request, wish, "chat.completion") | {
+        "choices": choices,
+        "usage": shaped(wish.shape, billed(request, completion)),
     }
+
+
+def chat_events(request: ChatRequest, completion: Completion, wish: AnswerWish) -> list[Event]:
+    """The chunks of a streamed answer, as openai.types.chat.ChatCompletionChunk reads them."""
+    usage = billed(request, completion)
+    head = _head(request, wish, "chat.completion.chunk")
+    null = {"usage": None} if request.include_usage and wish.stream == "asked" else {}
+    events: list[Event] = []
+
+    def chunk(choices: list[dict[str, Any]], told: BilledUsage | None = None, **more: Any) -> None:
+        told = _so_far(usage, len(events), len(pieces) + 2) if wish.stream == "cont" else told
+        data = head | null | {"choices": choices} | more
+        if told is not None:
+            data |= (
+                {"x_groq": {"usage": shaped(wish.shape, told)}}
+                if wish.stream == "groq"
+                else {"usage": shaped(wish.shape, told)}
+            )
+        events.append(Event(data, told=told if wish.shape not in {"none", "text", "negative"} else None))
+
+    def each(delta: dict[str, Any], reason: str | None = None) -> list[dict[str, Any]]:
+        return [
+            {"index": index, "delta": delta, "logprobs": None, "finish_reason": reason} for index in range(request.n)
+        ]
+
+    pieces = _pieces(request, completion, wish)
+    if "empty_first" in wish.words:
+        events.append(Event(head | {"model": "", "choices": [], "prompt_filter_results": []}))
+    chunk(each({"role": "assistant", "content": "", "refusal": None}))
+    for piece in pieces:
+        chunk(each(piece))
+    at_finish = usage if wish.stream in {"finish", "twice", "groq"} else None
+    chunk(each({}, _finish_reason(request, completion, wish)), told=at_finish)
+    if wish.stream == "one_choice":
+        chunk(each({"content": ""}), told=usage)
+    if wish.stream in {"twice", "always"} or (wish.stream == "asked" and request.include_usage):
+        chunk([], told=usage)
+    return events
+
+
+def _so_far(usage: BilledUsage, at: int, chunks: int) -> BilledUsage:
+    """What is used after the chunk `at` of so many: the completion grows, up to the whole with the last one."""
+    last = at >= chunks - 1
+    return usage if last else replace(usage, completion=usage.completion * at // chunks, reasoning=0)
+
+
+def _pieces(request: ChatRequest, completion: Completion, wish: AnswerWish) -> list[dict[str, Any]]:
+    """The deltas that carry content, or a tool call in two halves."""
+    if request.calls_tool(wish):
+        call = _tool_call(request)
+        half = len(call["function"]["arguments"]) // 2
+        begun = call | {"index": 0, "function": call["function"] | {"arguments": call["function"]["arguments"][:half]}}
+        rest = {"index": 0, "function": {"arguments": call["function"]["arguments"][half:]}}
+        return [{"tool_calls": [begun]}, {"tool_calls": [rest]}]
+    structured = request.schema is not None and completion.finish_reason != "length"
+    text = json.dumps(sample(request.schema)) if structured else completion.text
+    return [{"content": part} for part in split_text(text, wish.numbers.get("chunks"))]
+
+
+def split_text(text: str, parts: int | None) -> list[str]:
+    """A text in so many parts, or one part per word; together they are the text."""
+    if not text or parts == 0:
+        return []
+    if parts is None:
+        words = text.split(" ")
+        return [word if at == 0 else f" {word}" for at, word in enumerate(words)]
+    size = max(1, -(-len(text) // parts))
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def _head(request: ChatRequest, wish: AnswerWish, kind: str) -> dict[str, Any]:
     return {
         "id": f"chatcmpl-{uuid.uuid4().hex}",
-        "object": "chat.completion",
+        "object": kind,
         "created": int(time.time()),
-        "model": model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": completion.finish_reason}],
-        "usage": usage_json(completion.usage),
-        "service_tier": "default",
+        "model": wish.texts.get("model", request.model),
+        "service_tier": wish.texts.get("tier", "default"),
         "system_fingerprint": None,
     }
+
+
+def _finish_reason(request: ChatRequest, completion: Completion, wish: AnswerWish) -> str:
+    plain = "tool_calls" if request.calls_tool(wish) else completion.finish_reason
+    return wish.texts.get("reason", plain)
+
+
+def _tool_call(request: ChatRequest) -> dict[str, Any]:
+    assert request.tool is not None  # noqa: S101  the caller asked `calls_tool`
+    name, schema = request.tool
+    arguments = json.dumps(sample(schema) or {})
+    return {"id": f"call_{uuid.uuid4().hex}", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def _first_tool(tools: object, choice: object) -> tuple[str, Any] | None:
+    """Name and schema of the function that is called: the one that `tool_choice` names, or the first."""
+    wanted = choice.get("function", {}).get("name") if isinstance(choice, dict) else None
+    for tool in tools if isinstance(tools, list) else ():
+        function = tool.get("function") if isinstance(tool, dict) else None
+        if isinstance(function, dict) and isinstance(function.get("name"), str) and wanted in {None, function["name"]}:
+            return function["name"], function.get("parameters")
+    return None
+
+
+def _schema(response_format: object) -> Any:
+    """The schema of a structured output; an empty one for plain JSON, None for text."""
+    if not isinstance(response_format, dict):
+        return None
+    match response_format.get("type"):
+        case "json_schema":
+            return response_format.get("json_schema", {}).get("schema", {})
+        case "json_object":
+            return {"type": "object"}
+        case _:
+            return None
 
 
 def _text(message: object, param: str) -> str:

@@ -8,7 +8,7 @@ A prompt can also say what to bill, in the counts of the API: `[[usage:prompt=10
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from fleetmeter_app.errors import InvalidRequestError
 from fleetmeter_app.upstream.ledger import BilledUsage
@@ -60,26 +60,6 @@ def complete(prompt: str, max_tokens: int | None = None) -> Completion:
         reason = "length"
     words = (_WORDS[digest[index % len(digest)] % len(_WORDS)] for index in range(usage.completion))
     return Completion(" ".join(words), reason, usage)
-
-
-def usage_json(usage: BilledUsage) -> dict[str, Any]:
-    """The `usage` object of a chat completion, as openai.types.CompletionUsage reads it."""
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.total,
-        "prompt_tokens_details": {
-            "cached_tokens": usage.cached,
-            "cache_write_tokens": usage.cache_write,
-            "audio_tokens": 0,
-        },
-        "completion_tokens_details": {
-            "reasoning_tokens": usage.reasoning,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        },
-    }
 
 
 def _drawn_usage(prompt: str, digest: bytes) -> BilledUsage:

@@ -23,7 +23,9 @@ from typing import Self
 from fleetmeter_app.errors import ConfigError
 from fleetmeter_app.tables import Table
 from fleetmeter_app.upstream.faults import KINDS
-from fleetmeter_app.upstream.ledger import PRICES, Price
+from fleetmeter_app.upstream.ledger import EMBEDDING_PRICES, PRICES, Price
+
+_LIST_PRICES = PRICES | EMBEDDING_PRICES
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class ModelBehaviour:
 
 
 def _listed() -> Mapping[str, ModelBehaviour]:
-    return MappingProxyType({model: ModelBehaviour(price) for model, price in PRICES.items()})
+    return MappingProxyType({model: ModelBehaviour(price) for model, price in _LIST_PRICES.items()})
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class UpstreamConfig:
 
 def _behaviour(model: str, table: Table) -> ModelBehaviour:
     own_price = table.take_table("price")
-    price = _price(own_price) if own_price.names() else PRICES.get(model)
+    price = _price(own_price) if own_price.names() else _LIST_PRICES.get(model)
     if price is None:
         table.refuse("price", "is missing, and the model has no list price; give it one")
     rates = table.take_table("error_rates")

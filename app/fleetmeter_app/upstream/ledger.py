@@ -5,6 +5,7 @@ pricing: two ways to the same figure prove more than one.
 """
 
 from dataclasses import asdict, dataclass, field
+from fractions import Fraction
 from typing import Any, Self
 
 # Above this many prompt tokens the whole request is billed at the long-context rates.
@@ -24,14 +25,20 @@ class Price:
     cache_write: int
     output: int
 
-    def bill(self, usage: "BilledUsage") -> int:
-        """The price of one call in nano-dollars; exact, since every rate and count is whole."""
+    def bill(self, usage: "BilledUsage", tier: str = "default") -> int:
+        """The price of one call in nano-dollars, to the nearest one, as the tier of the answer has it."""
+        return round(TIERS[tier] * self._standard(usage))
+
+    def _standard(self, usage: "BilledUsage") -> int:
         prompt = usage.prompt * self.input + usage.cached * self.cached + usage.cache_write * self.cache_write
         completion = (usage.completion + usage.reasoning) * self.output
         if usage.prompt_tokens > LONG_CONTEXT_TOKENS:
             return 2 * prompt + completion * 3 // 2
         return prompt + completion
 
+
+# What a tier costs, times the standard price: so it is for all models below (retrieved 2026-11-23).
+TIERS = {"default": Fraction(1), "flex": Fraction(1, 2), "batch": Fraction(1, 2), "priority": Fraction(2)}
 
 # OpenAI's list prices of 2026-11-23, standard tier.
 PRICES = {
@@ -41,6 +48,8 @@ PRICES = {
     "gpt-6-astra": Price(input=10_000, cached=1_000, cache_write=12_500, output=50_000),
     "gpt-6-sol": Price(input=2_000, cached=200, cache_write=2_500, output=10_000),
 }
+
+EMBEDDING_PRICES = {"text-embedding-3-small": Price(input=20, cached=20, cache_write=20, output=0)}
 
 
 @dataclass(frozen=True)
@@ -112,12 +121,16 @@ class Account:
     """One model: requests that came in, and what became of them.
 
     `abandoned` holds those whose client had left before the answer: it has been worked for and is billed,
-    and the client never saw it. What came in and is in neither is still being worked on.
+    and the client never saw it. `untold` holds those that were answered, and billed, while nothing told the client its
+    usage: a stream that nobody asked for usage, or that was cut. What came in and is in none of them is still being
+    worked on. `endpoints` says where it came in.
     """
 
     received: int = 0
     delivered: Outcomes = field(default_factory=Outcomes)
     abandoned: Outcomes = field(default_factory=Outcomes)
+    untold: Outcomes = field(default_factory=Outcomes)
+    endpoints: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -130,16 +143,25 @@ class Ledger:
         """The account of a model, opened at its first use."""
         return self.models.setdefault(model, Account())
 
-    def receive(self, model: str) -> None:
+    def receive(self, model: str, endpoint: str = "chat.completions") -> None:
         """Count a request as it comes in."""
-        self.account(model).received += 1
+        account = self.account(model)
+        account.received += 1
+        account.endpoints[endpoint] = account.endpoints.get(endpoint, 0) + 1
 
     def record(
-        self, model: str, status: int, *, abandoned: bool, usage: BilledUsage = BilledUsage(), nanodollars: int = 0
+        self,
+        model: str,
+        status: int,
+        *,
+        abandoned: bool,
+        untold: bool = False,
+        usage: BilledUsage = BilledUsage(),
+        nanodollars: int = 0,
     ) -> None:
         """Count what became of one request."""
         account = self.account(model)
-        outcomes = account.abandoned if abandoned else account.delivered
+        outcomes = account.abandoned if abandoned else account.untold if untold else account.delivered
         outcomes.add(Outcomes({status: 1}, usage, nanodollars))
 
     def total(self) -> Account:
@@ -149,6 +171,9 @@ class Ledger:
             total.received += account.received
             total.delivered.add(account.delivered)
             total.abandoned.add(account.abandoned)
+            total.untold.add(account.untold)
+            for endpoint, count in account.endpoints.items():
+                total.endpoints[endpoint] = total.endpoints.get(endpoint, 0) + count
         return total
 
     def to_json(self) -> dict[str, Any]:
@@ -160,7 +185,13 @@ class Ledger:
         """The ledger that `to_json` wrote; KeyError or TypeError for anything else."""
         return cls(
             {
-                model: Account(account["received"], _outcomes(account["delivered"]), _outcomes(account["abandoned"]))
+                model: Account(
+                    account["received"],
+                    _outcomes(account["delivered"]),
+                    _outcomes(account["abandoned"]),
+                    _outcomes(account["untold"]),
+                    dict(account["endpoints"]),
+                )
                 for model, account in document["models"].items()
             }
         )

@@ -1,18 +1,20 @@
 """An OpenAI-compatible upstream for demo and tests: `python -m fleetmeter_app.upstream --port 8001`.
 
-    POST /v1/chat/completions   OpenAI's wire format, without streaming
-    GET  /v1/models, /v1/models/{model}
+    POST /v1/chat/completions   OpenAI's wire format, streams, tools and structured outputs included
+    POST /v1/responses          the same; GET /v1/responses/{id}, POST …/cancel, POST /v1/responses/input_tokens
+    POST /v1/embeddings         texts or tokens, as numbers or in base64
+    POST /v1/images/generations, /v1/audio/speech, /v1/audio/transcriptions, /v1/moderations, /v1/batches
+    GET  /v1/models, /v1/models/{model}, /v1/files, /v1/batches/{id}
     GET  /ledger                what it was asked and what it billed (`ledger.Ledger.to_json`)
     POST /ledger/reset          the same, and then everything starts at 0
     GET  /health
 
-Answers and token counts follow from the request (`completion.py`), trouble comes on demand (`faults.py`) or
-at the rates of a configuration file (`config.py`). One event loop: the ledger needs no lock.
+Answers and token counts follow from the request (`completion.py`). Trouble comes on demand (`faults.py`) or at the
+rates of a configuration file (`config.py`), odd answers on demand (`wishes.py`). There is one event loop, so the ledger
+needs no lock.
 """
 
 import argparse
-import asyncio
-import random
 import sys
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,130 +28,78 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from fleetmeter_app.errors import ApiError, ConfigError, InvalidRequestError, ModelNotFoundError
-from fleetmeter_app.upstream.chat import ChatRequest, chat_json, parse_body
-from fleetmeter_app.upstream.completion import Completion, complete
-from fleetmeter_app.upstream.config import ModelBehaviour, UpstreamConfig
-from fleetmeter_app.upstream.faults import HEADER, KINDS, Fault, context_length_exceeded, find_fault
-from fleetmeter_app.upstream.ledger import Ledger
+from fleetmeter_app.errors import ApiError, ConfigError, InvalidRequestError
+from fleetmeter_app.upstream import others
+from fleetmeter_app.upstream.config import UpstreamConfig
+from fleetmeter_app.upstream.endpoints import Asked, Upstream
+from fleetmeter_app.upstream.stored import Responses
+from fleetmeter_app.upstream.streaming import Breakable
+from fleetmeter_app.upstream.wishes import HEADER, find_wish
 
 # When the served models are said to have been made: a fixed day, so that the list never changes.
 _MODELS_CREATED = 1_790_000_000
 # Who stops it with Ctrl-C or SIGTERM wants it to end soon, slow answers or not (seconds).
 _SHUTDOWN_SECONDS = 2
 
-
-class Upstream:
-    """The models, their trouble and the ledger of one process."""
-
-    def __init__(self, config: UpstreamConfig) -> None:
-        self._config = config
-        # no secret hangs on what is drawn, and the seed must decide it
-        self._draws = {model: random.Random(f"{config.seed}:{model}") for model in config.models}  # noqa: S311
-        self._ledger = Ledger()
-
-    async def chat_completions(self, request: Request) -> Response:
-        """POST /v1/chat/completions."""
-        return await self._account(request, self._complete_chat)
-
-    async def list_models(self, _request: Request) -> Response:
-        """GET /v1/models."""
-        return JSONResponse({"object": "list", "data": [_model_json(model) for model in self._config.models]})
-
-    async def get_model(self, request: Request) -> Response:
-        """GET /v1/models/{model}."""
-        model = request.path_params["model"]
-        self._behaviour(model)
-        return JSONResponse(_model_json(model))
-
-    async def get_ledger(self, _request: Request) -> Response:
-        """GET /ledger."""
-        return JSONResponse(self._ledger.to_json())
-
-    async def reset_ledger(self, _request: Request) -> Response:
-        """POST /ledger/reset."""
-        before, self._ledger = self._ledger, Ledger()
-        return JSONResponse(before.to_json())
-
-    async def _account(
-        self,
-        request: Request,
-        handle: Callable[[Request, dict[str, Any]], Awaitable[tuple[Completion, Response]]],
-    ) -> Response:
-        """Answer through `handle` and write it down; in the ledger before the client can have the answer."""
-        # One ledger per request, so that a reset in between splits none in two.
-        ledger = self._ledger
-        raw = await request.body()
-        try:
-            body = parse_body(raw)
-        except InvalidRequestError as error:
-            ledger.receive("")
-            ledger.record("", error.status, abandoned=await request.is_disconnected())
-            raise
-        model = body["model"]
-        ledger.receive(model)
-        try:
-            completion, response = await handle(request, body)
-        except ApiError as error:
-            ledger.record(model, error.status, abandoned=await request.is_disconnected())
-            raise
-        ledger.record(
-            model,
-            response.status_code,
-            abandoned=await request.is_disconnected(),
-            usage=completion.usage,
-            nanodollars=self._config.models[model].price.bill(completion.usage),
-        )
-        return response
-
-    async def _complete_chat(self, request: Request, body: dict[str, Any]) -> tuple[Completion, Response]:
-        behaviour = self._behaviour(body["model"])
-        chat = ChatRequest.from_body(body)
-        await self._make_trouble(request, chat.model, chat.prompt, behaviour)
-        completion = complete(chat.prompt, chat.max_tokens)
-        if completion.usage.prompt_tokens > behaviour.context_tokens:
-            raise context_length_exceeded(chat.model)
-        return completion, JSONResponse(chat_json(chat.model, completion))
-
-    async def _make_trouble(self, request: Request, model: str, prompt: str, behaviour: ModelBehaviour) -> None:
-        """Be slow, then raise, as the request or the configuration wants it."""
-        # Two draws for every request: the n-th one to a model meets the same trouble in each run.
-        jitter, luck = self._draws[model].random(), self._draws[model].random()
-        count = request.headers.get("x-stainless-retry-count", "")
-        attempt = int(count) if count.isdecimal() else 0
-        fault = find_fault(request.headers.get(HEADER), prompt, model, attempt) or Fault()
-        latency = fault.latency
-        if latency is None:
-            latency = behaviour.latency_seconds + jitter * behaviour.latency_jitter_seconds
-        await asyncio.sleep(latency)
-        kind = fault.kind or behaviour.drawn_fault(luck)
-        if kind is None:
-            return
-        error = KINDS[kind](model)
-        if error.status in {429, 503}:
-            wait = fault.retry_after
-            error.retry_after = behaviour.retry_after_seconds if wait is None else wait
-        raise error
-
-    def _behaviour(self, model: str) -> ModelBehaviour:
-        if model not in self._config.models:
-            raise ModelNotFoundError(model)
-        return self._config.models[model]
+Handler = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(config: UpstreamConfig) -> Starlette:
+def make_app(config: UpstreamConfig) -> Breakable:
     """The ASGI application, with a ledger of its own."""
     upstream = Upstream(config)
-    return Starlette(
-        routes=[
-            Route("/v1/chat/completions", _identified(upstream.chat_completions), methods=["POST"]),
-            Route("/v1/models", _identified(upstream.list_models), methods=["GET"]),
-            Route("/v1/models/{model}", _identified(upstream.get_model), methods=["GET"]),
-            Route("/ledger", upstream.get_ledger, methods=["GET"]),
-            Route("/ledger/reset", upstream.reset_ledger, methods=["POST"]),
-            Route("/health", _health, methods=["GET"]),
-        ],
-        exception_handlers={HTTPException: _no_such_route},
+    responses = Responses(upstream)
+
+    def accounted(endpoint: str, handle: Callable[[Asked], Awaitable[Response]]) -> Handler:
+        async def answer(request: Request) -> Response:
+            return await upstream.answer(await upstream.asked(request, endpoint), handle)
+
+        return answer
+
+    async def list_models(_request: Request) -> Response:
+        return JSONResponse({"object": "list", "data": [_model_json(model) for model in config.models]})
+
+    async def get_model(request: Request) -> Response:
+        model = request.path_params["model"]
+        upstream.behaviour(model)
+        return JSONResponse(_model_json(model))
+
+    async def get_ledger(_request: Request) -> Response:
+        return JSONResponse(upstream.ledger.to_json())
+
+    async def reset_ledger(_request: Request) -> Response:
+        return JSONResponse(upstream.reset_ledger().to_json())
+
+    batch = _plain(upstream, "batches", lambda _model, _wish: others.batch_json("batch_1"))
+    posts = {
+        "/v1/chat/completions": accounted("chat.completions", upstream.chat),
+        "/v1/responses": accounted("responses", responses.create),
+        "/v1/responses/input_tokens": accounted("responses.input_tokens", responses.input_tokens),
+        "/v1/responses/{id}/cancel": responses.cancel,
+        "/v1/embeddings": accounted("embeddings", upstream.embeddings),
+        "/v1/images/generations": _plain(upstream, "images", others.image_json),
+        "/v1/audio/transcriptions": _plain(upstream, "audio", others.transcription_json),
+        "/v1/audio/speech": _plain(upstream, "audio", None),
+        "/v1/moderations": _plain(upstream, "moderations", others.moderation_json),
+        "/v1/batches": batch,
+    }
+    gets = {
+        "/v1/models": list_models,
+        "/v1/models/{model}": get_model,
+        "/v1/responses/{id}": responses.retrieve,
+        "/v1/files": _plain(upstream, "files", lambda _model, _wish: others.files_json()),
+        "/v1/batches/{id}": batch,
+    }
+    return Breakable(
+        Starlette(
+            routes=[
+                *(Route(path, _identified(handle), methods=["POST"]) for path, handle in posts.items()),
+                *(Route(path, _identified(handle), methods=["GET"]) for path, handle in gets.items()),
+                Route("/ledger", get_ledger, methods=["GET"]),
+                Route("/ledger/reset", reset_ledger, methods=["POST"]),
+                Route("/health", _health, methods=["GET"]),
+            ],
+            exception_handlers={HTTPException: _no_such_route},
+        )
     )
 
 
@@ -178,9 +128,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _identified(
-    handle: Callable[[Request], Awaitable[Response]],
-) -> Callable[[Request], Awaitable[Response]]:
+def _plain(upstream: Upstream, endpoint: str, make: Callable[[str, Any], dict[str, Any]] | None) -> Handler:
+    """An endpoint whose requests are counted, under the model that they name, and that bills nothing."""
+
+    async def answer(request: Request) -> Response:
+        raw = await request.body()
+        form = others.FORM_MODEL.search(raw)
+        model = form[1].decode("utf-8", "replace") if form else _named_model(await _document(request))
+        upstream.ledger.receive(model, endpoint)
+        upstream.ledger.record(model, 200, abandoned=False)
+        if make is None:
+            return Response(b"ID3 sample", media_type="audio/mpeg")
+        return JSONResponse(make(model, find_wish(request.headers.get(HEADER), raw.decode("utf-8", "replace"))))
+
+    return answer
+
+
+async def _document(request: Request) -> Any:
+    try:
+        return await request.json()
+    except ValueError:
+        return None
+
+
+def _named_model(document: Any) -> str:
+    model = document.get("model") if isinstance(document, dict) else None
+    return model if isinstance(model, str) else ""
+
+
+def _identified(handle: Handler) -> Handler:
     """The handler with errors in OpenAI's shape and a request id on whatever it answers."""
 
     async def answer(request: Request) -> Response:

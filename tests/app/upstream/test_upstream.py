@@ -17,7 +17,7 @@ from fleetmeter_app.errors import ConfigError, InvalidRequestError
 from fleetmeter_app.upstream.completion import complete
 from fleetmeter_app.upstream.config import UpstreamConfig
 from fleetmeter_app.upstream.faults import KINDS, Fault, find_fault
-from fleetmeter_app.upstream.ledger import PRICES, BilledUsage, Ledger, Price
+from fleetmeter_app.upstream.ledger import EMBEDDING_PRICES, PRICES, BilledUsage, Ledger, Price
 from support.upstream import RunningUpstream, running_upstream
 
 LUNA = "gpt-6-luna"
@@ -111,7 +111,7 @@ def test_the_async_sdk_reads_the_same_answer(upstream: RunningUpstream) -> None:
 
 def test_models_are_listed_and_found(client: openai.OpenAI) -> None:
     """The models of the price table are served; another one is a 404."""
-    assert {model.id for model in client.models.list()} == set(PRICES)
+    assert {model.id for model in client.models.list()} == {*PRICES, *EMBEDDING_PRICES}
     assert client.models.retrieve(LUNA).id == LUNA
     with pytest.raises(openai.NotFoundError) as caught:
         client.models.retrieve("gpt-4")
@@ -271,8 +271,9 @@ def body_of(prompt: object, **more: object) -> dict[str, object]:
         ({"model": LUNA, "messages": ["text"]}, "messages[0]"),
         (body_of(None), "messages[0].content"),
         (body_of(["text"]), "messages[0].content"),
-        (body_of("q", stream=True), "stream"),
-        (body_of("q", n=2), "n"),
+        (body_of("q", stream_options={"include_usage": True}), "stream_options"),
+        (body_of("q", n=17), "n"),
+        (body_of("[[answer:stream=often]]"), "messages"),
         (body_of("q", max_completion_tokens=0), "max_completion_tokens"),
         (body_of("q", max_tokens=True), "max_completion_tokens"),
         (body_of("[[fault:four]]"), "messages"),
@@ -297,7 +298,7 @@ def test_a_request_that_cannot_be_read_is_a_400_in_openais_shape(
 def test_an_unknown_path_is_openais_404(upstream: RunningUpstream, client: openai.OpenAI) -> None:
     """A path that is not served yet is an error that the SDK understands."""
     with pytest.raises(openai.NotFoundError) as caught:
-        client.embeddings.create(model=LUNA, input="text")
+        client.fine_tuning.jobs.create(model=LUNA, training_file="file-1")
     assert caught.value.type == "invalid_request_error"
     assert upstream.ledger().models == {}
 

@@ -37,8 +37,6 @@ prompt_cache_evictions                   counter    reason                      
 prompt_cache_hit_rate                    gauge      -                             -        mostrecent
 prompt_cache_operations                  counter    operation,result              -        -
 prompt_cache_size                        gauge      -                             -        max
-replica_errors                           gauge      -                             -        liveall
-replica_requests                         gauge      -                             -        liveall
 routing_extra_cost_usd                   counter    intent                        usd      -
 service                                  info       -                             -        -
 tool_execution_duration_seconds          histogram  tool_name                     seconds  -

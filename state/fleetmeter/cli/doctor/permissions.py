@@ -48,8 +48,8 @@ def writer_permissions(client: redis.Redis, keys: Keys) -> Permissions:
 
 def _called_by_scripts() -> Iterator[str]:
     for script in (files("fleetmeter") / "lua").iterdir():
-        name = script.name.removesuffix(".lua")
-        if name not in _OPERATORS_SCRIPTS:
+        name, _, kind = script.name.partition(".")
+        if kind == "lua" and name not in _OPERATORS_SCRIPTS:
             yield from re.findall(r"redis\.p?call\('([A-Z]+)'", lua_source(name))
 
 

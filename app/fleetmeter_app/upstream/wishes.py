@@ -1,0 +1,102 @@
+"""How a request wishes to be answered: odd usages, odd streams, other tiers and models, broken bodies.
+
+A caller writes it into a header (`x-upstream-answer: shape=xai`) or, since most libraries set no headers of their own,
+into any text of the request: `[[answer:stream=cont,cut=3]]`. The words after the colon are separated by commas:
+
+    shape=xai             the shape of `usage`, one of `usages.SHAPES`; shape=none leaves it out
+    stream=cont           which chunks of a stream carry usage, one of STREAMS
+    chunks=3              content chunks of a stream (default: one per word of the answer)
+    delay=0.01            seconds between two chunks
+    cut=2                 close the connection after so many chunks (0: after the headers)
+    end=2                 end the stream after so many chunks, without a word: no [DONE], no last event
+    error=2               an error event after so many chunks, then the end
+    stall=2               silence after so many chunks, until the client leaves
+    body=cut              of an answer that is no stream: break it off (cut), or send html, broken JSON (json), or no
+                          byte at all (drop)
+    attempts=2            the words cut, drop, html and json hold for so many attempts of a call only
+    tier=flex             the service tier that the answer names
+    model=NAME            the model that the answer names
+    tool                  answer with a call of the request's first tool
+    reason=length         the finish reason: stop, length, content_filter, tool_calls
+    empty_first           begin a chat stream with a chunk without choices and model, as Azure does
+    status=failed         of a response: completed, incomplete, failed
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Self
+
+from fleetmeter_app.errors import InvalidRequestError
+
+HEADER = "x-upstream-answer"
+_IN_TEXT = re.compile(r"\[\[answer:([^\]]*)\]\]")
+
+STREAMS = ("asked", "cont", "twice", "finish", "one_choice", "groq", "always", "never")
+"""On a usage chunk if it was asked for; cumulative on each chunk; on the finish chunk and again; on the finish chunk;
+on a last chunk with one empty choice; under `x_groq`; on a usage chunk unasked; nowhere."""
+
+_WORDS = frozenset({"tool", "empty_first"})
+_WHOLE = frozenset({"chunks", "cut", "end", "error", "stall", "attempts"})
+_CHOICES = {
+    "stream": STREAMS,
+    "body": ("cut", "html", "json", "drop"),
+    "reason": ("stop", "length", "content_filter", "tool_calls"),
+    "status": ("completed", "incomplete", "failed"),
+}
+_TEXTS = frozenset({"shape", "tier", "model"})
+_LONGEST_DELAY = 60.0
+
+
+@dataclass(frozen=True)
+class AnswerWish:
+    """One wish; `numbers` has the words that are whole numbers, `texts` the others, `words` those without a value."""
+
+    numbers: dict[str, int] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    words: frozenset[str] = frozenset()
+    delay: float = 0.0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read one wish; `InvalidRequestError` for what is none, so that a mistyped one is seen."""
+        numbers: dict[str, int] = {}
+        texts: dict[str, str] = {}
+        words: set[str] = set()
+        delay = 0.0
+        for word in (word.strip() for word in text.split(",")):
+            name, equals, value = word.partition("=")
+            if not equals and name in _WORDS:
+                words.add(name)
+            elif name in _WHOLE and re.fullmatch(r"[0-9]{1,6}", value):
+                numbers[name] = int(value)
+            elif name == "delay" and re.fullmatch(r"[0-9]{0,3}(\.[0-9]{1,6})?", value) and value:
+                delay = min(float(value), _LONGEST_DELAY)
+            elif (name in _CHOICES and value in _CHOICES[name]) or (name in _TEXTS and value):
+                texts[name] = value
+            else:
+                raise InvalidRequestError(
+                    f"The answer {text!r} cannot be given: {word!r} is no wish; an example: stream=cont,cut=3.",
+                    param="messages",
+                    code="invalid_answer",
+                )
+        return cls(numbers, texts, frozenset(words), delay)
+
+    @property
+    def shape(self) -> str:
+        """The shape of the usage."""
+        return self.texts.get("shape", "openai")
+
+    @property
+    def stream(self) -> str:
+        """Which chunks carry usage."""
+        return self.texts.get("stream", "asked")
+
+    def broken_body(self, attempt: int) -> str | None:
+        """How the body of this attempt is broken, if it is."""
+        return self.texts.get("body") if attempt < self.numbers.get("attempts", attempt + 1) else None
+
+
+def find_wish(header: str | None, text: str) -> AnswerWish:
+    """What a request wishes; the header wins, then the last wish in the text, so that a later message may change it."""
+    wishes = [*_IN_TEXT.findall(text), *([header] if header else [])]
+    return AnswerWish.parse(wishes[-1]) if wishes else AnswerWish()
