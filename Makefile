@@ -17,7 +17,7 @@ MINUTES  ?= 10
 WATCHED  ?= 20
 SECONDS  ?= 180
 
-.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench dashboards observe pictures lint types format wheel-test clean
+.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix dashboards observe pictures lint types format wheel-test clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ bench: $(READY)  ## run the side-by-side benchmarks (ONLY=flush runs one)
 
 chaos: $(READY)  ## run real stores under real faults at full size, about 12 min (KILLS, SENTINEL, CLUSTER, MINUTES, WATCHED set it)
 	PYTHONPATH=tests $(BIN)/python -m chaos --kills $(KILLS) --sentinel $(SENTINEL) --cluster $(CLUSTER) --minutes $(MINUTES) --watched $(WATCHED)
+
+matrix: $(READY)  ## try servers and job runners of others, each in an environment of its own (ONLY=rq runs one)
+	PYTHONPATH=tests $(BIN)/python -m matrix $(ONLY)
 
 SPEED ?= 30
 drill: $(READY)  ## let faults happen to a demo, windows divided by SPEED: do all alerts reach a webhook, and resolve?

@@ -17,6 +17,7 @@ from fleetmeter.values.accumulator import Accumulator
 from fleetmeter.values.delta import NOTHING, Delta, merged
 from fleetmeter.writer.exchange import Exchange
 from fleetmeter.writer.replay import ReplayLog
+from fleetmeter_exporter import start
 from simulator.scripts import Scripts, sources
 
 
@@ -62,10 +63,11 @@ def _call_with_more(self: Exchange, *, drain: bool, goodbye: bool = False, repli
 def _read_once(self: Reader, known: Any = ()) -> Snapshot:
     """One transaction, whatever families it names."""
     asked = sorted(self._fields)
-    replies = self._read_together(self._commands(self._estimated_now(), asked))
+    self._estimated_now()
+    replies = self._read_together(self._commands(asked))
     self._parse_families(Hash.flat(replies[0]))
     self._fields = self._fields_with_key()
-    return self._with_retired(self._snapshot(asked, replies), known)
+    return self._with_retired(self._snapshot(asked, replies, {}), known)
 
 
 def _take_seconds(self: amounts.Seconds) -> float:
@@ -80,8 +82,8 @@ def _only_the_newest(self: ReplayLog, number: int, newest: Delta = NOTHING) -> D
     return newest
 
 
-def _accept_as_it_is(self: continuity.Continuity, snapshot: Snapshot, floors: Floors) -> continuity.Shown:
-    return _accept(self, snapshot, Floors())
+def _accept_as_it_is(self: continuity.Continuity, snapshot: Snapshot, _: Floors, before: Any) -> continuity.Shown:
+    return _accept(self, snapshot, Floors(), before)
 
 
 _accept = continuity.Continuity._accept
@@ -106,7 +108,8 @@ MUTATIONS = (
     Mutation("sending again what the store lost", methods=((ReplayLog, "after", _only_the_newest),)),
     Mutation("the horizon", (("hello", "redis.call('HGET', KEYS[3], '@horizon') or '0'", "'0'"),)),
     Mutation("the horizon after an eviction", (("hello", ", '@horizon', now)", ")"),)),
-    Mutation("judging rows", methods=((continuity, "judge", lambda *_: continuity.Verdict.AHEAD),)),
+    Mutation("the store's start", methods=((start, "went_nowhere", lambda *_: True),)),
+    Mutation("judging rows", methods=((continuity, "judge", lambda *_: None),)),
     Mutation(
         "the row before the numbers",
         (

@@ -163,6 +163,7 @@ class Simulation:
     def failover(self, steps: int, skew: float) -> None:
         """A replica that lags takes over; its clock is another."""
         self.rollback(steps, 0)
+        self.world.master().promoted = True
         self.world.master().skew_us += int(skew * 1e6)
 
     def restore(self, index: int) -> None:

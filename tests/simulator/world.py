@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 
+from fleetmeter.reader.life import Life
 from fleetmeter.schema.keys import EPOCH_FIELD, STATE_FORMAT, Keys
 from fleetmeter.writer.housekeeping import GOODBYE_GRACE, RETIRED_LIFE, SILENCE
 from simulator.hashes import CommandError, Frozen, Hashes
@@ -45,6 +46,9 @@ class Master:
     hashes: Hashes
     history: list[Frozen] = field(default_factory=list)
     skew_us: int = 0
+    promoted: bool = False
+    went_back: float = float("-inf")
+    """When it last started with older data, in virtual seconds."""
 
 
 @dataclass
@@ -129,6 +133,11 @@ class World:
         """A master's clock."""
         return START_US + int(self.seconds * 1e6) + master.skew_us
 
+    def life(self, master: Master) -> Life | None:
+        """What a store's INFO tells, see `Life`."""
+        started_us = START_US + int(max(master.went_back, 0.0) * 1e6) + master.skew_us
+        return None if master.promoted else Life(started_us)
+
     def _note(self, master: Master) -> None:
         state = master.hashes.freeze()
         self._when[id(state)] = self.seconds
@@ -174,6 +183,7 @@ class World:
         before = counted(master.hashes)
         self.unseen |= "@horizon" in master.hashes.hash(KEYS.retired)
         master.hashes.thaw(state)
+        master.went_back = self.seconds
         self._lose(before, master)
 
     def _lose(self, before: int, master: Master) -> None:
@@ -185,7 +195,7 @@ class World:
         old = self.masters[0]
         position = max(0, len(old.history) - 1 - steps)
         if len(self.masters) == 1 and self._young(old.history[position]):
-            new = Master(Hashes(LARGEST), old.history[: position + 1], old.skew_us)
+            new = Master(Hashes(LARGEST), old.history[: position + 1], old.skew_us, True, self.seconds)
             new.hashes.thaw(old.history[position])
             self.unseen |= "@horizon" in old.hashes.hash(KEYS.retired)
             before = counted(old.hashes)

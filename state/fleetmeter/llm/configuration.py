@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 
+from fleetmeter.keywords import names_its_arguments
 from fleetmeter.llm.catalogue import create_children
 from fleetmeter.llm.vocabulary import OTHER, VOCABULARY
 
 
+@names_its_arguments
 def configure(
     *,
     models: Iterable[str] | None = None,

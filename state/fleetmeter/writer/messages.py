@@ -80,12 +80,12 @@ Ended = tuple[str, tuple[tuple[str, str], ...]]
 class Fold:
     """What one call shall put away, if the store finds it due: writers, numbers of `retired`, records of removals.
 
-    `lives` are, in seconds: the grace after a goodbye, the silence after which a writer is folded, the life of its
-    retired number, the life of a record of a removal.
+    `lives` are, in seconds: the time from a goodbye until the number moves to `retired`, and until it is dropped; the
+    silence after which a writer is folded; the life of its retired number; the life of a record of a removal.
     """
 
     epoch: str
-    lives: tuple[float, float, float, float]
+    lives: tuple[float, float, float, float, float]
     writers: tuple[Ended, ...] = ()
     retired: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()

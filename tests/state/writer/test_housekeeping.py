@@ -10,6 +10,7 @@ from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, SWEPT_FIELD
 from fleetmeter.writer import housekeeping
 from fleetmeter.writer.housekeeping import (
     EVERY,
+    FAREWELL,
     GOODBYE_GRACE,
     LIVES,
     REMOVED_LIFE,
@@ -78,15 +79,69 @@ def house(store: StoreAddress) -> Iterator[House]:
     house.client.close()
 
 
-def test_a_row_that_said_goodbye_is_dropped_after_its_grace(house: House) -> None:
-    """Every exporter has seen its last word by then; nothing of it stays but the horizon."""
+def test_a_number_that_said_goodbye_is_dropped_after_its_grace(house: House) -> None:
+    """No late copy of a call can come any more by then; nothing of it stays but the horizon."""
     heartbeat = house.writer("gone", GOODBYE_GRACE + 5, "goodbye")
-    house.writer("going", GOODBYE_GRACE - 60, "goodbye")
+    house.writer("going", FAREWELL - 30, "goodbye")
     house.sweep()
     assert house.rows() == {"going"}
     assert house.hash(house.keys.retired) == {HORIZON_FIELD: str(heartbeat)}
     assert not house.client.exists(house.keys.writer("gone"))
     assert house.client.exists(house.keys.writer("going"))
+
+
+def test_a_row_that_said_goodbye_leaves_the_scrape_after_a_minute(house: House) -> None:
+    """Its number is kept until the grace is over, and the horizon stays: it would tell living writers of a drop."""
+    house.writer("gone", FAREWELL + 5, "goodbye")
+    for mode in ("livesum", "sum"):
+        series = house.gauge("gone", mode, 3)
+    house.sweep()
+    assert house.rows() == set()
+    assert house.hash(house.keys.retired).keys() == {"gone"}
+    assert not house.client.exists(house.keys.writer("gone"))
+    assert house.hash(house.keys.gauges) == {f"@folded {series}": "5 3"}
+    assert house.store.apply(Apply("E", "gone", 6, 7, 1)).status == "already"
+    assert house.rows() == set()
+
+    applied, given_up, heartbeat, folded = house.hash(house.keys.retired)["gone"].split()
+    house.client.hset(
+        house.keys.retired, "gone", f"{applied} {given_up} {heartbeat} {int(folded) - int(GOODBYE_GRACE * 1e6)}"
+    )
+    house.sweep()
+    assert house.hash(house.keys.retired) == {HORIZON_FIELD: heartbeat}
+
+
+def test_a_series_of_one_process_is_shown_until_the_grace_is_over(house: House) -> None:
+    """A gauge of the mode `all` keeps the row of its writer, whose name it has as a label."""
+    house.writer("gone", GOODBYE_GRACE - 60, "goodbye")
+    house.gauge("gone", "livesum", 3)
+    house.gauge("gone", "all", 3)
+    house.gauge("gone", "sum", 3)
+    house.sweep()
+    assert house.rows() == {"gone"}
+    assert value(house.address, "h_all", replica="gone:1") == 3
+    house.writer("gone", GOODBYE_GRACE + 5, "goodbye")
+    house.sweep()
+    assert house.rows() == set()
+
+
+def test_processes_that_live_for_a_moment_put_each_other_away(store: StoreAddress) -> None:
+    """Nobody lives for long there: whoever says goodbye sweeps, if nobody has for a minute."""
+    client, keys = store.client(), store.keys
+    for number in range(3):
+        replica = Replica(store)
+        replica.counter("h_count").inc(1)
+        assert replica.flusher.flush(5.0, goodbye=True)
+        replica.close()
+        seconds, micros = client.time()
+        past = seconds * 10**6 + micros - int((FAREWELL + 5) * 1e6)
+        rows = {raw: text.split() for raw, text in client.hgetall(keys.writers).items() if not raw.startswith(b"@")}
+        assert len(rows) == 1, f"after {number + 1} processes"
+        for raw, (applied, given_up, _, state) in rows.items():
+            client.hset(keys.writers, raw, b"%s %s %d %s" % (applied, given_up, past, state))
+        client.hset(keys.writers, SWEPT_FIELD, past)
+    assert value(store, "h_count_total") == 3
+    client.close()
 
 
 def test_a_row_that_was_silent_for_a_day_is_folded(house: House) -> None:

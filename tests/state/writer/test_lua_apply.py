@@ -264,6 +264,22 @@ def test_many_removals_walk_through_a_family_once(door: Door, shape: str) -> Non
     assert set(door.hash(door.keys.removed)) == {f'c:1 ["{name}"]' for name in names}
 
 
+@pytest.mark.parametrize("at_once", [1, 250, 2600])
+def test_notes_of_many_removals_are_gathered(door: Door, at_once: int) -> None:
+    """However many series go: the newest notes stand, and one for all the others, with the latest of their times."""
+    times: dict[str, int] = {}
+    for seq, start in enumerate(range(0, 2600, at_once)):
+        patterns = [f'["{number}"]' for number in range(start, min(2600, start + at_once))]
+        items = [text for pattern in patterns for text in ("c:1", pattern, "one")]
+        now = door.apply(seq, seq + 1, "remove", 9, len(patterns), *items)[3]
+        times |= dict.fromkeys(patterns, int(now))
+    notes = door.hash(door.keys.removed)
+    gathered = int(notes.pop("c:1 [[]]"))
+    assert 500 <= len(notes) <= 1000
+    assert {int(time) for time in notes.values()} <= {time for time in times.values() if time >= gathered}
+    assert gathered == max(time for pattern, time in times.items() if f"c:1 {pattern}" not in notes)
+
+
 def test_removals_of_one_series_and_of_many_work_side_by_side(door: Door) -> None:
     """Of several patterns, each takes what fits it; what fits none stays."""
     kept, gone = ['["a","y"]', '["b","x"]'], ['["a","x"]', '["c","x"]', '["c","y"]']
