@@ -7,8 +7,9 @@ DEMO   := $(VENV)/.ready-demo
 NEWEST := .venv-newest
 OLDEST := .venv-oldest
 
-# What runs under other Pythons and other versions than those of `make test`: everything but what takes long.
-UNIT   := -m "not long" tests/app tests/exporter tests/grafana tests/prometheus tests/state
+# What runs under other Pythons and other versions than those of `make test`: everything but what takes long, and two files that need
+# matplotlib and celery.
+UNIT   := -m "not long" --ignore tests/grafana/test_pictures.py --ignore tests/state/process/test_ways.py tests/app tests/exporter tests/grafana tests/prometheus tests/state
 
 KILLS    ?= 50
 SENTINEL ?= 20
