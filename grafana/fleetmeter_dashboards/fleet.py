@@ -130,6 +130,7 @@ def _flushes(queries: Queries) -> list[Panel]:
 
 def _scrapes(queries: Queries) -> list[Panel]:
     errors = queries.value("fleetmeter_last_scrape_error", "reason")
+    reasons = queries.value("fleetmeter_snapshot_held_reason", "reason")
     return [
         series(
             "How long does a scrape take?",
@@ -152,7 +153,7 @@ def _scrapes(queries: Queries) -> list[Panel]:
             [
                 Target(queries.amount("fleetmeter_counts_behind"), "numbers behind"),
                 Target(queries.value("fleetmeter_snapshot_held"), "held"),
-                Target(queries.value("fleetmeter_snapshot_held_reason", "reason").occurred(), "held: {{reason}}"),
+                Target(queries.or_zero(reasons.occurred(), "reason"), "held: {{reason}}"),
             ],
             Value(low=0, decimals=0), width=6,
         ),

@@ -16,6 +16,7 @@ from fleetmeter.values import amounts
 from fleetmeter.values.accumulator import Accumulator
 from fleetmeter.values.delta import NOTHING, Delta, merged
 from fleetmeter.writer.exchange import Exchange
+from fleetmeter.writer.protocol import Writer
 from fleetmeter.writer.replay import ReplayLog
 from fleetmeter_exporter import start
 from simulator.scripts import Scripts, sources
@@ -86,12 +87,33 @@ def _accept_as_it_is(self: continuity.Continuity, snapshot: Snapshot, _: Floors,
     return _accept(self, snapshot, Floors(), before)
 
 
+def _stand_at_the_number(self: Writer, row: int, given_up: int, token: str, base: int | None = None) -> int:
+    """What the row says of its own losses is not heard."""
+    return _stand_at(self, row, self.given_up if row > self.row else given_up, token, base)
+
+
 _accept = continuity.Continuity._accept
+_stand_at = Writer._stand_at
 MUTATIONS = (
     Mutation("the epoch check", (("apply", "if string.match(epoch, '^%S*') ~= ARGV[1] then", "if false then"),)),
     Mutation(
-        "prev", (("apply", "if tonumber(applied) ~= prev then", "if tonumber(applied) >= seq and seq > prev then"),)
+        "prev",
+        (
+            (
+                "apply",
+                "  if number ~= prev or not (fits_any or held == prev_token) then",
+                "  if number >= seq and seq > prev then",
+            ),
+        ),
     ),
+    Mutation(
+        "the token",
+        (
+            ("apply", "  local fits_any = held == ''", "  held = ''\n  local fits_any = true"),
+            ("hello", "local tail = token", "token = ''\nlocal tail = token"),
+        ),
+    ),
+    Mutation("what a row has given up", methods=((Writer, "_stand_at", _stand_at_the_number),)),
     Mutation("hello", (("apply", "if not applied then", "applied = applied or '0'\nif false then"),)),
     Mutation(
         "the retired number",
@@ -115,8 +137,8 @@ MUTATIONS = (
         (
             (
                 "apply",
-                "redis.call('HSET', KEYS[1], writer, ARGV[4]",
-                "redis.pcall('HSET', KEYS[1], writer, ARGV[4]",
+                "redis.call('HSET', KEYS[1], writer, ARGV[5]",
+                "redis.pcall('HSET', KEYS[1], writer, ARGV[5]",
             ),
         ),
     ),

@@ -6,8 +6,9 @@
 -- ARGV[7] number of writers, then for each { id, number of its gauges, then series and mode of each }
 -- then { number of retired writers, their ids }, then { number of removals, their fields }
 -- A writer goes if it said goodbye and its grace is over (its row is dropped), or if it was silent for long (its number
--- moves to `retired`). One that said goodbye and has no gauge of mode `all` goes after its farewell: its number moves to
--- `retired`, as if folded so long ago that it is dropped when the grace is over. Its gauges go too; of those with mode sum, min, max and mostrecent the value joins the one
+-- moves to `retired`, with the token of its batch). One that said goodbye and has no gauge of mode `all` goes after its
+-- farewell: its number moves to `retired`, as if folded so long ago that it is dropped when the grace is over.
+-- Its gauges go too; of those with mode sum, min, max and mostrecent the value joins the one
 -- remainder of all such writers, `@folded <series>`. `@horizon` of `retired` is the newest heartbeat that was
 -- dropped; with a number of `retired` it is the time since when a writer of such long silence cannot have been answered.
 -- Everything is judged here, by the store's clock, so that a second copy of a call, or a late one, changes nothing.
@@ -72,7 +73,7 @@ local writers, records = 0, 0
 for i = 1, take_number() do
   local writer, gauges = take(), take_number()
   local row = redis.call('HGET', KEYS[1], writer)
-  local head, heartbeat, state = string.match(row or '', '^(%d+ %d+) (%d+) (%S+)')
+  local head, heartbeat, state, token = string.match(row or '', '^(%d+ %d+) (%d+) (%S+) ?(%S*)')
   heartbeat = tonumber(heartbeat or now)
   local ended, age = state == 'goodbye', now - heartbeat
   local first, stays = at, false
@@ -90,10 +91,10 @@ for i = 1, take_number() do
   if goes then
     if dropped then
       raise_horizon(heartbeat)
-    elseif ended then
-      redis.call('HSET', KEYS[2], writer, head .. ' ' .. string.format('%.0f %.0f', heartbeat, heartbeat + grace - retired_life))
     else
-      redis.call('HSET', KEYS[2], writer, head .. ' ' .. string.format('%.0f %.0f', heartbeat, now))
+      local folded_at = ended and heartbeat + grace - retired_life or now
+      local tail = token == '' and '' or ' ' .. token
+      redis.call('HSET', KEYS[2], writer, head .. ' ' .. string.format('%.0f %.0f', heartbeat, folded_at) .. tail)
     end
     redis.call('HDEL', KEYS[1], writer)
     redis.call('DEL', KEYS[4 + i])
@@ -102,7 +103,7 @@ for i = 1, take_number() do
 end
 for _ = 1, take_number() do
   local writer = take()
-  local heartbeat, folded = string.match(redis.call('HGET', KEYS[2], writer) or '', ' (%d+) (%d+)$')
+  local heartbeat, folded = string.match(redis.call('HGET', KEYS[2], writer) or '', '^%d+ %d+ (%d+) (%d+)')
   heartbeat, folded = tonumber(heartbeat or now), tonumber(folded or now)
   if now - folded > retired_life then
     -- the writer may have been answered later than that, by a store that was rolled back since; not within a day

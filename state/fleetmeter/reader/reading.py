@@ -32,6 +32,10 @@ Extras = dict[str, tuple[GaugeRead, Sequence[Any]]]
 """Extra reads with their replies, by the family that they are for."""
 
 
+_READS = "reads"
+"""Under which name a `StateError` tells of a registered read."""
+
+
 class Reader:
     """Reads snapshots of one namespace. For one thread at a time.
 
@@ -188,7 +192,7 @@ class Reader:
         stated = readable(keys.gauges, gauges)
         came = self._parsed_returns(readable(keys.returned, raw_returned))
         failed = {name: error for name, (_, replies) in extras.items() for error in replies if _is_error(error)}
-        problems += [_something_else(f"reads[{name}]", error) for name, error in failed.items()]
+        problems += [_something_else(f"{_READS}[{name}]", error) for name, error in failed.items()]
         return Snapshot(
             taken_us=taken_us,
             epoch=epoch,
@@ -254,6 +258,11 @@ def _hash(key: str, reply: Any, before: Mapping[str, Hash]) -> Hash:
     if isinstance(reply, Exception):
         raise _something_else(key, reply)
     return Hash.flat(reply, before.get(key))
+
+
+def is_of_read(problem: StateError) -> bool:
+    """Whether a problem of a snapshot is that a registered read got no answer."""
+    return problem.key.startswith(f"{_READS}[")
 
 
 def _something_else(key: str, error: Exception) -> StateError:

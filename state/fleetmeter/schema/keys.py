@@ -6,10 +6,12 @@ together. The 0 leaves room for shards.
 | key                            | type | field → value                                                            |
 |--------------------------------|------|--------------------------------------------------------------------------|
 | `<tag>:writers`                | hash | `@epoch` → `<id> <birth µs> <state format>`, and `reset` after one;      |
-|                                |      | `<writer>` → `<applied> <given up> <heartbeat µs> <alive or goodbye>`;   |
+|                                |      | `<writer>` → `<applied> <given up> <heartbeat µs> <alive or goodbye>`,   |
+|                                |      | and the token of the batch that was applied last, unless there is none;  |
 |                                |      | `@swept` → when ended writers were last put away (µs)                    |
 | `<tag>:writer:<id>`            | hash | `replica`, `pid`, `version`, `started` of one writer                     |
-| `<tag>:retired`                | hash | `<writer>` → `<applied> <given up> <heartbeat µs> <folded at µs>`;       |
+| `<tag>:retired`                | hash | `<writer>` → `<applied> <given up> <heartbeat µs> <folded at µs>`,       |
+|                                |      | and the row's token;                                                     |
 |                                |      | `@epoch` → the same as in `writers`: one of them tells that the other    |
 |                                |      | was evicted; `@horizon` → newest heartbeat that a row may have had which |
 |                                |      | was dropped on purpose or evicted (µs)                                   |

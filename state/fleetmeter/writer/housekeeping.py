@@ -95,7 +95,7 @@ class Housekeeper:
         if writers or _orphans(fields, left.writers):
             gauges = _gauges(fields, _modes(self._store.definitions()), left.writers, writers)
         names = list(dict.fromkeys([*writers, *gauges]))
-        retired = _older(left.retired, store_now_us - int(RETIRED_LIFE * 1e6), last_word=True)
+        retired = _older(left.retired, store_now_us - int(RETIRED_LIFE * 1e6), word=3)
         removed = _older(left.removed, store_now_us - int(REMOVED_LIFE * 1e6))
         every = [(name, tuple(gauges.get(name, ()))) for name in names]
         for part in _parts(every, WRITERS_PER_CALL):
@@ -153,11 +153,11 @@ def _modes(definitions: Mapping[bytes, bytes]) -> dict[str, str]:
     return modes
 
 
-def _older(records: Mapping[bytes, bytes], limit_us: int, *, last_word: bool = False) -> list[str]:
-    """The fields whose time, the value or its last word, is before a limit."""
+def _older(records: Mapping[bytes, bytes], limit_us: int, *, word: int = 0) -> list[str]:
+    """The fields whose time, which is a word of the value, is before a limit."""
     old = []
     for raw, text in records.items():
-        time = text.rpartition(b" ")[2] if last_word else text
+        time = dict(enumerate(text.split(b" "))).get(word, b"")
         if is_writer(raw) and time.isdigit() and int(time) < limit_us:
             old.append(raw.decode("utf-8", "replace"))
     return old

@@ -80,7 +80,8 @@ class Store:
         """A batch or a heartbeat as it is sent."""
         body = encode(call.delta, self.keys)
         state = "goodbye" if call.goodbye else "alive"
-        head = (call.epoch, call.writer, call.prev, call.seq, call.given_up, state, self.max_series)
+        numbers = (call.prev, call.prev_token, call.seq, call.token, call.given_up)
+        head = (call.epoch, call.writer, *numbers, state, self.max_series)
         return self._apply, list(body.keys), [*head, *body.arguments]
 
     def _run(self, script: Script, keys: list[str], arguments: Sequence[Any]) -> Any:
@@ -148,7 +149,7 @@ class Store:
 
 def answer_of(reply: list[bytes]) -> Answer:
     """What hello and apply replied."""
-    status, row, epoch, now, *more = (item.decode("utf-8", "replace") for item in reply)
+    status, row, given_up, token, epoch, now, *more = (item.decode("utf-8", "replace") for item in reply)
     notes: dict[str, list[str]] = {}
     for kind, text in zip(more[1::2], more[2::2], strict=True):
         notes.setdefault(kind, []).append(text)
@@ -156,6 +157,8 @@ def answer_of(reply: list[bytes]) -> Answer:
     return Answer(
         status=status,
         row=int(row),
+        given_up=int(given_up or 0),
+        token=token,
         epoch=identity,
         store_now_us=int(now),
         deliberate="reset" in words,

@@ -1,5 +1,7 @@
 """Forks and multiprocessing: a child is a replica of its own, and everybody's records count once."""
 
+import sys
+
 import pytest
 
 from support.processes import eventually, fleet, run, value
@@ -104,7 +106,7 @@ def test_a_daemon_counts_what_its_ended_parent_left_it(store: StoreAddress) -> N
     [
         ("nothing before", 3, 3),
         ("counted before", 13, 8),
-        ("child half", 3, 3),
+        *([("child half", 3, 3)] if sys.version_info < (3, 13) else []),  # a later Python aborts such a child itself
         ("in an atomic block", 13, 3),
         ("terminated", 3, 3),
     ],

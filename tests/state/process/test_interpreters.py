@@ -4,7 +4,6 @@ An interpreter is no program that a machine must have: one that is missing is sk
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,11 +15,11 @@ import pytest
 
 from fleetmeter.embedded import EmbeddedStore
 from support.examples import running
+from support.interpreters import VERSIONS, interpreter
 from support.processes import PATIENCE, PROGRAMS, environment, fleet, value
 from support.store import StoreAddress, new_address
 
 ROOT = Path(__file__).parents[3]
-VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 JOBS = 40
 WAYS = {
     "a function": ("function.py",),
@@ -30,19 +29,6 @@ WAYS = {
 }
 WHILE_THREADS_RUN = "error:This process:DeprecationWarning"
 """From 3.12 on Python warns of a fork in a process that has threads. Before its first record, fleetmeter has none."""
-
-
-def interpreter(version: str) -> Path | None:
-    """A Python of that version, from pyenv or from PATH."""
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    found = [folder / "bin" / "python" for folder in sorted(pyenv.glob(f"versions/{version}.*"), reverse=True)]
-    on_path = shutil.which(f"python{version}")
-    for candidate in [*found, *([Path(on_path)] if on_path else [])]:
-        asked = [str(candidate), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-        done = subprocess.run(asked, capture_output=True, text=True, check=False)  # a shim of pyenv's may refuse
-        if done.stdout.strip() == version:
-            return candidate
-    return None
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +45,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         folder = tmp_path_factory.mktemp("environment") / version
         made = str(folder / "bin" / "python")
         subprocess.run([base, "-m", "venv", "--without-pip", folder], check=True)
-        install = [sys.executable, "-m", "pip", "--python", made, "install", "--quiet", "--disable-pip-version-check"]
+        install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", made]
         install += ["--constraint", str(ROOT / "constraints.txt"), "prometheus-client", "redis[hiredis]"]
         done = subprocess.run(install, capture_output=True, text=True, check=False)
         if done.returncode and os.environ.get("CI") != "true":

@@ -44,7 +44,7 @@ def store(rows: dict[str, Row], counts: dict[str, int], **more: Any) -> Snapshot
         "numbers": {FIELD: raw},
         "gauges": {},
         "replicas": {},
-        "cache_size": None,
+        "extras": None,
     }
     return Snapshot(**{**values, **more})
 

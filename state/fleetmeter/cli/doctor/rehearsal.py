@@ -18,11 +18,11 @@ from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import Keys
 from fleetmeter.schema.rows import random_id
 from fleetmeter.settings import Settings
-from fleetmeter.values.delta import Delta, Removal
+from fleetmeter.values.delta import NOTHING, Delta, Removal
 from fleetmeter.writer.messages import Apply, Fold, Hello
 from fleetmeter.writer.store import ScriptCall, Store, answer_of
 
-_AT_ONCE = (-1.0, -1.0, -1.0, -1.0)
+_AT_ONCE = (-1.0, -1.0, -1.0, -1.0, -1.0)
 """Seconds that everything which ended may stay; see `Fold`. A transaction's clock may stand still, so it is below 0."""
 
 
@@ -65,11 +65,16 @@ def _steps(store: Store, writer: str, definition: Definition) -> Iterator[tuple[
         exemplars={f"{field} {whole}": "1 {}"},
     )
     second = Delta(adds={field: {whole: 1}}, removals=(Removal(field, whole, has_parts=False),), unset=(gauge,))
+
+    def batch(prev: int, seq: int, delta: Delta = NOTHING, *, goodbye: bool = False) -> ScriptCall:
+        tokens = {"prev_token": f"{prev}" if prev else "", "token": f"{seq}"}
+        return store.apply_call(Apply(epoch, writer, prev, seq, 0, delta, goodbye, **tokens))
+
     yield "hello", store.hello_call(Hello(writer, epoch), {"replica": "doctor"})
-    yield "a batch", store.apply_call(Apply(epoch, writer, 0, 1, 0, first))
-    yield "a removal", store.apply_call(Apply(epoch, writer, 1, 2, 0, second))
-    yield "a heartbeat", store.apply_call(Apply(epoch, writer, 2, 2, 0))
-    yield "a goodbye", store.apply_call(Apply(epoch, writer, 2, 2, 0, goodbye=True))
+    yield "a batch", batch(0, 1, first)
+    yield "a removal", batch(1, 2, second)
+    yield "a heartbeat", batch(2, 2)
+    yield "a goodbye", batch(2, 2, goodbye=True)
     yield "putting away", store.fold_call(Fold(epoch, _AT_ONCE, writers=((writer, ()),)))
 
 

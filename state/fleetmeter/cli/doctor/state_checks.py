@@ -16,7 +16,7 @@ from fleetmeter.connection.client import translated
 from fleetmeter.errors import StateError, StoreError, StoreRefused
 from fleetmeter.reader.families import Family, legible_families, types_left_out
 from fleetmeter.reader.life import Life
-from fleetmeter.reader.reading import Reader
+from fleetmeter.reader.reading import Reader, is_of_read
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.schema.keys import Keys, split_family_field
 from fleetmeter.schema.rows import Epoch
@@ -62,7 +62,13 @@ def permission_checks(
     else:
         tried = "not tried, as this user may not call MULTI and EXEC" if problem is None else "and was tried"
         yield Check(Status.OK, "as a writer", f"everything is allowed, {tried}", "replicas can record as this user")
-    if not isinstance(read, StoreError):
+    left_out = [one for one in read.problems if is_of_read(one)] if isinstance(read, Snapshot) else []
+    if left_out:
+        yield Check(
+            Status.FAIL, "as an exporter", "; ".join(map(str, left_out)),
+            "the gauges of these reads are not served, and fleetmeter_up is 0, until the store answers them",
+        )  # fmt: skip
+    elif not isinstance(read, StoreError):
         yield Check(Status.OK, "as an exporter", "everything is allowed", "an exporter can read as this user")
     elif read.reason == "auth":
         yield Check(worst, "as an exporter", str(read), "an exporter cannot serve as this user")
@@ -106,7 +112,7 @@ def state_checks(
         f"totals cover the last {seconds_text(max(0.0, age))}",
     )  # fmt: skip
     families, problems = legible_families(read)
-    yield from _strays(problems, keys)
+    yield from _strays([one for one in problems if not is_of_read(one)], keys)
     yield _writers(read)
     yield _holds(read, read.epoch, life)
     given_up = sum(row.given_up for row in read.rows.values())
