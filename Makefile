@@ -3,6 +3,13 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+DEMO   := $(VENV)/.ready-demo
+NEWEST := .venv-newest
+OLDEST := .venv-oldest
+
+# What runs under other Pythons and other versions than those of `make test`: everything but what takes long, and two files that need
+# matplotlib and celery.
+UNIT   := -m "not long" --ignore tests/grafana/test_pictures.py --ignore tests/state/process/test_ways.py tests/app tests/exporter tests/grafana tests/prometheus tests/state
 
 KILLS    ?= 50
 SENTINEL ?= 20
@@ -11,27 +18,49 @@ MINUTES  ?= 10
 WATCHED  ?= 20
 SECONDS  ?= 180
 
-.PHONY: help setup demo test simulate fuzz chaos drill bench dashboards observe pictures lint types format wheel-test clean
+.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix dashboards observe pictures lint types format wheel-test clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## create .venv with everything that the other targets need
 
-$(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "fleetmeter needs Python >= 3.11, and $(PYTHON) is $$($(PYTHON) --version 2>&1); name another: make PYTHON=python3.12" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
-	  echo "$(PYTHON) cannot create virtual environments; install its venv package (Debian: python3-venv)" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@touch $@
+define SET_UP
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+  echo "fleetmeter needs Python >= 3.11, and $(PYTHON) is $$($(PYTHON) --version 2>&1); name another: make PYTHON=python3.12" >&2; exit 1; }
+@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+  echo "$(PYTHON) cannot create virtual environments; install its venv package (Debian: python3-venv)" >&2; exit 1; }
+@$(PYTHON) .ci/environment.py
+endef
 
-demo: $(READY)  ## run the whole system here: store, upstream, 3 replicas, exporter, load (DEMO_SECONDS=30 ends it)
+$(READY): pyproject.toml constraints.txt
+	$(SET_UP) dev
+
+$(DEMO): pyproject.toml constraints.txt
+	$(SET_UP) demo
+
+demo: $(DEMO)  ## run the whole system here: store, upstream, 3 replicas, exporter, load (DEMO_SECONDS=30 ends it)
 	@$(BIN)/python -m fleetmeter_app.demo
 
 test: $(READY)  ## run all tests
 	$(BIN)/python -m pytest
+
+test-newest: $(READY)  ## run the shorter tests and the wheel's under the newest Python that is here, if it is newer
+	@newest=$$(PYTHONPATH=tests $(BIN)/python -m support.interpreters) && \
+	if [ -z "$$newest" ]; then echo "test-newest: skipped, no Python here is newer than $$($(BIN)/python --version)"; \
+	else \
+	  $(BIN)/uv venv --quiet --clear --seed --python "$$newest" $(NEWEST) && \
+	  $(BIN)/uv pip install --quiet --python $(NEWEST)/bin/python --constraint constraints.txt --editable '.[test]' && \
+	  $(NEWEST)/bin/python --version && \
+	  $(NEWEST)/bin/python -m pytest $(UNIT) && \
+	  $(NEWEST)/bin/python -m pytest tests/packaging; \
+	fi
+
+test-oldest: $(READY)  ## run the shorter tests with the oldest versions that pyproject.toml permits
+	$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(OLDEST)
+	PYTHONPATH=tests $(BIN)/python -m support.oldest >$(OLDEST)/constraints.txt
+	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --constraint $(OLDEST)/constraints.txt --editable '.[test]'
+	$(OLDEST)/bin/python -m pytest $(UNIT)
 
 SEEDS ?= 1000
 SEED ?= 0
@@ -47,6 +76,9 @@ bench: $(READY)  ## run the side-by-side benchmarks (ONLY=flush runs one)
 
 chaos: $(READY)  ## run real stores under real faults at full size, about 12 min (KILLS, SENTINEL, CLUSTER, MINUTES, WATCHED set it)
 	PYTHONPATH=tests $(BIN)/python -m chaos --kills $(KILLS) --sentinel $(SENTINEL) --cluster $(CLUSTER) --minutes $(MINUTES) --watched $(WATCHED)
+
+matrix: $(READY)  ## try servers and job runners of others, each in an environment of its own (ONLY=rq runs one)
+	PYTHONPATH=tests $(BIN)/python -m matrix $(ONLY)
 
 SPEED ?= 30
 drill: $(READY)  ## let faults happen to a demo, windows divided by SPEED: do all alerts reach a webhook, and resolve?
@@ -77,4 +109,4 @@ wheel-test: $(READY)  ## build the wheel and try it in a fresh environment, besi
 	$(BIN)/python -m pytest tests/packaging
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(NEWEST) $(OLDEST) dist build .pytest_cache .mypy_cache .ruff_cache

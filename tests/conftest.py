@@ -7,8 +7,18 @@ import pytest
 
 import fleetmeter
 from fleetmeter.embedded import EmbeddedStore
+from support import authorities
 from support.programs import program
 from support.store import StoreAddress, new_address
+
+pytest_plugins = ("support.leftovers", "support.long")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _authorities_are_read_once() -> Iterator[None]:
+    """HTTP clients share one TLS context, which takes 40 ms to make."""
+    with authorities.read_once():
+        yield
 
 
 @pytest.fixture(scope="session")

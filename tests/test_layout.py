@@ -19,31 +19,59 @@ PACKAGES = {
 }
 WINGS: dict[str, set[str]] = {
     # ground
-    "errors": set(),
+    "excerpt": set(),
+    "errors": {"excerpt"},
+    "keywords": set(),
     "_version": set(),
     "lua": set(),
+    "escaping": set(),
     # what stands in the store, and how it is reached
-    "schema": {"errors"},
+    "schema": {"errors", "excerpt"},
     "connection": {"errors", "schema"},
-    "settings": {"errors", "schema", "connection"},
+    "settings": {"errors", "excerpt", "schema", "connection"},
     "embedded": {"errors", "connection"},
     # what is recorded, and how it is handed over
     "values": {"schema"},
-    "writer": {"errors", "schema", "connection", "values", "lua"},
+    "writer": {"errors", "excerpt", "schema", "connection", "values", "lua"},
     # how it is read
     "reader": {"errors", "schema", "connection"},
     # what stands in for prometheus_client's classes
     "patching": {"schema", "values"},
     # what a process lives through; it needs the reader only to say goodbye for another process
-    "process": {"errors", "_version", "settings", "schema", "connection", "values", "writer", "patching", "reader"},
+    "process": {
+        "errors",
+        "excerpt",
+        "keywords",
+        "_version",
+        "settings",
+        "schema",
+        "connection",
+        "values",
+        "writer",
+        "patching",
+        "reader",
+    },
     "launch": {"__init__"},
     # what people call
     "attribution": {"errors"},
     "pricing": {"errors"},
-    "llm": {"errors", "attribution", "pricing", "process"},
-    "instrumentation": {"errors", "attribution", "process", "llm", "pricing"},
+    "llm": {"errors", "excerpt", "keywords", "attribution", "pricing", "process"},
+    "instrumentation": {"errors", "keywords", "attribution", "process", "llm", "pricing"},
     "multiprocess": {"errors", "settings", "schema", "writer", "process"},
-    "cli": {"errors", "_version", "settings", "lua", "schema", "connection", "reader", "writer", "embedded", "pricing"},
+    "cli": {
+        "errors",
+        "_version",
+        "escaping",
+        "settings",
+        "lua",
+        "schema",
+        "connection",
+        "values",
+        "reader",
+        "writer",
+        "embedded",
+        "pricing",
+    },
     "__init__": {"errors", "_version", "process", "instrumentation"},
 }
 """The wings of the library, and what each may import beside itself: the plan of ARCHITECTURE.md as data."""

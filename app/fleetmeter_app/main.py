@@ -13,11 +13,12 @@ from fastapi import FastAPI
 
 import fleetmeter
 from fleetmeter.errors import SettingError
+from fleetmeter.escaping import printable
 from fleetmeter.llm import configure
 from fleetmeter.llm.catalogue import SERVICE
 from fleetmeter.pricing import ModelPrice, PriceList
 from fleetmeter.schema.keys import Keys
-from fleetmeter.settings import Settings
+from fleetmeter.settings import Settings, without_password
 from fleetmeter_app.api import make_api
 from fleetmeter_app.cache import PromptCache
 from fleetmeter_app.calls import ModelCalls
@@ -26,6 +27,15 @@ from fleetmeter_app.errors import ConfigError
 from fleetmeter_app.gateway import Gateway
 from fleetmeter_app.settings import AppSettings
 from fleetmeter_exporter import make_asgi_app
+from fleetmeter_exporter.http.listeners import place
+from fleetmeter_exporter.logs import configure as configure_log
+from fleetmeter_exporter.logs import fields
+from fleetmeter_exporter.redaction import redacted
+
+log = logging.getLogger("fleetmeter.app")
+
+_NEVER = ("openai", "httpx", "httpx2", "httpcore", "httpcore2")
+"""Loggers that show whole requests at `debug`, and with them prompts."""
 
 
 def create_app(settings: AppSettings | None = None, environ: Mapping[str, str] | None = None) -> FastAPI:
@@ -77,31 +87,41 @@ def create_app(settings: AppSettings | None = None, environ: Mapping[str, str] |
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM. Status 2 for a setting, 1 for an address, that cannot be used."""
-    logging.basicConfig(level="INFO", stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "httpx2", "openai"):
-        logging.getLogger(chatty).setLevel("WARNING")
     for ending in (signal.SIGTERM, signal.SIGINT):  # uvicorn repeats the signal once it has stopped
         signal.signal(ending, lambda *_: sys.exit(0))
     try:
         settings = AppSettings.from_arguments(arguments, os.environ)
+        configure_log(settings.log_level, settings.log_format, "app", also=("uvicorn",), never=_NEVER)
         try:  # before anything is installed: who cannot listen is no replica
             listener = socket.create_server(
                 (settings.host, settings.port), family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET
             )
         except OSError as error:
             reason = (error.strerror or str(error)).partition(" (while")[0]  # the address again
-            sys.stderr.write(f"fleetmeter-app: cannot listen on {settings.host}:{settings.port}: {reason}\n")
-            return 1
+            return _refuse(f"cannot listen on {settings.host}:{settings.port}: {reason}", 1)
         with listener:
-            _serve(create_app(settings), listener)
+            _serve(create_app(settings), listener, settings)
     except (ConfigError, SettingError) as error:
-        sys.stderr.write(f"fleetmeter-app: {error}\n")
-        return 2
+        return _refuse(str(error), 2)
     return 0
 
 
-def _serve(app: FastAPI, listener: socket.socket) -> None:
-    logging.getLogger("fleetmeter.app").info("listening on http://%s:%d", *listener.getsockname()[:2])
+def _refuse(message: str, status: int) -> int:
+    sys.stderr.write(f"fleetmeter-app: {printable(redacted(message))}\n")
+    return status
+
+
+def _serve(app: FastAPI, listener: socket.socket, settings: AppSettings) -> None:
+    store = _store(settings, os.environ)
+    log.info(
+        "serving",
+        extra=fields(
+            version=fleetmeter.__version__,
+            namespace=store.namespace,
+            store=without_password(store.url),
+            address=f"http://{place(listener)}",
+        ),
+    )
     uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run(sockets=[listener])
 
 

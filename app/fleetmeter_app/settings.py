@@ -1,14 +1,22 @@
 """The settings of one replica, from its environment and its command line."""
 
-import argparse
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
 from fleetmeter.connection.credentials import VARIABLES
 from fleetmeter_app.errors import ConfigError
+from fleetmeter_exporter.flags import LOG_FLAGS, Flag, Given, Parser, log_format, log_level, read
+
+_FLAGS = (
+    Flag("host", "HOST", "address to listen on", "127.0.0.1"),
+    Flag("port", "PORT", "port to listen on, 0 for any free one", "8000"),
+    Flag("config", "FILE", "TOML file with tiers, intents, limits and prices; the packaged one if there is none"),
+    *LOG_FLAGS,
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,8 @@ class AppSettings:
     openai_api_key: str | None = field(default=None, repr=False)
     redis_url: str | None = field(default=None, repr=False)
     namespace: str | None = None
+    log_level: str = "info"
+    log_format: str = "logfmt"
 
     def __post_init__(self) -> None:
         if self.openai_base_url is not None and (problem := _problem_of(self.openai_base_url)):
@@ -37,47 +47,35 @@ class AppSettings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Read the variables; an empty one counts as not set, one that cannot be used raises `ConfigError`."""
-
-        def value(name: str) -> str | None:
-            return environ.get(name) or None
-
-        config = value("FLEETMETER_APP_CONFIG")
-        return cls(
-            host=value("FLEETMETER_APP_HOST") or cls.host,
-            port=_port("environment", "FLEETMETER_APP_PORT", value("FLEETMETER_APP_PORT") or str(cls.port)),
-            config=Path(config) if config else None,
-            openai_base_url=value("OPENAI_BASE_URL"),
-            openai_api_key=value("OPENAI_API_KEY"),
-            redis_url=value("FLEETMETER_REDIS_URL"),
-            namespace=value("FLEETMETER_NAMESPACE"),
-        )
+        """Read the variables; an empty one counts as not set. Raises as `from_arguments`."""
+        return cls.from_arguments([], environ)
 
     @classmethod
     def from_arguments(cls, arguments: Sequence[str] | None, environ: Mapping[str, str]) -> Self:
         """Read the flags (None: of this process), each of which goes before its variable.
 
-        Exits with status 2 for an unknown flag and 0 after --help, as argparse does.
+        Raises `ConfigError` or `SettingError`, which name the flag or the variable that cannot be used. `--help`,
+        `--version` and unknown flags end the program.
         """
-        parser = argparse.ArgumentParser(
-            prog="fleetmeter-app",
-            description="The LLM gateway: one of any number of replicas.",
-            epilog="Also read: OPENAI_BASE_URL, OPENAI_API_KEY, FLEETMETER_NAMESPACE, FLEETMETER_REDIS_URL, "
+        parser = Parser(
+            "fleetmeter-app",
+            "The LLM gateway: one of any number of replicas.",
+            "Also read: OPENAI_BASE_URL, OPENAI_API_KEY, FLEETMETER_NAMESPACE, FLEETMETER_REDIS_URL, "
             f"and, for a URL without a password, {', '.join(VARIABLES)}.",
+            "app",
         )
-        parser.add_argument("--host", help="address to listen on (FLEETMETER_APP_HOST; 127.0.0.1)")
-        parser.add_argument("--port", help="port to listen on (FLEETMETER_APP_PORT; 8000)")
-        parser.add_argument("--config", type=Path, help="TOML file (FLEETMETER_APP_CONFIG; the packaged one)")
-        flags = parser.parse_args(arguments)
-        # A flag replaces its variable before that is read: a wrong variable must not stop who overrides it.
-        if flags.port is not None:
-            environ = {name: text for name, text in environ.items() if name != "FLEETMETER_APP_PORT"}
-        settings = cls.from_env(environ)
-        return replace(
-            settings,
-            host=flags.host or settings.host,
-            port=settings.port if flags.port is None else _port("command line", "--port", flags.port),
-            config=flags.config or settings.config,
+        given = read(_FLAGS, parser, sys.argv[1:] if arguments is None else arguments, environ)
+        config = given["config"].one[1]
+        return cls(
+            host=given["host"].one[1],
+            port=port_of(given["port"]),
+            config=Path(config) if config else None,
+            openai_base_url=environ.get("OPENAI_BASE_URL") or None,
+            openai_api_key=environ.get("OPENAI_API_KEY") or None,
+            redis_url=environ.get("FLEETMETER_REDIS_URL") or None,
+            namespace=environ.get("FLEETMETER_NAMESPACE") or None,
+            log_level=log_level(given),
+            log_format=log_format(given),
         )
 
 
@@ -103,7 +101,10 @@ def _problem_of(url: str) -> str | None:
     return None
 
 
-def _port(file: str, key: str, text: str) -> int:
+def port_of(given: Given) -> int:
+    """A port that a flag names; raises `ConfigError`."""
+    source, text = given.one
     if not (text.isascii() and text.isdecimal() and int(text) <= 65535):
-        raise ConfigError(file, key, f"must be a port from 0 (any free one) to 65535, and is {text!r}")
+        file = "command line" if source.startswith("--") else "environment"
+        raise ConfigError(file, source, f"must be a port from 0 (any free one) to 65535, and is {text!r}")
     return int(text)

@@ -6,6 +6,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 from fleetmeter_exporter.exposition.formats import Format
 from fleetmeter_exporter.fleet import Fleet, Scrape
@@ -18,6 +19,13 @@ GZIP_LEVEL = 1
 _Key = tuple[Format, frozenset[str], str, tuple[int, ...]]
 
 
+class Exposed(NamedTuple):
+    """The body of an answer, and whether any namespace could be read for it."""
+
+    body: bytes
+    read: bool
+
+
 class Answers:
     """What to answer to scrapes, in any event loop."""
 
@@ -26,7 +34,7 @@ class Answers:
         self._reads = [Shared(fleet.scrape) for fleet in scraper.fleets]
         self._bodies: weakref.WeakValueDictionary[_Key, asyncio.Task[bytes]] = weakref.WeakValueDictionary()
 
-    async def body(self, form: Format, names: frozenset[str], coding: str, limit: float) -> bytes:
+    async def body(self, form: Format, names: frozenset[str], coding: str, limit: float) -> Exposed:
         """The exposition of all namespaces; those that are not read within `limit` seconds are told to be too slow."""
         started = time.perf_counter()
         reads = [read.ask() for read in self._reads]
@@ -40,7 +48,7 @@ class Answers:
         if task is None or task.get_loop() is not asyncio.get_running_loop():
             make = partial(self._made, scrapes, started, form, names, coding)
             task = self._bodies[key] = asyncio.create_task(asyncio.to_thread(make))
-        return await asyncio.shield(task)
+        return Exposed(await asyncio.shield(task), any(scrape.shown is not None for scrape in scrapes))
 
     def _made(
         self, scrapes: Sequence[Scrape], started: float, form: Format, names: frozenset[str], coding: str

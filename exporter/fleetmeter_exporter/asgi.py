@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from urllib.parse import parse_qs
 
-from fleetmeter.errors import FleetmeterError
+from fleetmeter.connection.provider import CredentialProvider
+from fleetmeter.errors import FleetmeterError, SettingError
+from fleetmeter.keywords import names_its_arguments
 from fleetmeter.reader.continuity import HOLD
 from fleetmeter_exporter import landing
 from fleetmeter_exporter.answers import Answers
@@ -19,6 +21,9 @@ from fleetmeter_exporter.start import Start
 SCRAPE_TIMEOUT = 10.0
 """Seconds in which a scrape is answered that names no time of its own: Prometheus' default."""
 
+UNAVAILABLE = (200, 503)
+"""What the status may be while nothing can be read."""
+
 _LONGEST = 3600.0
 """Seconds; what is named beyond them is no timeout that anybody means."""
 
@@ -26,6 +31,7 @@ _OF_TIMEOUT = 0.9
 """The part of the time in which what was read by then is served: the rest is for writing it out and for the way."""
 
 
+@names_its_arguments
 def make_asgi_app(
     *,
     url: str | None = None,
@@ -34,6 +40,8 @@ def make_asgi_app(
     hold: float = HOLD,
     start_delay: float = 0.0,
     created: bool = False,
+    credential_provider: CredentialProvider | None = None,
+    unavailable_status: int = 200,
 ) -> "MetricsApp":
     """An ASGI application that serves the fleet's exposition; of several namespaces, if there are any, side by side.
 
@@ -41,11 +49,16 @@ def make_asgi_app(
     mount would answer `/metrics` with a redirect. With one, it is the whole exporter: that path, `/-/healthy`,
     `/-/ready` and a page for people at `/`. `hold` is in seconds (see `RedisCollector`); for the first `start_delay`
     seconds the exposition is 503, so that replicas can send again what the store may have lost since another exporter
-    served it (see `Start`). `created` adds `_created` samples. Raises `SettingError` for settings that cannot be used;
-    the store may be away.
+    served it (see `Start`). `created` adds `_created` samples. `unavailable_status`, 200 or 503, is that of an
+    exposition for which nothing could be read; until something was read for the first time it is 503 anyway, so that
+    nobody takes an exposition without families for a fleet at zero. `credential_provider` is that of `install()`.
+    Raises `SettingError` for settings that cannot be used; the store may be away.
     """
     namespaces = [namespace] if isinstance(namespace, str) else namespace or ()
-    return MetricsApp(Scraper.of(url, namespaces, hold, created=created), telemetry_path, start_delay)
+    scraper = Scraper.of(url, namespaces, hold, created=created, credential_provider=credential_provider)
+    if unavailable_status not in UNAVAILABLE:
+        raise SettingError("unavailable_status", f"{unavailable_status!r} cannot be used; expected 200 or 503")
+    return MetricsApp(scraper, telemetry_path, start_delay, unavailable_status)
 
 
 _Handler = Callable[[Message], Awaitable[Response]]
@@ -54,11 +67,19 @@ _Handler = Callable[[Message], Awaitable[Response]]
 class MetricsApp:
     """The ASGI application; an object and no function, because Starlette's routes call a function with a Request."""
 
-    def __init__(self, scraper: Scraper, telemetry_path: str | None = None, start_delay: float = 0.0) -> None:
+    def __init__(
+        self,
+        scraper: Scraper,
+        telemetry_path: str | None = None,
+        start_delay: float = 0.0,
+        unavailable_status: int = 200,
+    ) -> None:
         self._answers = Answers(scraper)
+        self._unavailable_status = unavailable_status
+        self._read_before = False
         self._fleets = scraper.fleets
         self._any_path = telemetry_path is None
-        starts = [Start(fleet.glance, start_delay) for fleet in scraper.fleets if start_delay]
+        starts = [Start(fleet.glance, start_delay, life=fleet.life) for fleet in scraper.fleets if start_delay]
         self._starts = [(start, Shared(partial(_seconds_left, start))) for start in starts]
         self._routes: dict[str, _Handler] = {
             telemetry_path or "": self._metrics,
@@ -97,8 +118,10 @@ class MetricsApp:
         names = parse_qs(scope["query_string"].decode("latin-1")).get("name[]", [])
         coding = "gzip" if accepts_gzip(headers) else ""
         left = limit - (time.monotonic() - arrived)
-        body = await self._answers.body(form, frozenset(names), coding, left)
-        return Response(200, body, form.content_type, coding)
+        exposed = await self._answers.body(form, frozenset(names), coding, left)
+        self._read_before |= exposed.read
+        unread = self._unavailable_status if self._read_before else 503
+        return Response(200 if exposed.read else unread, exposed.body, form.content_type, coding)
 
     async def _ready(self, _scope: Message) -> Response:
         """Whether any namespace can be scraped: one that is broken does not take the others away."""

@@ -7,6 +7,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.openmetrics.exposition import UNDERSCORES
 
+from fleetmeter.connection.provider import CredentialProvider
+from fleetmeter.keywords import names_its_arguments
 from fleetmeter.reader.continuity import HOLD
 from fleetmeter.reader.families import Family
 from fleetmeter_exporter.exposition.exposition import shown_samples, with_constant
@@ -23,9 +25,11 @@ class RedisCollector:
     `FLEETMETER_REDIS_URL` and `FLEETMETER_NAMESPACE`; `SettingError` says which of them cannot be used. `collect()`
     never raises for the store: it then yields `fleetmeter_up 0` and no fleet family, so that no stale number is
     served. A store that was rolled back shows what was served before for up to `hold` seconds, and nothing below it
-    after that. A process that records into the same namespace hands over its own records first.
+    after that. A process that records into the same namespace hands over its own records first. The
+    `credential_provider` is that of `install()`.
     """
 
+    @names_its_arguments
     def __init__(
         self,
         registry: CollectorRegistry | None = None,
@@ -33,8 +37,9 @@ class RedisCollector:
         url: str | None = None,
         namespace: str | None = None,
         hold: float = HOLD,
+        credential_provider: CredentialProvider | None = None,
     ) -> None:
-        self._scraper = Scraper.of(url, [namespace], hold)
+        self._scraper = Scraper.of(url, [namespace], hold, credential_provider=credential_provider)
         if registry is not None:
             registry.register(self)
 
@@ -52,11 +57,17 @@ class RedisCollector:
 
 
 def metrics_of(
-    scrapes: Sequence[Scrape], started: float, escaping: str = UNDERSCORES, *, created: bool = False
+    scrapes: Sequence[Scrape],
+    started: float,
+    escaping: str = UNDERSCORES,
+    *,
+    created: bool = False,
+    openmetrics: bool = True,
 ) -> list[Metric]:
     """Scrapes as prometheus_client's metrics: what `Exposition` writes out at once, for whoever does that otherwise.
 
-    Names that clash where they are shown as `escaping` has it are left out.
+    Names that clash where they are shown as `escaping` has it are left out. With `openmetrics` all of it may stand in
+    both formats; without, there is a `_count` of histograms with a negative bound, which OpenMetrics forbids.
     """
     series = dict.fromkeys((scrape.namespace for scrape in scrapes), 0)
     metrics = []
@@ -67,7 +78,8 @@ def metrics_of(
             family = scrape.family(source)
             if family is not None:
                 constant = constant_labels(scrape, scrapes)
-                samples = [with_constant(sample, constant) for sample in shown_samples(family, created=created)]
+                shown = shown_samples(family, created=created, openmetrics=openmetrics)
+                samples = [with_constant(sample, constant) for sample in shown]
                 series[scrape.namespace] += len(samples)
                 merged.samples += samples
                 members += 1

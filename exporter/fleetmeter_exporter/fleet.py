@@ -6,14 +6,17 @@ import time
 from dataclasses import dataclass, field
 
 import fleetmeter
+from fleetmeter.connection.provider import CredentialProvider
 from fleetmeter.errors import FleetmeterError, StateError, StoreError
 from fleetmeter.process.installation import current
 from fleetmeter.reader.continuity import HOLD, Continuity, Shown
 from fleetmeter.reader.families import Families, Family, Source
+from fleetmeter.reader.gauge_read import registered
+from fleetmeter.reader.life import Life
 from fleetmeter.reader.reading import Reader
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.settings import Settings
-from fleetmeter_exporter.cache import with_cache_state
+from fleetmeter_exporter.held import HoldLog
 from fleetmeter_exporter.logs import fields
 
 log = logging.getLogger("fleetmeter.exporter")
@@ -67,7 +70,7 @@ class Scrape:
         if self.families is None:
             return None
         try:
-            return with_cache_state(self.families.family(source), self.families)
+            return self.families.family(source)
         except StateError as error:
             self.note(source.newest.name, error.reason, str(error))
             return None
@@ -84,11 +87,13 @@ class Fleet:
         self.settings = settings
         self.namespace = settings.namespace
         self._continuity = Continuity(hold)
-        self._reader = Reader(settings.url, settings.namespace, credentials=settings.credentials, returns=created)
+        self._reader = Reader(
+            settings.url, settings.namespace, credentials=settings.credentials, returns=created, reads=registered()
+        )
         self._reading = threading.Lock()
         self._telling = threading.Lock()  # of its own, as a read may take long
         self._told: dict[str, tuple[str, str]] = {}
-        self._behind = False
+        self._hold_log = HoldLog(self.namespace, hold)
 
     def close(self) -> None:
         """Close the connections."""
@@ -113,7 +118,7 @@ class Fleet:
                     f"family {name!r} is not served: its type {kind!r} is of a later version; update this one"
                 )
                 scrape.note(name, "unknown_type", problem_text)
-            self._tell_behind(shown)
+            self._hold_log.tell(shown)
         scrape.seconds = time.perf_counter() - started
         return scrape
 
@@ -121,6 +126,11 @@ class Fleet:
         """Epoch and rows as the store has them. Raises `FleetmeterError` where a scrape would show nothing."""
         with self._reading:
             return self._reader.glance()
+
+    def life(self) -> Life | None:
+        """Since when the store's data cannot have gone back. Raises `StoreUnreachable`."""
+        with self._reading:
+            return self._reader.life()
 
     def tell(self, scrape: Scrape) -> None:
         """Log what became wrong, and what no longer is, since the scrape before: a line each."""
@@ -136,20 +146,6 @@ class Fleet:
                 log.log(level, message, extra=fields(namespace=self.namespace, reason=reason, problem=problem))
         for what in before.keys() - now.keys():
             log.info("is in order again", extra=fields(namespace=self.namespace, reason=before[what][0], part=what))
-
-    def _tell_behind(self, shown: Shown) -> None:
-        """One line when the store turns out to be behind what was served, and one when it no longer is."""
-        behind = shown.held or shown.counts_behind > 0
-        with self._telling:
-            was, self._behind = self._behind, behind
-        if behind and not was:
-            log.warning(
-                "the store is behind what was served: it was rolled back, or lost keys; what was served is shown until "
-                "replicas have sent again what was lost",
-                extra=fields(namespace=self.namespace, numbers=shown.counts_behind),
-            )
-        elif was and not behind:
-            log.info("the store has caught up with what was served", extra=fields(namespace=self.namespace))
 
     def _flush_own_records(self) -> None:
         runtime = current()
@@ -169,9 +165,13 @@ def reason_of(error: FleetmeterError) -> str:
     return "refused"
 
 
-def fleet_settings(url: str | None = None, namespace: str | None = None) -> Settings:
+def fleet_settings(
+    url: str | None = None, namespace: str | None = None, credential_provider: CredentialProvider | None = None
+) -> Settings:
     """Which fleet is meant: by argument, else the one that this process records into, else by environment."""
     runtime = current()
     if runtime is not None:
+        if url in (None, runtime.settings.url):
+            credential_provider = credential_provider or runtime.settings.credentials.provider
         url, namespace = url or runtime.settings.url, namespace or runtime.settings.namespace
-    return Settings.from_env(url=url, namespace=namespace)
+    return Settings.from_env(url=url, namespace=namespace, credential_provider=credential_provider)

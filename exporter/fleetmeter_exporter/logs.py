@@ -1,4 +1,4 @@
-"""The exporter's log: one line per event on stderr, in logfmt or JSON, without secrets.
+"""A program's log: one line per event on stderr, in logfmt or JSON, without secrets.
 
 A call site says what happened, and what it happened to: `log.warning("store is behind", extra=fields(numbers=3))`.
 Every line has `ts`, `level`, `logger` and `msg`, then those fields, then `exception` where there is one.
@@ -10,18 +10,22 @@ import re
 import sys
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 
+from fleetmeter.escaping import printable_json
+from fleetmeter.excerpt import cut, quoted
 from fleetmeter_exporter.redaction import redacted
 
 FORMATS = ("logfmt", "json")
 LEVELS = ("debug", "info", "warning", "error")
 
-log = logging.getLogger("fleetmeter.exporter")
-
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]")
+
+LONGEST = 16_000
+"""Characters that a line shows of one thing: a stored value may have millions, and an exception many lines."""
 
 Field = str | int | float | bool | None
 """What a line can hold of one thing."""
@@ -32,10 +36,14 @@ def fields(**values: object) -> dict[str, object]:
     return {"fields": values}
 
 
-def configure(level: str, log_format: str) -> None:
+def configure(
+    level: str, log_format: str, program: str = "exporter", *, also: Collection[str] = (), never: Collection[str] = ()
+) -> None:
     """Let everything that this process logs come out this way: warnings and unforeseen exceptions too.
 
-    `level` is that of fleetmeter; other libraries are asked for warnings, and for more at `debug` only.
+    `level` is that of fleetmeter, and of the loggers named in `also`; other libraries are asked for warnings, and for
+    more at `debug` only. Those named in `never` log what may not be shown, and are asked for warnings whatever the
+    level. `program` is the last word of the logger that unforeseen exceptions have.
     """
     sys.stderr.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # whatever the locale: a line is valid
     handler = logging.StreamHandler(sys.stderr)
@@ -43,10 +51,14 @@ def configure(level: str, log_format: str) -> None:
     ours = getattr(logging, level.upper())
     others = ours if ours == logging.DEBUG else max(ours, logging.WARNING)
     logging.basicConfig(level=others, handlers=[handler], force=True)
-    logging.getLogger("fleetmeter").setLevel(ours)
+    for name in ("fleetmeter", *also):
+        logging.getLogger(name).setLevel(ours)
+    for name in never:
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
-    sys.excepthook = _unforeseen
-    threading.excepthook = lambda hook: _unforeseen(hook.exc_type, hook.exc_value, hook.exc_traceback)
+    unforeseen = partial(_unforeseen, logging.getLogger(f"fleetmeter.{program}"))
+    sys.excepthook = unforeseen
+    threading.excepthook = lambda hook: unforeseen(hook.exc_type, hook.exc_value, hook.exc_traceback)
 
 
 class _LineFormatter(logging.Formatter, ABC):
@@ -86,7 +98,7 @@ class JsonFormatter(_LineFormatter):
 
     def line(self, parts: Mapping[str, Field | list[Field]]) -> str:
         """The parts as an object."""
-        return _json(parts)
+        return printable_json(parts)
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -94,7 +106,7 @@ def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except (TypeError, ValueError, KeyError):
-        return f"{record.msg} {record.args!r}"
+        return f"{record.msg} {quoted(record.args, LONGEST)}"
 
 
 def _shown(value: object) -> Field | list[Field]:
@@ -109,25 +121,21 @@ def _one(value: object) -> Field:
         return value
     if isinstance(value, float) and value - value == 0:  # JSON has no NaN and no infinity
         return value
-    return redacted(str(value))
+    return cut(redacted(str(value)), LONGEST)
 
 
 def _word(value: Field | list[Field]) -> str:
     text = ",".join(map(_plain, value)) if isinstance(value, list) else _plain(value)
-    return text if text and text.isprintable() and not set(text) & set(' "=\\') else _json(text)
+    return text if text and text.isprintable() and not set(text) & set(' "=\\') else printable_json(text)
 
 
 def _plain(value: Field) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _json(value: object) -> str:
-    """JSON in one line, readable in any script; what a terminal would act upon is escaped, lone surrogates too."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
-
-
-def _unforeseen(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+def _unforeseen(
+    log: logging.Logger, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
     """What the interpreter does with an exception that nobody caught, as one line."""
     if not issubclass(kind, KeyboardInterrupt | SystemExit):
         log.critical("an exception that nobody caught", exc_info=(kind, error or kind(), trace))

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import fleetmeter
 from fleetmeter.errors import SettingError
+from fleetmeter.escaping import printable
 from fleetmeter.schema.rows import HEARTBEAT
 from fleetmeter.settings import without_password
 from fleetmeter_exporter.asgi import MetricsApp
@@ -38,7 +39,7 @@ def main() -> None:
     scraper = Scraper.of(
         settings.url, settings.namespaces, settings.hold, created=settings.openmetrics_created, told=Shrinking()
     )
-    app = MetricsApp(scraper, settings.telemetry_path, start_delay=HEARTBEAT)
+    app = MetricsApp(scraper, settings.telemetry_path, HEARTBEAT, settings.unavailable_status)
     try:
         listeners = listen(settings.addresses)
     except OSError as error:
@@ -64,7 +65,7 @@ def _stopped(ending: signal.Signals) -> NoReturn:
 
 
 def _refuse(message: str, status: int) -> int:
-    print(f"fleetmeter-exporter: {redacted(message)}", file=sys.stderr)  # noqa: T201  a program's last word
+    print(f"fleetmeter-exporter: {printable(redacted(message))}", file=sys.stderr)  # noqa: T201  a program's last word
     return status
 
 

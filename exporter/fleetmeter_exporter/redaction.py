@@ -10,7 +10,10 @@ _PATTERNS = (
     (re.compile(r"(://[^\s?]*\?)(?!db=\d+(?![^\s,:\"']))[^\s\"']+"), rf"\g<1>{_HIDDEN}"),
     # a store that does not know HELLO or AUTH repeats what they were sent with
     (re.compile(r"(with args beginning with: ).*"), rf"\g<1>{_HIDDEN}"),
-    (re.compile(r"((?:password|passwd|secret)=)[^\s,;&)]+", re.IGNORECASE), rf"\g<1>{_HIDDEN}"),
+    # keys of OpenAI's kind, and what goes with a request
+    (re.compile(r"\bsk-[A-Za-z0-9_-]{4,}"), f"sk-{_HIDDEN}"),
+    (re.compile(r"\b(bearer )[^\s\"']+", re.IGNORECASE), rf"\g<1>{_HIDDEN}"),
+    (re.compile(r"((?:password|passwd|secret|api_key)=)[^\s,;&)]+", re.IGNORECASE), rf"\g<1>{_HIDDEN}"),
 )
 
 

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from fleetmeter.connection.provider import CredentialProvider
 from fleetmeter.errors import SettingError
 from fleetmeter.reader.continuity import HOLD
 from fleetmeter_exporter.exposition.exposition import Exposition
@@ -43,9 +44,10 @@ class Scraper:
         *,
         created: bool = False,
         told: Callable[[int], None] | None = None,
+        credential_provider: CredentialProvider | None = None,
     ) -> "Scraper":
         """One that opens nothing yet; without namespaces, that of `fleet_settings`. Raises `SettingError`."""
-        settings = [fleet_settings(url, namespace) for namespace in list(namespaces) or [None]]
+        settings = [fleet_settings(url, namespace, credential_provider) for namespace in list(namespaces) or [None]]
         names = [found.namespace for found in settings]
         for name in names:
             if names.count(name) > 1:

@@ -4,16 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-import fleetmeter
 from fleetmeter.connection.address import is_utf8
 from fleetmeter.connection.credentials import VARIABLES
 from fleetmeter.errors import SettingError
 from fleetmeter.reader.continuity import HOLD
 from fleetmeter.schema.keys import Keys
 from fleetmeter.settings import DEFAULT_URL, Settings, parse_seconds
-from fleetmeter_exporter.flags import Flag, Given, Parser, read
+from fleetmeter_exporter.flags import LOG_FLAGS, Flag, Given, Parser, log_format, log_level, read
 from fleetmeter_exporter.http.listeners import ListenAddress
-from fleetmeter_exporter.logs import FORMATS, LEVELS
 
 DEFAULT_ADDRESS = ":9847"
 
@@ -30,14 +28,19 @@ _FLAGS = (
     Flag("web.config.file", "FILE", "TLS, users and headers in exporter-toolkit's format; read again when it changes"),
     Flag("web.telemetry-path", "PATH", "where the exposition is served", "/metrics"),
     Flag(
+        "web.unavailable-status",
+        "STATUS",
+        "status of a scrape while nothing can be read, 200 or 503; 503 anyway until something was read",
+        "200",
+    ),
+    Flag(
         "hold",
         "SECONDS",
         "how long to show the last good snapshot while replicas send again what a store lost",
         str(HOLD),
     ),
     Flag("openmetrics.created", "", "show when each series began, in OpenMetrics", "false", "switch"),
-    Flag("log.level", "LEVEL", f"one of {', '.join(LEVELS)}", "info"),
-    Flag("log.format", "FORMAT", f"one of {', '.join(FORMATS)}", "logfmt"),
+    *LOG_FLAGS,
 )
 
 
@@ -50,6 +53,7 @@ class ExporterSettings:
     addresses: tuple[ListenAddress, ...] = (ListenAddress("", 9847),)
     web_config_file: str = ""
     telemetry_path: str = "/metrics"
+    unavailable_status: int = 200
     hold: float = HOLD
     openmetrics_created: bool = False
     log_level: str = "info"
@@ -66,7 +70,6 @@ class ExporterSettings:
             "Serves the fleet's metrics from Redis to Prometheus.",
             f"Also read, for a URL without a password: {', '.join(VARIABLES)}.",
         )
-        parser.add_argument("--version", action="version", version=f"%(prog)s {fleetmeter.__version__}")
         given = read(_FLAGS, parser, arguments, environ)
         listen = given["web.listen-address"]
         return cls(
@@ -75,10 +78,11 @@ class ExporterSettings:
             addresses=tuple(ListenAddress.parse(listen.source, text) for text in listen.values),
             web_config_file=given["web.config.file"].one[1],
             telemetry_path=_parse_path(*given["web.telemetry-path"].one),
+            unavailable_status=int(given["web.unavailable-status"].choice(("200", "503"), "status")),
             hold=parse_seconds(*given["hold"].one),
             openmetrics_created=given["openmetrics.created"].on,
-            log_level=_parse_choice(*given["log.level"].one, LEVELS, "level"),
-            log_format=_parse_choice(*given["log.format"].one, FORMATS, "format"),
+            log_level=log_level(given),
+            log_format=log_format(given),
         )
 
 
@@ -109,9 +113,3 @@ def _parse_path(name: str, path: str) -> str:
     if not path.startswith("/") or path.startswith("/-/") or path == "/" or not is_utf8(path):
         raise SettingError(name, f"{path!r} is no path for metrics; expected one such as '/metrics'")
     return path
-
-
-def _parse_choice(name: str, text: str, choices: Sequence[str], what: str) -> str:
-    if text not in choices:
-        raise SettingError(name, f"{text!r} is no {what}; expected one of {', '.join(choices)}")
-    return text

@@ -2,14 +2,15 @@
 
 from functools import lru_cache
 
+from fleetmeter.settings import Settings
 from fleetmeter_exporter.exposition.formats import TEXT
-from fleetmeter_exporter.fleet import fleet_settings
+from fleetmeter_exporter.fleet import Fleet, fleet_settings
 from fleetmeter_exporter.scraper import Scraper
 
 
 @lru_cache(maxsize=4)
-def _scraper_of(url: str, namespace: str) -> Scraper:
-    return Scraper.of(url, [namespace])
+def _scraper_of(settings: Settings) -> Scraper:
+    return Scraper([Fleet(settings)])
 
 
 def get_metrics() -> bytes:
@@ -17,8 +18,7 @@ def get_metrics() -> bytes:
 
     Raises `SettingError` for an environment that cannot be used. A store that is away shows as `fleetmeter_up 0`.
     """
-    settings = fleet_settings()
-    return _scraper_of(settings.url, settings.namespace).scrape()
+    return _scraper_of(fleet_settings()).scrape()
 
 
 def get_metrics_content_type() -> str:

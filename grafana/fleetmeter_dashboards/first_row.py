@@ -53,7 +53,8 @@ def failing_calls(queries: Queries) -> Panel:
     return stat_of(
         "What share of model calls fails?",
         "Calls that ended in an error, the SDK's own retries not counted. A fallback may still have answered the "
-        "question. "
+        "question. A call that failed counts under the model that was asked, an answered one under the model that "
+        "answered: where these names differ, only the share of all models is right. "
         "Orange from 5 %, red from 20 %.",
         ratio(queries.rate("openai_errors"), queries.rate("openai_api_calls")),
         Value(steps=rising(0.05, 0.2), decimals=1, none="no calls"),

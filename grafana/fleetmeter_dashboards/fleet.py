@@ -30,20 +30,29 @@ def page() -> Page:
 
 
 def _first_row(queries: Queries) -> list[Panel]:
+    age = queries.age("fleetmeter_last_write_timestamp_seconds")
+    goodbye = queries.value("fleetmeter_last_write_goodbye", how="min")
+    replicas = queries.amount("fleetmeter_replicas")
+    awaited = Expression(
+        f"{age.text} unless ({goodbye.text} == 1 and {replicas.text} == 0)",
+        age.unit,
+        (*age.families, *goodbye.families, *replicas.families),
+    )
     return [
         first_row.trust(queries),
         first_row.spend_now(queries),
         stat_of(
             "How many replicas live?",
             "Processes that wrote, or said that they are there, within the last 15 s.",
-            queries.amount("fleetmeter_replicas"),
+            replicas,
             Value(steps=((None, BAD), (1, GOOD)), decimals=0),
         ),
         stat_of(
             "How old is the last write?",
-            "Replicas say every 5 s that they are there, so it stays below that. Orange from 15 s, red from 5 min.",
-            queries.age("fleetmeter_last_write_timestamp_seconds"),
-            Value(steps=rising(15, 300), decimals=1, low=0, none="nobody wrote"),
+            "Replicas say every 5 s that they are there, so it stays below that. Orange from 15 s, red from 5 min. "
+            "Empty if nobody ever wrote, or if all have ended as they should.",
+            awaited,
+            Value(steps=rising(15, 300), decimals=1, low=0, none="nobody is there"),
         ),
         stat_of(
             "How many batches were lost?",
@@ -121,6 +130,7 @@ def _flushes(queries: Queries) -> list[Panel]:
 
 def _scrapes(queries: Queries) -> list[Panel]:
     errors = queries.value("fleetmeter_last_scrape_error", "reason")
+    reasons = queries.value("fleetmeter_snapshot_held_reason", "reason")
     return [
         series(
             "How long does a scrape take?",
@@ -138,10 +148,12 @@ def _scrapes(queries: Queries) -> list[Panel]:
             "Is the store behind what was shown?",
             "Numbers that are below what was served before, because the store was rolled back; what was served "
             "is shown in "
-            "their place. Held is 1 while a whole older snapshot is shown.",
+            "their place. Held is 1 while a whole older snapshot is shown, by what the store lacks; the exporter's log "
+            "names the writer.",
             [
                 Target(queries.amount("fleetmeter_counts_behind"), "numbers behind"),
                 Target(queries.value("fleetmeter_snapshot_held"), "held"),
+                Target(queries.or_zero(reasons.occurred(), "reason"), "held: {{reason}}"),
             ],
             Value(low=0, decimals=0), width=6,
         ),
@@ -180,7 +192,7 @@ def _losses(queries: Queries) -> list[Panel]:
         ),
         bars(
             "Which values were not recorded?",
-            "Within the time shown, by reason: not finite, refused by the store, or a gauge's function failed.",
+            "Within the time shown, by reason: not finite, too large, refused by the store, a gauge's function failed.",
             [Target(_reasons(queries, "fleetmeter_rejected_values"), "{{reason}}")],
             Value(low=0, decimals=0, steps=_ANY),
         ),

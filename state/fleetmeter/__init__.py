@@ -15,7 +15,7 @@ from fleetmeter.errors import (
 from fleetmeter.instrumentation import instrument_fastapi
 from fleetmeter.instrumentation.openai.instrument import instrument_openai, uninstrument_openai
 from fleetmeter.process.durability import durable
-from fleetmeter.process.installation import aflush, flush, install, shutdown, uninstall
+from fleetmeter.process.installation import aflush, flush, hand_over, install, shutdown, uninstall
 from fleetmeter.process.transaction import atomic
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "uninstall",
     "flush",
     "aflush",
+    "hand_over",
     "shutdown",
     # recording
     "atomic",

@@ -13,6 +13,8 @@
 Recording (`inc`, `observe`, `set`, `labels`) raises none of these.
 """
 
+from fleetmeter.excerpt import MOST, cut
+
 
 class FleetmeterError(Exception):
     """Base of everything that fleetmeter raises."""
@@ -26,6 +28,7 @@ class SettingError(FleetmeterError, ValueError):
     """
 
     def __init__(self, setting: str, problem: str) -> None:
+        problem = cut(problem, 2 * MOST)
         super().__init__(f"{setting}: {problem}")
         self.setting = setting
         self.problem = problem
@@ -70,7 +73,8 @@ class StateError(FleetmeterError):
     """
 
     def __init__(self, key: str, problem: str, reason: str = "unreadable") -> None:
-        super().__init__(f"{key}: {problem}")
+        problem = cut(problem)
+        super().__init__(f"{cut(key)}: {problem}")
         self.key = key
         self.problem = problem
         self.reason = reason

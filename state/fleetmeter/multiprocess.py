@@ -1,9 +1,10 @@
 """The call shapes of prometheus_client's multiprocess mode, for code that is written for them.
 
 `prometheus_client.values.ValueClass = RedisValue()`, before the first metric is made, lets counters, gauges, histograms
-and summaries be the fleet's; `mark_process_dead` is for hooks such as gunicorn's `child_exit`. As with the client's own
-multiprocess mode, what never asks for a value stays in its process: Info, Enum, functions and removals.
-`fleetmeter.install()` covers those too, and makes one step of an observation; both can be used together.
+and summaries be the fleet's; `mark_process_dead` is for hooks such as gunicorn's `child_exit`. `remove()` and its kin
+act on the fleet once this process has a series of that metric. As with the client's own multiprocess mode, what never
+asks for a value stays in its process: Info, Enum and functions. `fleetmeter.install()` covers those too, and makes one
+step of an observation; both can be used together.
 """
 
 import logging

@@ -10,8 +10,10 @@ import redis
 
 from fleetmeter.connection.address import EXPECTED, Address, is_utf8, without_password
 from fleetmeter.connection.client import connect
-from fleetmeter.connection.credentials import Credentials
+from fleetmeter.connection.credentials import USERNAME, Credentials
+from fleetmeter.connection.provider import CredentialProvider, check_provider
 from fleetmeter.errors import SettingError
+from fleetmeter.excerpt import quoted
 from fleetmeter.schema.definition import MAX_SERIES
 from fleetmeter.schema.keys import Keys
 
@@ -46,7 +48,7 @@ def parse_seconds(setting: str, value: float | str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < 3600:
-        raise SettingError(setting, f"{value!r} is no duration; expected seconds, above 0 and below 3600")
+        raise SettingError(setting, f"{quoted(value)} is no duration; expected seconds, above 0 and below 3600")
     return seconds
 
 
@@ -54,7 +56,7 @@ def parse_series(setting: str, value: str) -> int:
     """A number of label sets; raises `SettingError`."""
     if not (value.isascii() and value.isdigit() and FEWEST_SERIES <= int(value) <= MOST_SERIES):
         expected = f"expected a whole number of label sets, {FEWEST_SERIES} to {MOST_SERIES}"
-        raise SettingError(setting, f"{value!r} cannot be used; {expected}")
+        raise SettingError(setting, f"{quoted(value)} cannot be used; {expected}")
     return int(value)
 
 
@@ -82,10 +84,12 @@ class Settings:
         flush_interval: float | None = None,
         replica: str | None = None,
         max_series: int | None = None,
+        credential_provider: CredentialProvider | None = None,
     ) -> Self:
         """Settings from arguments, then `FLEETMETER_…` variables, then defaults.
 
-        Raises `SettingError`, which names the argument or the variable that cannot be used.
+        A `credential_provider` goes before every password of the environment. Raises `SettingError`, which names the
+        argument or the variable that cannot be used.
         """
         environ = os.environ if environ is None else environ
 
@@ -106,8 +110,16 @@ class Settings:
         except SettingError as error:
             raise SettingError(space_name, error.problem) from None
         if not is_utf8(name):
-            raise SettingError(replica_name, f"{name!r} cannot be stored; expected text that UTF-8 can hold")
+            raise SettingError(replica_name, f"{quoted(name)} cannot be stored; expected text that UTF-8 can hold")
         url = check_url(url_name, url_value)
-        credentials = Credentials() if Address.parse(url).has_password else Credentials.from_env(environ)
+        has_password = Address.parse(url).has_password
+        if credential_provider is None:
+            credentials = Credentials() if has_password else Credentials.from_env(environ)
+        elif has_password:
+            problem = f"the URL of {url_name} holds a password too; leave out one of the two"
+            raise SettingError("credential_provider", problem)
+        else:
+            provider = check_provider("credential_provider", credential_provider)
+            credentials = Credentials(environ.get(USERNAME, ""), provider=provider)
         seconds, limit = parse_seconds(interval_name, interval), parse_series(series_name, series)
         return cls(url, space, seconds, name, limit, credentials)

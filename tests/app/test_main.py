@@ -1,5 +1,7 @@
 """Starting a replica: what is refused, in which words, and what happens while the store is away."""
 
+import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,11 +9,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+import fleetmeter
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.process.installation import current
 from fleetmeter_app.main import main
+from fleetmeter_app.upstream.server import main as upstream_main
 from support.exposition import total
-from support.gateway import GATEWAY, Programs, eventually
+from support.gateway import GATEWAY, Program, Programs, eventually
 from support.store import StoreAddress
 from support.upstream import RunningUpstream, running_upstream
 
@@ -122,6 +126,65 @@ def upstream() -> Iterator[RunningUpstream]:
         yield running
 
 
+def troubled(program: Program) -> list[str]:
+    """The loggers of its warnings and errors, one for each line."""
+    lines = program.output().splitlines()
+    return sorted(
+        line.split()[2].removeprefix("logger=") for line in lines if re.search(" level=(warning|error) ", line)
+    )
+
+
+PROMPT = "what does zebra-stripes-4711 cost?"
+
+
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_every_line_is_json_and_none_shows_a_secret_or_a_prompt(
+    store: StoreAddress, upstream: RunningUpstream, level: str
+) -> None:
+    """`--log.format json` holds for the server's own lines too; at `debug` neither key nor prompt nor answer shows."""
+    with Programs() as programs:
+        environ = {"FLEETMETER_APP_LOG_FORMAT": "json", "FLEETMETER_APP_LOG_LEVEL": level, "OPENAI_LOG": "debug"}
+        replica = programs.gateway(store, upstream.base_url, OPENAI_API_KEY="sk-very-secret-key", **environ)
+        for query in (PROMPT, PROMPT, "TSLA price"):
+            answer = httpx.post(replica.address() + "/ask", json={"query": query})
+            assert answer.status_code == 200
+        headers = {"content-type": "application/json"}
+        broken = httpx.post(replica.address() + "/ask", content=b"{" + PROMPT.encode(), headers=headers)
+        assert broken.status_code in (400, 422)
+        assert replica.end() == 0
+        lines = [json.loads(line) for line in replica.output().splitlines()]
+    assert {"ts", "level", "logger", "msg"} <= set.intersection(*map(set, lines))
+    assert {"fleetmeter.app", "uvicorn.error"} <= {line["logger"] for line in lines}
+    serving = next(line for line in lines if line["msg"] == "serving")
+    assert serving["namespace"] == store.namespace
+    for secret in ("very-secret", "zebra", answer.json()["answer"]):
+        assert secret not in replica_text(lines)
+
+
+def replica_text(lines: list[dict[str, object]]) -> str:
+    """All that was logged."""
+    return json.dumps(lines, ensure_ascii=False)
+
+
+def test_the_programs_have_the_same_flags_for_logs(capsys: pytest.CaptureFixture[str]) -> None:
+    """Level, format and version; each flag names its twin, and a wrong value is refused by the name it came under."""
+    for run, name, twin in ((main, "fleetmeter-app", "APP"), (upstream_main, "upstream", "UPSTREAM")):
+        with pytest.raises(SystemExit) as ended:
+            run(["--version"])
+        assert ended.value.code == 0
+        assert fleetmeter.__version__ in capsys.readouterr().out
+        with pytest.raises(SystemExit):
+            run(["--help"])
+        text = capsys.readouterr().out
+        for flag in ("HOST", "PORT", "CONFIG", "LOG_LEVEL", "LOG_FORMAT"):
+            assert f"FLEETMETER_{twin}_{flag};" in " ".join(text.split()), name
+        assert run(["--log.format", "xml"]) == 2
+        assert "--log.format: 'xml' is no format; expected one of logfmt, json" in capsys.readouterr().err
+        with pytest.raises(SystemExit):
+            run(["--log.lvl\x9b"])
+        assert "--log.lvl\\x9b" in capsys.readouterr().err
+
+
 def test_replicas_answer_without_a_store_and_counting_catches_up(upstream: RunningUpstream) -> None:
     """While the store is away: answers, `ready`, one line for each part; once it is there: every count, exactly."""
     later = EmbeddedStore()
@@ -133,8 +196,7 @@ def test_replicas_answer_without_a_store_and_counting_catches_up(upstream: Runni
             assert total(exporter.samples(), "fleetmeter_up") == total(replica.samples(), "fleetmeter_up") == 0
         assert replica.get("/ready").json() == {"status": "ready", "store": "away"}
         assert exporter.get("/-/ready").status_code == 503
-        lines = [line for line in replica.output().splitlines() if "WARNING" in line or "ERROR" in line]
-        assert sorted(line.split()[3] for line in lines) == ["fleetmeter.app:", "fleetmeter.exporter:", "fleetmeter:"]
+        assert troubled(replica) == ["fleetmeter", "fleetmeter.app", "fleetmeter.exporter"]
         assert len([line for line in exporter.output().splitlines() if "cannot be read" in line]) == 1
         assert "Traceback" not in replica.output() + exporter.output()
         try:
@@ -164,8 +226,7 @@ def test_a_refused_password_is_one_line_and_never_shown(upstream: RunningUpstrea
             assert total(exporter.samples(), "fleetmeter_up") == 0
         assert exporter.get("/-/ready").status_code == 503
         assert eventually(lambda: "refused the user or the password" in replica.output())
-        lines = [line for line in replica.output().splitlines() if "WARNING" in line or "ERROR" in line]
-        assert sorted(line.split()[3] for line in lines) == ["fleetmeter.app:", "fleetmeter:"]
+        assert troubled(replica) == ["fleetmeter", "fleetmeter.app"]
         assert len([line for line in exporter.output().splitlines() if "cannot be read" in line]) == 1
         for program in (replica, exporter):
             assert "very-secret" not in program.output()

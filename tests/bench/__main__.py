@@ -3,7 +3,7 @@
 import sys
 from time import monotonic
 
-from bench import capacity, flush, hot_path, idle, memory, replay, scrape, scrape_costs
+from bench import capacity, flush, hot_path, idle, memory, replay, scrape, scrape_costs, short_lived
 from bench.tables import machine
 
 BENCHMARKS = {
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "idle": idle.main,
     "capacity": capacity.main,
     "replay": replay.main,
+    "short_lived": short_lived.main,
     "scrape": scrape.main,
     "scrape_costs": scrape_costs.main,
     "million": scrape.many,

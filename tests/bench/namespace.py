@@ -11,6 +11,7 @@ from bench.shape import Shape
 from fleetmeter.reader.reading import Reader
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import Keys
+from fleetmeter.schema.rows import token_text
 from fleetmeter.values.batch import Batch
 from fleetmeter.values.delta import NOTHING, Delta
 from fleetmeter.writer.messages import Apply, Hello
@@ -144,7 +145,8 @@ class Namespace:
         """One call of a writer: a batch, or a heartbeat where there is nothing in it."""
         row = self._rows[writer]
         self._rows[writer] += bool(delta)
-        answer = self._store.apply(Apply(self._epoch, writer, row, self._rows[writer], 0, delta))
+        tokens = [token_text(number) if number else "" for number in (row, self._rows[writer])]
+        answer = self._store.apply(Apply(self._epoch, writer, row, self._rows[writer], 0, delta, False, *tokens))
         if answer.status not in ("applied", "already") or answer.refused_count or answer.overflowed:
             raise RuntimeError(f"the store did not take what the benchmark wrote: {answer}")
 

@@ -9,6 +9,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.errors import SettingError
 from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter import make_asgi_app
@@ -149,8 +150,39 @@ def test_health_and_readiness() -> None:
     assert ready.status_code == 503
     assert ready.text.startswith("not ready: namespace 'away': the store cannot be reached")
     metrics = ask(app_of(away))
-    assert metrics.status_code == 200
+    assert metrics.status_code == 503
     assert total(parse(metrics.text), "fleetmeter_up") == 0
+
+
+@pytest.mark.parametrize(("chosen", "status"), [({}, 200), ({"unavailable_status": 503}, 503)])
+def test_the_status_while_nothing_can_be_read(chosen: dict[str, Any], status: int) -> None:
+    """503 until something was read once, then the chosen one; the body says in any case that the store is away."""
+    with EmbeddedStore() as own:
+        store = StoreAddress(own.url, "mine")
+        app = app_of(store, **chosen)
+        own.kill()
+        before = ask(app)
+        assert (before.status_code, total(parse(before.text), "fleetmeter_up")) == (503, 0)
+        own.start()
+        with FixedState(store) as fixed:
+            fixed.family(REQUESTS, {("200",): 7})
+        read = ask(app)
+        assert (read.status_code, total(parse(read.text), "requests_total")) == (200, 7)
+        own.kill()
+        after = ask(app)
+        assert (after.status_code, total(parse(after.text), "fleetmeter_up")) == (status, 0)
+        own.start()
+        assert ask(app).status_code == 200
+
+
+def test_one_namespace_that_can_be_read_is_enough(state: StoreAddress, client: Any) -> None:
+    """What is wrong with one does not take the others away, whichever status is chosen."""
+    broken = StoreAddress(state.url, state.namespace + "-broken")
+    client.set(broken.keys.writers, "no hash")
+    app = make_asgi_app(url=state.url, namespace=[state.namespace, broken.namespace], unavailable_status=503)
+    assert ask(app).status_code == 200
+    assert ask(app_of(broken)).status_code == 503
+    client.delete(broken.keys.writers)  # other tests list the namespaces of this server
 
 
 def test_ready_where_the_store_answers(state: StoreAddress) -> None:
@@ -172,6 +204,8 @@ def test_as_a_route_of_another_application(state: StoreAddress) -> None:
 
 def test_wrong_settings_are_refused_when_it_is_made() -> None:
     """Not at the first scrape."""
+    with pytest.raises(SettingError, match="expected 200 or 503"):
+        make_asgi_app(unavailable_status=500)
     with pytest.raises(SettingError):
         make_asgi_app(url="nowhere")
     with pytest.raises(SettingError):

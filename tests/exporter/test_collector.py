@@ -1,7 +1,10 @@
 """`RedisCollector` as a plain collector of prometheus_client, in anybody's registry."""
 
 import logging
+import os
 import socket
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -106,6 +109,7 @@ def test_an_empty_namespace_is_up(store: StoreAddress) -> None:
         "fleetmeter_exporter_build_info",
         "fleetmeter_replicas",
         "fleetmeter_snapshot_held",
+        "fleetmeter_snapshot_held_reason",
         "fleetmeter_counts_behind",
         "fleetmeter_scrape_series",
         "fleetmeter_scrape_duration_seconds",
@@ -123,6 +127,51 @@ def test_only_living_processes_are_replicas(store: StoreAddress) -> None:
     samples = scrape(store)
     assert total(samples, "fleetmeter_replicas") == 2
     assert total(samples, "fleetmeter_last_write_timestamp_seconds") == seconds
+
+
+@pytest.mark.parametrize(("newest", "shown"), [("goodbye", 1), ("alive", 0)])
+def test_the_last_write_is_a_goodbye_or_not(store: StoreAddress, newest: str, shown: int) -> None:
+    """Who wrote last decides, whatever others said before: a killed process left no goodbye behind it."""
+    client = store.client()
+    seconds, _ = client.time()
+    older = "alive" if newest == "goodbye" else "goodbye"
+    for writer, age, state in (("a", 30, older), ("b", 20, newest)):
+        client.hset(store.keys.writers, writer, f"1 0 {(seconds - age) * 10**6} {state}")
+    client.close()
+    assert total(scrape(store), "fleetmeter_last_write_goodbye") == shown
+
+
+@pytest.mark.parametrize(("end", "goodbye"), [("", 1), ("os.kill(os.getpid(), signal.SIGKILL)", 0)])
+def test_a_clean_end_is_told_from_a_kill(server: EmbeddedStore, store: StoreAddress, end: str, goodbye: int) -> None:
+    """The last write of a program that ends by itself is its goodbye; of one that is killed it is a batch."""
+    program = f"""
+import os, signal, fleetmeter
+from prometheus_client import Counter
+fleetmeter.install()
+Counter("jobs", "Jobs.").inc()
+assert fleetmeter.flush(10)
+{end}
+"""
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, **store.environ}, check=not end)
+    samples = scrape(store)
+    assert total(samples, "jobs_total") == 1
+    assert total(samples, "fleetmeter_last_write_goodbye") == goodbye
+    assert total(samples, "fleetmeter_replicas") == 1 - goodbye  # who was killed is missed after 15 s only
+
+
+def test_a_series_is_shown_at_0_only_if_it_was_made_before_its_first_event(installed: StoreAddress) -> None:
+    """Made early, it is there at 0 with the first record of anything; made with its event, it comes with its amount."""
+    counter = Counter("births", "Births.", ["place"], registry=CollectorRegistry())
+    counter.labels("foreseen")
+    counter.labels("first").inc()
+    assert fleetmeter.flush()
+    before = scrape(installed)
+    assert total(before, "births_total", place="foreseen") == 0
+    assert total(before, "births_total", place="first") == 1
+    assert ("births_total", "new") not in {(name, dict(labels).get("place")) for name, labels in before}
+    counter.labels("new").inc(3)
+    assert fleetmeter.flush()
+    assert total(scrape(installed), "births_total", place="new") == 3
 
 
 def test_a_process_that_records_sees_its_own_records(installed: StoreAddress) -> None:

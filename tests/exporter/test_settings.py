@@ -37,6 +37,7 @@ def test_every_flag_has_a_twin() -> None:
         variable("web.listen-address"): "127.0.0.1:1234, [::1]:5",
         variable("web.config.file"): "web.yml",
         variable("web.telemetry-path"): "/fleet",
+        variable("web.unavailable-status"): "503",
         variable("hold"): "12.5",
         variable("openmetrics.created"): "true",
         variable("log.level"): "debug",
@@ -45,7 +46,7 @@ def test_every_flag_has_a_twin() -> None:
     assert set(environ) >= {"FLEETMETER_EXPORTER_WEB_LISTEN_ADDRESS", "FLEETMETER_EXPORTER_LOG_LEVEL"}
     addresses = (ListenAddress("127.0.0.1", 1234), ListenAddress("::1", 5))
     namespaces = ("shop", "search")
-    expected = ExporterSettings(URL, namespaces, addresses, "web.yml", "/fleet", 12.5, True, "debug", "json")
+    expected = ExporterSettings(URL, namespaces, addresses, "web.yml", "/fleet", 503, 12.5, True, "debug", "json")
     assert ExporterSettings.parse([], environ) == expected
 
 
@@ -88,6 +89,7 @@ def test_several_listen_addresses() -> None:
         ("web.telemetry-path", "/-/ready", "no path"),
         ("web.telemetry-path", "/", "no path"),
         ("web.telemetry-path", "/\udcff", "no path"),
+        ("web.unavailable-status", "500", "'500' is no status; expected one of 200, 503"),
         ("log.level", "loud", "'loud'"),
         ("log.format", "xml", "'xml' is no format; expected one of logfmt, json"),
     ],

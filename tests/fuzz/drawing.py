@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from fleetmeter.schema.definition import Definition, StoredDefinition, compact_json
+from fleetmeter.schema.definition import Definition, StoredDefinition, compact_json, distinct_bounds
 from fleetmeter.schema.rows import ALIVE_US, Row
 from fuzz import dice as pools
 from fuzz.dice import Dice
@@ -76,7 +76,7 @@ def changed(dice: Dice, before: Definition) -> Definition:
     """Another version's definition of a family: of other bounds, help, order of labels, labels, or scale."""
     match dice.randint(0, 4):
         case 0 if before.type == "histogram":
-            return replace(before, bounds=dice.choice(pools.BOUNDS))
+            return replace(before, bounds=distinct_bounds(dice.choice(pools.BOUNDS)))
         case 1:
             more = label_name(dice)
             if more not in (*before.labels, RESERVED.get(before.type), before.name):

@@ -71,7 +71,7 @@ class _Fixed(Collector):
 
 def expected(scrapes: Sequence[Scrape], form: Format, *, created: bool) -> Expected:
     """What has to be shown of these scrapes, which nobody else may have used."""
-    metrics = metrics_of(scrapes, 0.0, form.escaping, created=created)
+    metrics = metrics_of(scrapes, 0.0, form.escaping, created=created, openmetrics=form.openmetrics)
     errors = [{what: reason for what, (reason, _) in scrape.errors.items()} for scrape in scrapes]
     found = []
     for metric in metrics:

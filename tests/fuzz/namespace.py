@@ -1,15 +1,18 @@
 """A namespace as a store could hold it: drawn once, then changed between scrapes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
 from fleetmeter.reader.continuity import Shown
 from fleetmeter.reader.families import Families
+from fleetmeter.reader.gauge_read import GaugeRead
 from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.returned import Returned
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.schema.definition import Definition, StoredDefinition
 from fleetmeter.schema.rows import Epoch, Row
+from fleetmeter_app.cache_gauges import HIT_RATE, SIZE
 from fleetmeter_exporter.fleet import Scrape
 
 NOW_US = 10**15
@@ -66,9 +69,13 @@ class Namespace:
             }
         snapshot = Snapshot(
             NOW_US, Epoch("e", 1, 1), self.rows, tuple(self.definitions), numbers, self.gauges, self.replicas,
-            self.cache_size, self.exemplars, returned=Returned(self.returned),
+            self._extras(), self.exemplars, returned=Returned(self.returned),
         )  # fmt: skip
         return Scrape(self.name, Shown(snapshot), Families(snapshot))
+
+    def _extras(self) -> dict[str, tuple[GaugeRead, Sequence[Any]]]:
+        exists = self.cache_size is not None
+        return {SIZE.family: (SIZE, (self.cache_size or 0, int(exists))), HIT_RATE.family: (HIT_RATE, ())}
 
     def _held(self, name: str, known: Hash) -> bool:
         return len(name) % 2 == 0 and list(known.items()) == list(self.numbers[name].items())

@@ -42,7 +42,6 @@ def refused(metric: Metric, form: Format) -> bool:
       the parser takes it for another family than `a`, which has no exemplar, and is there twice when two take turns.
     * A state set's label bears its family's name, but is escaped as label names are: `x:y{x_y="on"}`; and beside a
       constant label of that name it takes another.
-    * A summary of negative amounts has a negative `_sum`, a histogram with a negative bound a `_count` and no `_sum`.
     * What a broken store holds, too, and no replica writes: negative counts, which let a bucket hold less than the one
       before, NaN, counts that are not whole, infinite ones, and bounds that are not spelt as usual.
     """
@@ -71,5 +70,5 @@ def _uncounted(suffix: str, sample: Sample) -> bool:
         return True
     if suffix == "_bucket":
         bound = float(sample.labels["le"])
-        return bound < 0 or sample.labels["le"] != floatToGoString(bound)  # type: ignore[no-untyped-call]
+        return sample.labels["le"] != str(floatToGoString(bound))  # type: ignore[no-untyped-call]
     return False

@@ -14,6 +14,7 @@ import pytest
 
 from fleetmeter_dashboards.__main__ import FOLDER, texts
 from fleetmeter_dashboards.families import by_series, declared
+from fleetmeter_dashboards.unrecorded import INSTEAD_OF_DATA, REMARK, UNRECORDED
 from observation.dashboards import Panel, documents, panels
 from observation.promql import asked
 
@@ -219,6 +220,20 @@ def test_long_ranges_say_what_they_need() -> None:
     long = [panel for panel in panels() if panel.time_from == "now/M"]
     assert [panel.title for panel in long] == ["Cost of this month?", "Cost at month's end?"]
     assert all("retention of 31 days" in panel.document["description"] for panel in long)
+
+
+@every_panel
+def test_a_panel_says_if_the_gateway_does_not_fill_it(panel: Panel) -> None:
+    """A panel on a family that the gateway does not record says so in its description and in the place of data."""
+    names = {selector.name for query in panel.queries for selector in asked(query.expression).selectors}
+    unrecorded = any(SERIES[name].shown in UNRECORDED for name in names if name in SERIES)
+    assert (panel.document["fieldConfig"]["defaults"]["noValue"] == INSTEAD_OF_DATA) == unrecorded
+    assert (REMARK in panel.document["description"]) == unrecorded
+
+
+def test_unrecorded_families_are_declared() -> None:
+    """The list of what the gateway does not record yet names families that there are."""
+    assert {family.shown for family in FAMILIES.values()} >= UNRECORDED
 
 
 def test_every_family_is_shown() -> None:

@@ -1,4 +1,4 @@
-"""The demo's fleet for checks and pictures: replicas, a worker, an upstream with a ledger, a load that varies."""
+"""The demo's fleet for checks and pictures: replicas, an upstream with a ledger, a load that varies."""
 
 import asyncio
 import copy
@@ -114,28 +114,41 @@ class Fleet:
 
 
 @contextmanager
-def running_fleet(prometheus: str, replicas: int = 3, scrape_seconds: int = 1) -> Iterator[Fleet]:
-    """Start one with so many gateways and the worker; `prometheus` is the program's path."""
+def running_fleet(
+    prometheus: str, replicas: int = 3, scrape_seconds: int = 1, *, every_panel: bool = True
+) -> Iterator[Fleet]:
+    """Start one with so many gateways; `prometheus` is the program's path.
+
+    With `every_panel` each panel gets data: a worker records what the gateway does not, and the gateway has another
+    configuration. Without it the fleet is the demo's and nothing else.
+    """
     config_text = _PACKAGED.read_text(encoding="utf-8")
-    for old, new in _CHANGED.items():
-        if config_text.count(old) != 1:
-            raise ValueError(f"gateway.toml holds {old!r} {config_text.count(old)} times")
-        config_text = config_text.replace(old, new)
+    if every_panel:
+        config_text = _changed(config_text)
     config = GatewayConfig.from_toml(config_text)
-    upstream_text = upstream_config(config) + _ENDING_PRICE
+    upstream_text = upstream_config(config) + (_ENDING_PRICE if every_panel else "")
     with EmbeddedStore() as server, running_upstream(upstream_text) as upstream, Programs() as programs:
         store = new_address(server)
         names = [f"gateway-{number}" for number in range(1, replicas + 1)]
         gateways = {
             name: programs.gateway(store, upstream.base_url, config_text, FLEETMETER_REPLICA=name) for name in names
         }
-        programs.run([sys.executable, str(_WORKER)], store.environ)
+        if every_panel:
+            programs.run([sys.executable, str(_WORKER)], store.environ)
         exporter = programs.exporter(store)
         for gateway in gateways.values():
             gateway.get("/health")
         addresses = {name: gateway.address() for name, gateway in gateways.items()}
         watching = start_prometheus(programs, prometheus, exporter.address(), scrape_seconds)
         yield Fleet(programs, upstream, exporter, watching, addresses, Questions(config, trouble=True))
+
+
+def _changed(config_text: str) -> str:
+    for old, new in _CHANGED.items():
+        if config_text.count(old) != 1:
+            raise ValueError(f"gateway.toml holds {old!r} {config_text.count(old)} times")
+        config_text = config_text.replace(old, new)
+    return config_text
 
 
 def billed(account: Account) -> Outcomes:

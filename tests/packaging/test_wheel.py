@@ -51,10 +51,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_wheel_holds_three_packages_and_nothing_else(wheel: Path) -> None:
-    """No package of ours can overwrite a user's: the top level has our three names, and data comes along."""
+    """No package of ours can overwrite a user's: the top level has our names and the launcher's line, with data."""
     names = ZipFile(wheel).namelist()
     top = {name.partition("/")[0] for name in names if ".dist-info/" not in name and ".data/" not in name}
-    assert top == {"fleetmeter", "fleetmeter_exporter", "fleetmeter_app"}
+    assert top == {"fleetmeter", "fleetmeter_exporter", "fleetmeter_app", "fleetmeter-run.pth"}
     for data in (
         "fleetmeter/py.typed",
         "fleetmeter/lua/apply.lua",

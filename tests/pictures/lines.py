@@ -121,6 +121,8 @@ def _scale(axes: Axes, defaults: Mapping[str, Any], unit: str, *, logarithmic: b
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=decimals == 0 and unit != "percentunit"))
         if decimals is None and unit in _UNSCALED and axes.get_ylim()[1] < _SCALED_FROM:
             decimals = _tick_decimals([mark * _UNSCALED[unit] for mark in axes.get_yticks()])
+        elif decimals == 0 and axes.get_ylim()[1] >= _SCALED_FROM:
+            decimals = None  # 1,200 and 1,600 would be 1 K and 2 K
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value, unit, decimals)))
 
 

@@ -28,7 +28,6 @@ from support.rules import (
     selections,
 )
 from support.store import StoreAddress
-from support.unrecorded import UNRECORDED
 
 if TYPE_CHECKING:
     from drill.stage import Stage
@@ -144,11 +143,6 @@ def test_every_series_and_label_is_declared(declared: dict[str, frozenset[str]])
             if label not in known
         }
     assert not wrong
-
-
-def test_unrecorded_families_are_declared(declared: dict[str, frozenset[str]]) -> None:
-    """The list of what nothing records yet names families that there are."""
-    assert not {name for name in UNRECORDED if not {name, f"{name}_count"} & declared.keys()}
 
 
 @pytest.mark.parametrize("rule", alerts(), ids=name_of)

@@ -13,7 +13,14 @@ from support.rules import FOLDER, RULE_FILES, SCRAPED, alerts, declared_series, 
 RUNBOOK = (FOLDER / "runbook.md").read_text(encoding="utf-8")
 ENTRIES: dict[str, str] = dict(re.findall(r"^## (\w+)$(.*?)(?=^## |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
 QUERIES = {title: re.findall(r"```promql\n(.*?)\n```", text, re.DOTALL) for title, text in ENTRIES.items()}
-OF_THE_EXPORTER = frozenset(("fleetmeter_up", "fleetmeter_replicas", "fleetmeter_last_write_timestamp_seconds"))
+OF_THE_EXPORTER = frozenset(
+    (
+        "fleetmeter_up",
+        "fleetmeter_replicas",
+        "fleetmeter_last_write_timestamp_seconds",
+        "fleetmeter_last_write_goodbye",
+    )
+)
 """What the exporter makes itself; that it shows them is tested with the rules, which use the same."""
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from fleetmeter_app.demo.alertmanager import with_receivers
 from support.rules import FOLDER, RULE_FILES
+from support.steps import out_of_step
 
 CASES = tuple(sorted((Path(__file__).parent / "rules").glob("*.yml")))
 ALERTMANAGER = (FOLDER / "alertmanager.yml").read_text(encoding="utf-8")
@@ -34,6 +35,18 @@ def test_the_rules_pass_every_lint(binary: Callable[[str], str]) -> None:
 def test_the_rules_do_what_their_cases_say(binary: Callable[[str], str], path: Path) -> None:
     """`promtool test rules`: who fires when, with which labels and texts, and who does not."""
     run(binary("promtool"), "test", "rules", str(path))
+
+
+@pytest.mark.parametrize("failing", [False, True], ids=["scrapes succeed", "scrapes fail"])
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_the_rules_do_the_same_out_of_step(
+    binary: Callable[[str], str], tmp_path: Path, path: Path, failing: bool
+) -> None:
+    """The same with scrapes between the evaluations and recorded series one evaluation late.
+
+    If every seventh scrape fails besides, whoever had to be silent still is.
+    """
+    run(binary("promtool"), "test", "rules", *map(str, out_of_step(path, FOLDER / "rules", tmp_path, failing=failing)))
 
 
 @pytest.mark.parametrize("receivers", [(), *((name,) for name in RECEIVERS), RECEIVERS], ids="+".join)

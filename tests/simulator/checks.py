@@ -44,14 +44,14 @@ def check_caught_up(world: World, replica: Replica, master: Master) -> None:
     exempt = world.excused | world.evicted | world.doubtful
     if any(missing(batch, present) != batch for batch in lacking if not batch & exempt):
         raise Violation("torn: a batch was applied in part")
-    if len(lacking) > replica.lost and not world.twins:
+    if len(lacking) > replica.lost:
         raise Violation(f"lost: {len(lacking)} batches of a living writer are missing, {replica.lost} counted as lost")
     if replica.lost and not world.switches:
         raise Violation(f"lost: {replica.lost} batches are counted as lost, and the store never lost any")
     row = master.hashes.hash(KEYS.writers).get(replica.writer.id)
     if row is None or int(row.split(" ")[0]) != replica.writer.seq:
         raise Violation(f"stuck: the row is {row!r}, the writer's newest batch {replica.writer.seq}")
-    if len(lacking) > int(row.split(" ")[1]) and not world.twins and not replica.returned:
+    if len(lacking) > int(row.split(" ")[1]) and not replica.returned:
         raise Violation(f"lost: {len(lacking)} batches are missing, the row says {row}")
     _check_series(replica, master)
 
@@ -76,5 +76,5 @@ def check_settled(world: World, replicas: list[Replica]) -> None:
     for replica in replicas:
         known = replica.past | replica.everything & ~replica.in_flight
         exempt = world.excused | world.evicted | replica.given_up | replica.doubtful | world.vanished
-        if missing(known & ~exempt, present) and not world.twins:
+        if missing(known & ~exempt, present):
             raise Violation(f"lost: records of {replica.name} that no store ever lost")

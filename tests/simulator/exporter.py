@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping
 from fleetmeter.errors import StoreError
 from fleetmeter.reader.continuity import HOLD, Continuity
 from fleetmeter.reader.families import families_of
+from fleetmeter.reader.life import Life
 from fleetmeter.reader.snapshot import Snapshot
-from fleetmeter.schema.rows import HEARTBEAT
+from fleetmeter.schema.keys import EPOCH_FIELD
+from fleetmeter.schema.rows import HEARTBEAT, Epoch
 from fleetmeter_exporter.start import Start
 from simulator.door import Connection, reader_through
 from simulator.ledger import FAMILIES, GONE, TOOK, number_of
-from simulator.world import NUMBERS, Caller, Violation, World
+from simulator.world import KEYS, NUMBERS, Caller, Violation, World
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
 Served = dict[Series, float]
@@ -29,7 +31,8 @@ class Exporter:
         self._connection = Connection(self._world, self.caller)
         self._reader = reader_through(self._connection, self._seconds)
         self._continuity = Continuity(clock=self._seconds)
-        self._start = Start(self._reader.glance, HEARTBEAT, self._seconds)
+        self._start = Start(self._reader.glance, HEARTBEAT, self._seconds, self._life)
+        self._born = self._world.seconds
         self._served: Served | None = None
         self._epoch = ""
         self._removed: Mapping[bytes, bytes] = {}
@@ -41,6 +44,18 @@ class Exporter:
     def _seconds(self) -> float:
         return self._world.seconds
 
+    def _life(self) -> Life | None:
+        return self._world.life(self._world.master(self.caller.side))
+
+    def _check_start(self) -> None:
+        """Who answers at once knows that replicas have nothing to send again."""
+        master = self._world.master(self.caller.side)
+        epoch = master.hashes.hash(KEYS.writers).get(EPOCH_FIELD)
+        ago = self._world.seconds - master.went_back
+        early = self._world.seconds - self._born < HEARTBEAT and ago < HEARTBEAT
+        if early and epoch and Epoch.parse(epoch).birth_us < self._world.now_us(master) - int(ago * 1e6):
+            raise Violation(f"start: an exporter answers {ago} s after the store went back")
+
     def scrape(self, deliveries: list[str], between: Callable[[], None] | None = None) -> Served | None:
         """What is served, checked; None where the store cannot be read, or it is too early.
 
@@ -48,8 +63,11 @@ class Exporter:
         """
         self.caller.deliveries = list(deliveries)
         try:
+            was_over = self._start.over
             if self._start.seconds_left():
                 return None
+            if not was_over:
+                self._check_start()
             self._connection.interrupt(between)
             snapshot = self._reader.read(self._continuity.known)
         except StoreError:

@@ -16,7 +16,9 @@ from fleetmeter.values import amounts
 from fleetmeter.values.accumulator import Accumulator
 from fleetmeter.values.delta import NOTHING, Delta, merged
 from fleetmeter.writer.exchange import Exchange
+from fleetmeter.writer.protocol import Writer
 from fleetmeter.writer.replay import ReplayLog
+from fleetmeter_exporter import start
 from simulator.scripts import Scripts, sources
 
 
@@ -62,10 +64,11 @@ def _call_with_more(self: Exchange, *, drain: bool, goodbye: bool = False, repli
 def _read_once(self: Reader, known: Any = ()) -> Snapshot:
     """One transaction, whatever families it names."""
     asked = sorted(self._fields)
-    replies = self._read_together(self._commands(self._estimated_now(), asked))
+    self._estimated_now()
+    replies = self._read_together(self._commands(asked))
     self._parse_families(Hash.flat(replies[0]))
     self._fields = self._fields_with_key()
-    return self._with_retired(self._snapshot(asked, replies), known)
+    return self._with_retired(self._snapshot(asked, replies, {}), known)
 
 
 def _take_seconds(self: amounts.Seconds) -> float:
@@ -80,16 +83,37 @@ def _only_the_newest(self: ReplayLog, number: int, newest: Delta = NOTHING) -> D
     return newest
 
 
-def _accept_as_it_is(self: continuity.Continuity, snapshot: Snapshot, floors: Floors) -> continuity.Shown:
-    return _accept(self, snapshot, Floors())
+def _accept_as_it_is(self: continuity.Continuity, snapshot: Snapshot, _: Floors, before: Any) -> continuity.Shown:
+    return _accept(self, snapshot, Floors(), before)
+
+
+def _stand_at_the_number(self: Writer, row: int, given_up: int, token: str, base: int | None = None) -> int:
+    """What the row says of its own losses is not heard."""
+    return _stand_at(self, row, self.given_up if row > self.row else given_up, token, base)
 
 
 _accept = continuity.Continuity._accept
+_stand_at = Writer._stand_at
 MUTATIONS = (
     Mutation("the epoch check", (("apply", "if string.match(epoch, '^%S*') ~= ARGV[1] then", "if false then"),)),
     Mutation(
-        "prev", (("apply", "if tonumber(applied) ~= prev then", "if tonumber(applied) >= seq and seq > prev then"),)
+        "prev",
+        (
+            (
+                "apply",
+                "  if number ~= prev or not (fits_any or held == prev_token) then",
+                "  if number >= seq and seq > prev then",
+            ),
+        ),
     ),
+    Mutation(
+        "the token",
+        (
+            ("apply", "  local fits_any = held == ''", "  held = ''\n  local fits_any = true"),
+            ("hello", "local tail = token", "token = ''\nlocal tail = token"),
+        ),
+    ),
+    Mutation("what a row has given up", methods=((Writer, "_stand_at", _stand_at_the_number),)),
     Mutation("hello", (("apply", "if not applied then", "applied = applied or '0'\nif false then"),)),
     Mutation(
         "the retired number",
@@ -106,14 +130,15 @@ MUTATIONS = (
     Mutation("sending again what the store lost", methods=((ReplayLog, "after", _only_the_newest),)),
     Mutation("the horizon", (("hello", "redis.call('HGET', KEYS[3], '@horizon') or '0'", "'0'"),)),
     Mutation("the horizon after an eviction", (("hello", ", '@horizon', now)", ")"),)),
-    Mutation("judging rows", methods=((continuity, "judge", lambda *_: continuity.Verdict.AHEAD),)),
+    Mutation("the store's start", methods=((start, "went_nowhere", lambda *_: True),)),
+    Mutation("judging rows", methods=((continuity, "judge", lambda *_: None),)),
     Mutation(
         "the row before the numbers",
         (
             (
                 "apply",
-                "redis.call('HSET', KEYS[1], writer, ARGV[4]",
-                "redis.pcall('HSET', KEYS[1], writer, ARGV[4]",
+                "redis.call('HSET', KEYS[1], writer, ARGV[5]",
+                "redis.pcall('HSET', KEYS[1], writer, ARGV[5]",
             ),
         ),
     ),

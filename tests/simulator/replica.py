@@ -42,6 +42,8 @@ class Observed(Writer):
             replica.forgot(in_flight, deliberate=answer.deliberate)
         if self.id != identity:
             replica.renewed(in_flight)
+            if outcome.trouble == "foreign":
+                replica.caller.left.add(identity)
         else:
             replica.lost += outcome.lost
         replica.answers += 1
@@ -79,7 +81,7 @@ class Replica:
         }
         for definition in FAMILIES:
             self.accumulator.define(definition)
-        self._compose(Observed(world.new_id, self.monotonic, ReplayLog(keep_bytes=keep_bytes)))
+        self._compose(Observed(world.new_id, self.monotonic, ReplayLog(keep_bytes=keep_bytes), world.new_token))
 
     def _compose(self, writer: Observed) -> None:
         self.writer = writer
@@ -154,16 +156,17 @@ class Replica:
 
     def renewed(self, in_flight: int) -> None:
         """The writer took a new id; what was acknowledged stays under the old one."""
-        if in_flight and not self.in_flight:
-            self.given_up |= in_flight
-        self.past |= self.everything & ~in_flight
-        self.batches = [in_flight] if self.in_flight else []
+        again = self.in_flight
+        self.given_up |= in_flight & ~again
+        self.past |= self.everything & ~(in_flight | again)
+        self.batches = [again] if again else []
         self.lost = 0
 
     def submitted(self, delta: Delta, *, renewed: bool) -> None:
         """A batch got its number."""
         if renewed:
-            self.renewed(0)
+            self.past |= self.everything
+            self.batches, self.lost = [], 0
         amount = paid_in(delta)
         if amount:
             self.batches.append(amount)
@@ -216,7 +219,8 @@ class Replica:
         if not self.accumulator._born:
             other.accumulator._born.clear()
             other.accumulator._undefined.clear()
-        memory = {key: value for key, value in vars(self.writer).items() if key not in ("replica", "_new_id", "_clock")}
+        outside = ("replica", "_new_id", "_new_token", "_clock")
+        memory = {key: value for key, value in vars(self.writer).items() if key not in outside}
         vars(other.writer).update(deepcopy(memory))
         other.waiting = self.waiting
         other.batches = list(self.batches)

@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 
+from fleetmeter.reader.life import Life
 from fleetmeter.schema.keys import EPOCH_FIELD, STATE_FORMAT, Keys
 from fleetmeter.writer.housekeeping import GOODBYE_GRACE, RETIRED_LIFE, SILENCE
 from simulator.hashes import CommandError, Frozen, Hashes
@@ -30,12 +31,13 @@ class Violation(AssertionError):
 
 @dataclass(frozen=True)
 class Request:
-    """A call on its way."""
+    """A call on its way, and whose it is."""
 
     script: str
     keys: Sequence[str]
     arguments: Sequence[object]
     sent: float = 0.0
+    caller: "Caller | None" = None
 
 
 @dataclass
@@ -45,15 +47,22 @@ class Master:
     hashes: Hashes
     history: list[Frozen] = field(default_factory=list)
     skew_us: int = 0
+    promoted: bool = False
+    went_back: float = float("-inf")
+    """When it last started with older data, in virtual seconds."""
 
 
 @dataclass
 class Caller:
-    """Whoever has a connection: which of two masters it reaches, and what befalls its next calls."""
+    """Whoever has a connection: which of two masters it reaches, and what befalls its next calls.
+
+    `left` are the ids that it gave up because another process has them.
+    """
 
     side: int = 0
     deliveries: list[str] = field(default_factory=list)
     calls: int = 0
+    left: set[str] = field(default_factory=set)
 
 
 class World:
@@ -79,8 +88,9 @@ class World:
         """Whether a store that had dropped a row on purpose went back: no row tells an exporter of what it lost."""
         self._rows_evicted = float("-inf")
         self.forbidden: dict[str, int] = {}
+        self.crashed_in = ""  # the script of the last call in which a store crashed
         self.switches = 0
-        self._ids = 0
+        self._ids = self._tokens = 0
         self.log: list[str] | None = None
         self._scripts = scripts
 
@@ -88,6 +98,11 @@ class World:
         """An id that nobody has."""
         self._ids += 1
         return f"id{self._ids}"
+
+    def new_token(self) -> int:
+        """A token that no batch has."""
+        self._tokens += 1
+        return self._tokens
 
     def master(self, side: int = 0) -> Master:
         """The master that callers of a side reach."""
@@ -100,7 +115,7 @@ class World:
             raise Violation("stuck: a step takes no end of calls")
         kind = caller.deliveries.pop(0) if caller.deliveries else "ok"
         if kind in ("late", "copy"):
-            self.network.append(replace(request, sent=self.seconds))
+            self.network.append(replace(request, sent=self.seconds, caller=caller))
         if kind in ("no_request", "late"):
             raise redis.TimeoutError(kind)
         master = self.master(caller.side)
@@ -111,6 +126,7 @@ class World:
         finally:
             if kind.startswith("crash"):
                 self.roll_back(master, int(kind.removeprefix("crash")))
+                self.crashed_in = request.script
         if kind == "no_reply" or kind.startswith("crash"):
             raise redis.ConnectionError(kind)
         return [text.encode() for text in reply]
@@ -129,6 +145,11 @@ class World:
         """A master's clock."""
         return START_US + int(self.seconds * 1e6) + master.skew_us
 
+    def life(self, master: Master) -> Life | None:
+        """What a store's INFO tells, see `Life`."""
+        started_us = START_US + int(max(master.went_back, 0.0) * 1e6) + master.skew_us
+        return None if master.promoted else Life(started_us)
+
     def _note(self, master: Master) -> None:
         state = master.hashes.freeze()
         self._when[id(state)] = self.seconds
@@ -138,14 +159,24 @@ class World:
     def deliver(self, index: int, side: int) -> None:
         """Let a late copy of a call arrive; the copy stays on its way.
 
-        A hello is not later than the row of a writer that said goodbye is kept, or than all rows were evicted: one that
-        is makes a new row.
+        Unless it is too late for the protocol: see `_too_late`.
         """
         request = self.network[index % len(self.network)] if self.network else None
-        oldest = max(self.seconds - GOODBYE_GRACE, self._rows_evicted)
-        if request and (request.script != "hello" or request.sent > oldest):
+        if request and not self._too_late(request):
             with suppress(CommandError):
                 self.execute(self.master(side), request)
+
+    def _too_late(self, request: Request) -> bool:
+        """Whether a copy would do what the protocol cannot undo; README.md tells of the second kind.
+
+        A hello after the row of a writer that said goodbye was dropped, or after all rows were evicted, makes a new
+        row. And where a store went back, a batch under an id that its writer has left to another process finds its
+        place again, while its content was sent again under the new id.
+        """
+        if request.script == "hello":
+            return request.sent <= max(self.seconds - GOODBYE_GRACE, self._rows_evicted)
+        left = request.caller is not None and not request.caller.left.isdisjoint(request.arguments)
+        return left and self.switches > 0
 
     def deliver_all(self) -> None:
         """Let every late copy arrive."""
@@ -174,6 +205,7 @@ class World:
         before = counted(master.hashes)
         self.unseen |= "@horizon" in master.hashes.hash(KEYS.retired)
         master.hashes.thaw(state)
+        master.went_back = self.seconds
         self._lose(before, master)
 
     def _lose(self, before: int, master: Master) -> None:
@@ -185,7 +217,7 @@ class World:
         old = self.masters[0]
         position = max(0, len(old.history) - 1 - steps)
         if len(self.masters) == 1 and self._young(old.history[position]):
-            new = Master(Hashes(LARGEST), old.history[: position + 1], old.skew_us)
+            new = Master(Hashes(LARGEST), old.history[: position + 1], old.skew_us, True, self.seconds)
             new.hashes.thaw(old.history[position])
             self.unseen |= "@horizon" in old.hashes.hash(KEYS.retired)
             before = counted(old.hashes)

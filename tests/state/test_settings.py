@@ -6,6 +6,7 @@ import traceback
 
 import pytest
 
+from fleetmeter.connection.address import Address
 from fleetmeter.errors import SettingError
 from fleetmeter.settings import DEFAULT_URL, Settings, check_url, parse_seconds, without_password
 
@@ -71,6 +72,13 @@ def test_the_error_names_the_setting_as_the_user_wrote_it(variable: str, argumen
         "redis+cluster://user:pw@h1:7000,h2:7001",
         "rediss+cluster://h1/?ssl_ca_certs=/x.pem",
         "redis+cluster://[::1]:7000,[::2]/0",
+        "valkey://user:p%40ss@localhost:6380/3?socket_timeout=0.2",
+        "VALKEY://localhost",
+        "valkeys://localhost/0?ssl_ca_certs=/x.pem",
+        "valkey+sentinel://h1,h2/service/3",
+        "valkeys+sentinel://h1/service?ssl_ca_certs=/x.pem",
+        "valkey+cluster://h1:7000,h2:7001",
+        "valkeys+cluster://h1/?ssl_ca_certs=/x.pem",
     ],
 )
 def test_usable_urls_are_taken(url: str) -> None:
@@ -126,6 +134,8 @@ def test_usable_urls_are_taken(url: str) -> None:
         ("redis+cluster://h1?finder=x", "'finder'"),
         ("redis://h1?credential_provider=x", "'credential_provider'"),
         ("redis+cluster://h1?sentinel_password=x", "sentinel_password"),
+        ("valkey+http://h1", "'valkey\\+http'"),
+        ("unix+sentinel://h1/service", "'unix\\+sentinel'"),
         ("redis+unix://h1", "'redis\\+unix'"),
     ],
 )
@@ -134,6 +144,14 @@ def test_a_url_that_cannot_work_is_refused_at_start(url: str, problem: str) -> N
     with pytest.raises(SettingError, match=problem) as caught:
         check_url("url", url)
     assert "expected redis://" in str(caught.value)
+    assert "valkey" in str(caught.value)
+
+
+@pytest.mark.parametrize("tail", ["://u:p@h:1/2?socket_timeout=3", "+sentinel://h:1,g/s/2", "+cluster://u@h:1,g"])
+@pytest.mark.parametrize(("new", "old"), [("valkey", "redis"), ("valkeys", "rediss")])
+def test_a_scheme_of_valkey_means_that_of_redis(new: str, old: str, tail: str) -> None:
+    """Kind, nodes, TLS and parameters are the same."""
+    assert Address.parse(new + tail) == Address.parse(old + tail)
 
 
 @pytest.mark.parametrize(

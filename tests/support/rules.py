@@ -14,14 +14,15 @@ from fleetmeter.instrumentation import HTTPMetrics
 from fleetmeter.llm import REGISTRY
 from fleetmeter.writer.telemetry import Telemetry
 from fleetmeter_exporter import RedisCollector
+from fleetmeter_exporter.exposition.own_metrics import NAMESPACE
 
 FOLDER = Path(__file__).parents[2] / "prometheus"
 RULE_FILES = tuple(sorted((FOLDER / "rules").glob("*.yml")))
 SCRAPED = frozenset(("up",))
 """Series that Prometheus makes of a scrape."""
 
-TARGET_LABELS = frozenset(("job", "instance"))
-"""Labels that Prometheus gives to each series of a target."""
+TARGET_LABELS = frozenset(("job", "instance", NAMESPACE))
+"""Labels that each series of a target may have: Prometheus' own, and that of an exporter of several namespaces."""
 
 _SUFFIXES = {
     "counter": ("_total",),

@@ -13,11 +13,20 @@ from fleetmeter_exporter import RedisCollector, get_metrics, get_metrics_content
 fleetmeter.install(
     url="redis://127.0.0.1:6379/0", namespace="shop", flush_interval=0.5, replica="web-1", max_series=500
 )
+
+
+def token() -> tuple[str, str]:
+    """User and password for a new connection."""
+    return "shop", "expires soon"
+
+
+fleetmeter.install(credential_provider=token)
 with fleetmeter.atomic():
     Counter("orders_total", "Orders.").inc()
 with fleetmeter.durable(timeout=1.0, replicas=1):
     Counter("payments_total", "Payments.").inc()
 assert_type(fleetmeter.flush(timeout=1.0), bool)
+assert_type(fleetmeter.hand_over(timeout=1.0), bool)
 assert_type(fleetmeter.shutdown(), bool)
 fleetmeter.uninstall()
 

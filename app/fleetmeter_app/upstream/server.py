@@ -14,7 +14,7 @@ rates of a configuration file (`config.py`), odd answers on demand (`wishes.py`)
 needs no lock.
 """
 
-import argparse
+import os
 import sys
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,13 +28,25 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from fleetmeter.errors import SettingError
+from fleetmeter.escaping import printable
 from fleetmeter_app.errors import ApiError, ConfigError, InvalidRequestError
+from fleetmeter_app.settings import port_of
 from fleetmeter_app.upstream import others
 from fleetmeter_app.upstream.config import UpstreamConfig
 from fleetmeter_app.upstream.endpoints import Asked, Upstream
 from fleetmeter_app.upstream.stored import Responses
 from fleetmeter_app.upstream.streaming import Breakable
 from fleetmeter_app.upstream.wishes import HEADER, find_wish
+from fleetmeter_exporter.flags import LOG_FLAGS, Flag, Parser, log_format, log_level, read
+from fleetmeter_exporter.logs import configure
+
+_FLAGS = (
+    Flag("host", "HOST", "address to listen on", "127.0.0.1"),
+    Flag("port", "PORT", "port to listen on", "8001"),
+    Flag("config", "FILE", "TOML file: models, latency, error rates"),
+    *LOG_FLAGS,
+)
 
 # When the served models are said to have been made: a fixed day, so that the list never changes.
 _MODELS_CREATED = 1_790_000_000
@@ -105,23 +117,21 @@ def make_app(config: UpstreamConfig) -> Breakable:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; 2, after one line that says why, if the configuration is refused."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fleetmeter_app.upstream", description="An OpenAI-compatible upstream."
-    )
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8001)
-    parser.add_argument("--config", type=Path, help="TOML file: models, latency, error rates")
-    options = parser.parse_args(arguments)
+    parser = Parser("python -m fleetmeter_app.upstream", "An OpenAI-compatible upstream.", "", "upstream")
+    given = read(_FLAGS, parser, sys.argv[1:] if arguments is None else arguments, os.environ)
+    file = given["config"].one[1]
     try:
-        config = UpstreamConfig.load(options.config) if options.config else UpstreamConfig()
-    except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
+        port = port_of(given["port"])
+        config = UpstreamConfig.load(Path(file)) if file else UpstreamConfig()
+        configure(log_level(given), log_format(given), "upstream")
+    except (ConfigError, SettingError) as error:
+        sys.stderr.write(f"{printable(str(error))}\n")
         return 2
     uvicorn.run(
         make_app(config),
-        host=options.host,
-        port=options.port,
-        log_level="warning",
+        host=given["host"].one[1],
+        port=port,
+        log_config=None,
         access_log=False,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )

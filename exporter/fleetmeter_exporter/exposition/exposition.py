@@ -1,6 +1,7 @@
 """The exposition as text: cached parts where there are such, and the general way for the rest."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from fleetmeter.reader.families import Family, Source
@@ -87,7 +88,8 @@ class Exposition:
             family = scrape.family(source)
             if family is None:
                 return None
-            samples = [*(with_constant(sample, constant) for sample in shown_samples(family, created=self._created))]
+            samples = shown_samples(family, created=self._created, openmetrics=self._form.openmetrics)
+            samples = [with_constant(sample, constant) for sample in samples]
             return self._general((scrape.namespace, source.newest.name), family.definition, samples, names)
         except UnfitName as error:
             scrape.note(source.newest.name, "conflict", f"family {source.newest.name!r} is not served: {error}")
@@ -126,8 +128,13 @@ class Exposition:
         return "".join((_head(family.definition, self._form), *lines)).encode() if lines else b""
 
 
-def shown_samples(family: Family, *, created: bool) -> list[Sample]:
-    """The family's samples; with those that say when it was created, if they are wanted, behind each series."""
+def shown_samples(family: Family, *, created: bool, openmetrics: bool) -> list[Sample]:
+    """The family's samples, as they may stand in OpenMetrics if they are to.
+
+    If they are wanted, those that say when it was created stand behind each series.
+    """
+    if openmetrics and family.definition.type in ("histogram", "summary"):
+        family = replace(family, samples=_without_decreasing(family))
     if not created or family.definition.type not in _BLOCKS:
         return family.samples
     per_series: dict[Labels, list[Sample]] = {}
@@ -139,6 +146,18 @@ def shown_samples(family: Family, *, created: bool) -> list[Sample]:
         for labels, group in per_series.items()
         for sample in (*group, Sample("_created", labels, family.returned_us.get(labels, family.first_us) / 1e6))
     ]
+
+
+def _without_decreasing(family: Family) -> list[Sample]:
+    """The samples but for what OpenMetrics forbids in series that have negative amounts.
+
+    There is no negative `_sum`, none beside a negative bound, and no `_count` of a histogram without a `_sum`. Such a
+    histogram is its buckets, the last of which says how many amounts there are. prometheus_client writes the others,
+    and its own parser refuses the whole exposition for them.
+    """
+    parts = {"_sum", "_count"} if family.definition.type == "histogram" else {"_sum"}
+    sums = {sample.labels for sample in family.samples if sample.suffix == "_sum" and not sample.value < 0}
+    return [sample for sample in family.samples if sample.suffix not in parts or sample.labels in sums]
 
 
 def with_constant(sample: Sample, constant: Labels) -> Sample:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import fleetmeter
 from fleetmeter.reader.families import Family
 from fleetmeter.reader.sample import Labels, Sample
+from fleetmeter.reader.verdict import HOLDING
 from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.fleet import REASONS, Scrape
 
@@ -17,8 +18,10 @@ OWN_NAMES = (
     "fleetmeter_last_scrape_error",
     "fleetmeter_replicas",
     "fleetmeter_last_write_timestamp_seconds",
+    "fleetmeter_last_write_goodbye",
     "fleetmeter_state_epoch_timestamp_seconds",
     "fleetmeter_snapshot_held",
+    "fleetmeter_snapshot_held_reason",
     "fleetmeter_counts_behind",
     "fleetmeter_scrape_series",
     "fleetmeter_exporter_build_info",
@@ -72,6 +75,11 @@ def _own_families(scrapes: Sequence[Scrape], series: Sequence[int], started: flo
         "seconds",
     )
     yield each(
+        "fleetmeter_last_write_goodbye",
+        "Whether the last write was a goodbye (1): who wrote last has ended as it should, and nobody wrote after it.",
+        [_truth(snapshot.last_write_goodbye if snapshot is not None else None) for snapshot in snapshots],
+    )
+    yield each(
         "fleetmeter_state_epoch_timestamp_seconds",
         "When the namespace's counts began, by the store's clock.",
         [_seconds(snapshot.epoch.birth_us if snapshot and snapshot.epoch else None) for snapshot in snapshots],
@@ -82,6 +90,7 @@ def _own_families(scrapes: Sequence[Scrape], series: Sequence[int], started: flo
         "Whether this scrape shows an older snapshot (1), while replicas send again what the store lost.",
         [None if scrape.shown is None else float(scrape.shown.held) for scrape in scrapes],
     )
+    yield _held_reasons(scrapes, labels)
     yield each(
         "fleetmeter_counts_behind",
         "Stored numbers that are below what was served before; what was served is shown in their place.",
@@ -112,8 +121,23 @@ def _errors(scrapes: Sequence[Scrape], labels: Sequence[Labels]) -> Family:
     return Family(Definition("fleetmeter_last_scrape_error", "gauge", help_text), 0, samples=samples)
 
 
+def _held_reasons(scrapes: Sequence[Scrape], labels: Sequence[Labels]) -> Family:
+    samples = []
+    for scrape, label in zip(scrapes, labels, strict=True):
+        shown = scrape.shown
+        met = shown.cause.reason if shown is not None and shown.held and shown.cause is not None else None
+        reasons = HOLDING if shown is not None or not scrape.namespace else ()
+        samples += [Sample("", (*label, ("reason", str(reason))), float(reason is met)) for reason in reasons]
+    help_text = "Why this scrape shows an older snapshot (1): what the store lacks of what was served."
+    return Family(Definition("fleetmeter_snapshot_held_reason", "gauge", help_text), 0, samples=samples)
+
+
 def _alone(name: str, help_text: str, labels: Labels, value: float, unit: str = "") -> Family:
     return Family(Definition(name, "gauge", help_text, unit), 0, samples=[Sample("", labels, value)])
+
+
+def _truth(value: bool | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _seconds(micros: int | None) -> float | None:

@@ -34,6 +34,7 @@ class PartsBlock(Block):
         opening = "," if self._names else "["
         self._column_of = {f'{opening}"{part}"]'.encode(): column for column, part in enumerate(parts)}
         self._has_sum = not self._ascending or self._ascending[0] >= 0
+        self._has_count = self._has_sum or not self._form.openmetrics  # which permits no count without a sum
 
     def _learn(self, fields: list[bytes]) -> bool:
         if (self._newest.type == "histogram") != bool(self._bounds):
@@ -67,14 +68,16 @@ class PartsBlock(Block):
         self._pick = picker([places[key][column] for column in range(self._columns) for key in self._keys])
         row_of = {key: row for row, key in enumerate(self._keys)}
         self._moved = [(column * len(self._keys) + row_of[key], place) for key, column, place in moved]
-        self._lines = len(self._bounds) + 1 + self._has_sum  # of one series
+        self._lines = len(self._bounds) + self._has_count + self._has_sum  # of one series
         self.samples = self._lines * len(self._keys)
         self._among = self._keep_created([patterns[key][1] for key in self._keys])
         return True
 
     def _pattern_of(self, number: bytes, values: Sequence[str]) -> tuple[bytes, str]:
         """The lines of a series, with places for its numbers, and the one about its creation."""
-        starts = [self._bucket([*values, bound]) for bound in self._bounds] + [self._count(values)]
+        starts = [self._bucket([*values, bound]) for bound in self._bounds]
+        if self._has_count:
+            starts.append(self._count(values))
         lines = [start.replace("%", "%%") + "%d" for start in starts]
         if self._has_sum:
             lines.append(self._sum(values).replace("%", "%%") + ("%d" if self._layout.scale == 1 else "%a"))
@@ -95,7 +98,7 @@ class PartsBlock(Block):
         for column in range(1, self._columns - 1):
             running = list(map(add, running, picked[column * rows : (column + 1) * rows]))
             shown[column::lines] = running
-        if self._bounds:
+        if self._bounds and self._has_count:
             shown[self._columns - 1 :: lines] = running  # the count is the last bucket's
         if self._has_sum:
             sums, scale = picked[-rows:], self._layout.scale

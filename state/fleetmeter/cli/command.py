@@ -1,6 +1,5 @@
 """`fleetmeter`: finds the subcommand, runs it, and turns what it returns or raises into an exit status."""
 
-import argparse
 import io
 import os
 import sys
@@ -11,7 +10,7 @@ from fleetmeter.cli.doctor.examination import add_doctor
 from fleetmeter.cli.forget import add_forget
 from fleetmeter.cli.ls import add_ls
 from fleetmeter.cli.prices.command import add_prices
-from fleetmeter.cli.printing import complain
+from fleetmeter.cli.printing import Parser, complain
 from fleetmeter.cli.reset import add_reset
 from fleetmeter.cli.run import add_run
 from fleetmeter.cli.top.watching import add_top
@@ -37,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns the exit status: 0 if all went well, 1 if the store or what was asked for is in the way, 2 for arguments
     and settings that cannot be used (argparse ends the program itself for those that it finds), 130 for Ctrl-C.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="fleetmeter", description="Looks at a fleet's metrics in Redis, and after them.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")

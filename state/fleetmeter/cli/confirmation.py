@@ -2,6 +2,7 @@
 
 import sys
 
+from fleetmeter.cli.printing import shown
 from fleetmeter.errors import SettingError
 
 
@@ -15,6 +16,6 @@ def confirmed(question: str, answer: str, *, yes: bool) -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
         raise SettingError("--yes", "there is no terminal to ask on; give --yes to go on without a question")
     sys.stdout.flush()
-    sys.stderr.write(f"{question}, type {answer}: ")
+    sys.stderr.write(f"{shown(question)}, type {shown(answer)}: ")
     sys.stderr.flush()
     return sys.stdin.readline().strip() == answer

@@ -6,11 +6,11 @@ from contextlib import closing
 
 from fleetmeter.cli.confirmation import confirmed
 from fleetmeter.cli.errors import CommandError
-from fleetmeter.cli.printing import complain, counted, grouped, say, shown
+from fleetmeter.cli.printing import complain, counted, grouped, say, shown, warn_of
 from fleetmeter.cli.removal import forget as remove
 from fleetmeter.cli.selection import SeriesSelection, series_of
 from fleetmeter.cli.target import NamespaceTarget, Subcommands, add_command
-from fleetmeter.reader.families import Family, families_of
+from fleetmeter.reader.families import Family, legible_families, types_left_out
 from fleetmeter.reader.snapshot import Snapshot
 
 _SUMS = {"_total": "total", "_count": "count", "_sum": "sum"}
@@ -33,10 +33,13 @@ def forget(arguments: argparse.Namespace) -> int:
     with closing(target.reader()) as reader:
         snapshot = reader.read()
     definitions = selection.definitions(snapshot)
-    family = next((found for found in families_of(snapshot) if found.definition.name == selection.family), None)
+    families, problems = legible_families(snapshot)
+    warn_of(problems)
+    family = next((found for found in families if found.definition.name == selection.family), None)
     if selection.labels and family is not None and not selection.samples(family):
         raise CommandError(f"no series of {selection.family!r} has these label values; `fleetmeter ls` lists them")
-    for line in _preview(target, selection, family, len(definitions)):
+    unknown = selection.family in types_left_out(snapshot)
+    for line in _preview(target, selection, family, len(definitions), unknown=unknown):
         say(line)
     if not confirmed("forget it for good", "yes", yes=arguments.yes):
         return complain("nothing was removed", 1)
@@ -56,11 +59,15 @@ def forget(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _preview(target: NamespaceTarget, selection: SeriesSelection, family: Family | None, layouts: int) -> Iterator[str]:
+def _preview(
+    target: NamespaceTarget, selection: SeriesSelection, family: Family | None, layouts: int, *, unknown: bool
+) -> Iterator[str]:
+    """What is about to go; without a `family`, why it cannot be said: its type is `unknown`, or a number unreadable."""
     narrowed = ",".join(f'{shown(name)}="{shown(value)}"' for name, value in selection.labels.items())
     what = shown(selection.family) + (f"{{{narrowed}}}" if narrowed else "")
     if family is None:
-        yield f"{what} of {target.place}: its type is of a later version, so what it holds is not known here"
+        why = "its type is of a later version" if unknown else "a part of it cannot be read"
+        yield f"{what} of {target.place}: {why}, so what it holds is not known here"
         return
     samples = selection.samples(family)
     facts = [counted(series_of(samples), "series", "series")]

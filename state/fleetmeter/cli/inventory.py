@@ -1,7 +1,7 @@
 """What a namespace holds, as `ls` lists it: families, series, writers; and the namespaces of a store."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from fleetmeter.cli.printing import json_number
 from fleetmeter.cli.selection import SeriesSelection, series_of
 from fleetmeter.connection.client import translated
 from fleetmeter.errors import StateError
-from fleetmeter.reader.families import families_of, types_left_out
+from fleetmeter.reader.families import Family, types_left_out
 from fleetmeter.reader.identities import Identity
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.schema.keys import EPOCH_FIELD, NAMESPACES, Keys, namespace_of
@@ -67,8 +67,8 @@ class NamespaceEntry:
     families: int
 
 
-def family_entries(snapshot: Snapshot) -> list[FamilyEntry]:
-    """Every family, by name. Raises `StateError` for a stored value that cannot be read."""
+def family_entries(snapshot: Snapshot, families: Iterable[Family]) -> list[FamilyEntry]:
+    """Every one of these families of a snapshot, and those whose type this version does not know, by name."""
     layouts = Counter(stored.definition.name for stored in snapshot.definitions)
     entries = [
         FamilyEntry(
@@ -80,7 +80,7 @@ def family_entries(snapshot: Snapshot) -> list[FamilyEntry]:
             layouts[definition.name],
             definition.help,
         )
-        for family in families_of(snapshot)
+        for family in families
         for definition in [family.definition]
     ]
     for name, kind in types_left_out(snapshot).items():
@@ -88,12 +88,11 @@ def family_entries(snapshot: Snapshot) -> list[FamilyEntry]:
     return sorted(entries, key=lambda entry: entry.name)
 
 
-def sample_entries(snapshot: Snapshot, selection: SeriesSelection, *, buckets: bool) -> list[SampleEntry]:
-    """The samples that are meant, in exposition order, those of buckets only if asked for. Raises `CommandError`."""
-    selection.definitions(snapshot)
+def sample_entries(families: Iterable[Family], selection: SeriesSelection, *, buckets: bool) -> list[SampleEntry]:
+    """The samples that are meant, in exposition order, those of buckets only if asked for."""
     return [
         SampleEntry(family.definition.name + sample.suffix, dict(sample.labels), json_number(sample.value))
-        for family in families_of(snapshot)
+        for family in families
         if family.definition.name == selection.family
         for sample in selection.samples(family)
         if buckets or sample.suffix != "_bucket"

@@ -15,10 +15,11 @@ from fleetmeter.cli.inventory import (
     sample_entries,
     writer_entries,
 )
-from fleetmeter.cli.printing import NOTHING, columns, say, say_json, seconds_text, shown, time_text
+from fleetmeter.cli.printing import NOTHING, columns, say, say_json, seconds_text, shown, time_text, warn_of
 from fleetmeter.cli.selection import SeriesSelection
 from fleetmeter.cli.target import NamespaceTarget, Subcommands, add_command
 from fleetmeter.errors import SettingError
+from fleetmeter.reader.families import legible_families
 from fleetmeter.reader.identities import Identities
 
 
@@ -50,16 +51,20 @@ def ls(arguments: argparse.Namespace) -> int:
     else:
         with closing(target.reader()) as reader:
             snapshot = reader.read()
+        families, problems = legible_families(snapshot)
         if arguments.writers:
             with closing(target.client()) as client:
                 entries = writer_entries(snapshot, Identities(client, target.keys).of(snapshot.rows))
             lines = _writers(entries)
         elif arguments.family:
             selection = SeriesSelection.parse(arguments.family, arguments.labels)
-            entries = sample_entries(snapshot, selection, buckets=arguments.buckets)
+            selection.definitions(snapshot)
+            warn_of(problems)
+            entries = sample_entries(families, selection, buckets=arguments.buckets)
             lines = [_sample(entry) for entry in entries] or ["no series"]
         else:
-            entries = family_entries(snapshot)
+            warn_of(problems)
+            entries = family_entries(snapshot, families)
             lines = _families(entries) if entries else [f"no families in {target.place}"]
     if arguments.json:
         say_json([asdict(entry) for entry in entries])

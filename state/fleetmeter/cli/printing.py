@@ -1,30 +1,49 @@
 """Plain text on standard output: lines, columns, and numbers as people read them."""
 
-import json
+import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Any
+from typing import Any, NoReturn
+
+from fleetmeter.escaping import printable, printable_json
+
+shown = printable
+"""Text that cannot do anything to a terminal."""
 
 NOTHING = "\N{EN DASH}"
 """Stands for what there is none of."""
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser of a command line that takes no abbreviations, and shows no word as a terminal would act upon it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Status 2, after the usage and a line with the reason."""
+        super().error(shown(message))
+
+
 def say(text: str = "") -> None:
-    """One line, or several, to standard output."""
-    sys.stdout.write(f"{text}\n")
+    """One line, or several, to standard output. Stored text goes through `shown` first: it may hold a line break."""
+    sys.stdout.write("".join(f"{shown(line)}\n" for line in text.split("\n")))
 
 
 def complain(message: str, status: int) -> int:
     """A program's last word, to standard error; returns the exit status to end with."""
-    sys.stderr.write(f"fleetmeter: {message}\n")
+    sys.stderr.write(f"fleetmeter: {shown(message)}\n")
     return status
+
+
+def warn_of(problems: Iterable[Exception]) -> None:
+    """A line to standard error for each part of the state that cannot be read."""
+    for problem in problems:
+        sys.stderr.write(f"fleetmeter: left out: {shown(str(problem))}\n")
 
 
 def say_json(value: Any) -> None:
     """One JSON document to standard output."""
-    say(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+    say(printable_json(value, indent=2))
 
 
 def json_number(number: float) -> float | str:
@@ -32,11 +51,6 @@ def json_number(number: float) -> float | str:
     if not isfinite(number):
         return {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}[str(number)]
     return int(number) if number == int(number) else number
-
-
-def shown(text: str) -> str:
-    """Text that cannot do anything to a terminal: what is not printable is shown as an escape."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def columns(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = ()) -> list[str]:

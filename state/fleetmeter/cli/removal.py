@@ -1,6 +1,6 @@
 """Removing from a fleet's numbers on purpose: the calls of forget.lua and reset.lua."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,10 @@ import redis
 
 from fleetmeter.cli.errors import CommandError
 from fleetmeter.connection.client import translated
+from fleetmeter.errors import StateError
 from fleetmeter.lua import lua_source
-from fleetmeter.schema.keys import EPOCH_FIELD, STATE_FORMAT, Keys, split_note
+from fleetmeter.schema.definition import StoredDefinition
+from fleetmeter.schema.keys import EPOCH_FIELD, STATE_FORMAT, Keys, layout_of_note
 from fleetmeter.schema.rows import is_writer, random_id, rows_of
 
 TRIES = 10
@@ -64,18 +66,32 @@ def forget(client: redis.Redis, keys: Keys, family: str, choices: Iterable[tuple
     """Remove what is chosen, in one script call.
 
     `choices` has each layout of the family: its field in `families`, and a pattern, see lua/forget.lua; None for a
-    layout that stays. Raises `CommandError` where a layout is missing, and `StoreError`.
+    layout that stays. A definition of the family that cannot be read goes if all of the others do, and stays if not.
+    Raises `CommandError` if a layout appears meanwhile, and `StoreError`.
     """
-    fields = dict(choices)
     call = client.register_script(lua_source("forget"))
     fixed = keys.fixed[2:]
-    arguments = [family, *(text for field, what in fields.items() for text in (field, what or "none"))]
     with translated():
-        reply: Any = call(keys=[*fixed, *map(keys.family, fields)], args=arguments)
+        fields = {field.encode(): what or "none" for field, what in choices}
+        whole = set(fields.values()) == {"all"}
+        fields |= dict.fromkeys(_unreadable(client.hgetall(keys.families), family), "all" if whole else "none")
+        arguments = [family, *(text for pair in fields.items() for text in pair)]
+        numbers = [keys.family("").encode() + field for field in fields]
+        reply: Any = call(keys=[*fixed, *numbers], args=arguments)
     status, *counts = reply
     if status != b"removed":
         raise CommandError(f"{family!r} got another layout just now, and nothing was removed; run the command again")
     return Forgotten(*map(int, counts))
+
+
+def _unreadable(families: Any, family: str) -> Iterator[bytes]:
+    """The fields of a family's definitions that cannot be read."""
+    for field, text in families.items():
+        if field.rpartition(b":")[0] == family.encode():
+            try:
+                StoredDefinition.parse(field.decode(), text.decode())
+            except (StateError, UnicodeDecodeError):
+                yield field
 
 
 def contents(client: redis.Redis, keys: Keys) -> Contents:
@@ -91,7 +107,7 @@ def contents(client: redis.Redis, keys: Keys) -> Contents:
     epoch = rows.pop(EPOCH_FIELD.encode(), b"")
     rows = rows_of(rows)
     named = {keys.writer("").encode() + writer for writer in (*rows, *retired) if is_writer(writer)}
-    layouts = frozenset((*families, *(split_note(note)[0].encode() for note in removed)))
+    layouts = frozenset((*families, *map(layout_of_note, removed)))
     numbers = {keys.family("").encode() + layout for layout in layouts}
     return Contents(epoch, layouts, len(families), rows, frozenset((scanned | named) - numbers))
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 from fleetmeter.cli.printing import complain
+from fleetmeter.cli.target import Subcommands
 from fleetmeter.errors import SettingError
 from fleetmeter.settings import Settings
 
@@ -21,11 +22,13 @@ The settings are the FLEETMETER_ variables.
 _LIMITS = """
 Python finds fleetmeter through PYTHONPATH. A program that is started with -I, -E or -S, or that clears PYTHONPATH for
 its children, gets nothing; nor does a Python that fleetmeter is not installed for: it says so and runs without.
+Launchers below it (opentelemetry-instrument, ddtrace-run) do not hide it, as pip puts fleetmeter-run.pth into the
+site-packages, which is read before any sitecustomize.
 A program that calls fleetmeter.install() itself needs no launcher.
 """
 
 
-def add_run(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_run(subcommands: Subcommands) -> None:
     """Add `run` to the subcommands of `fleetmeter`."""
     parser = subcommands.add_parser(
         "run", help="start a program with fleetmeter installed", description=_DESCRIPTION, epilog=_LIMITS
@@ -56,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which every Python finds fleetmeter's `sitecustomize` first."""
+    """An environment in which every Python finds fleetmeter's folder first; see `launch.fleetmeter_watcher`."""
     ours = str(files("fleetmeter") / "launch")
     others = [folder for folder in environ.get("PYTHONPATH", "").split(os.pathsep) if folder not in ("", ours)]
     return {**environ, "PYTHONPATH": os.pathsep.join([ours, *others])}

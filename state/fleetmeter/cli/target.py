@@ -8,6 +8,7 @@ import redis
 
 from fleetmeter.connection.client import connect
 from fleetmeter.errors import SettingError
+from fleetmeter.reader.gauge_read import registered
 from fleetmeter.reader.reading import Reader
 from fleetmeter.schema.keys import Keys
 from fleetmeter.settings import DEFAULT_URL, Settings, without_password
@@ -62,7 +63,8 @@ class NamespaceTarget:
 
     def reader(self) -> Reader:
         """Reads snapshots; to be closed."""
-        return Reader(self.settings.url, self.settings.namespace, credentials=self.settings.credentials)
+        found = self.settings
+        return Reader(found.url, found.namespace, credentials=found.credentials, reads=registered())
 
     def client(self) -> redis.Redis:
         """A plain client of the node that has the namespace; to be closed. `connection.translated` names its errors."""

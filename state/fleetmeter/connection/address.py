@@ -12,8 +12,9 @@ Node = tuple[str, int]
 """Host and port."""
 
 EXPECTED = (
-    "expected redis://host:port/db, rediss://host:port/db, unix:///path/to/socket?db=0, "
-    "redis+sentinel://host:port,host:port/service/db or redis+cluster://host:port,host:port"
+    "expected redis://host:port/db, unix:///path/to/socket?db=0, "
+    "redis+sentinel://host:port,host:port/service/db or redis+cluster://host:port,host:port; "
+    "rediss in the place of redis for TLS; valkey and valkeys mean the same"
 )
 """The forms of a URL, for messages."""
 
@@ -26,14 +27,14 @@ TAKEN = frozenset(
 )  # fmt: skip
 """Parameters of redis-py that decide how calls are made and read, which is fleetmeter's own to say."""
 
+_BASES = {"redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss", "unix": "unix"}
+"""What a scheme begins with, and what redis-py calls that."""
+
+_FOUND_BY_ASKING: tuple[Kind, ...] = ("sentinel", "cluster")
+
 _KINDS: dict[str, Kind] = {
-    "redis": "single",
-    "rediss": "single",
-    "unix": "single",
-    "redis+sentinel": "sentinel",
-    "rediss+sentinel": "sentinel",
-    "redis+cluster": "cluster",
-    "rediss+cluster": "cluster",
+    **dict.fromkeys(_BASES, "single"),
+    **{f"{base}+{kind}": kind for base in _BASES if base != "unix" for kind in _FOUND_BY_ASKING},
 }
 _PORTS: dict[Kind, int] = {"single": 6379, "sentinel": 26379, "cluster": 6379}
 
@@ -62,7 +63,7 @@ class Address:
             raise ValueError(found)
         if not is_utf8(url):
             raise ValueError("it holds characters that UTF-8 cannot hold")
-        base = scheme.lower().partition("+")[0]
+        base = _BASES[scheme.lower().partition("+")[0]]
         if base == "unix":
             parts = _split(f"{base}://{rest}")
             if not unquote(parts.path):

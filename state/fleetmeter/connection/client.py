@@ -7,17 +7,19 @@ itself: what is repeated, and how, is the protocol's to say.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
-from redis.exceptions import AskError, TryAgainError
+from redis.exceptions import AskError, MovedError, TryAgainError
 from redis.retry import Retry
 
 from fleetmeter.connection.address import Address
-from fleetmeter.connection.credentials import Credentials, Login, NoPassword
+from fleetmeter.connection.credentials import Credentials, Login
 from fleetmeter.connection.discovery import ClusterInquiry, Finder, Fixed, SentinelInquiry
+from fleetmeter.connection.provider import NoPassword
 from fleetmeter.connection.routing import (
     WatchfulConnection,
     WatchfulSSLConnection,
@@ -33,6 +35,11 @@ except ImportError:  # redis-py before 7 has none
     _QUIET: dict[str, Any] = {}
 else:  # they would stretch our timeouts, and ask of a restricted user what it is not allowed
     _QUIET = {"maint_notifications_config": MaintNotificationsConfig(enabled=False)}
+
+# CLIENT SETINFO, which redis-py sends with each new connection, is refused to a restricted user
+_NAMELESS: dict[str, Any] = dict.fromkeys(
+    ("driver_info",) if find_spec("redis.driver_info") else ("lib_name", "lib_version")
+)
 
 TIMEOUT = 1.0
 """Seconds to wait for a connection or an answer; `socket_timeout` and `socket_connect_timeout` in the URL win."""
@@ -71,6 +78,7 @@ def pool_arguments(
         "socket_connect_timeout": timeout,
         **given,
         **_QUIET,
+        **_NAMELESS,
         "credential_provider": login,
         "retry": Retry(NoBackoff(), 0),
         "retry_on_error": [],
@@ -134,6 +142,11 @@ def translated() -> Iterator[None]:
         raise StoreUnreachable("timeout", f"the store did not answer in time: {error}") from error
     except (redis.ConnectionError, OSError, UnicodeError) as error:  # the last for a host that is no DNS name
         raise StoreUnreachable("unreachable", f"the store cannot be reached: {error}") from error
+    except MovedError as error:
+        raise StoreRefused("refused", f"another node has the keys: {error.host}:{error.port}") from error
+    except AskError as error:
+        moving = f"the keys are just being moved to another node, {error.host}:{error.port}"
+        raise StoreRefused("refused", f"{moving}; nothing was done, and it works again once they are there") from error
     except TryAgainError as error:
         raise StoreRefused("refused", f"the keys are just being moved to another node: {error}") from error
     except redis.ResponseError as error:

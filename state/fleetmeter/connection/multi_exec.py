@@ -23,7 +23,9 @@ def read_together(client: redis.Redis, commands: Sequence[Command]) -> list[Any]
             refused = _refusal(connection) or refused
         replies = connection.read_response(disable_decoding=True)
     except redis.ResponseError as error:
-        raise refused or error from None
+        if not isinstance(error, redis.exceptions.ExecAbortError):
+            connection.disconnect()  # EXEC itself was refused: the transaction is open for whoever comes next
+        raise refused or _cause_of(error) from None
     except BaseException:
         connection.disconnect()  # what is still to come on it would be taken for the answer to something else
         raise
@@ -32,6 +34,12 @@ def read_together(client: redis.Redis, commands: Sequence[Command]) -> list[Any]
     if refused is not None:
         raise refused
     return cast("list[Any]", replies)
+
+
+def _cause_of(error: redis.ResponseError) -> redis.ResponseError:
+    """The error of EXEC, as what it is: a user that may not call it is told so inside another error's text."""
+    _, nopermission, rest = str(error).partition("NOPERM ")
+    return redis.exceptions.NoPermissionError(rest) if nopermission else error
 
 
 def _refusal(connection: Any) -> redis.ResponseError | None:

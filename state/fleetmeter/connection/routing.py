@@ -107,7 +107,7 @@ def advice_for(error: redis.RedisError, tls: bool, opened: bool) -> str:
     """What to do about a connection that was not made; `opened` says whether the trouble came after the handshake."""
     if not tls:
         ended = opened and not isinstance(error, redis.TimeoutError)
-        return "if that is a TLS port, the URL must begin with rediss://" if ended else ""
+        return "if that is a TLS port, the URL must begin with rediss:// or valkeys://" if ended else ""
     if opened:
         return "where the store asks for a client certificate, ssl_certfile and ssl_keyfile must be of a CA it trusts"
     cause = error.__cause__ or error.__context__

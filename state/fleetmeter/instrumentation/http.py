@@ -10,6 +10,7 @@ from prometheus_client import Gauge
 
 from fleetmeter.instrumentation.endpoints import Endpoints
 from fleetmeter.instrumentation.http_metrics import HTTPMetrics
+from fleetmeter.keywords import names_its_arguments
 from fleetmeter.process.transaction import atomic
 
 Scope = MutableMapping[str, Any]
@@ -53,18 +54,22 @@ class HTTPMiddleware:
         metrics: the families to record in; without it, `HTTPMetrics()`.
         excluded: route templates that are not counted. A request whose path is one of them passes through
             untouched; one that turns out to have such a template shows in `http_requests_in_progress` only.
+        on_start: called once, when the application begins to serve: when its lifespan has started, or at the first
+            request.
         on_shutdown: awaited before the server learns that the lifespan has ended, so that the last counts
             leave a process which the server is about to kill.
         requests_gauge: goes up by one with each request; a nested middleware leaves it to the outermost.
         errors_gauge: goes up by one with each request whose status is 500 or more.
     """
 
+    @names_its_arguments
     def __init__(
         self,
         app: ASGIApp,
         *,
         metrics: HTTPMetrics | None = None,
         excluded: Collection[str] = DEFAULT_EXCLUDED,
+        on_start: Callable[[], object] | None = None,
         on_shutdown: Callable[[], Awaitable[object]] | None = None,
         requests_gauge: Gauge | None = None,
         errors_gauge: Gauge | None = None,
@@ -73,6 +78,7 @@ class HTTPMiddleware:
         self._metrics = HTTPMetrics() if metrics is None else metrics
         self._in_progress = self._metrics.families.in_progress
         self._excluded = frozenset(excluded)
+        self._on_start = on_start
         self._on_shutdown = on_shutdown
         self._requests_gauge = requests_gauge
         self._errors_gauge = errors_gauge
@@ -81,12 +87,14 @@ class HTTPMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application; every exception of its own goes on to the server."""
-        if scope["type"] == "lifespan" and self._on_shutdown is not None:
-            await self.app(scope, receive, self._flushing(send))
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, self._told(send))
             return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if self._on_start is not None:
+            self._started()
         outer = scope.get(_COUNTED_BY, ())
         if self._metrics.families in outer or _route_path(scope) in self._excluded:
             await self.app(scope, receive, send)
@@ -125,13 +133,26 @@ class HTTPMiddleware:
         except Exception as error:  # noqa: BLE001 - a broken metric must not cost a request
             self._trouble("an HTTP request was not counted", error)
 
-    def _flushing(self, send: Send) -> Send:
-        async def flush_and_send(message: Message) -> None:
-            if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+    def _told(self, send: Send) -> Send:
+        """The application's way to say how its lifespan goes."""
+
+        async def hear_and_send(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                self._started()
+            elif message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
                 await self._flush()
             await send(message)
 
-        return flush_and_send
+        return hear_and_send
+
+    def _started(self) -> None:
+        on_start, self._on_start = self._on_start, None
+        if on_start is None:
+            return
+        try:
+            on_start()
+        except Exception as error:  # noqa: BLE001 - what is wrong with metrics must not keep the application from serving
+            self._trouble("the start of the application went unnoticed", error)
 
     async def _flush(self) -> None:
         if self._on_shutdown is None:

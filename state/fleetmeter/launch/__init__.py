@@ -1,1 +1,1 @@
-"""What `fleetmeter run` puts first on PYTHONPATH: a folder whose `sitecustomize` each Python imports as it starts."""
+"""What `fleetmeter run` puts first on PYTHONPATH: a folder that each Python looks into as it starts."""

@@ -1,77 +1,12 @@
-"""Makes a Python process that `fleetmeter run` started a replica, as soon as it imports what it could record with.
+"""Lets `fleetmeter_watcher` watch, and goes on to the `sitecustomize` that Python would have imported without us."""
 
-Python imports this module when it starts, in every process below the launcher: in supervisors and helpers too, and in
-other Pythons than the launcher's. It therefore costs next to nothing until then, keeps to what an old Python
-understands, and never ends or breaks the program: what is in the way is logged.
-"""
-
-from __future__ import annotations
-
-import os
 import sys
-from contextlib import suppress
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
-
-TYPE_CHECKING = False  # as type checkers read it; `typing` would be one import more in each process
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
-_HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120  each process would have to import pathlib
-_AWAITED = ("prometheus_client", "fleetmeter", "uvicorn")
-"""uvicorn restores the SIGTERM handler that it found and raises the signal again: ours has to be there before it."""
-
-
-class Watcher:
-    """A finder that finds what the others find, and lets `install` run behind the import of what we wait for."""
-
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
-        """The module's specification, with a loader that calls us when it is done; None for all other modules."""
-        if name not in _AWAITED:
-            return None
-        for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(name, path, target)
-            if spec is not None:
-                with suppress(AttributeError):  # a loader that cannot be changed
-                    _announce(name, spec.loader)
-                return spec
-        return None
-
-
-def _announce(name: str, loader: Any) -> None:
-    """Let a loader call `install` behind the execution of its module."""
-    execute = loader.exec_module
-
-    def exec_module(module: Any) -> None:
-        execute(module)
-        library = getattr(sys.modules.get("fleetmeter"), "__spec__", None)
-        if name == "fleetmeter" or not getattr(library, "_initializing", False):
-            install()  # else the library is half imported, and its own end comes here again
-
-    loader.exec_module = exec_module
-
-
-def install() -> None:
-    """Call `fleetmeter.install()`, once."""
-    watchers = [finder for finder in sys.meta_path if isinstance(finder, Watcher)]
-    for watcher in watchers:
-        sys.meta_path.remove(watcher)
-    if not watchers:
-        return
-    try:
-        import fleetmeter
-
-        fleetmeter.install()
-    except Exception as error:  # noqa: BLE001  the program is not ours to break
-        import logging
-
-        logging.getLogger("fleetmeter").warning("this process runs without fleetmeter: %s", error)
 
 
 def chain() -> None:
-    """Import the `sitecustomize` that Python would have imported without us, under its name."""
-    sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder) != _HERE]  # noqa: PTH100
+    """Import the next `sitecustomize` on the path, under its name."""
     spec = PathFinder.find_spec("sitecustomize", sys.path)
     if spec is not None and spec.loader is not None:
         module = module_from_spec(spec)
@@ -80,6 +15,5 @@ def chain() -> None:
 
 
 if __name__ == "sitecustomize":
-    if sys.version_info >= (3, 11):  # noqa: UP036  other Pythons may run below the launcher
-        sys.meta_path.insert(0, Watcher())
+    __import__("fleetmeter_watcher")  # it stands beside us; its import begins to watch, and clears the path
     chain()

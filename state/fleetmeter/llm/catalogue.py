@@ -246,6 +246,7 @@ TOOL_EXECUTION_DURATION = histogram(
 def create_children(intents: Iterable[str] = (), tools: Iterable[str] = ()) -> None:
     """Make the series that can be foreseen exist at 0, so that a first event is an increase and not a birth.
 
+    It is one if Prometheus has scraped the 0 before: the series reach the store with the process's first record.
     Those of fixed sets always; those that multiply with intents or tools for the ones that are given.
     """
     for operation, results in CACHE_RESULTS.items():

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable
 
 from fleetmeter.attribution.families import configure_labels, labels_from_environment
 from fleetmeter.attribution.settings import Wanted
+from fleetmeter.keywords import names_its_arguments
 from fleetmeter.llm.catalogue import create_children
 from fleetmeter.llm.vocabulary import OTHER, VOCABULARY
 
 
+@names_its_arguments
 def configure(
     *,
     models: Iterable[str] | None = None,

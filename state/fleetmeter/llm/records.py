@@ -9,6 +9,8 @@ import logging
 from math import inf
 from typing import TYPE_CHECKING
 
+from fleetmeter.excerpt import quoted
+from fleetmeter.keywords import names_its_arguments
 from fleetmeter.llm import catalogue
 from fleetmeter.llm.vocabulary import (
     ABORT_USAGES,
@@ -16,6 +18,7 @@ from fleetmeter.llm.vocabulary import (
     CACHE_RESULTS,
     FALLBACK_REASONS,
     OPENAI_ERROR_TYPES,
+    OTHER,
     SAVINGS_SOURCES,
     TOOL_STATUSES,
     VOCABULARY,
@@ -44,7 +47,9 @@ def record_model_selection(intent: str, model: str, tier: str) -> None:
 
 def record_model_fallback(intent: str, reason: str) -> None:
     """The router went on to the next model of a chain; `reason` is one of `FALLBACK_REASONS`."""
-    catalogue.MODEL_FALLBACKS.labels(VOCABULARY.intents.admit(intent), member(reason, FALLBACK_REASONS)).inc()
+    catalogue.MODEL_FALLBACKS.labels(
+        VOCABULARY.intents.admit(intent), member(reason, FALLBACK_REASONS, "reason of fallbacks")
+    ).inc()
 
 
 def record_model_routing_duration(intent: str, seconds: float) -> None:
@@ -55,8 +60,9 @@ def record_model_routing_duration(intent: str, seconds: float) -> None:
 
 def record_cache_operation(operation: str, result: str) -> None:
     """The prompt cache was asked; the operations and their results are in `CACHE_RESULTS`."""
-    operation = member(operation, CACHE_RESULTS)
-    result = member(result, CACHE_RESULTS.get(operation, ()))
+    operation = member(operation, CACHE_RESULTS, "operation of the prompt cache")
+    results = CACHE_RESULTS.get(operation)
+    result = OTHER if results is None else member(result, results, f"result of the prompt cache's {operation}")
     catalogue.PROMPT_CACHE_OPERATIONS.labels(operation, result).inc()
 
 
@@ -82,7 +88,7 @@ def record_cost_savings(intent: str, savings_usd: float, source: str = "routing"
     `routing_extra_cost_usd`, because a counter cannot fall.
     """
     intent = VOCABULARY.intents.admit(intent)
-    source = member(source, SAVINGS_SOURCES)
+    source = member(source, SAVINGS_SOURCES, "source of savings")
     if source == "routing" and savings_usd < 0:
         if _usable("routing_extra_cost_usd", -savings_usd):
             catalogue.ROUTING_EXTRA_COST_USD.labels(intent).inc(-savings_usd)
@@ -90,6 +96,7 @@ def record_cost_savings(intent: str, savings_usd: float, source: str = "routing"
         catalogue.COST_SAVINGS_USD.labels(intent, source).inc(savings_usd)
 
 
+@names_its_arguments
 def record_openai_call(
     *,
     model: str,
@@ -114,7 +121,7 @@ def record_openai_call(
     """
     model = VOCABULARY.model(model)
     intent = VOCABULARY.intents.admit(intent)
-    endpoint = member(endpoint, API_ENDPOINTS)
+    endpoint = member(endpoint, API_ENDPOINTS, "endpoint of OpenAI calls")
     with atomic():
         catalogue.OPENAI_API_CALLS.labels(model, endpoint, intent, "true" if stream else "false").inc()
         if _usable("openai_api_duration_seconds", duration):
@@ -125,7 +132,7 @@ def record_openai_call(
         if _usable("openai_retries_total", retries):
             retried.inc(retries)
         if aborted is not None:
-            catalogue.OPENAI_STREAM_ABORTS.labels(model, member(aborted, ABORT_USAGES)).inc()
+            catalogue.OPENAI_STREAM_ABORTS.labels(model, member(aborted, ABORT_USAGES, "usage of stream aborts")).inc()
         _record_tokens(model, intent, endpoint, usage)
         _record_cost(model, intent, usage, cost)
         end = shutdown_timestamp(model)
@@ -168,28 +175,33 @@ def record_error(error_type: str, endpoint: str) -> None:
 
 def record_openai_error(model: str, error_type: str) -> None:
     """A call ended in an error; `error_type` is the SDK's exception class (`OPENAI_ERROR_TYPES`)."""
-    catalogue.OPENAI_ERRORS.labels(VOCABULARY.model(model), member(error_type, OPENAI_ERROR_TYPES)).inc()
+    catalogue.OPENAI_ERRORS.labels(
+        VOCABULARY.model(model), member(error_type, OPENAI_ERROR_TYPES, "type of OpenAI errors")
+    ).inc()
 
 
 def record_tool_execution(tool_name: str, status: str, seconds: float) -> None:
     """A tool was run for this many seconds; `status` is one of `TOOL_STATUSES`."""
     tool_name = VOCABULARY.tools.admit(tool_name)
     with atomic():
-        catalogue.TOOL_EXECUTIONS.labels(tool_name, member(status, TOOL_STATUSES)).inc()
+        catalogue.TOOL_EXECUTIONS.labels(tool_name, member(status, TOOL_STATUSES, "status of tools")).inc()
         if _usable("tool_execution_duration_seconds", seconds):
             catalogue.TOOL_EXECUTION_DURATION.labels(tool_name).observe(seconds)
 
 
 def _usable(metric: str, amount: float, most: float = inf) -> bool:
     """Whether an amount is finite, 0 or more, and not above `most`; complains once for each metric."""
-    if 0 <= amount <= most and amount != inf:
-        return True
+    try:
+        if 0 <= amount <= most and amount != inf:
+            return True
+    except (TypeError, ArithmeticError):  # no number, or a Decimal NaN, which cannot be compared
+        pass
     if metric not in _complained:
         _complained.add(metric)
         _log.warning(
-            "%s: %r was left out; expected a finite number from 0 to %g. Further ones are left out silently",
+            "%s: %s was left out; expected a finite number from 0 to %g. Further ones are left out silently",
             metric,
-            amount,
+            quoted(amount),
             most,
         )
     return False

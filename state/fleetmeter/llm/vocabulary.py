@@ -48,12 +48,17 @@ API_ENDPOINTS = (
     "audio.speech",
     "audio.transcriptions",
     "audio.translations",
+    "realtime",
     "batches",
     "files",
+    "uploads",
     "models",
-    "realtime",
+    "fine_tuning",
+    "vector_stores",
+    "conversations",
+    "containers",
 )
-"""Resources of the openai SDK by their attribute path on the client."""
+"""Resources of the openai SDK by their attribute path on the client, as far as a service is charged or waits for it."""
 OPENAI_ERROR_TYPES = (
     "APIConnectionError",
     "APIError",
@@ -77,12 +82,21 @@ OPENAI_ERROR_TYPES = (
 
 _NAME = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./:{}-]{0,63}")
 _log = logging.getLogger(__name__)
+_complained: set[str] = set()
 
 
-def member(value: object, allowed: Collection[str]) -> str:
-    """The value as a plain string if it is one of `allowed`, otherwise `other`."""
+def member(value: object, allowed: Collection[str], label: str) -> str:
+    """The value as a plain string if it is one of `allowed`, otherwise `other`; complains once for each label."""
     if isinstance(value, str) and value in allowed:
         return str.__str__(value)  # a str Enum is labelled by its value
+    if value != OTHER and label not in _complained:
+        _complained.add(label)
+        _log.warning(
+            "a value of %s is unknown and is counted as %r; expected one of: %s. Further ones are counted silently",
+            label,
+            OTHER,
+            ", ".join(allowed),
+        )
     return OTHER
 
 

@@ -3,9 +3,10 @@
 -- KEYS[1] writers  KEYS[2] retired  KEYS[3] families  KEYS[4] gauges  KEYS[5] exemplars  KEYS[6] removed  KEYS[7] sizes
 -- KEYS[8] returned
 -- KEYS[9..] the numbers of each family that the body touches
--- ARGV[1] epoch id  ARGV[2] writer id  ARGV[3] prev  ARGV[4] seq  ARGV[5] batches given up
--- ARGV[6] `alive`, or `goodbye` where the writer ends  ARGV[7] label sets that a family may hold
--- ARGV[8..] the body: sections of { operation, index into KEYS, number of items, items … }, in this order of effect:
+-- ARGV[1] epoch id  ARGV[2] writer id  ARGV[3] prev  ARGV[4] token of the batch prev  ARGV[5] seq  ARGV[6] token of seq
+-- ARGV[7] batches given up  ARGV[8] `alive`, or `goodbye` where the writer ends
+-- ARGV[9] label sets that a family may hold
+-- ARGV[10..] the body: sections of { operation, index into KEYS, number of items, items … }, in this order of effect:
 --   define    item = field, definition       `<first µs> <defined µs> <definition>`, all of it kept where it is the newest
 --   expect    item = field                     nothing is written; the answer tells where a definition is missing
 --   remove    item = family field, pattern, `one` or `parts`: every series whose label values fit (null fits any);
@@ -16,9 +17,12 @@
 --   add_part  item = field, amount           the same; a series has several fields, which differ in their last element
 --   exemplar  item = field, `<µs> <exemplar>`  kept where it is newer than what is there, and its number is there
 -- The body holds the sum of the writer's batches after prev up to seq.
--- Reply: { status, row, epoch, store time in µs, number of refused items, then pairs of kind and text }; status is
+-- A row is a number and the token of the batch that it stands for; both must agree. One without a token (0, or what a
+-- version without tokens left) agrees with any. An empty token is none.
+-- Reply: { status, row, batches that the row has given up, its token, epoch, store time in µs, number of refused items,
+-- then pairs of kind and text }; status is
 --   applied  row was prev: everything is in, row is seq now
---   already  row is seq or above: it was in before, nothing changed
+--   already  row is seq: it was in before, nothing changed
 --   behind   row is neither: nothing changed
 --   unknown  the writer has no row, nothing changed (it must say hello)
 --   epoch    the namespace has another epoch, or none; nothing changed
@@ -38,7 +42,8 @@ local FIXED, OVERFLOW, SUM = 8, '__overflow__', '"sum"]'
 local function whole(text)
   return text and string.match(text, '^%d+$') and tonumber(text)
 end
-local prev, seq, given_up, limit = whole(ARGV[3]), whole(ARGV[4]), whole(ARGV[5]), whole(ARGV[7])
+local prev, seq, given_up, limit = whole(ARGV[3]), whole(ARGV[5]), whole(ARGV[7]), whole(ARGV[9])
+local prev_token, token = ARGV[4] or ' ', ARGV[6] or ' '
 local place = { define = 3, expect = 3, unset = 4, gauge = 4, exemplar = 5 }
 local width = { define = 2, expect = 1, remove = 3, unset = 1, gauge = 2, exemplar = 2, add = 2, add_part = 2 }
 
@@ -46,10 +51,14 @@ local function malformed(what)
   return redis.error_reply('FLEETMETER apply: malformed ' .. what)
 end
 
-if not (prev and seq and given_up and limit) or seq < prev or not (ARGV[6] == 'alive' or ARGV[6] == 'goodbye') then
+local state = ARGV[8]
+if not (prev and seq and given_up and limit) or seq < prev or string.find(prev_token .. token, '%s') then
   return malformed('head')
 end
-local sections, at = {}, 8
+if not (state == 'alive' or state == 'goodbye') then
+  return malformed('head')
+end
+local sections, at = {}, 10
 while at <= #ARGV do
   local operation, index, count = ARGV[at], whole(ARGV[at + 1]) or 0, whole(ARGV[at + 2])
   local items, key = width[operation], KEYS[index]
@@ -70,20 +79,27 @@ local time = redis.call('TIME')
 local now = string.format('%d%06d', time[1], time[2])
 local epoch = redis.call('HGET', KEYS[1], '@epoch') or ''
 if string.match(epoch, '^%S*') ~= ARGV[1] then
-  return { 'epoch', '0', epoch, now, '0' }
+  return { 'epoch', '0', '0', '', epoch, now, '0' }
 end
 local row = redis.call('HGET', KEYS[1], writer)
 local folded = not row and redis.call('HGET', KEYS[2], writer)
-local applied = string.match(row or folded or '', '^(%d+)')
+local known = row or folded or ''
+local applied = string.match(known, '^%d+')
 if not applied then
-  return { 'unknown', '0', epoch, now, '0' }
+  return { 'unknown', '0', '0', '', epoch, now, '0' }
 end
-if tonumber(applied) ~= prev then
-  local status = tonumber(applied) >= seq and 'already' or 'behind'
-  return { status, applied, epoch, now, '0' }
+local number, as_sent = tonumber(applied), ' ' .. prev_token
+if number ~= prev or prev_token == '' or string.sub(known, -#as_sent) ~= as_sent then -- else no more need be read
+  local lost, held = string.match(known, '^%d+ ?(%d*) ?%d* ?%S* ?(%S*)')
+  local fits_any = held == ''
+  if number ~= prev or not (fits_any or held == prev_token) then
+    local status = number == seq and (fits_any or held == token) and 'already' or 'behind'
+    return { status, applied, lost, held, epoch, now, '0' }
+  end
 end
 
-redis.call('HSET', KEYS[1], writer, ARGV[4] .. ' ' .. ARGV[5] .. ' ' .. now .. ' ' .. ARGV[6])
+local tail = token == '' and '' or ' ' .. token
+redis.call('HSET', KEYS[1], writer, ARGV[5] .. ' ' .. ARGV[7] .. ' ' .. now .. ' ' .. state .. tail)
 if folded then
   redis.call('HDEL', KEYS[2], writer)
 end
@@ -231,4 +247,4 @@ for _, section in ipairs(sections) do
     end
   end
 end
-return { 'applied', ARGV[4], epoch, now, tostring(refused), unpack(notes) }
+return { 'applied', ARGV[5], ARGV[7], token, epoch, now, tostring(refused), unpack(notes) }

@@ -1,12 +1,14 @@
 -- Puts away what ended writers left: rows that said goodbye, rows silent for long, and records that are too old.
 --
 -- KEYS[1] writers  KEYS[2] retired  KEYS[3] gauges  KEYS[4] removed  KEYS[5..] writer:<id> of each writer, in their order
--- ARGV[1] epoch id  ARGV[2] goodbye grace, µs  ARGV[3] silence until folding, µs
--- ARGV[4] life of a retired number since its folding, µs  ARGV[5] life of a removal's record, µs
--- ARGV[6] number of writers, then for each { id, number of its gauges, then series and mode of each }
+-- ARGV[1] epoch id  ARGV[2] farewell, µs  ARGV[3] goodbye grace, µs  ARGV[4] silence until folding, µs
+-- ARGV[5] life of a retired number since its folding, µs  ARGV[6] life of a removal's record, µs
+-- ARGV[7] number of writers, then for each { id, number of its gauges, then series and mode of each }
 -- then { number of retired writers, their ids }, then { number of removals, their fields }
 -- A writer goes if it said goodbye and its grace is over (its row is dropped), or if it was silent for long (its number
--- moves to `retired`). Its gauges go too; of those with mode sum, min, max and mostrecent the value joins the one
+-- moves to `retired`, with the token of its batch). One that said goodbye and has no gauge of mode `all` goes after its
+-- farewell: its number moves to `retired`, as if folded so long ago that it is dropped when the grace is over.
+-- Its gauges go too; of those with mode sum, min, max and mostrecent the value joins the one
 -- remainder of all such writers, `@folded <series>`. `@horizon` of `retired` is the newest heartbeat that was
 -- dropped; with a number of `retired` it is the time since when a writer of such long silence cannot have been answered.
 -- Everything is judged here, by the store's clock, so that a second copy of a call, or a late one, changes nothing.
@@ -15,8 +17,9 @@
 
 local time = redis.call('TIME')
 local now = tonumber(string.format('%d%06d', time[1], time[2]))
-local grace, silence, retired_life, removed_life = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local at = 6
+local farewell, grace, silence = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local retired_life, removed_life = tonumber(ARGV[5]), tonumber(ARGV[6])
+local at = 7
 local function take()
   at = at + 1
   return ARGV[at - 1]
@@ -28,7 +31,7 @@ local function take_number()
   end
   return number
 end
-if not (grace and silence and retired_life and removed_life and tonumber(ARGV[6] or '')) then
+if not (farewell and grace and silence and retired_life and removed_life and tonumber(ARGV[7] or '')) then
   return redis.error_reply('FLEETMETER fold: malformed arguments')
 end
 if string.match(redis.call('HGET', KEYS[1], '@epoch') or '', '^%S*') ~= ARGV[1] then
@@ -70,20 +73,28 @@ local writers, records = 0, 0
 for i = 1, take_number() do
   local writer, gauges = take(), take_number()
   local row = redis.call('HGET', KEYS[1], writer)
-  local head, heartbeat, state = string.match(row or '', '^(%d+ %d+) (%d+) (%S+)')
+  local head, heartbeat, state, token = string.match(row or '', '^(%d+ %d+) (%d+) (%S+) ?(%S*)')
   heartbeat = tonumber(heartbeat or now)
-  local goes = row and (state == 'goodbye' and now - heartbeat > grace or now - heartbeat > silence)
+  local ended, age = state == 'goodbye', now - heartbeat
+  local first, stays = at, false
   for _ = 1, gauges do
-    local series, mode = take(), take()
-    if goes or not row then
-      put_gauge_away(writer, series, mode)
+    local _, mode = take(), take()
+    stays = stays or mode == 'all'
+  end
+  local dropped = row and ended and age > grace
+  local goes = dropped or row and (age > silence or ended and age > farewell and not stays)
+  if goes or not row then
+    for i = first, at - 1, 2 do
+      put_gauge_away(writer, ARGV[i], ARGV[i + 1])
     end
   end
   if goes then
-    if state == 'goodbye' then
+    if dropped then
       raise_horizon(heartbeat)
     else
-      redis.call('HSET', KEYS[2], writer, head .. ' ' .. string.format('%.0f %.0f', heartbeat, now))
+      local folded_at = ended and heartbeat + grace - retired_life or now
+      local tail = token == '' and '' or ' ' .. token
+      redis.call('HSET', KEYS[2], writer, head .. ' ' .. string.format('%.0f %.0f', heartbeat, folded_at) .. tail)
     end
     redis.call('HDEL', KEYS[1], writer)
     redis.call('DEL', KEYS[4 + i])
@@ -92,7 +103,7 @@ for i = 1, take_number() do
 end
 for _ = 1, take_number() do
   local writer = take()
-  local heartbeat, folded = string.match(redis.call('HGET', KEYS[2], writer) or '', ' (%d+) (%d+)$')
+  local heartbeat, folded = string.match(redis.call('HGET', KEYS[2], writer) or '', '^%d+ %d+ (%d+) (%d+)')
   heartbeat, folded = tonumber(heartbeat or now), tonumber(folded or now)
   if now - folded > retired_life then
     -- the writer may have been answered later than that, by a store that was rolled back since; not within a day

@@ -112,4 +112,5 @@ for field in pairs(had) do
     redis.call('HSETNX', KEYS[6], field, now)
   end
 end
+gather_notes(KEYS[4], KEYS[1])
 return { 'removed', tostring(numbers), tostring(gauges), tostring(exemplars), tostring(#gone) }

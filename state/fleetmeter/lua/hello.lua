@@ -7,8 +7,8 @@
 -- ARGV[4] store time of the last answer that proved the writer's row, µs; 0 for none
 -- ARGV[5] ids of the epochs in which it had one, with a space between two
 -- ARGV[6..] field and value pairs that say who the writer is
--- Reply: { status, row, epoch, store time in µs }; status is
---   hello    the writer has a row (0 when it is new, its old number when it was folded)
+-- Reply: { status, row, batches that the row has given up, token of its batch, epoch, store time in µs }; status is
+--   hello    the writer has a row (0 when it is new, its old number and token when it was folded); an empty token is none
 --   dropped  its row of this epoch was dropped on purpose, for all that can be known; nothing was written
 --   format   the namespace is kept in another state format; nothing was written
 -- Cost: O(number of pairs).
@@ -25,7 +25,7 @@ local here, copy = redis.call('HGET', KEYS[1], '@epoch'), redis.call('HGET', KEY
 local epoch = here or copy
 if epoch then
   if string.match(epoch, '^%S+ %d+ (%d+)') ~= format then
-    return { 'format', '0', epoch, now }
+    return { 'format', '0', '0', '', epoch, now }
   end
   if here ~= copy then
     redis.call('HSET', KEYS[1], '@epoch', epoch)
@@ -37,20 +37,21 @@ else
   redis.call('HSET', KEYS[3], '@epoch', epoch)
 end
 
-local applied, given_up = '0', '0'
+local applied, given_up, token = '0', '0', ''
 local known = redis.call('HGET', KEYS[1], writer) or redis.call('HGET', KEYS[3], writer)
 if not known and string.find(' ' .. ARGV[5] .. ' ', ' ' .. string.match(epoch, '^%S*') .. ' ', 1, true) then
   local horizon = tonumber(redis.call('HGET', KEYS[3], '@horizon') or '0')
   if tonumber(heard) > 0 and tonumber(heard) <= horizon then
-    return { 'dropped', '0', epoch, now }
+    return { 'dropped', '0', '0', '', epoch, now }
   end
 end
 if known then
-  applied, given_up = string.match(known, '^(%d+) (%d+) ')
+  applied, given_up, token = string.match(known, '^(%d+) (%d+) ?%d* ?%S* ?(%S*)')
 end
-redis.call('HSET', KEYS[1], writer, applied .. ' ' .. given_up .. ' ' .. now .. ' alive')
+local tail = token == '' and '' or ' ' .. token
+redis.call('HSET', KEYS[1], writer, applied .. ' ' .. given_up .. ' ' .. now .. ' alive' .. tail)
 if #ARGV > 5 then
   redis.call('HSET', KEYS[2], unpack(ARGV, 6))
 end
 redis.call('HDEL', KEYS[3], writer)
-return { 'hello', applied, epoch, now }
+return { 'hello', applied, given_up, token, epoch, now }

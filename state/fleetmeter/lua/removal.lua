@@ -78,4 +78,5 @@ local function remove(key, first, last)
   for i = first, last, 3 do
     check(redis.pcall('HSET', KEYS[6], family .. ' ' .. ARGV[i + 1], now), KEYS[6], family)
   end
+  gather_notes(KEYS[6], KEYS[3])
 end

@@ -9,11 +9,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from math import inf, isnan
 from typing import Any
 
 from prometheus_client import Counter, Enum, Gauge, Histogram, Info, Summary, values
 from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.multiprocess import MultiProcessCollector
 
+from fleetmeter.patching.fleet_page import fleet_collect
 from fleetmeter.patching.recording import (
     counter_inc,
     enum_state,
@@ -22,7 +25,7 @@ from fleetmeter.patching.recording import (
     info_info,
     summary_observe,
 )
-from fleetmeter.patching.takeover import Takeover, is_parent
+from fleetmeter.patching.takeover import Takeover, cells_of, is_parent
 from fleetmeter.patching.withdrawal import Withdrawal
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.scale import bound_text
@@ -32,6 +35,7 @@ from fleetmeter.values.cells import cell_of
 from fleetmeter.values.levels import Level
 
 _VALUED = (Counter, Gauge, Histogram, Summary)
+_REMOVALS = ("remove", "remove_by_labels", "clear")
 _PARTS = {"_bucket": None, "_sum": "sum", "_count": "count"}
 
 
@@ -41,6 +45,7 @@ class Hooks:
     def __init__(self, accumulator: Accumulator) -> None:
         self._accumulator = accumulator
         self._before: list[tuple[Any, str, Any]] = []
+        self._installed = False
         self._initialising = threading.local()
         self._bounds: dict[str, set[str]] = {}
         self._takeover = Takeover(accumulator, self.define, self.attach)
@@ -48,6 +53,8 @@ class Hooks:
 
     def install(self) -> None:
         """Hook the classes, then take over the metrics that exist, with what this process has counted."""
+        self._put_back()  # what `join` has hooked
+        self._installed = True
         self._install_values()
         self._replace(MetricWrapperBase, "__init__", self._parent_initialiser(MetricWrapperBase.__init__))
         self._replace(Info, "info", info_info(Info.info))
@@ -58,9 +65,11 @@ class Hooks:
         self._replace(Gauge, "set_function", gauge_set_function(Gauge.set_function))
         self._replace(Histogram, "observe", histogram_observe(Histogram.observe))
         self._replace(Summary, "observe", summary_observe(Summary.observe))
-        for name in ("remove", "remove_by_labels", "clear"):
-            original = getattr(MetricWrapperBase, name)
-            self._replace(MetricWrapperBase, name, getattr(self._withdrawal, name)(original))
+        self._install_rest(self._withdrawal)
+
+    def join(self) -> None:
+        """Hook only what has to act on metrics whose values somebody asks `value` for: removals, and a page of them."""
+        self._install_rest(Withdrawal(self._accumulator, self._definition_by_cells))
 
     def uninstall(self) -> None:
         """Put everything back; existing metrics go on with this process's own totals.
@@ -68,19 +77,22 @@ class Hooks:
         They remember what was handed over, so that a later installation does not count it a second time.
         """
         self._put_back()
-        self._takeover.give_back()
+        if self._installed:
+            self._installed = False
+            self._takeover.give_back()
 
     @contextmanager
     def for_new_metrics(self) -> Iterator[None]:
         """Metrics that are made inside the block have our cells, whether the hooks are installed or not."""
-        if self._before:
+        if self._installed:
             yield
             return
+        others = len(self._before)
         self._install_values()
         try:
             yield
         finally:
-            self._put_back()
+            self._put_back(others)
 
     def _install_values(self) -> None:
         self._replace(values, "ValueClass", self.value)
@@ -89,10 +101,16 @@ class Hooks:
         self._replace(Info, "_metric_init", self._info_initialiser(Info._metric_init))
         self._replace(Enum, "__init__", self._enum_initialiser(Enum.__init__))
 
-    def _put_back(self) -> None:
-        for owner, name, original in reversed(self._before):
+    def _install_rest(self, withdrawal: Withdrawal) -> None:
+        for name in _REMOVALS:
+            original = getattr(MetricWrapperBase, name)
+            self._replace(MetricWrapperBase, name, getattr(withdrawal, name)(original))
+        self._replace(MultiProcessCollector, "collect", fleet_collect(MultiProcessCollector.collect))
+
+    def _put_back(self, keep: int = 0) -> None:
+        while len(self._before) > keep:
+            owner, name, original = self._before.pop()
             setattr(owner, name, original)
-        self._before.clear()
 
     def _replace(self, owner: Any, name: str, new: Any) -> None:
         self._before.append((owner, name, owner.__dict__[name]))
@@ -149,12 +167,19 @@ class Hooks:
             metric._documentation,
             metric._unit,
             metric._labelnames,
-            [bound_text(bound) for bound in getattr(metric, "_upper_bounds", ())],
+            [bound_text(bound) for bound in _bounds_of(metric)],
             getattr(metric, "_multiprocess_mode", ""),
             [str(state) for state in getattr(metric, "_states", ())],
         )
         self._accumulator.define(definition)
         return definition
+
+    def _definition_by_cells(self, metric: Any) -> Definition | None:
+        """What the family of a metric is that has our values; None for one that has others, or none yet."""
+        children = list(getattr(metric, "_metrics", {}).values())
+        ours = (cell for child in children for cell in cells_of(child) if cell.accumulator is self._accumulator)
+        cell = next(ours, None)
+        return None if cell is None else cell.definition
 
     def value(
         self,
@@ -187,3 +212,17 @@ class Hooks:
         if part not in (None, "sum", "count"):
             bounds.add(str(part))
         return sorted(bounds, key=float) if "+Inf" in bounds else []
+
+
+def _bounds_of(metric: Any) -> list[float]:
+    """The upper bounds of a histogram, which is a list that its observations are looked up in; none for others.
+
+    A bound NaN, which prometheus_client lets pass, becomes the one after it: no amount is below NaN, and a search in a
+    list that has one goes astray. The list keeps its length, as there is a value for each bound.
+    """
+    bounds: list[float] = getattr(metric, "_upper_bounds", [])
+    if any(map(isnan, bounds)):
+        following = inf
+        for place in reversed(range(len(bounds))):
+            following = bounds[place] = following if isnan(bounds[place]) else bounds[place]
+    return bounds

@@ -4,10 +4,12 @@ Each takes the method that it replaces, which goes on to raise what a wrong call
 """
 
 from bisect import bisect_left
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import Counter, Enum, Gauge, Histogram, Info, Summary
 
+from fleetmeter.schema.scale import float_of
 from fleetmeter.values.amounts import Amount
 
 if TYPE_CHECKING:
@@ -76,14 +78,15 @@ def _add_both(observation: tuple[Amount, Amount, float]) -> None:
     second.add(1)
 
 
-def _observe_with_exemplar(histogram: Any, amount: float, exemplar: dict[str, str], original: Any) -> None:
+def _observe_with_exemplar(histogram: Any, amount: float | Decimal, exemplar: dict[str, str], original: Any) -> None:
     """The stock method, which checks and keeps the exemplar, in one step."""
     total = histogram._sum
     if total.units(amount) is None:
         return
+    plain = amount if isinstance(amount, Decimal) else float_of(amount)  # a Decimal's dollars are exact
     block = total.accumulator.begin()
     try:
-        original(histogram, amount, exemplar)
+        original(histogram, plain, exemplar)
     finally:
         total.accumulator.commit(block)
 
@@ -102,8 +105,11 @@ def histogram_observe(original: Any) -> Any:
             _observe_with_exemplar(self, amount, exemplar, original)
             return
         units = total.units(amount)
-        if units is not None:
-            _observe_both(total, self._buckets[bisect_left(self._upper_bounds, amount)], units)
+        if units is None:
+            return
+        if units is not amount and type(amount) is not float:
+            amount = float_of(amount)  # numpy's numbers warn of bounds that their type cannot hold
+        _observe_both(total, self._buckets[bisect_left(self._upper_bounds, amount)], units)
 
     return observe
 

@@ -21,10 +21,10 @@ _FLEET_WIDE = ("counter", "histogram", "summary")
 class Withdrawal:
     """The methods that stand in for prometheus_client's; each takes the one that it replaces, which checks the call.
 
-    `define` makes a metric's family known.
+    `define` makes a metric's family known; for one that is not the fleet's it says None, and the stock method acts.
     """
 
-    def __init__(self, accumulator: Accumulator, define: Callable[[Any], Definition]) -> None:
+    def __init__(self, accumulator: Accumulator, define: Callable[[Any], Definition | None]) -> None:
         self._accumulator = accumulator
         self._define = define
 
@@ -33,8 +33,9 @@ class Withdrawal:
 
         @wraps(original)
         def remove(metric: Any, *labelvalues: Any) -> None:
-            _check(original, metric, *labelvalues)
-            self._act(metric, [str(value) for value in labelvalues])
+            definition = self._checked(original, metric, *labelvalues)
+            if definition is not None:
+                self._act(metric, definition, [str(value) for value in labelvalues])
 
         return remove
 
@@ -43,9 +44,10 @@ class Withdrawal:
 
         @wraps(original)
         def remove_by_labels(metric: Any, labels: dict[str, str]) -> None:
-            _check(original, metric, labels)
-            if labels:
-                self._act(metric, [str(labels[name]) if name in labels else None for name in metric._labelnames])
+            definition = self._checked(original, metric, labels)
+            if definition is not None and labels:
+                pattern = [str(labels[name]) if name in labels else None for name in metric._labelnames]
+                self._act(metric, definition, pattern)
 
         return remove_by_labels
 
@@ -54,15 +56,24 @@ class Withdrawal:
 
         @wraps(original)
         def clear(metric: Any) -> None:
-            _check(original, metric)
-            if metric._labelnames:
-                self._act(metric, [None] * len(metric._labelnames))
+            definition = self._checked(original, metric)
+            if definition is not None and metric._labelnames:
+                self._act(metric, definition, [None] * len(metric._labelnames))
 
         return clear
 
-    def _act(self, metric: Any, pattern: Sequence[str | None]) -> None:
+    def _checked(self, original: Any, metric: Any, *arguments: Any) -> Definition | None:
+        """What the family is that a call acts on, once nothing is wrong with the call; None if the call is made."""
+        definition = self._define(metric)
+        if definition is None:
+            original(metric, *arguments)
+        else:
+            _check(original, metric, *arguments)
+        return definition
+
+    def _act(self, metric: Any, definition: Definition, pattern: Sequence[str | None]) -> None:
         """Remove what fits: a child that is asked for from here on is a new one, and is behind the removal."""
-        accumulator, definition = self._accumulator, self._define(metric)
+        accumulator = self._accumulator
         with metric._lock:
             children = metric._metrics
             if None in pattern:

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from fleetmeter.errors import BlockError, NotDurable, SettingError
+from fleetmeter.excerpt import quoted
 from fleetmeter.process.installation import current
 
 if TYPE_CHECKING:
@@ -72,9 +73,9 @@ def durable(timeout: float = 5.0, replicas: int = 0) -> Durable:
     nothing.
     """
     if not _is_number(timeout) or not 0 <= timeout <= 3600:
-        raise SettingError("timeout", f"{timeout!r} is no duration; expected seconds, from 0 to 3600")
+        raise SettingError("timeout", f"{quoted(timeout)} is no duration; expected seconds, from 0 to 3600")
     if not _is_number(replicas, whole=True) or replicas < 0:
-        raise SettingError("replicas", f"{replicas!r} is no number of replicas; expected a whole number from 0")
+        raise SettingError("replicas", f"{quoted(replicas)} is no number of replicas; expected a whole number from 0")
     return Durable(timeout, replicas)
 
 

@@ -30,4 +30,7 @@ def say_goodbye_for(pid: str, settings: Settings, store: Store) -> None:
     for writer in living:
         if (identities[writer].replica, identities[writer].pid) == (settings.replica, pid):
             row = rows[writer]
-            store.apply(Apply(Epoch.parse(epoch).id, writer, row.applied, row.applied, row.given_up, goodbye=True))
+            place = (row.applied, row.applied, row.given_up)
+            store.apply(
+                Apply(Epoch.parse(epoch).id, writer, *place, goodbye=True, prev_token=row.token, token=row.token)
+            )

@@ -1,12 +1,16 @@
 """One process' part in the fleet: composed here, from the settings, and nowhere else."""
 
+import gc
 import os
+import sys
+import threading
 import time
 from collections.abc import Callable
 
 from fleetmeter._version import __version__
 from fleetmeter.errors import NotDurable
 from fleetmeter.patching.hooks import Hooks
+from fleetmeter.process.pending import call_after_fork
 from fleetmeter.process.termination import Termination
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import Keys
@@ -26,6 +30,9 @@ EXIT_TIMEOUT = 2.0
 class Runtime:
     """Everything that `install()` sets up. It lives on in forked children, as a writer of their own.
 
+    Who forks need not say so: the process id is asked wherever a thread, a connection or an id is used. Once the
+    interpreter is finalising nothing is sent and no thread is started, as neither would end.
+
     Until `hook()` is called it records only what asks `hooks.value` for a value. `identify` tells, in each process,
     what stands in the place of the pid.
     """
@@ -33,6 +40,10 @@ class Runtime:
     def __init__(self, settings: Settings, identify: Callable[[], object] = os.getpid) -> None:
         self.settings = settings
         self._identify = identify
+        self._join: Callable[[], None] = _nothing
+        self._finalising = sys.is_finalizing  # kept here: a module's own names may be gone by then
+        self._getpid = os.getpid
+        self._forking = self._noticing = threading.RLock()
         self._leaving = self._hooked = False
         self.accumulator = Accumulator(self._wake, self._reject)
         self.hooks = Hooks(self.accumulator)
@@ -45,8 +56,9 @@ class Runtime:
             if self.accumulator.awake:  # metrics that were there before had counted already
                 self._wake()
 
-    def start(self) -> None:
-        """Get ready to hand over, and to be told to end."""
+    def start(self, join: Callable[[], None]) -> None:
+        """Get ready to hand over, and to be told to end; `join` looks for frameworks that end processes."""
+        self._join = join
         self._compose()
         self._termination = Termination(self._flusher)
         self._termination.install()
@@ -70,32 +82,63 @@ class Runtime:
         self._exchange = Exchange(self.accumulator, Writer(), self._store, self._telemetry, identity)
         self._flusher = Flusher(self.accumulator, self._exchange, self._telemetry, settings.flush_interval)
         self._callbacks = Callbacks(self.accumulator, self._telemetry.callback_failed)
+        self._pid = self._getpid()
+
+    def _notice_fork(self) -> None:
+        """Be another writer where this is another process than the one that all this was made in."""
+        if self._getpid() == self._pid:
+            return
+        with self._noticing:
+            if self._getpid() != self._pid:  # another thread may have noticed meanwhile
+                self.accumulator.notice_fork()
+                self._be_another()
+
+    def _be_another(self) -> None:
+        self._compose()
+        self._termination.follow(self._flusher)
 
     def _wake(self) -> None:
-        if not hasattr(self, "_callbacks") or self._leaving:
+        if not hasattr(self, "_callbacks") or self._leaving or self._finalising():
             return
+        self._notice_fork()
+        self._join()
         flusher = self._flusher
         if self._ended:  # a later exit function records: there may be no other moment to hand over
-            flusher.flush(EXIT_TIMEOUT)
+            flusher.flush(EXIT_TIMEOUT, goodbye=True)
             self.accumulator.rest()
         else:
             flusher.wake()
             self._callbacks.wake()
 
     def _reject(self, definition: Definition, amount: object) -> None:
-        self._telemetry.not_finite(definition, amount)
+        if not self._finalising():
+            self._telemetry.rejected(definition, amount)
 
     def flush(self, timeout: float) -> bool:
         """Hand over everything recorded before the call; see `fleetmeter.flush`."""
+        if self._finalising():
+            return not self._flusher.has_work
+        self._notice_fork()
         started = time.monotonic()
         self._callbacks.ask(timeout)
-        return self._flusher.flush(timeout - (time.monotonic() - started))
+        done = self._flusher.flush(timeout - (time.monotonic() - started))
+        return done and not self._held_back()
+
+    def _held_back(self) -> bool:
+        """Whether records wait for the end of a block that is open around the caller."""
+        held = self.accumulator.held_back
+        if held:
+            self._telemetry.held_back(held)
+        return held > 0
 
     def confirm(self, timeout: float, replicas: int) -> NotDurable | None:
         """Hand over everything recorded before the call, to the store and so many replicas of it.
 
         Returns what `durable` raises where that was not confirmed in time.
         """
+        if self._finalising():
+            return NotDurable(timeout, replicas, None, "the interpreter is at its end")
+        self._notice_fork()
         uninstalled = self._leaving  # meanwhile: no thread may stay
         done = self.shutdown(timeout) if uninstalled else self._flusher.flush(timeout, replicas=replicas)
         if done:
@@ -105,18 +148,34 @@ class Runtime:
 
     def shutdown(self, timeout: float = EXIT_TIMEOUT) -> bool:
         """Hand over what is left and let the thread end; a later record starts a new one."""
+        if self._finalising():
+            return not self._flusher.has_work
+        self._notice_fork()
         deadline = time.monotonic() + timeout
         self._callbacks.stop()  # a value that came after the goodbye would make it another replica
         done = self._flusher.flush(timeout, goodbye=True)
         self._flusher.stop(max(0.0, deadline - time.monotonic()))
+        if done:
+            self._flusher.take_leave()
         self.accumulator.rest()
         self._store.close()
         if not done:
             self._telemetry.left_behind()
-        return done
+        return done and not self._held_back()
+
+    def at_exit(self) -> None:
+        """Shut down at the interpreter's end. Later on nothing can be sent any more, so garbage has its say now."""
+        if gc.isenabled():
+            gc.collect()
+        self.end()
+        self.accumulator.wait_for_nobody()
 
     def end(self) -> None:
-        """Shut down at the interpreter's end; what is recorded after that is handed over at once."""
+        """Shut down at the process' end; what is recorded after that is handed over at once.
+
+        Blocks that suspended generators keep open are closed.
+        """
+        self.accumulator.commit_all()
         self._ended = self.shutdown()
         self._termination.release()
 
@@ -125,19 +184,31 @@ class Runtime:
         self._leaving = True  # a thread that records until the last moment must not start another flush thread
         self.shutdown()
         self._termination.uninstall()
-        if self._hooked:
-            self.hooks.uninstall()
+        self.hooks.uninstall()
 
     def before_fork(self) -> None:
-        """Hold still, so that the child's copy is whole."""
+        """Hold still, so that the child's copy is whole, and have no thread beside the fork if it can end in time."""
+        self._forking.acquire()
+        self._flusher.park()
+        self._callbacks.park()
         self.accumulator.before_fork()
 
     def after_fork_in_parent(self) -> None:
         """Go on as before."""
         self.accumulator.after_fork_in_parent()
+        call_after_fork(self._unpark)
+        self._forking.release()
+
+    def _unpark(self) -> None:
+        self._flusher.unpark()
+        self._callbacks.unpark()
 
     def after_fork_in_child(self) -> None:
         """Be another writer: nothing of the parent's is handed over, its thread and its connection stay behind."""
+        self._forking = self._noticing = threading.RLock()
         self.accumulator.after_fork_in_child()
-        self._compose()
-        self._termination.follow(self._flusher)
+        self._be_another()
+
+
+def _nothing() -> None:
+    """Stands where there is nothing to call yet."""

@@ -36,19 +36,18 @@ class Sender(Protocol):
     def has_work(self) -> bool:
         """Whether something was recorded that the store has not acknowledged."""
 
-    def ask(self, *, goodbye: bool = False) -> "SimpleQueue[None]":
-        """A queue that gets one item when everything recorded before the call is in the store."""
-
-    def forget(self, receipt: "SimpleQueue[None]") -> None:
-        """Let go of such a queue."""
+    def ask(self, *, last: bool = False) -> "SimpleQueue[None]":
+        """A queue that gets one item when everything is in the store, goodbye is said, and nobody records any more."""
 
 
 class Termination:
     """A SIGTERM handler that takes no lock, does no I/O, and hands on to the one that was there before.
 
     From the signal on the flush thread sends each record at once. Where the former action is to end the process, the
-    process lives on until everything was sent, or `LAST_WORDS` are over. The signal may have interrupted code that
-    holds something which sending waits for; the handler then returns, and the signal comes again a moment later.
+    process lives on until everything was sent, or `LAST_WORDS` are over. Other threads go on until the last batch is
+    drained. From then on they wait at their next record, so that nobody is answered whose record would be lost. The
+    signal may have interrupted code that holds something which sending waits for; the handler then returns, and the
+    signal comes again a moment later.
 
     uvicorn puts the default action back when it has served its last request, and raises the signal again in its own
     thread, so that no exit handler runs. There that second signal is held back until `release`, which the exit
@@ -78,6 +77,7 @@ class Termination:
         """Let this sender do the sending; a forked child has one of its own."""
         self._sender = sender
         self._deadline: float | None = None
+        self._receipt: SimpleQueue[None] | None = None
         self.release()
 
     def release(self) -> None:
@@ -124,21 +124,19 @@ class Termination:
             return True
         if self._deadline is None:
             self._deadline = time.monotonic() + LAST_WORDS
-        receipt = sender.ask(goodbye=True)
-        try:
-            while time.monotonic() < self._deadline:
-                if not sender.running():  # it is being started
+        if not sender.running():  # it is being started
+            return time.monotonic() >= self._deadline
+        if self._receipt is None:
+            self._receipt = sender.ask(last=True)
+        while time.monotonic() < self._deadline:
+            asked_at = time.monotonic()
+            try:
+                self._receipt.get(timeout=STALL)
+            except Empty:
+                if not sender.calling or time.monotonic() - asked_at < STALL / 2:  # nobody can wait in gevent's hub
                     return False
-                asked_at = time.monotonic()
-                try:
-                    receipt.get(timeout=STALL)
-                except Empty:
-                    if not sender.calling or time.monotonic() - asked_at < STALL / 2:  # nobody can wait in gevent's hub
-                        return False
-                else:
-                    return True
-        finally:
-            sender.forget(receipt)
+            else:
+                return True
         return True
 
 

@@ -12,7 +12,11 @@ def atomic() -> Iterator[None]:
 
     No lock is held while the block runs. A block inside another joins it. A block that ends with an exception adds
     its records all the same: what happened has happened. `remove()`, `remove_by_labels()`, `clear()` and
-    `set_function()` are no records: they act at once. Without `install()` it does nothing.
+    `set_function()` are no records: they act at once.
+
+    A generator that is suspended inside the block leaves it open for its caller, as Python's context variables go: what
+    the caller records then is added when the generator goes on, is closed, or the process ends. `flush()` returns False
+    meanwhile, and the log says why. Without `install()` it does nothing.
     """
     runtime = current()
     if runtime is None:

@@ -8,27 +8,17 @@ number is shown as the larger of served and stored: flat for as long as was lost
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import IntEnum
 
-from fleetmeter.reader.floors import Floors, Numbers, lost_numbers
+from fleetmeter.reader.floors import Floors, lost_numbers
+from fleetmeter.reader.gathered import without_gathered
+from fleetmeter.reader.numbers import Legibility, Numbers
 from fleetmeter.reader.removals import Removed
 from fleetmeter.reader.returned import Returned, kept_registrations
 from fleetmeter.reader.snapshot import Snapshot
-from fleetmeter.schema.rows import Row
+from fleetmeter.reader.verdict import Cause, Reason, Verdict, judge
 
 HOLD = 30.0
 """Seconds for which the last good snapshot is shown while writers send again what the store lost."""
-
-
-class Verdict(IntEnum):
-    """How a snapshot stands to the one that was served before."""
-
-    AHEAD = 0
-    """Everything that was served is in it."""
-    LOSS = 1
-    """Something is gone for good, or may be: no waiting brings it back."""
-    BEHIND = 2
-    """Something is missing that living writers may send again."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +26,13 @@ class Shown:
     """What to serve.
 
     `held` tells of an older snapshot; `counts_behind` is how many numbers of the store are below what is served.
+    `cause` says why either is so, as it was found when that began; None if neither is.
     """
 
     snapshot: Snapshot
     held: bool = False
     counts_behind: int = 0
+    cause: Cause | None = None
 
 
 class Continuity:
@@ -49,9 +41,12 @@ class Continuity:
     def __init__(self, hold_seconds: float = HOLD, clock: Callable[[], float] = time.monotonic) -> None:
         self._hold = hold_seconds
         self._clock = clock
-        self._served: Snapshot | None = None  # what was shown last, its rows those of the store at that time
+        # what was shown last, its rows those of the store then; of a family that could not be read, what was before
+        self._served: Snapshot | None = None
+        self._legibility = Legibility()
         self._floors = Floors()
         self._behind_since: float | None = None
+        self._cause: Cause | None = None
         self._stored_returned: Returned | None = None
 
     @property
@@ -63,25 +58,28 @@ class Continuity:
         """What to serve now that the store holds this."""
         served = self._served
         if served is None or _began_anew(served, snapshot):
-            return self._accept(snapshot, Floors())
-        since = Removed.since(served.removed, snapshot.removed)
-        numbers = since.taken_from(served.numbers)
+            return self._accept(snapshot, Floors(), {})
+        since = Removed.since(served.removed, snapshot.removed, served.taken_us)
+        numbers = without_gathered(since.taken_from(served.numbers), since, served, snapshot)
         lost = lost_numbers(numbers, snapshot.numbers)
         snapshot = replace(
             snapshot,
             definitions=kept_registrations(served.definitions, since, snapshot.definitions),
             returned=self._returned(snapshot.returned, served, numbers, since),
         )
-        verdict = judge(served, snapshot)
+        cause = judge(served, snapshot)
+        verdict = cause.verdict if cause is not None else Verdict.AHEAD
         if verdict is Verdict.BEHIND:
             now = self._clock()
             if self._behind_since is None:
-                self._behind_since = now
+                self._behind_since, self._cause = now, cause
             if now - self._behind_since < self._hold:
-                return Shown(replace(served, numbers=numbers), held=True, counts_behind=lost.count)
+                return Shown(replace(served, numbers=numbers), held=True, counts_behind=lost.count, cause=self._cause)
         elif verdict is Verdict.AHEAD:  # and yet numbers may be missing: an evicted key, or deleted by hand
             lost = lost.without_new_sums(self._floors, numbers, snapshot.numbers)
-        return self._accept(snapshot, lost)
+        if self._cause is None and lost.count:
+            self._cause = cause or Cause(verdict, Reason.NUMBERS_LOWER, served.epoch.id if served.epoch else "")
+        return self._accept(snapshot, lost, numbers)
 
     def _returned(self, stored: Returned, served: Snapshot, numbers: Numbers, since: Removed) -> Returned:
         """What to show of the stored times: mostly they are those of the scrape before, and so is the answer."""
@@ -90,7 +88,8 @@ class Continuity:
         self._stored_returned = stored
         return stored.but_served(served.returned, numbers)
 
-    def _accept(self, snapshot: Snapshot, floors: Floors) -> Shown:
+    def _accept(self, snapshot: Snapshot, floors: Floors, before: Numbers) -> Shown:
+        """Show a snapshot with these floors, and remember it; `before` are the numbers that were served before."""
         shown = snapshot
         if floors.count:
             old = {stored.definition.field: stored for stored in self._served.definitions} if self._served else {}
@@ -100,32 +99,26 @@ class Continuity:
             shown = replace(snapshot, numbers=numbers, definitions=(*snapshot.definitions, *lost))
         if shown.epoch is None and self._served is not None:
             shown = replace(shown, epoch=self._served.epoch)  # until there is another, this is the one that was served
-        self._served, self._floors, self._behind_since = shown, floors, None
-        return Shown(shown, counts_behind=floors.count)
+        self._served = replace(shown, numbers=self._legible(shown, before))
+        self._floors, self._behind_since = floors, None
+        if not floors.count:
+            self._cause = None
+        return Shown(shown, counts_behind=floors.count, cause=self._cause)
 
+    def _legible(self, shown: Snapshot, before: Numbers) -> Numbers:
+        """The numbers of families that are served; of one that cannot be read nothing is, so that those `before` stay.
 
-def judge(served: Snapshot, snapshot: Snapshot) -> Verdict:
-    """How a snapshot of the same life of the namespace stands to what was served."""
-    if snapshot.epoch is None and served.epoch is not None:
-        return Verdict.BEHIND
-    changed = [entry for entry in served.rows.items() if not _went_on(entry[1], snapshot.rows.get(entry[0]))]
-    return max((_judge_row(writer, row, snapshot) for writer, row in changed), default=Verdict.AHEAD)
-
-
-def _went_on(before: Row, now: Row | None) -> bool:
-    """Whether a row is above itself: there are thousands, and hardly ever one that is not."""
-    return now is not None and now.applied >= before.applied and now.given_up == before.given_up
-
-
-def _judge_row(writer: str, before: Row, snapshot: Snapshot) -> Verdict:
-    now = snapshot.rows.get(writer) or snapshot.retired.get(writer)
-    if now is None:
-        # who said goodbye sends nothing again: its row was dropped, or lost with all that it counted
-        gone = before.said_goodbye or before.heartbeat_us <= snapshot.horizon_us
-        return Verdict.LOSS if gone else Verdict.BEHIND
-    if now.applied < before.applied:
-        return Verdict.BEHIND
-    return Verdict.LOSS if now.given_up > before.given_up else Verdict.AHEAD
+        What nobody was shown is never put back: a field that is no series, or a text that is no number.
+        """
+        kept = {}
+        for stored in shown.definitions:
+            field = stored.definition.field
+            group = shown.numbers.get(field)
+            if group is not None and not (group is before.get(field) or self._legibility.of(stored.definition, group)):
+                group = before.get(field)
+            if group is not None:
+                kept[field] = group
+        return kept
 
 
 def _began_anew(served: Snapshot, snapshot: Snapshot) -> bool:

@@ -2,21 +2,21 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import isnan
 
 from prometheus_client.samples import Exemplar
 
 from fleetmeter.errors import StateError
+from fleetmeter.reader.numbers import stored_numbers
 from fleetmeter.reader.returned import telling_number
 from fleetmeter.reader.sample import Labels, Sample
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.statements import STATED_TYPES, Statements
-from fleetmeter.schema.definition import Definition, StoredDefinition, read_json, series_key, texts_of
+from fleetmeter.schema.definition import Definition, StoredDefinition, series_key
 from fleetmeter.schema.exemplars import Exemplars, newer
-from fleetmeter.schema.scale import parse_number, unscaled
+from fleetmeter.schema.scale import unscaled
 
 SERVED_TYPES = STATED_TYPES | {"counter", "histogram", "summary"}
 """The types that this version can serve; replicas of a later one may write more."""
@@ -82,12 +82,33 @@ class Families:
         if source.newest.type in STATED_TYPES:
             family.ever_set = any(map(self.statements.ever_set, source.layouts))
             family.samples = list(self.statements.samples(source.newest, source.layouts))
+            if source.newest.type == "gauge" and not family.ever_set:
+                family.samples = self._read_samples(source.newest.name) or family.samples
         else:
             for labels, series in self._series(source):
                 family.samples += _EXPAND[source.newest.type](source.newest, labels, series)
                 if series.since_us > source.first_us:  # else it is of another life of the family
                     family.returned_us[labels] = series.since_us
         return family
+
+    def _read_samples(self, name: str) -> list[Sample] | None:
+        """What is read, and not recorded, of a gauge that nobody has set; None for most gauges."""
+        read, replies = (self.snapshot.extras or {}).get(name, (None, ()))
+        if read is None:
+            return None
+        try:
+            samples = read.samples(replies, self._samples_of)
+            return None if samples is None else [Sample("", labels, float(value)) for _, labels, value, _ in samples]
+        except StateError:
+            raise
+        except Exception as error:  # somebody else's code, which costs its own gauge and nothing else
+            raise StateError(
+                f"reads[{name}]", f"what it makes of {replies!r} failed: {error!r}", "bad_value"
+            ) from error
+
+    def _samples_of(self, name: str) -> list[Sample] | None:
+        source = self.sources.get(name)
+        return None if source is None else self.family(source).samples
 
     def _series(self, source: Source) -> list[tuple[Labels, "_Series"]]:
         """The series of a family by their labels, in exposition order."""
@@ -97,7 +118,7 @@ class Families:
             order = newest.labels if set(newest.labels) == set(layout.labels) else layout.labels
             examples, returned = self.exemplars.of(layout.field), self.snapshot.returned.of(layout.field)
             numbers = self.snapshot.numbers.get(layout.field, {})
-            for raw_field, labels, part, value in _numbers(layout, order, numbers):
+            for raw_field, labels, part, value in stored_numbers(layout, order, numbers):
                 since_us = 0
                 if returned:
                     since_us = returned.get(telling_number(raw_field, has_part=layout.has_parts), 0)
@@ -127,13 +148,23 @@ def families_of(snapshot: Snapshot) -> list[Family]:
 
     Those whose newest type this version does not know are left out; `types_left_out` names them.
     """
-    for problem in snapshot.problems:
+    families, problems = legible_families(snapshot)
+    for problem in problems:
         raise problem
+    return families
+
+
+def legible_families(snapshot: Snapshot) -> tuple[list[Family], list[StateError]]:
+    """The families of a snapshot that can be read, by name, and why others, or other parts of it, cannot."""
     families = Families(snapshot)
-    made = [families.family(source) for source in families.sources.values()]
-    if families.statements.problems:
-        raise families.statements.problems[0]
-    return made
+    problems = [*snapshot.problems]
+    made = []
+    for source in families.sources.values():
+        try:
+            made.append(families.family(source))
+        except StateError as error:
+            problems.append(error)
+    return made, [*problems, *families.statements.problems]
 
 
 def types_left_out(snapshot: Snapshot) -> dict[str, str]:
@@ -157,26 +188,6 @@ class _Series:
         self.parts[part] = unscaled(self.parts.get(part, 0) + value, 1)
         if exemplar is not None:
             self.exemplars[part] = newer(exemplar, self.exemplars.get(part))
-
-
-def _numbers(
-    layout: Definition, order: tuple[str, ...], raw: Mapping[bytes, bytes]
-) -> Iterator[tuple[bytes, Labels, str, float]]:
-    """Field, labels in that order, part and value, in the family's unit, of each stored number."""
-    names = sorted(layout.labels)
-    for raw_field, text in raw.items():
-        try:
-            values = texts_of(read_json(raw_field))
-            part = values.pop() if layout.has_parts else ""
-            pairs = dict(zip(names, values, strict=True))
-            number = parse_number(text)
-            if layout.type == "histogram" and part != "sum" and isnan(float(part)):
-                raise ValueError("no bucket has the bound NaN")
-        except (ValueError, TypeError, IndexError) as error:
-            problem = f"{raw_field!r} → {text!r} is no number of it"
-            raise StateError(f"family:{layout.field}", problem, "bad_value") from error
-        scaled = unscaled(number, layout.scale if part in ("", "sum") else 1)
-        yield raw_field, tuple((name, pairs[name]) for name in order), part, scaled
 
 
 def _counter_samples(_newest: Definition, labels: Labels, series: _Series) -> Iterable[Sample]:
@@ -207,7 +218,7 @@ def _histogram_samples(newest: Definition, labels: Labels, series: _Series) -> I
         total = unscaled(total + count, 1)
         yield Sample("_bucket", (*labels, ("le", text)), total, exemplar)
     yield Sample("_count", labels, total)
-    if bounds[0] >= 0:
+    if bounds[0] >= 0:  # as in prometheus_client: a sum of negative amounts goes up and down
         yield Sample("_sum", labels, series.parts.get("sum", 0))
 
 

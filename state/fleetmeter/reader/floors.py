@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.numbers import Numbers
 from fleetmeter.schema.definition import series_key
-
-Numbers = Mapping[str, Mapping[bytes, bytes]]
-"""Raw numbers by the family's field in `families`, then by their own field."""
 
 
 class Floors:

@@ -50,7 +50,10 @@ class Hash(Mapping[bytes, bytes]):
         return numbers if sum(numbers) < _FLOATS else None
 
     def below(self, served: "Hash") -> dict[bytes, bytes]:
-        """Those of `served` that are lacking here, or lower here, or are no number any more, as they were served."""
+        """Those of `served` that are lacking here, or lower here, or are no number any more, as they were served.
+
+        Each of `served` is a number. Those that are not finite are left out.
+        """
         if self is served:
             return {}
         if self.fields is served.fields or self.fields == served.fields:
@@ -80,10 +83,9 @@ class Hash(Mapping[bytes, bytes]):
 def _below(stored: bytes | None, served: bytes) -> bool:
     if stored == served:
         return False
-    try:
-        before = parse_number(served)
-    except ValueError:
-        return False  # what was no number was not served
+    before = parse_number(served)
+    if before - before != 0:
+        return False  # no writer leaves NaN or an infinity, and nothing could ever catch up with it
     try:
         return stored is None or parse_number(stored) < before
     except ValueError:

@@ -1,25 +1,39 @@
 """Reads a namespace as it is at one instant, with plain read commands only."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice, repeat
 from typing import Any
+
+import redis
 
 from fleetmeter.connection.client import connect, followed, translated
 from fleetmeter.connection.credentials import Credentials
 from fleetmeter.connection.multi_exec import Command, read_together
-from fleetmeter.errors import StateError
+from fleetmeter.errors import StateError, StoreRefused
+from fleetmeter.reader.gauge_read import GaugeRead
 from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.identities import Identities
+from fleetmeter.reader.life import Life
+from fleetmeter.reader.removals import time_of
 from fleetmeter.reader.returned import NO_RETURNS, Returned
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.schema.definition import StoredDefinition
-from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, STATE_FORMAT, Keys
+from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, SOMETHING, STATE_FORMAT, SWEPT_FIELD, Keys
 from fleetmeter.schema.rows import Epoch, Row, is_writer
 
 _NUMBER_TYPES = frozenset(("counter", "histogram", "summary"))
 """Families whose values stand under a key of their own; what a later version keeps there is not asked for."""
+
+
+Extras = dict[str, tuple[GaugeRead, Sequence[Any]]]
+"""Extra reads with their replies, by the family that they are for."""
+
+
+_READS = "reads"
+"""Under which name a `StateError` tells of a registered read."""
 
 
 class Reader:
@@ -27,7 +41,7 @@ class Reader:
 
     Every family is read inside one MULTI/EXEC, together with the list of families itself: where that names a family
     that was not read, the read is repeated. What was written by one script call is therefore seen together. `returns`
-    tells to read also when removed series came back.
+    tells to read also when removed series came back, `reads` what else to read in that transaction.
     """
 
     def __init__(
@@ -38,6 +52,7 @@ class Reader:
         credentials: Credentials | None = None,
         *,
         returns: bool = False,
+        reads: Sequence[GaugeRead] = (),
     ) -> None:
         self.keys = Keys(namespace)
         self._client = connect(url, self.keys.writers, credentials, protocol=2)  # in which hashes come as flat lists
@@ -50,6 +65,8 @@ class Reader:
         self._store_now: tuple[int, float] | None = None
         self._hashes: dict[str, Hash] = {}
         self._returns = returns
+        self._reads = reads
+        self._gathered = False
         self._returned = Hash([], []), NO_RETURNS
 
     def read(self, known: Collection[str] = ()) -> Snapshot:
@@ -59,13 +76,13 @@ class Reader:
         """
         with translated():
             while True:
-                now = self._estimated_now()
                 asked = sorted(self._fields)
-                replies = followed(partial(self._read_together, self._commands(now, asked)))
+                replies, extras = self._replies(asked)
                 self._parse_families(_hash(self.keys.families, replies[0], self._hashes))
                 self._fields = self._fields_with_key()
-                if self._fields.issubset(asked):
-                    return self._with_retired(self._snapshot(asked, replies), known)
+                came_unread, self._gathered = not self._reads_returned, _has_gathered(replies[4])
+                if self._fields.issubset(asked) and not (self._gathered and came_unread):
+                    return self._with_retired(self._snapshot(asked, replies, extras), known)
 
     def glance(self) -> Snapshot:
         """The epoch and the rows alone, at the cost of two small hashes. Raises as `read`, where `read` would."""
@@ -73,14 +90,31 @@ class Reader:
             commands: list[Command] = [("HGETALL", self.keys.families), ("HGETALL", self.keys.writers), ("TIME",)]
             families, writers, (seconds, micros) = followed(partial(self._read_together, commands))
         _hash(self.keys.families, families, {})
-        epoch, rows = _epoch_and_rows(self.keys.writers, _hash(self.keys.writers, writers, {}))
-        return Snapshot(int(seconds) * 10**6 + int(micros), epoch, rows, (), {}, {}, {}, None)
+        stored = _hash(self.keys.writers, writers, {})
+        epoch, rows = _epoch_and_rows(self.keys.writers, stored)
+        swept_us = time_of(stored.get(SWEPT_FIELD.encode(), b"")) or 0
+        return Snapshot(int(seconds) * 10**6 + int(micros), epoch, rows, (), {}, {}, {}, None, swept_us=swept_us)
+
+    def life(self) -> Life | None:
+        """Since when the store's data cannot have gone back, for all that it says; None if that cannot be known.
+
+        Raises `StoreUnreachable`. A user who may not ask for INFO is told nothing.
+        """
+        commands: list[Command] = [("INFO", "server"), ("INFO", "replication"), ("TIME",)]
+        try:
+            with translated():
+                server, replication, (seconds, micros) = self._read_together(commands)
+        except StoreRefused:
+            return None
+        if not (isinstance(server, bytes) and isinstance(replication, bytes)):
+            return None
+        return Life.parse(server + b"\n" + replication, int(seconds) * 10**6 + int(micros))
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _commands(self, now_us: int, fields: list[bytes]) -> list[Command]:
+    def _commands(self, fields: list[bytes]) -> list[Command]:
         keys = self.keys
         return [
             ("HGETALL", keys.families),
@@ -88,12 +122,31 @@ class Reader:
             ("HGETALL", keys.gauges),
             ("HGETALL", keys.exemplars),
             ("HGETALL", keys.removed),
-            ("ZCOUNT", keys.cache_expiry, f"({now_us}", "+inf"),
-            ("EXISTS", keys.cache_expiry),
             ("TIME",),
             *(("HGETALL", keys.family(name.decode())) for name in fields),
-            *([("HGETALL", keys.returned)] if self._returns else []),
+            *([("HGETALL", keys.returned)] if self._reads_returned else []),
         ]
+
+    def _replies(self, asked: list[bytes]) -> tuple[list[Any], Extras]:
+        """The replies to our own commands, and those of each extra read, all at one instant."""
+        now_us = self._estimated_now()
+        commands = self._commands(asked)
+        more = [(read, list(read.commands(self.keys, now_us))) for read in self._reads]
+        extra = [command for _, group in more for command in group]
+        try:
+            replies = followed(partial(self._read_together, [*commands, *extra]))
+        except redis.ResponseError as error:
+            if not extra:
+                raise
+            # a command that may not be sent costs the whole transaction: was it one of ours?
+            replies = [*followed(partial(self._read_together, commands)), *repeat(error, len(extra))]
+        left = iter(replies[len(commands) :])
+        return replies[: len(commands)], {read.family: (read, list(islice(left, len(group)))) for read, group in more}
+
+    @property
+    def _reads_returned(self) -> bool:
+        """Whether to read when series came: somebody wants to know, or only that tells of gathered removals."""
+        return self._returns or self._gathered
 
     def _estimated_now(self) -> int:
         """The store's clock: as it was told with the last read, moved on by ours."""
@@ -118,10 +171,10 @@ class Reader:
             if isinstance(stored, StoredDefinition) and stored.definition.type in _NUMBER_TYPES
         )
 
-    def _snapshot(self, asked: list[bytes], replies: list[Any]) -> Snapshot:
+    def _snapshot(self, asked: list[bytes], replies: list[Any], extras: Extras) -> Snapshot:
         keys = self.keys
-        _, writers, gauges, exemplars, removed, cache_size, cache_exists, (seconds, micros), *numbers = replies
-        returned = numbers.pop() if self._returns else []
+        _, writers, gauges, exemplars, removed, (seconds, micros), *numbers = replies
+        raw_returned = numbers.pop() if len(numbers) > len(asked) else []
         taken_us = int(seconds) * 10**6 + int(micros)
         self._store_now = (taken_us, self._clock())
         before, self._hashes = self._hashes, {}
@@ -137,9 +190,9 @@ class Reader:
             return self._hashes[key]
 
         stated = readable(keys.gauges, gauges)
-        if isinstance(cache_size, Exception):
-            problems.append(_something_else(keys.cache_expiry, cache_size))
-            cache_exists = False
+        came = self._parsed_returns(readable(keys.returned, raw_returned))
+        failed = {name: error for name, (_, replies) in extras.items() for error in replies if _is_error(error)}
+        problems += [_something_else(f"{_READS}[{name}]", error) for name, error in failed.items()]
         return Snapshot(
             taken_us=taken_us,
             epoch=epoch,
@@ -154,10 +207,11 @@ class Reader:
             },
             gauges=stated,
             replicas=self._identities.names({raw.partition(b" ")[0].decode("utf-8", "replace") for raw in stated}),
-            cache_size=cache_size if cache_exists else None,
+            extras={name: extra for name, extra in extras.items() if name not in failed},
             exemplars=readable(keys.exemplars, exemplars),
             removed=readable(keys.removed, removed),
-            returned=self._parsed_returns(readable(keys.returned, returned)),
+            returned=came if self._returns else NO_RETURNS,
+            came=came,
             problems=tuple(problems),
         )
 
@@ -177,7 +231,26 @@ class Reader:
         retired = {
             writer: Row.parse_retired(writer, _text(f"retired[{writer}]", text)) for writer, text in found.items()
         }
-        return replace(snapshot, retired=retired, horizon_us=int(horizon or 0))
+        return replace(snapshot, retired=retired, horizon_us=_horizon(horizon))
+
+
+def _is_error(reply: Any) -> bool:
+    return isinstance(reply, Exception)
+
+
+def _has_gathered(removed: Any) -> bool:
+    """Whether a reply with notes of removals has one that stands for many."""
+    return isinstance(removed, list) and any(note.endswith(SOMETHING) for note in removed[0::2])
+
+
+def _horizon(text: bytes | None) -> int:
+    """The newest heartbeat among rows that were dropped on purpose; 0 if none was."""
+    if text is None:
+        return 0
+    try:
+        return int(text)
+    except ValueError as error:
+        raise StateError(f"retired[{HORIZON_FIELD}]", f"{text!r} is no time") from error
 
 
 def _hash(key: str, reply: Any, before: Mapping[str, Hash]) -> Hash:
@@ -185,6 +258,11 @@ def _hash(key: str, reply: Any, before: Mapping[str, Hash]) -> Hash:
     if isinstance(reply, Exception):
         raise _something_else(key, reply)
     return Hash.flat(reply, before.get(key))
+
+
+def is_of_read(problem: StateError) -> bool:
+    """Whether a problem of a snapshot is that a registered read got no answer."""
+    return problem.key.startswith(f"{_READS}[")
 
 
 def _something_else(key: str, error: Exception) -> StateError:

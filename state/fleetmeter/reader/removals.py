@@ -1,10 +1,20 @@
-"""Which series were removed on purpose, as it is on record in the store."""
+"""Which series were removed on purpose, as it is on record in the store.
+
+Each removal has a note of its own, which a newer one takes the place of. Where there were very many, the older ones are
+gathered: of those it is only known until when some series of a layout went.
+"""
 
 from collections.abc import Mapping
 from typing import Self
 
 from fleetmeter.schema.definition import read_json, texts_of
-from fleetmeter.schema.keys import split_note
+from fleetmeter.schema.keys import SOMETHING, split_note
+
+_DIGITS = 18
+"""A time of more digits is none: it would not be of this millennium."""
+
+CLOCKS_APART_US = 10_000_000
+"""By how much the clocks of two masters may differ, one of which takes over from the other."""
 
 
 class Removed:
@@ -15,17 +25,24 @@ class Removed:
         layouts: frozenset[str] = frozenset(),
         series: Mapping[str, set[tuple[str, ...]]] | None = None,
         patterns: Mapping[str, list[list[object]]] | None = None,
+        gathered: frozenset[str] = frozenset(),
     ) -> None:
         self._layouts = layouts
         self._series = series or {}
         self._patterns = patterns or {}
+        self.gathered = gathered
+        """Layouts of which series went that nobody can name any more."""
 
     @classmethod
-    def since(cls, before: Mapping[bytes, bytes], now: Mapping[bytes, bytes]) -> Self:
+    def since(cls, before: Mapping[bytes, bytes], now: Mapping[bytes, bytes], taken_us: int = 0) -> Self:
         """What `now` has on record and `before` had not, or with an earlier time. What cannot be read removes nothing.
 
-        An earlier time than before is no removal, but one from a state that the store went back to.
+        An earlier time than before is no removal, but one from a state that the store went back to. `taken_us` is when
+        `before` was read: whoever read it then knows of all removals until then, gathered or not.
         """
+        if now is before:
+            return cls()
+        gathered: set[str] = set()
         layouts: set[str] = set()
         series: dict[str, set[tuple[str, ...]]] = {}
         patterns: dict[str, list[list[object]]] = {}
@@ -35,6 +52,10 @@ class Removed:
             layout, pattern = split_note(raw)
             if not pattern:
                 layouts.add(layout)
+                continue
+            if pattern == SOMETHING:
+                if (time_of(time) or 0) > taken_us - CLOCKS_APART_US:
+                    gathered.add(layout)
                 continue
             try:
                 wanted = read_json(pattern)
@@ -46,10 +67,10 @@ class Removed:
                 series.setdefault(layout, set()).add(tuple(wanted))
             else:
                 patterns.setdefault(layout, []).append(wanted)
-        return cls(frozenset(layouts), series, patterns)
+        return cls(frozenset(layouts), series, patterns, frozenset(gathered))
 
     def __bool__(self) -> bool:
-        return bool(self._layouts or self._series or self._patterns)
+        return bool(self._layouts or self._series or self._patterns or self.gathered)
 
     def takes_all(self, layout: str) -> bool:
         """Whether a layout was removed as a whole, with its definition."""
@@ -87,9 +108,10 @@ class Removed:
 
 
 def _later(time: bytes, before: bytes | None) -> bool:
-    if before is None or time == before:
-        return before is None
-    try:
-        return int(time) > int(before)
-    except ValueError:
-        return False
+    now = time_of(time)
+    return now is not None and (before is None or now > (time_of(before) or 0))
+
+
+def time_of(text: bytes) -> int | None:
+    """The time that a note holds, µs; None for what is none: a note with that tells nothing."""
+    return int(text) if text.isdigit() and len(text) <= _DIGITS else None

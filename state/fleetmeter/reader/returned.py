@@ -4,12 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from fleetmeter.reader.removals import Removed
+from fleetmeter.reader.removals import Removed, time_of
 from fleetmeter.schema.definition import StoredDefinition, series_key
 from fleetmeter.schema.keys import split_note
-
-_DIGITS = 18
-"""A time of more digits is none: it would not be of this millennium."""
 
 
 class Returned:
@@ -19,8 +16,9 @@ class Returned:
         self._times: dict[str, dict[bytes, int]] = defaultdict(dict)
         for name, time in (raw or {}).items():
             layout, number = split_note(name)
-            if number and time.isdigit() and len(time) <= _DIGITS:
-                self._times[layout][number] = int(time)
+            came_us = time_of(time)
+            if number and came_us is not None:
+                self._times[layout][number] = came_us
 
     @property
     def layouts(self) -> frozenset[str]:

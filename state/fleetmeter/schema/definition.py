@@ -46,6 +46,14 @@ def series_key(number: bytes, *, has_part: bool) -> bytes:
     return number.rpartition(b',"')[0] if has_part else number
 
 
+def distinct_bounds(bounds: Sequence[str]) -> tuple[str, ...]:
+    """Each bound once, by its first spelling: `1, 1, 2` has two buckets, and `-0.0, 0.0` is one bound."""
+    first: dict[float, str] = {}
+    for text in bounds:
+        first.setdefault(float(text), text)
+    return tuple(first.values())
+
+
 @dataclass(frozen=True)
 class Definition:
     """One layout of a family.
@@ -85,7 +93,8 @@ class Definition:
     ) -> "Definition":
         """A definition whose scale is decided by the unit or the name."""
         scale = scale_of(name, unit, metric_type)
-        return cls(name, metric_type, help_text, unit, tuple(labels), tuple(bounds), mode, scale, tuple(states))
+        shown = distinct_bounds(bounds)
+        return cls(name, metric_type, help_text, unit, tuple(labels), shown, mode, scale, tuple(states))
 
     def __post_init__(self) -> None:
         # Not cached properties: before Python 3.12 those take a lock, which a fork may copy while it is held.
@@ -174,11 +183,12 @@ def _checked_labels(labels: list[str]) -> tuple[str, ...]:
 
 
 def _checked_bounds(bounds: list[str]) -> tuple[str, ...]:
-    """None at all, or ascending up to infinity, so that every observation has a bucket."""
-    numbers = [float(text) for text in bounds]
+    """None at all, or ascending up to infinity, so that every observation has a bucket; each of them once."""
+    distinct = distinct_bounds(bounds)
+    numbers = [float(text) for text in distinct]
     if numbers and not (all(low < high for low, high in pairwise(numbers)) and numbers[-1] == inf):
         raise ValueError("the bounds do not ascend up to '+Inf'")
-    return tuple(bounds)
+    return distinct
 
 
 def _checked_scale(scale: Any) -> int:

@@ -6,10 +6,12 @@ together. The 0 leaves room for shards.
 | key                            | type | field → value                                                            |
 |--------------------------------|------|--------------------------------------------------------------------------|
 | `<tag>:writers`                | hash | `@epoch` → `<id> <birth µs> <state format>`, and `reset` after one;      |
-|                                |      | `<writer>` → `<applied> <given up> <heartbeat µs> <alive or goodbye>`;   |
+|                                |      | `<writer>` → `<applied> <given up> <heartbeat µs> <alive or goodbye>`,   |
+|                                |      | and the token of the batch that was applied last, unless there is none;  |
 |                                |      | `@swept` → when ended writers were last put away (µs)                    |
 | `<tag>:writer:<id>`            | hash | `replica`, `pid`, `version`, `started` of one writer                     |
-| `<tag>:retired`                | hash | `<writer>` → `<applied> <given up> <heartbeat µs> <folded at µs>`;       |
+| `<tag>:retired`                | hash | `<writer>` → `<applied> <given up> <heartbeat µs> <folded at µs>`,       |
+|                                |      | and the row's token;                                                     |
 |                                |      | `@epoch` → the same as in `writers`: one of them tells that the other    |
 |                                |      | was evicted; `@horizon` → newest heartbeat that a row may have had which |
 |                                |      | was dropped on purpose or evicted (µs)                                   |
@@ -19,7 +21,9 @@ together. The 0 leaves room for shards.
 | `<tag>:gauges`                 | hash | `<writer> [family, layout, [label values]]` → `<set at µs> <value>`;     |
 |                                |      | the writer `@folded` has what ended ones left                            |
 | `<tag>:exemplars`              | hash | `<family>:<layout> <field of the number>` → `<µs> <exemplar, JSON>`      |
-| `<tag>:removed`                | hash | `<family>:<layout>`, or that and a pattern → when it was removed (µs)    |
+| `<tag>:removed`                | hash | `<family>:<layout>`, or that and a pattern → when it was removed (µs);   |
+|                                |      | that and `[[]]` → until when something of it was, which is not noted any |
+|                                |      | more                                                                     |
 | `<tag>:returned`               | hash | `<family>:<layout>` → when something of it was first removed (µs); that  |
 |                                |      | and a field, the `sum` where there is one → when its series came, if     |
 |                                |      | later                                                                    |
@@ -29,6 +33,9 @@ together. The 0 leaves room for shards.
 | `<tag>:cache:expiry`           | zset | digest, scored by its expiry (µs)                                        |
 | `<tag>:cache:order`            | zset | digest, scored by the time it was stored (µs)                            |
 | `<tag>:circuit:<model>`        | hash | the gateway's circuit breaker                                            |
+| `<tag>:beside:<name>`          | any  | what a program of yours keeps beside, see `reader/gauge_read.py`         |
+
+`fleetmeter doctor` makes the same keys behind `<tag>:doctor:<id>`, and deletes them in the transaction that made them.
 
 Times are the store's own clock, in microseconds since the epoch. A gauge that was set at 0 was created and never set.
 """
@@ -36,6 +43,7 @@ Times are the store's own clock, in microseconds since the epoch. A gauge that w
 import re
 
 from fleetmeter.errors import SettingError
+from fleetmeter.excerpt import quoted
 
 STATE_FORMAT = 1
 """Number of this layout; a store that holds another one is not written to and not read."""
@@ -52,6 +60,9 @@ SWEPT_FIELD = "@swept"
 FOLDED_WRITER = "@folded"
 """Who holds what the gauges of ended writers left."""
 
+SOMETHING = b"[[]]"
+"""In the place of a pattern in `removed`: series went until that time, and it is not noted which; see lua/notes.lua."""
+
 NAMESPACES = "{fm:*:0}:writers"
 """What SCAN is asked for to find the namespaces of a store; see `namespace_of`."""
 
@@ -60,18 +71,18 @@ _NOTE = re.compile(rb"(.*?:[^: ]+) ([\[{].*)", re.DOTALL)
 
 
 class Keys:
-    """The keys of one namespace.
+    """The keys of one namespace; with `aside`, keys in the same slot that nothing else of the namespace has.
 
     Raises `SettingError` for a name that could leave its hash tag: 1 to 64 of letters, digits, `_`, `.`, `-`.
     """
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, aside: str = "") -> None:
         if not _NAMESPACE.fullmatch(namespace):
             raise SettingError(
-                "namespace", f"{namespace!r} is not 1 to 64 letters, digits, '_', '.' or '-'; choose such a name"
+                "namespace", f"{quoted(namespace)} is not 1 to 64 letters, digits, '_', '.' or '-'; choose such a name"
             )
         self.namespace = namespace
-        tag = "{fm:" + namespace + ":0}"
+        tag = "{fm:" + namespace + ":0}" + (f":{aside}" if aside else "")
         self.writers = f"{tag}:writers"
         self.retired = f"{tag}:retired"
         self.families = f"{tag}:families"
@@ -105,6 +116,15 @@ class Keys:
         """The key of one model's circuit breaker."""
         return f"{self._tag}:circuit:{model}"
 
+    def of_problem(self, place: str) -> str:
+        """The key that a `StateError` is about: its `key` has the hash's name, and perhaps a field in brackets."""
+        name = place.partition("[")[0] if not place.startswith("family:") else place
+        return name if name.startswith(self._tag) else f"{self._tag}:{name}"
+
+    def beside(self, name: str) -> str:
+        """A key for something of your own that is to be read together with the counts; a reset keeps it."""
+        return f"{self._tag}:beside:{name}"
+
     @property
     def patterns(self) -> tuple[str, str]:
         """What SCAN is asked for to find the keys of all families' numbers, and of all writers."""
@@ -135,6 +155,12 @@ def split_note(raw: bytes) -> tuple[str, bytes]:
     found = _NOTE.fullmatch(raw)
     layout, rest = found.groups() if found else (raw, b"")
     return layout.decode("utf-8", "replace"), rest
+
+
+def layout_of_note(raw: bytes) -> bytes:
+    """The field of `families` that a note of `removed` is about, as lua/notes.lua tells it: all of one it cannot."""
+    found = _NOTE.fullmatch(raw)
+    return found[1] if found and found[2].startswith(b"[") else raw
 
 
 def namespace_of(key: bytes) -> str | None:

@@ -13,6 +13,8 @@ HEARTBEAT = 5.0
 ALIVE_US = int(3 * HEARTBEAT * 1e6)
 """Microseconds: a writer whose heartbeat is older is not alive, as it missed three."""
 
+TOKEN_BITS = 32
+"""Bits of a batch's token: two copies of one process draw the same one once in four billion times."""
 
 _LIMIT = 2**63
 """No number or time of a row reaches this; what does may be more than a float can show."""
@@ -21,6 +23,19 @@ _LIMIT = 2**63
 def random_id() -> str:
     """An id that no other process life has: 64 random bits as 16 hexadecimal digits."""
     return secrets.token_hex(8)
+
+
+def random_token() -> int:
+    """32 bits of the system's own randomness, which the copy of a process draws anew.
+
+    A generator in memory (`random`) would not do: a copy continues it with the same numbers.
+    """
+    return secrets.randbits(TOKEN_BITS)
+
+
+def token_text(token: int) -> str:
+    """A token as a row has it. It begins with a letter, so that no version takes it for a time."""
+    return f"t{token:08x}"
 
 
 @dataclass(frozen=True)
@@ -46,19 +61,27 @@ class Epoch:
 
 
 class Row(NamedTuple):
-    """How far a writer is: last applied number, batches given up, last heartbeat (store clock, µs)."""
+    """How far a writer is: last applied number, batches given up, last heartbeat (store clock, µs).
+
+    `token` tells the last applied batch from one of the same number that another process has sent under this id; it is
+    empty for a row at 0, and for one that a version without tokens wrote.
+    """
 
     applied: int
     given_up: int
     heartbeat_us: int
     said_goodbye: bool
+    token: str = ""
 
     @classmethod
     def parse(cls, writer: str, text: str) -> "Row":
-        """Read `<applied> <given up> <heartbeat µs> <alive or goodbye>`, whatever words follow; raises `StateError`."""
+        """Read `<applied> <given up> <heartbeat µs> <alive or goodbye>`, perhaps a token, whatever words follow.
+
+        Raises `StateError`.
+        """
         try:
-            applied, given_up, heartbeat, state, *_ = text.split(" ")
-            row = cls(int(applied), int(given_up), int(heartbeat), state == "goodbye")
+            applied, given_up, heartbeat, state, *more = text.split(" ")
+            row = cls(int(applied), int(given_up), int(heartbeat), state == "goodbye", more[0] if more else "")
             _whole(row.applied | row.given_up | row.heartbeat_us)  # one of them is out of range where this is
         except ValueError as error:
             raise StateError(f"writers[{writer}]", f"{text!r} is no row") from error

@@ -5,7 +5,8 @@ same value. Floating-point sums do not.
 """
 
 from enum import IntEnum
-from math import inf
+from math import copysign, inf, isinf, isnan, ldexp, nan
+from typing import Any, SupportsFloat
 
 from prometheus_client.utils import floatToGoString
 
@@ -32,6 +33,25 @@ def scale_of(name: str, unit: str, metric_type: str) -> Scale:
     if metric_type not in ("counter", "histogram", "summary"):
         return Scale.PLAIN
     return _BY_UNIT.get(unit or name.rpartition("_")[2], Scale.PLAIN)
+
+
+def float_of(number: SupportsFloat) -> float:
+    """A number of any type (numpy's, Decimal, Fraction, bool) as a float; infinite if no float is as large.
+
+    Raises `TypeError` for what is no number, texts of digits included, which `float()` would read.
+    """
+    try:
+        return ldexp(number, 0)  # takes whatever has __float__ or __index__
+    except OverflowError:
+        return copysign(inf, number > 0 or -1)  # type: ignore[operator]  # an int or a Fraction
+    except ValueError:
+        return nan  # the Decimal sNaN
+
+
+def is_finite(number: Any) -> bool:
+    """Whether a number that no cell can take is finite all the same: too large, as `1e308` and `10**400`."""
+    shown = float_of(number)
+    return not (isnan(shown) or (isinf(shown) and number in (inf, -inf)))
 
 
 def number_text(number: float) -> str:

@@ -1,18 +1,26 @@
 """What this process has recorded and not yet handed over: one number per series, under one lock."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from math import nan
+from os import getpid
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from fleetmeter.values.batch import Batch
-from fleetmeter.values.blocks import AtomicBlock, innermost_open
+from fleetmeter.values.blocks import AtomicBlock, held_in, innermost_open
+from fleetmeter.values.locks import LastLock
 
 if TYPE_CHECKING:
     from fleetmeter.schema.definition import Definition
     from fleetmeter.values.cell import Cell
+
+log = logging.getLogger("fleetmeter")
+
+MANY = 10_000
+"""Records in one block after which the log asks whether its end was forgotten."""
 
 
 class Accumulator:
@@ -22,12 +30,15 @@ class Accumulator:
     `reject` is told, without the lock, of amounts that are not finite.
     The machinery's own cells are quiet: they ride along with other records and never wake anything.
     A cell that is detached stays dirty for ever and stands in no list: whoever still records into it changes nothing.
+    A fork that Python is not told of, as a server makes in C, is noticed when a clean cell changes: the process id is
+    asked for then, and not for each record.
     The lock is reentrant: garbage collection and signal handlers run in whichever thread is at hand, even in one that
     holds it, and a finalizer or a handler may record.
     """
 
     def __init__(self, wake: Callable[[], None], reject: Callable[["Definition", object], None]) -> None:
-        self.lock = threading.RLock()
+        self.lock: threading.RLock | LastLock = threading.RLock()
+        self._pid = getpid()
         self.open_blocks: set[AtomicBlock] = set()
         self.wake = wake
         self.reject = reject
@@ -62,6 +73,8 @@ class Accumulator:
 
     def mark(self, cell: "Cell") -> bool:
         """Note, under the lock, that a cell changed. Whether `wake()` must be called once the lock is released."""
+        if getpid() != self._pid:
+            self.notice_fork()
         cell.dirty = True
         if cell.quiet:
             self._quiet[cell] = None
@@ -138,6 +151,8 @@ class Accumulator:
 
     def defer(self, apply: Callable[[Any], object], amount: object) -> bool:
         """Keep a record for the end of the open `atomic()` block; False when this context has none open."""
+        if getpid() != self._pid:
+            self.notice_fork()
         if self._block.get() is None:
             return False
         with self.lock:
@@ -145,6 +160,13 @@ class Accumulator:
             if block is None:  # a task that outlived the block it was started in
                 return False
             block.records.append((apply, amount))
+            many = len(block.records) == MANY
+        if many:
+            log.warning(
+                "fleetmeter: an atomic() or durable() block holds %d records and is still open; what this thread or "
+                "task records is added at its end only. Does it stand in a generator that is suspended?",
+                MANY,
+            )
         return True
 
     @property
@@ -152,9 +174,15 @@ class Accumulator:
         """Whether what this context records now is kept for the end of a block."""
         return bool(self.open_blocks) and innermost_open(self._block.get()) is not None
 
+    @property
+    def held_back(self) -> int:
+        """How many records wait for the end of blocks that are open in this context."""
+        return held_in(innermost_open(self._block.get())) if self.open_blocks else 0
+
     def begin(self) -> AtomicBlock:
         """Open a block in this context."""
-        block = AtomicBlock(self._block.get())
+        self.notice_fork()
+        block = AtomicBlock(innermost_open(self._block.get()))
         with self.lock:
             self.open_blocks.add(block)
         self._block.set(block)
@@ -162,7 +190,9 @@ class Accumulator:
 
     def commit(self, block: AtomicBlock) -> None:
         """Close a block: its records go to the block around it, or, without one that is open, in at once."""
-        self._block.set(block.outer)
+        self.notice_fork()
+        if self._block.get() is block:  # else it was opened in another context, or one inside it is still open
+            self._block.set(block.outer)
         with self.lock:
             self.open_blocks.discard(block)
             records = block.close()
@@ -176,6 +206,11 @@ class Accumulator:
             wake = rested and not self._resting
         if wake:
             self.wake()
+
+    def commit_all(self) -> None:
+        """Close every block that is open in this context, as its process is at its end."""
+        while (block := innermost_open(self._block.get())) is not None:
+            self.commit(block)
 
     def drain(self) -> Batch:
         """Everything that is pending, as a batch: definitions, births, and what changed."""
@@ -222,6 +257,31 @@ class Accumulator:
                 cell.dirty = False
                 self._born[cell] = None
 
+    def wait_for_nobody(self) -> None:
+        """Let no record wait for the lock once the interpreter is finalising: whoever holds it never runs again."""
+        if not isinstance(self.lock, LastLock):
+            self.lock = LastLock(self.lock)
+
+    def notice_fork(self) -> None:
+        """Start empty if this is another process than before, whatever forked it.
+
+        What a dirty cell holds is taken for the parent's, as nobody can tell the two apart; a clean one has only what
+        was recorded here.
+        """
+        if getpid() == self._pid:
+            return
+        with self.lock:
+            if getpid() != self._pid:  # another thread may have noticed meanwhile
+                self._pid = getpid()
+                self._leave_blocks()
+                cells: Iterable[Cell] = list(self._cells)
+                for cell in cells:
+                    if cell.dirty:
+                        cell.forget()
+                    else:
+                        cell.forget_parent()
+                self._start_empty()
+
     def before_fork(self) -> None:
         """Hold the lock over the fork, so that the child's copy is whole."""
         self.lock.acquire()
@@ -233,11 +293,16 @@ class Accumulator:
     def after_fork_in_child(self) -> None:
         """Start empty, with a lock of its own: what the parent recorded is the parent's to hand over."""
         self.lock = threading.RLock()
-        for block in self.open_blocks:  # what stands in them is the parent's too
-            block.close()
-        self.open_blocks = set()
-        self._block = ContextVar("fleetmeter_atomic", default=None)
+        self._pid = getpid()
+        self._leave_blocks()
         cells: Iterable[Cell] = list(self._cells)
         for cell in cells:
             cell.forget()
         self._start_empty()
+
+    def _leave_blocks(self) -> None:
+        """Forget the blocks that are open: what stands in them is the parent's too."""
+        for block in self.open_blocks:
+            block.close()
+        self.open_blocks = set()
+        self._block = ContextVar("fleetmeter_atomic", default=None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleetmeter.schema.definition import OWN_PREFIX, compact_json
 from fleetmeter.schema.exemplars import read_exemplar
-from fleetmeter.schema.scale import LARGEST, Scale
+from fleetmeter.schema.scale import LARGEST, Scale, float_of
 
 if TYPE_CHECKING:
     from fleetmeter.schema.definition import Definition
@@ -61,9 +61,10 @@ class Amount:
 
     def units(self, amount: float | Decimal) -> float | None:
         """An amount in the family's unit as it is added to `pending`; None, and a rejected value, if it cannot be."""
-        if -self.largest <= amount <= self.largest:
-            # sums of mixed number types may fail, or wrap around, where nobody sees it
-            return amount if type(amount) is float or type(amount) is int else float(amount)
+        # sums and comparisons of mixed number types may fail, wrap around or warn, where nobody sees it
+        usable = amount if type(amount) is float or type(amount) is int else float_of(amount)
+        if -self.largest <= usable <= self.largest:
+            return usable
         self.accumulator.reject(self.definition, amount)
         return None
 
@@ -167,6 +168,12 @@ class Amount:
         self.exemplar = self.sent_exemplar = None
         self.dirty = False
 
+    def forget_parent(self) -> None:
+        """Keep what is pending: the cell was clean when the process was forked."""
+        self.flushed = 0
+        if self.exemplar is self.sent_exemplar:
+            self.exemplar = self.sent_exemplar = None
+
 
 class Seconds(Amount):
     """Seconds, handed over as whole microseconds; what is less than one stays pending for the next batch."""
@@ -192,8 +199,10 @@ class Money(Amount):
 
     def units(self, amount: float | Decimal) -> float | None:
         """Nano-dollars, a Decimal's exactly; None, and a rejected value, if it cannot be."""
-        usable = amount if isinstance(amount, Decimal) else super().units(amount)
-        return None if usable is None else round(usable * Scale.NANO)
+        usable = super().units(amount)
+        if usable is None:
+            return None
+        return round((amount if isinstance(amount, Decimal) else usable) * Scale.NANO)
 
     def begin_at(self, value: float) -> None:
         """Let this process's own total be so many dollars, under the lock."""

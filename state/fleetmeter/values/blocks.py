@@ -21,6 +21,15 @@ class AtomicBlock:
         return records
 
 
+def held_in(block: AtomicBlock | None) -> int:
+    """How many records stand in the open blocks from this one outwards."""
+    held = 0
+    while block is not None:
+        held += len(block.records)
+        block = block.outer
+    return held
+
+
 def innermost_open(block: AtomicBlock | None) -> AtomicBlock | None:
     """The innermost block that is still open, from this one outwards."""
     while block is not None and block.closed:

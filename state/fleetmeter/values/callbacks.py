@@ -11,6 +11,7 @@ from typing import Any
 
 from fleetmeter.schema.definition import Definition
 from fleetmeter.values.accumulator import Accumulator
+from fleetmeter.values.parking import Parking, is_native
 
 log = logging.getLogger("fleetmeter")
 
@@ -43,6 +44,9 @@ class Callbacks:
         self._thread: threading.Thread | None = None
         self._ident: int | None = None
         self._busy_since: float | None = None
+        self._due = 0.0
+        self._parking = Parking()
+        self._parked = self._was_running = self._wanted = False
 
     def wake(self) -> None:
         """Start the thread if there are functions; where one is new, it is called at once. Never raises."""
@@ -72,6 +76,21 @@ class Callbacks:
         with suppress(Empty):
             done.get(timeout=max(0.0, min(timeout, PATIENCE)))
 
+    def park(self) -> None:
+        """Have no thread until `unpark`, for a fork; one that is inside a function stays."""
+        self._parked = True
+        thread, asked = self._thread, self._asked
+        if thread is None or threading.get_ident() == self._ident or not (self._running() and is_native(asked)):
+            return
+        if self._parking.call_in(thread, lambda: asked.put(None)):
+            self._thread, self._was_running = None, True
+
+    def unpark(self) -> None:
+        """Let the thread go on that was parked."""
+        self._parked = False
+        if self._was_running or self._wanted:
+            self._start()
+
     def stop(self) -> None:
         """End the thread; `wake` starts a new one."""
         asked, self._asked = self._asked, queue.SimpleQueue()
@@ -87,10 +106,13 @@ class Callbacks:
         if not self._starting.acquire(blocking=False):  # somebody does, perhaps the code that a handler interrupted
             return
         try:
-            if not self._running():
+            self._wanted = self._parked
+            if not (self._running() or self._parked):
                 # gevent may have replaced threads and queues since the import or the fork, and needs both or neither
                 asked: Asked = queue.SimpleQueue()
                 self._asked = asked
+                self._due = self._due if self._was_running else monotonic()
+                self._was_running = False
                 self._thread = threading.Thread(
                     target=self._run, args=(asked,), name="fleetmeter-callbacks", daemon=True
                 )
@@ -103,11 +125,18 @@ class Callbacks:
     def _run(self, asked: Asked) -> None:
         self._ident = threading.get_ident()
         waiting: list[queue.SimpleQueue[None]] = []
+        woken = False
         while self._asked is asked:  # else it was stopped
-            self._call_all(asked)
+            if woken or monotonic() >= self._due:
+                self._due = monotonic() + EVERY
+                self._call_all(asked)
             for done in waiting:
                 done.put(None)
-            waiting = _pause(asked)
+            if self._parking.called():
+                return
+            woken, waiting = _pause(asked, self._due - monotonic())
+            if not waiting and self._parking.called():
+                return
 
     def _call_all(self, asked: Asked) -> None:
         for cell in self._accumulator.functions:
@@ -126,11 +155,11 @@ class Callbacks:
                 self._busy_since = None
 
 
-def _pause(asked: Asked) -> "list[queue.SimpleQueue[None]]":
-    """Wait until it is time, or somebody asks; who waits for the next round."""
+def _pause(asked: Asked, pause: float) -> "tuple[bool, list[queue.SimpleQueue[None]]]":
+    """Wait, in seconds, or until somebody asks; whether somebody did, and who waits for the next round."""
     waiting = []
     with suppress(Empty):
-        waiting.append(asked.get(timeout=EVERY))
+        waiting.append(asked.get(timeout=max(0.0, pause)))
         while True:  # several that ask are served by one round
             waiting.append(asked.get_nowait())
-    return [done for done in waiting if done is not None]
+    return bool(waiting), [done for done in waiting if done is not None]

@@ -27,3 +27,6 @@ class Cell(Protocol):
 
     def forget(self) -> None:
         """Start from nothing, as a forked child does."""
+
+    def forget_parent(self) -> None:
+        """Start from nothing but what this process recorded; called for a cell that was clean when it was forked."""

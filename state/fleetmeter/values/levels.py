@@ -6,7 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from fleetmeter.schema.definition import OWN_PREFIX, compact_json
-from fleetmeter.schema.scale import number_text
+from fleetmeter.schema.scale import float_of, number_text
 
 if TYPE_CHECKING:
     from fleetmeter.schema.definition import Definition
@@ -48,8 +48,8 @@ class Level:
 
     def inc(self, amount: float) -> None:
         """Change the value by an amount."""
-        # adding 0.0 lets what is no number fail here, as the caller's error, and not at a block's end
-        self._record(self.change, amount + 0.0)
+        # what is no number fails here, as the caller's error, and not at a block's end
+        self._record(self.change, amount + 0.0 if type(amount) is float or type(amount) is int else float_of(amount))
 
     def set(self, value: Any, timestamp: float | None = None) -> None:  # noqa: ARG002  the client names it
         """Replace the value; NaN and infinities are values like any other."""
@@ -66,6 +66,7 @@ class Level:
 
     def change(self, amount: float) -> bool:
         """Change the value under the lock."""
+        self._notice_fork()  # the parent's value is no beginning
         return self.replace(self.value + amount)
 
     def replace(self, value: Any) -> bool:
@@ -93,7 +94,12 @@ class Level:
         if wake:
             accumulator.wake()
 
+    def _notice_fork(self) -> None:
+        if not self.dirty:
+            self.accumulator.notice_fork()
+
     def _become(self, value: Any) -> bool:
+        self._notice_fork()  # which forgets the value
         self.value = value
         self.set_at = monotonic()
         return not self.dirty and self.accumulator.mark(self)
@@ -130,6 +136,10 @@ class Level:
         self.set_at = None
         self.dirty = False
         self.hidden = self.function is not None
+
+    def forget_parent(self) -> None:
+        """Start from nothing: a value is replaced once the fork was noticed."""
+        self.forget()
 
 
 class InfoLevel(Level):

@@ -62,6 +62,11 @@ class Exchange:
         """Whether something was recorded that the store has not acknowledged, or has lost again."""
         return self._writer.behind or self._accumulator.has_work
 
+    @property
+    def living(self) -> bool:
+        """Whether this process has recorded, and not said goodbye since."""
+        return self._accumulator.awake and not self._writer.ended
+
     def hand_over(self) -> None:
         """Send what is in flight, then everything recorded before this call; a heartbeat when it is time for one.
 
@@ -79,14 +84,14 @@ class Exchange:
                 if self._found_loss and rounds_left:
                     rounds_left -= 1
                     work, drained = True, False
-            self._keep_house()
+            self._keep_house(self._housekeeper.look)
 
     def beat(self) -> None:
         """A heartbeat when it is time for one, and nothing else but what somebody would act on."""
         with self._sending:
             if self._silent and not (self._writer.behind or self._writer.must_greet):
                 self._call(drain=self._news_is_overdue)
-            self._keep_house()
+            self._keep_house(self._housekeeper.look)
 
     def say_goodbye(self) -> None:
         """Tell the store that this process ends, so that it is no replica from now on; first what nobody knows yet."""
@@ -98,6 +103,8 @@ class Exchange:
                     return
                 last_word = not (self._writer.behind or self._writer.must_greet)
                 self._call(drain=False, goodbye=last_word)
+                if last_word:
+                    self._keep_house(self._housekeeper.look_once)
 
     def replicate(self, replicas: int) -> int:
         """Wait until so many replicas of the store have what was handed over; how many have it.
@@ -115,10 +122,10 @@ class Exchange:
                 raise StoreError("replicas", f"{reached} of {replicas} replicas have what the store was handed over")
             return reached
 
-    def _keep_house(self) -> None:
+    def _keep_house(self, look: Callable[[str, int], None]) -> None:
         if self._writer.epoch is not None and not self._writer.must_greet and self._accumulator.awake:
             try:
-                self._housekeeper.look(self._writer.epoch, self._store_now_us)
+                look(self._writer.epoch, self._store_now_us)
             except StoreError as error:  # what was recorded is handed over all the same; the next sweep tries again
                 self._telemetry.failed(error.reason, f"ended writers could not be put away: {error}")
 

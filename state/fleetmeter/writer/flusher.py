@@ -1,14 +1,17 @@
 """The thread that hands over what was recorded, one batch at a time."""
 
+import os
 import queue
 import threading
 from contextlib import suppress
 from queue import Empty
-from time import monotonic
+from time import monotonic, sleep
+from typing import NamedTuple
 
 from fleetmeter.errors import StoreError
 from fleetmeter.schema.rows import HEARTBEAT
 from fleetmeter.values.accumulator import Accumulator
+from fleetmeter.values.parking import PATIENCE, Parking, is_native
 from fleetmeter.writer.exchange import Exchange
 from fleetmeter.writer.telemetry import Telemetry, log
 
@@ -21,6 +24,9 @@ STRETCH = 20
 HURRY = 0.01
 """Seconds between two looks for something to send once the process was told to end; a record is sent at once then."""
 
+STILL = 1.0
+"""Seconds to wait, at most, until nobody records, and then until the process is gone."""
+
 RETRY = 0.05
 """Seconds to the next try when a call failed while somebody waits in `flush`; doubled with each further failure."""
 
@@ -29,6 +35,17 @@ START_PAUSE = 1.0
 
 Receipt = queue.SimpleQueue[None]
 """Gets one item when what was asked for is in the store. It can be waited for without any lock of Python's."""
+
+
+class Request(NamedTuple):
+    """What a receipt is for: how many replicas of the store shall have it, and whether goodbye shall be said by then.
+
+    With `last` nothing is recorded after that: this process is at its end.
+    """
+
+    replicas: int = 0
+    goodbye: bool = False
+    last: bool = False
 
 
 def flush_pause(interval: float, call_seconds: float) -> float:
@@ -53,9 +70,12 @@ class Flusher:
         self._interval = interval
         self._starting = threading.Lock()
         self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()
-        # and how many replicas of the store shall have what it is for, and whether goodbye shall be said by then
-        self._receipts: dict[Receipt, tuple[int, bool]] = {}
+        self._receipts: dict[Receipt, Request] = {}
         self._thread: threading.Thread | None = None
+        self._pid = os.getpid()  # a copy of this process, forked in C, has the thread's object and not the thread
+        self._due = 0.0
+        self._parking = Parking()
+        self._parked = self._was_running = False
         self._failures = 0
         self.trouble: StoreError | None = None
         """Why the last call failed; None when it did not."""
@@ -69,16 +89,20 @@ class Flusher:
         if self.running():
             self._signals.put(None)
             return
+        if self._parked:  # a fork is under way; `unpark` finds the work
+            return
         if monotonic() < self._next_start:
             self._accumulator.rest()
             return
         if not self._starting.acquire(blocking=False):  # somebody does, perhaps the code that a handler interrupted
             return
         try:
-            if not self.running():
+            if not (self.running() or self._parked):
                 # gevent may have replaced threads and queues since the import or the fork, and needs both or neither
                 signals: queue.SimpleQueue[None] = queue.SimpleQueue()
                 self._signals = signals
+                self._due = self._due if self._was_running else monotonic() + self._interval
+                self._was_running = False
                 self._thread = threading.Thread(target=self._run, args=(signals,), name="fleetmeter-flush", daemon=True)
                 self._thread.start()
                 if self._hurried or self._receipts:  # asked for when there was no thread
@@ -89,6 +113,23 @@ class Flusher:
             self._accumulator.rest()  # so that a later record tries again
         finally:
             self._starting.release()
+
+    def park(self) -> None:
+        """Have no thread until `unpark`, for a fork; one that is in a call for too long stays."""
+        self._parked = True
+        if self._starting.acquire(timeout=PATIENCE):  # whoever starts one now is done, whoever comes later sees it
+            self._starting.release()
+        thread, signals = self._thread, self._signals
+        if thread is None or thread is threading.current_thread() or not (self.running() and is_native(signals)):
+            return
+        if self._parking.call_in(thread, lambda: signals.put(None)):
+            self._thread, self._was_running = None, True
+
+    def unpark(self) -> None:
+        """Let the thread go on that was parked; one is started, too, for what was recorded meanwhile."""
+        self._parked = False
+        if not self.running() and (self._was_running or self.has_work):
+            self.wake()
 
     def stop(self, timeout: float) -> None:
         """End the thread, after the call that it is in."""
@@ -105,28 +146,29 @@ class Flusher:
 
     def running(self) -> bool:
         """Whether there is a thread that sends."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._thread is not None and self._pid == os.getpid() and self._thread.is_alive()
 
     @property
     def has_work(self) -> bool:
-        """Whether something was recorded that the store has not acknowledged."""
-        return self._exchange.has_work
+        """Whether something was recorded in this process that the store has not acknowledged."""
+        return self._pid == os.getpid() and self._exchange.has_work
 
     @property
     def calling(self) -> bool:
         """Whether a call to the store is under way."""
         return self._exchange.calling
 
-    def ask(self, *, goodbye: bool = False, replicas: int = 0) -> Receipt:
+    def ask(self, *, goodbye: bool = False, replicas: int = 0, last: bool = False) -> Receipt:
         """Ask for everything recorded before the call to be handed over. Takes no lock: signal handlers call it.
 
         The receipt gets one item when that is done, and so many replicas of the store have it; whoever waits no longer
-        gives it to `forget`. With `goodbye` the
-        store is told, too, that this process is no replica any more, unless it records again.
+        gives it to `forget`. With `goodbye` the store is told, too, that this process is no replica any more, unless
+        it records again. With `last` it cannot record again until the receipt is given to `forget`, and goodbye is
+        said: for a process that ends as soon as it has the receipt.
         """
         self._leaving = self._leaving or goodbye
         receipt: Receipt = type(self._signals)()  # of the kind that the thread can put into
-        self._receipts[receipt] = replicas, goodbye
+        self._receipts[receipt] = Request(replicas, goodbye, last)
         self._signals.put(None)
         return receipt
 
@@ -154,6 +196,11 @@ class Flusher:
             self.forget(receipt)
         return True
 
+    def take_leave(self) -> None:
+        """Say goodbye from the calling thread where a record has made this process a replica again meanwhile."""
+        if not self.running() and self._exchange.living:
+            self._send_here(goodbye=True, replicas=0)
+
     def _send_here(self, *, goodbye: bool, replicas: int) -> bool:
         """Hand over from the calling thread, for want of one of our own."""
         try:
@@ -168,17 +215,16 @@ class Flusher:
         return True
 
     def _run(self, signals: "queue.SimpleQueue[None]") -> None:
-        due = monotonic() + self._interval
-        while self._go_on_after(signals, min(due - monotonic(), HEARTBEAT)):
+        while self._go_on_after(signals, min(self._due - monotonic(), HEARTBEAT)):
             asked = list(self._receipts.items())
             try:
                 if self._hurried and not self._failures:
                     self._accumulator.rest()  # so that the next record wakes this thread
-                if not self._signalled and monotonic() < due:
+                if not self._signalled and monotonic() < self._due:
                     self._exchange.beat()
                     continue
                 # who asks during the call is not answered by this round, and may have recorded since it began
-                leaving = self._leaving or any(goodbye for _, (_, goodbye) in asked)
+                leaving = self._leaving or any(request.goodbye for _, request in asked)
                 self._exchange.hand_over()
                 self._failures, self.trouble = 0, None
                 if leaving:
@@ -191,16 +237,40 @@ class Flusher:
                 self._failures = min(self._failures + 1, 8)
                 self._accumulator.send_all_again()
                 self._telemetry.failed("internal", "an unexpected error in the flush thread", error)
-            due = monotonic() + self._pause()
+            self._due = monotonic() + self._pause()
 
-    def _settle(self, asked: list[tuple[Receipt, tuple[int, bool]]]) -> None:
+    def _settle(self, asked: list[tuple[Receipt, Request]]) -> None:
         """Give those who asked their receipts; the longer ones are waited for last."""
         reached = 0
-        for receipt, (replicas, _) in sorted(asked, key=lambda item: item[1]):
-            if replicas > reached:
-                reached = self._exchange.replicate(replicas)
+        for receipt, request in sorted(asked, key=lambda item: (item[1].last, item[1].replicas)):
+            if request.last:
+                self._say_last_word(receipt)
+                continue
+            if request.replicas > reached:
+                reached = self._exchange.replicate(request.replicas)
             receipt.put(None)
             self.forget(receipt)
+
+    def _say_last_word(self, receipt: Receipt) -> None:
+        """Hand over the rest and say goodbye while no other thread can record, and keep it so until the process ends.
+
+        A record that came after the goodbye would be lost with the process, or make it a replica once more. A process
+        that the signal does not end, as the first one of a container, goes on after `STILL`.
+        """
+        lock = self._accumulator.lock
+        if not lock.acquire(timeout=STILL):
+            return
+        try:
+            if receipt in self._receipts:
+                self._exchange.hand_over()
+                self._exchange.say_goodbye()
+                receipt.put(None)
+            ends_by = monotonic() + STILL
+            while receipt in self._receipts and monotonic() < ends_by:
+                sleep(HURRY)
+            self.forget(receipt)
+        finally:
+            lock.release()
 
     def _go_on_after(self, signals: "queue.SimpleQueue[None]", pause: float) -> bool:
         """Wait, in seconds, or until somebody signals; False when the thread shall end."""
@@ -210,7 +280,7 @@ class Flusher:
             self._signalled = True
             while True:  # several signals are one
                 signals.get_nowait()
-        return self._thread is not None and self._signals is signals
+        return self._thread is not None and self._signals is signals and not self._parking.called()
 
     def _pause(self) -> float:
         """Seconds until the next round, if nobody signals."""

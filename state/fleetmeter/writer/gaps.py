@@ -1,41 +1,33 @@
-"""Which of a writer's batches the store lacks for good: acknowledged, lost, and no longer kept for sending again."""
+"""Which of a writer's batches were lost for good: acknowledged, gone, and no longer kept for sending again."""
 
 Runs = tuple[tuple[int, int], ...]
 """First and last number of each run, in order."""
 
 
 class Gaps:
-    """Runs of numbers that are lost. Those up to `excused` are nobody's loss: an operator began the namespace anew.
+    """The numbers that were lost at any time, each counted once.
 
-    `counted` are the numbers that were lost at any time: each is a loss once, also where a former life of the namespace
-    comes back, in which others are missing.
+    It stays one loss where a former life of the namespace comes back, in which others are missing. Numbers up to
+    `excused` are nobody's loss: an operator began the namespace anew.
     """
 
-    def __init__(self, runs: Runs = (), excused: int = 0, counted: Runs = ()) -> None:
-        self._runs = runs
-        self._excused = excused
-        self._counted = counted
+    def __init__(self) -> None:
+        self._counted: Runs = ()
+        self._excused = 0
 
-    def with_gap(self, row: int, base: int) -> "Gaps":
-        """These gaps once a store that is at `row` has been brought up to date by a log that begins after `base`."""
-        runs = [(first, min(last, row)) for first, last in self._runs if first <= row]
-        first = max(row, self._excused) + 1
-        if first <= base:
-            runs.append((first, base))
-        return Gaps(tuple(runs), self._excused, self._counted)
+    def excuse(self, last: int) -> None:
+        """Take the numbers up to `last` for lost on purpose."""
+        self._excused = last
 
-    def anew(self, base: int, *, deliberate: bool) -> "Gaps":
-        """The gaps in a namespace that began anew, which is given nothing up to `base`."""
-        return Gaps((), base if deliberate else self._excused, self._counted)
+    def between(self, row: int, last: int) -> int:
+        """How many batches after `row`, up to `last`, are a loss where the store lacks them."""
+        return max(0, last - max(row, self._excused))
 
-    def up_to(self, number: int) -> int:
-        """How many batches up to a number are lost."""
-        return sum(min(last, number) - first + 1 for first, last in self._runs if first <= number)
-
-    def newly_counted(self) -> int:
-        """How many losses this adds to those that were counted before; they are counted now."""
-        before = _length(self._counted)
-        self._counted = _joined(self._counted + self._runs)
+    def count(self, row: int, last: int) -> int:
+        """Count the batches after `row`, up to `last`, as lost; how many of them were not counted before."""
+        first, before = max(row, self._excused) + 1, _length(self._counted)
+        if first <= last:
+            self._counted = _joined((*self._counted, (first, last)))
         return _length(self._counted) - before
 
 

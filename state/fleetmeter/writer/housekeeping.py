@@ -10,15 +10,25 @@ from typing import Protocol
 from fleetmeter.errors import StateError
 from fleetmeter.schema.definition import StoredDefinition, read_json, texts_of
 from fleetmeter.schema.keys import family_field
-from fleetmeter.schema.modes import MERGED_MODES
+from fleetmeter.schema.modes import MERGED_MODES, OWN_MODE
 from fleetmeter.schema.rows import Row, is_writer, rows_of
 from fleetmeter.writer.messages import Ended, Fold, Leftovers
 
-EVERY = 300.0
+EVERY = 60.0
 """Seconds between two sweeps of a namespace."""
 
+FAREWELL = 60.0
+"""Seconds that the row of a writer which said goodbye is read by every scrape, if it left no series of its own.
+
+Processes that live for a second are then few to read, though there may be thousands in an hour. The number is kept in
+`retired` until the grace is over.
+"""
+
 GOODBYE_GRACE = 900.0
-"""Seconds that the row of a writer which said goodbye stays, so that every exporter has seen it."""
+"""Seconds that the number of a writer which said goodbye is kept, so that no late copy of its calls counts again.
+
+Gauges of the mode `all`, which have a series for each process, are shown for so long, too.
+"""
 
 SILENCE = 86_400.0
 """Seconds without a sign of life, after which a writer is folded."""
@@ -29,7 +39,7 @@ RETIRED_LIFE = 90 * 86_400.0
 REMOVED_LIFE = 86_400.0
 """Seconds that a removal is on record, for exporters that served what is gone."""
 
-LIVES = (GOODBYE_GRACE, SILENCE, RETIRED_LIFE, REMOVED_LIFE)
+LIVES = (FAREWELL, GOODBYE_GRACE, SILENCE, RETIRED_LIFE, REMOVED_LIFE)
 """In the order in which lua/fold.lua wants them."""
 
 WRITERS_PER_CALL = 200
@@ -68,7 +78,12 @@ class Housekeeper:
         if self._clock() < self._next:
             return
         self._next = self._clock() + random.uniform(0.8, 1.2) * EVERY  # noqa: S311
+        self.look_once(epoch, store_now_us)
+
+    def look_once(self, epoch: str, store_now_us: int) -> None:
+        """Sweep if nobody has for a while. Processes that end ask, as none may live for longer. Raises `StoreError`."""
         if store_now_us - self._store.swept_us() >= EVERY * 1e6:
+            self._store.fold(Fold(epoch, LIVES))  # which notes the sweep: others that end now need not make one
             self.sweep(epoch, store_now_us)
 
     def sweep(self, epoch: str, store_now_us: int) -> None:
@@ -80,7 +95,7 @@ class Housekeeper:
         if writers or _orphans(fields, left.writers):
             gauges = _gauges(fields, _modes(self._store.definitions()), left.writers, writers)
         names = list(dict.fromkeys([*writers, *gauges]))
-        retired = _older(left.retired, store_now_us - int(RETIRED_LIFE * 1e6), last_word=True)
+        retired = _older(left.retired, store_now_us - int(RETIRED_LIFE * 1e6), word=3)
         removed = _older(left.removed, store_now_us - int(REMOVED_LIFE * 1e6))
         every = [(name, tuple(gauges.get(name, ()))) for name in names]
         for part in _parts(every, WRITERS_PER_CALL):
@@ -89,7 +104,7 @@ class Housekeeper:
 
 
 def due_writers(rows: Mapping[bytes, bytes], now_us: int) -> list[str]:
-    """The writers that said goodbye long enough ago, or were silent for long; a row that cannot be read stays."""
+    """The writers that said goodbye a while ago, or were silent for long; a row that cannot be read stays."""
     due = []
     for raw, text in rows_of(rows).items():
         try:
@@ -98,7 +113,7 @@ def due_writers(rows: Mapping[bytes, bytes], now_us: int) -> list[str]:
         except (StateError, UnicodeDecodeError):
             continue
         silent_for = (now_us - row.heartbeat_us) / 1e6
-        if silent_for > (GOODBYE_GRACE if row.said_goodbye else SILENCE):
+        if silent_for > (FAREWELL if row.said_goodbye else SILENCE):
             due.append(name)
     return due
 
@@ -110,7 +125,7 @@ def _orphans(fields: list[bytes], rows: Mapping[bytes, bytes]) -> bool:
 def _gauges(
     fields: list[bytes], modes: Mapping[str, str], rows: Mapping[bytes, bytes], due: list[str]
 ) -> dict[str, list[tuple[str, str]]]:
-    """By writer that goes, or has no row: series and mode of each of its gauges."""
+    """By writer that goes, or has no row: series and mode of each of its gauges; no mode if it ends with its writer."""
     going = set(due)
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for raw in fields:
@@ -124,7 +139,7 @@ def _gauges(
             mode = modes.get(family_field(*texts_of([name, layout])), "")
         except (ValueError, TypeError):
             continue  # the scrape says what is wrong with it
-        found[writer].append((series, mode if mode in MERGED_MODES else ""))
+        found[writer].append((series, mode if mode in MERGED_MODES or mode == OWN_MODE else ""))
     return found
 
 
@@ -138,11 +153,11 @@ def _modes(definitions: Mapping[bytes, bytes]) -> dict[str, str]:
     return modes
 
 
-def _older(records: Mapping[bytes, bytes], limit_us: int, *, last_word: bool = False) -> list[str]:
-    """The fields whose time, the value or its last word, is before a limit."""
+def _older(records: Mapping[bytes, bytes], limit_us: int, *, word: int = 0) -> list[str]:
+    """The fields whose time, which is a word of the value, is before a limit."""
     old = []
     for raw, text in records.items():
-        time = text.rpartition(b" ")[2] if last_word else text
+        time = dict(enumerate(text.split(b" "))).get(word, b"")
         if is_writer(raw) and time.isdigit() and int(time) < limit_us:
             old.append(raw.decode("utf-8", "replace"))
     return old

@@ -26,7 +26,8 @@ class Apply:
     """Apply `delta`, the sum of the writer's batches after `prev` up to `seq`.
 
     With `prev` = `seq` and no content it is a heartbeat. `given_up` counts the batches up to `seq` that the store will
-    not hold; `goodbye` says that the writer ends.
+    not hold; `goodbye` says that the writer ends. `prev_token` and `token` are those of the batches `prev` and `seq`:
+    empty for number 0, and for a row that has none.
     """
 
     epoch: str
@@ -36,6 +37,8 @@ class Apply:
     given_up: int
     delta: Delta = NOTHING
     goodbye: bool = False
+    prev_token: str = ""
+    token: str = ""
 
 
 Call = Hello | Apply
@@ -45,8 +48,9 @@ Call = Hello | Apply
 class Answer:
     """The store's answer.
 
-    `row` is the writer's last applied number; `epoch` the namespace's, `deliberate` if an operator began it; `refused`
-    the numbers that could not be added, and how many in all; `undefined` whether a family that was added to has no
+    `row` is the writer's last applied number, `token` that batch's token (empty for none), `given_up` how many batches
+    up to it the row counts as lost; `epoch` the namespace's, `deliberate` if an operator began it; `refused` the
+    numbers that could not be added, and how many in all; `undefined` whether a family that was added to has no
     definition there; `overflowed` how many series went to `__overflow__`, by key; `conflicts` the definitions that say
     something else than this writer's: field of `families` and stored text.
     """
@@ -55,6 +59,8 @@ class Answer:
     row: int
     epoch: str
     store_now_us: int
+    given_up: int = 0
+    token: str = ""
     deliberate: bool = False
     refused: tuple[str, ...] = ()
     refused_count: int = 0
@@ -80,12 +86,12 @@ Ended = tuple[str, tuple[tuple[str, str], ...]]
 class Fold:
     """What one call shall put away, if the store finds it due: writers, numbers of `retired`, records of removals.
 
-    `lives` are, in seconds: the grace after a goodbye, the silence after which a writer is folded, the life of its
-    retired number, the life of a record of a removal.
+    `lives` are, in seconds: the time from a goodbye until the number moves to `retired`, and until it is dropped; the
+    silence after which a writer is folded; the life of its retired number; the life of a record of a removal.
     """
 
     epoch: str
-    lives: tuple[float, float, float, float]
+    lives: tuple[float, float, float, float, float]
     writers: tuple[Ended, ...] = ()
     retired: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()

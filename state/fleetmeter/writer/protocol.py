@@ -6,19 +6,33 @@ batch is in flight, and until its outcome is known its content is in every call 
 
 from collections.abc import Callable
 from time import monotonic
+from typing import NamedTuple
 
-from fleetmeter.schema.rows import random_id
+from fleetmeter.schema.rows import random_id, random_token
 from fleetmeter.values.delta import NOTHING, Delta
 from fleetmeter.writer.gaps import Gaps
 from fleetmeter.writer.messages import Answer, Apply, Call, Hello, Outcome
 from fleetmeter.writer.replay import ReplayLog
+from fleetmeter.writer.tokens import Tokens
+
+
+class Place(NamedTuple):
+    """How far the store is in one life of the namespace: its row, the batches up to it that it counts as lost.
+
+    `base` is how far the log had forgotten then.
+    """
+
+    row: int
+    given_up: int
+    base: int
 
 
 class Writer:
     """One writer's place in the protocol.
 
     `seq` is the highest number given to a batch, `row` the number that the store is known to have applied last. Where
-    they differ, the next call brings the store from one to the other.
+    they differ, the next call brings the store from one to the other. `given_up` counts the batches up to `row` that
+    the store lost and this writer could not send again.
     """
 
     def __init__(
@@ -26,21 +40,25 @@ class Writer:
         new_id: Callable[[], str] = random_id,
         clock: Callable[[], float] = monotonic,
         log: ReplayLog | None = None,
+        new_token: Callable[[], int] = random_token,
     ) -> None:
         self._new_id = new_id
+        self._new_token = new_token
         self._clock = clock
         self.id = new_id()
         self.epoch: str | None = None
         self.seq = 0
-        self.row = 0
+        self.row = self.given_up = 0
+        self._row_token = ""  # that of a row whose token this writer does not remember
         self.log = log or ReplayLog()
+        self._tokens = Tokens()
         self._gaps = Gaps()
         self._sent = 0  # the highest number of any call that may have reached the store
         self._doubtful = 0  # the highest number of any call but those that met no row: its batch may be in
         self._known = False
         self._in_flight: Delta | None = None
         self._answered_us = 0  # the store's time of the last answer that proved this writer's row
-        self._left: dict[str, int] = {}  # epochs that it was in before, and the row that it knew there
+        self._left: dict[str, Place] = {}  # epochs that it was in before, and how far they were
         self._ended = False
 
     @property
@@ -64,11 +82,6 @@ class Writer:
         return self._ended
 
     @property
-    def given_up(self) -> int:
-        """Batches that the store lost and this writer could not send again."""
-        return self._gaps.up_to(self.row)
-
-    @property
     def retained(self) -> int:
         """Bytes that are held for sending again."""
         return self.log.size + (self._in_flight.size if self._in_flight is not None else 0)
@@ -79,12 +92,16 @@ class Writer:
         return Hello(self.id, self._new_id(), self._answered_us, tuple(lives))
 
     def submit(self, delta: Delta) -> None:
-        """Give the next number to a batch; it is in flight from here on."""
+        """Give the next number, and a token, to a batch; it is in flight from here on."""
         if self._in_flight is not None:
             raise RuntimeError("a batch is in flight already")
         if self._ended:
             self._renew()
+        self._number(delta)
+
+    def _number(self, delta: Delta) -> None:
         self.seq += 1
+        self._tokens.append(self._new_token())
         self._in_flight = delta
 
     def next_apply(self, *, goodbye: bool = False) -> Apply:
@@ -99,8 +116,10 @@ class Writer:
             raise RuntimeError("goodbye comes last")
         self._ended = self._ended or goodbye
         delta = self.log.after(self.row, self._in_flight or NOTHING) if self.behind else NOTHING
-        given_up = self._gaps.with_gap(self.row, self.log.base).up_to(self.seq)
-        return Apply(self.epoch, self.id, self.row, self.seq, given_up, delta, goodbye)
+        given_up = self.given_up + self._gaps.between(self.row, self.log.base)
+        tokens = [self._tokens.of(number) for number in (self.row, self.seq)]
+        prev_token, token = (self._row_token if token is None else token for token in tokens)
+        return Apply(self.epoch, self.id, self.row, self.seq, given_up, delta, goodbye, prev_token, token)
 
     def receive(self, call: Call, answer: Answer) -> Outcome:
         """Take in the answer to a call."""
@@ -115,16 +134,13 @@ class Writer:
             self._ended = False  # the store has gone back, and not taken the last word
         match answer.status:
             case "applied":
-                return self._acknowledge(call.seq)
-            case "already" if answer.row > sent:
-                return self._leave_id()
+                return Outcome(lost=self._acknowledge(call.given_up, call.token))
+            case "already" | "behind" if not self._is_mine(answer, sent):
+                return self._leave_id(answer.row)
             case "already":
-                return self._acknowledge(call.seq)
-            case "behind" if answer.row > sent:
-                return self._leave_id()
+                return Outcome(lost=self._acknowledge(answer.given_up, answer.token))
             case "behind":
-                self.row = answer.row
-                return Outcome("behind", send_all_again=True)
+                return Outcome("behind", self._stand_at(answer.row, answer.given_up, answer.token), send_all_again=True)
             case "unknown":
                 self._known = False
                 return Outcome("unknown", send_all_again=True)
@@ -144,55 +160,97 @@ class Writer:
             return Outcome("format")
         if answer.status not in ("hello", "dropped"):
             raise ValueError(f"the store answered hello with {answer.status!r}")
-        same_epoch, greeted_before = self.epoch in (None, answer.epoch), self.epoch is not None
+        greeted_before, here = self.epoch is not None, Place(self.row, self.given_up, self.log.base)
+        same_epoch = self.epoch in (None, answer.epoch)
         if self.epoch is not None and not same_epoch:  # what was acknowledged belonged to another life of the namespace
             self.log.forget(self.seq - self.in_flight)
-            self._gaps = self._gaps.anew(self.log.base, deliberate=answer.deliberate)
-            self._left[self.epoch] = self.row
-        self.epoch, row_here = answer.epoch, self._left.pop(answer.epoch, self.row)
+            if answer.deliberate:
+                self._gaps.excuse(self.log.base)
+            self._left[self.epoch], here = here, Place(0, 0, self.log.base)
+        self.epoch, here = answer.epoch, self._left.pop(answer.epoch, here)
+        self.row, self.given_up = here.row, here.given_up
         if answer.status == "dropped":
-            return self._dropped(row_here)
-        if answer.row > self._sent:
-            return self._leave_id()
+            return self._dropped()
+        if not self._is_mine(answer, self._sent):
+            return self._leave_id(answer.row)
         self._known = True
         self._answered_us = answer.store_now_us
-        behind, self.row = same_epoch and answer.row < self.row, answer.row
-        arrived = self._in_flight is not None and self.row == self.seq
-        lost = self._acknowledge(self.seq).lost if arrived else 0
+        behind = same_epoch and answer.row < self.row
+        lost = self._stand_at(answer.row, answer.given_up, answer.token, here.base)
+        if self._in_flight is not None and self.row == self.seq:
+            self._keep()
         # a new id, as after a goodbye, cannot know what became of the definitions that the old one sent
         return Outcome("behind" if behind else None, lost, send_all_again=greeted_before)
 
-    def _acknowledge(self, seq: int) -> Outcome:
-        """The store holds every batch up to `seq`, but for those that could not be sent again."""
-        self._gaps = self._gaps.with_gap(self.row, self.log.base)
-        self.row = seq
+    def _is_mine(self, answer: Answer, sent: int) -> bool:
+        """Whether the row is one that this writer left, and not the row of another process that uses its id.
+
+        A row without a token is known by its number, which is in no call above `sent`. So old a row that its token is
+        not kept is taken for its own: whatever this writer can send came later, and is not in.
+        """
+        if not answer.token:
+            return answer.row <= sent
+        return answer.row <= self.seq and self._tokens.of(answer.row) in (answer.token, None)
+
+    def _stand_at(self, row: int, given_up: int, token: str, base: int | None = None) -> int:
+        """Take in how far the store is; the batches now known to be lost.
+
+        A row above the one that was known comes from calls that stayed without an answer. What they gave up is what it
+        counts more, and ends at the `base` of the log.
+        """
+        last = self.log.base if base is None else base
+        more = given_up - self.given_up if row > self.row else 0
+        self.row, self.given_up, self._row_token = row, given_up, token
+        return self._gaps.count(last - more, last) if more > 0 else 0
+
+    def _acknowledge(self, given_up: int, token: str) -> int:
+        """The store holds every batch, but for those given up; the batches now known to be lost."""
+        lost = self._stand_at(self.seq, given_up, token)
+        self._keep()
+        return lost
+
+    def _keep(self) -> None:
         if self._in_flight is not None:
             self.log.append(self._in_flight, self._clock())
             self._in_flight = None
-        return Outcome(lost=self._gaps.newly_counted())
 
-    def _leave_id(self) -> Outcome:
-        """Take a new id: another process uses this one. What is in flight is sent again, under the new id."""
-        self._renew()
-        return Outcome("foreign", send_all_again=True)
+    def _leave_id(self, row: int) -> Outcome:
+        """Take a new id: another process uses this one, and its batch stands at `row`.
 
-    def _dropped(self, row: int) -> Outcome:
-        """Take a new id: the row was dropped on purpose, so what was acknowledged up to `row` is counted.
+        From that number on nothing of this writer is in the store: what is kept of it, and what is in flight, is sent
+        again under the new id. What the store was known to lack below that may have been sent by the other process,
+        if it was there before they became two: it is given up.
+        """
+        acknowledged = self.seq - self.in_flight
+        first = max(row, self.log.base + 1)
+        if first <= acknowledged:
+            in_flight: Delta | None = self.log.after(first - 1, self._in_flight or NOTHING)
+        else:
+            in_flight = self._in_flight
+        lost = self._gaps.count(min(self.row, row - 1), min(acknowledged, first - 1))
+        self._renew(in_flight)
+        return Outcome("foreign", lost, send_all_again=True)
+
+    def _dropped(self) -> Outcome:
+        """Take a new id: the row was dropped on purpose, so what was acknowledged up to it is counted.
 
         What was sent after that may be counted too, which nobody can tell any more: it is given up.
         """
-        if self._doubtful >= self.seq:
-            self._in_flight = None
-        lost = self._gaps.with_gap(row, self.seq - self.in_flight).newly_counted()
-        self._renew()
+        in_flight = None if self._doubtful >= self.seq else self._in_flight
+        lost = self._gaps.count(self.row, self.seq - (in_flight is not None))
+        self._renew(in_flight)
         return Outcome("unknown", lost, send_all_again=True)
 
-    def _renew(self) -> None:
+    def _renew(self, in_flight: Delta | None = None) -> None:
         """Be another writer from here on, with what is in flight as the first batch."""
         self.id = self._new_id()
-        self.seq = int(self.in_flight)
-        self.row = self._sent = self._doubtful = self._answered_us = 0
+        self.seq = self.row = self.given_up = self._sent = self._doubtful = self._answered_us = 0
+        self._row_token = ""
         self._left = {}
         self.log.forget(0)
+        self._tokens = Tokens()
         self._gaps = Gaps()
         self._known = self._ended = False
+        self._in_flight = None
+        if in_flight is not None:
+            self._number(in_flight)

@@ -15,6 +15,9 @@ from fleetmeter.schema.keys import STATE_FORMAT, SWEPT_FIELD, Keys, split_note
 from fleetmeter.writer.messages import Answer, Apply, Fold, Hello, Leftovers
 from fleetmeter.writer.wire import encode
 
+ScriptCall = tuple[Script, list[str], Sequence[Any]]
+"""A script, its keys and its arguments."""
+
 
 class Store:
     """The calls of a writer, sent to one store. Every method raises `StoreUnreachable` or `StoreRefused`."""
@@ -31,15 +34,13 @@ class Store:
 
     def hello(self, call: Hello, identity: dict[str, str]) -> Answer:
         """Make a writer known, and say who it is."""
-        keys = [self.keys.writers, self.keys.writer(call.writer), self.keys.retired]
-        head = (call.writer, call.epoch, STATE_FORMAT, call.heard_us, " ".join(call.lives))
         with translated():
-            return _answer(self._run(self._hello, keys, [*head, *(text for pair in identity.items() for text in pair)]))
+            return answer_of(self._run(*self.hello_call(call, identity)))
 
     def apply(self, call: Apply) -> Answer:
         """Send a batch, or a heartbeat."""
         with translated():
-            return _answer(self._run(self._apply, *self._parts(call)))
+            return answer_of(self._run(*self.apply_call(call)))
 
     def apply_and_wait(self, call: Apply, replicas: int, timeout: float) -> tuple[Answer, int]:
         """Send a batch or a heartbeat, then wait until so many replicas of the store have it, or `timeout` seconds.
@@ -48,12 +49,12 @@ class Store:
         `applied`, as nothing was written then that could be waited for. A replica that has this write has every
         earlier one of the same store.
         """
-        keys, arguments = self._parts(call)
+        script, keys, arguments = self.apply_call(call)
 
         def exchange() -> tuple[Answer, int]:
             one: Any = self._client.client()  # type: ignore[no-untyped-call]  # redis leaves it untyped
             with one:  # one connection: WAIT is about what was written on its own
-                answer = _answer(self._apply(keys=keys, args=arguments, client=one))
+                answer = answer_of(script(keys=keys, args=arguments, client=one))
                 return answer, self._wait(one, replicas, timeout) if answer.status == "applied" else 0
 
         with translated():
@@ -69,11 +70,19 @@ class Store:
             if reached >= replicas or left <= longest:
                 return reached
 
-    def _parts(self, call: Apply) -> tuple[list[str], list[Any]]:
+    def hello_call(self, call: Hello, identity: dict[str, str]) -> ScriptCall:
+        """A hello as it is sent."""
+        keys = [self.keys.writers, self.keys.writer(call.writer), self.keys.retired]
+        head = (call.writer, call.epoch, STATE_FORMAT, call.heard_us, " ".join(call.lives))
+        return self._hello, keys, [*head, *(text for pair in identity.items() for text in pair)]
+
+    def apply_call(self, call: Apply) -> ScriptCall:
+        """A batch or a heartbeat as it is sent."""
         body = encode(call.delta, self.keys)
         state = "goodbye" if call.goodbye else "alive"
-        head = (call.epoch, call.writer, call.prev, call.seq, call.given_up, state, self.max_series)
-        return list(body.keys), [*head, *body.arguments]
+        numbers = (call.prev, call.prev_token, call.seq, call.token, call.given_up)
+        head = (call.epoch, call.writer, *numbers, state, self.max_series)
+        return self._apply, list(body.keys), [*head, *body.arguments]
 
     def _run(self, script: Script, keys: list[str], arguments: Sequence[Any]) -> Any:
         """A script's reply, from whichever node has the keys."""
@@ -116,6 +125,11 @@ class Store:
 
     def fold(self, call: Fold) -> None:
         """Put away what is due; the store judges it."""
+        with translated():
+            self._run(*self.fold_call(call))
+
+    def fold_call(self, call: Fold) -> ScriptCall:
+        """Putting away as it is sent."""
         fixed = [self.keys.writers, self.keys.retired, self.keys.gauges, self.keys.removed]
         arguments: list[str] = [
             call.epoch,
@@ -126,16 +140,16 @@ class Store:
             arguments += [writer, str(len(gauges)), *(text for gauge in gauges for text in gauge)]
         for fields in (call.retired, call.removed):
             arguments += [str(len(fields)), *fields]
-        with translated():
-            self._run(self._fold, [*fixed, *(self.keys.writer(writer) for writer, _ in call.writers)], arguments)
+        return self._fold, [*fixed, *(self.keys.writer(writer) for writer, _ in call.writers)], arguments
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
         self._client.close()
 
 
-def _answer(reply: list[bytes]) -> Answer:
-    status, row, epoch, now, *more = (item.decode("utf-8", "replace") for item in reply)
+def answer_of(reply: list[bytes]) -> Answer:
+    """What hello and apply replied."""
+    status, row, given_up, token, epoch, now, *more = (item.decode("utf-8", "replace") for item in reply)
     notes: dict[str, list[str]] = {}
     for kind, text in zip(more[1::2], more[2::2], strict=True):
         notes.setdefault(kind, []).append(text)
@@ -143,6 +157,8 @@ def _answer(reply: list[bytes]) -> Answer:
     return Answer(
         status=status,
         row=int(row),
+        given_up=int(given_up or 0),
+        token=token,
         epoch=identity,
         store_now_us=int(now),
         deliberate="reset" in words,

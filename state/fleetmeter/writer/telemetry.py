@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from fleetmeter.excerpt import MOST, cut, quoted
 from fleetmeter.schema.definition import OWN_PREFIX, Definition
 from fleetmeter.schema.keys import family_of_key, split_family_field
+from fleetmeter.schema.scale import LARGEST, is_finite
 from fleetmeter.values.delta import NOTHING, Delta
 from fleetmeter.writer.conflicts import CONFLICTS, reasons
 from fleetmeter.writer.messages import Answer, Outcome
@@ -32,6 +34,8 @@ FLUSH_ERRORS = (
     "replicas",
 )
 
+REJECTIONS = ("not_finite", "too_large", "store", "callback")
+"""Why a value was not recorded."""
 
 _TROUBLES = {
     "format": "the namespace is kept in another state format; use the version that wrote it, or another namespace",
@@ -78,7 +82,7 @@ class Telemetry:
         )
         self._rejected = Counter(
             "fleetmeter_rejected_values",
-            "Values that were not recorded: not finite, refused by the store, or a gauge's function raised.",
+            "Values that were not recorded: not finite, too large, refused by the store, or a gauge's function raised.",
             ["reason"],
             registry=self.registry,
         )
@@ -104,7 +108,7 @@ class Telemetry:
         )
         # bound once: a child forked while a parent's thread is inside labels() would inherit a lock that nobody frees
         self._error = {reason: self._errors.labels(reason) for reason in FLUSH_ERRORS}
-        self._reject = {reason: self._rejected.labels(reason) for reason in ("not_finite", "store", "callback")}
+        self._reject = {reason: self._rejected.labels(reason) for reason in REJECTIONS}
         self._conflict = {reason: self._conflicts.labels(reason) for reason in CONFLICTS}
 
     def flushed(self, seconds: float) -> None:
@@ -133,6 +137,15 @@ class Telemetry:
         log.warning(
             "%s did not take everything that this process recorded; what it did not is lost when the process ends",
             self._store,
+        )
+
+    def held_back(self, records: int) -> None:
+        """Somebody asked for a flush inside a block, whose records are added at its end only."""
+        self._log(
+            "block",
+            "fleetmeter: %d records wait for the end of an atomic() or durable() block that is open here and were not "
+            "handed over; does it stand in a generator that is suspended?",
+            records,
         )
 
     def answered(self, outcome: Outcome, writer: str) -> None:
@@ -186,11 +199,18 @@ class Telemetry:
             ", ".join(differences),
         )
 
-    def not_finite(self, definition: Definition, amount: object) -> None:
-        """An amount of a counter, histogram or summary was NaN or infinite."""
-        self._news(self._reject["not_finite"])
+    def rejected(self, definition: Definition, amount: object) -> None:
+        """An amount of a counter, histogram or summary was NaN, infinite, or beyond what can be added up."""
+        finite = is_finite(amount)
+        self._news(self._reject["too_large" if finite else "not_finite"])
         self._log(
-            f"value {definition.name}", "fleetmeter: %s: %r cannot be counted and was left out", definition.name, amount
+            f"value {definition.name}",
+            "fleetmeter: %s: %s cannot be counted and was left out: %s",
+            definition.name,
+            quoted(amount),
+            f"it is beyond {LARGEST / definition.scale:g}, the most that one amount may be"
+            if finite
+            else "it is not finite",
         )
 
     def callback_failed(self, definition: Definition, error: BaseException) -> None:
@@ -198,9 +218,9 @@ class Telemetry:
         self._news(self._reject["callback"])
         self._log(
             f"callback {definition.name}",
-            "fleetmeter: %s: its function failed, and the gauge keeps its last good value: %r",
+            "fleetmeter: %s: its function failed, and the gauge keeps its last good value: %s",
             definition.name,
-            error,
+            quoted(error, MOST),
             defect=error,
         )
 
@@ -213,4 +233,5 @@ class Telemetry:
         last = self._last_log.get(subject)
         if last is None or now - last >= LOG_PAUSE:
             self._last_log[subject] = now
-            log.warning(message, *values, exc_info=defect)
+            shown = (cut(value) if isinstance(value, str) else value for value in values)
+            log.warning(message, *shown, exc_info=defect)

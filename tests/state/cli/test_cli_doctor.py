@@ -1,5 +1,6 @@
 """`fleetmeter doctor`: what it says of a store is so, and it leaves nothing behind."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -17,9 +18,13 @@ from fleetmeter.cli.doctor.facts import Facts
 from fleetmeter.cli.doctor.server_checks import server_checks
 from fleetmeter.connection.client import connect
 from fleetmeter.embedded import EmbeddedStore
+from fleetmeter.lua import lua_source
+from support.cluster import ClusterStore
 from support.commands import command, process
 from support.fleet import Replica
+from support.node import Node, valkey
 from support.processes import eventually
+from support.programs import program
 from support.scraping import BIRTH_US, FixedState
 from support.store import StoreAddress, new_address
 from support.upstream import free_port
@@ -199,7 +204,7 @@ def test_as_people_read_it(store: StoreAddress) -> None:
 
 
 def test_it_leaves_nothing_behind(own_server: EmbeddedStore, capsys: pytest.CaptureFixture[str]) -> None:
-    """No key, no script and no change of a key remains, whether the namespace is empty or not."""
+    """No key and no change of a key remains, whether the namespace is empty or not; of scripts only a replica's own."""
     store = new_address(own_server)
     client = store.client()
     assert findings(store, capsys)[0] == 0
@@ -209,7 +214,9 @@ def test_it_leaves_nothing_behind(own_server: EmbeddedStore, capsys: pytest.Capt
     before = {key: client.dump(key) for key in client.keys("*")}
     assert findings(store, capsys)[0] == 0
     assert {key: client.dump(key) for key in client.keys("*")} == before
-    assert client.info("memory")["number_of_cached_scripts"] == 0
+    assert client.info("memory")["number_of_cached_scripts"] == 3
+    for name in ("hello", "apply", "fold"):
+        assert client.script_exists(hashlib.sha1(lua_source(name).encode()).hexdigest()) == [True]
     client.close()
 
 
@@ -219,7 +226,12 @@ def test_settings_that_lose_counts(capsys: pytest.CaptureFixture[str]) -> None:
     with EmbeddedStore(options=options) as server:
         status, found = findings(new_address(server), capsys)
     assert status == 1
-    assert {name for name, check in found.items() if check["status"] == "fail"} == {"eviction", "replication"}
+    assert {name for name, check in found.items() if check["status"] == "fail"} == {
+        "eviction",
+        "replication",
+        "as a writer",
+    }
+    assert "it did not work: the store refused the call: NOREPLICAS" in found["as a writer"]["found"]
     assert found["persistence"]["found"] == "appendonly, appendfsync everysec"
     assert "torn log" not in found
 
@@ -238,6 +250,7 @@ def test_a_writers_user(own_server: EmbeddedStore, capsys: pytest.CaptureFixture
     status, found = findings(store, capsys, url)
     assert status == 0
     assert found["as a writer"]["status"] == "ok"
+    assert "not tried" in found["as a writer"]["found"]
     assert found["as an exporter"]["status"] == "warn"
     for subject in ("persistence", "eviction", "memory", "replication", "state"):
         assert (found[subject]["status"], found[subject]["found"]) == ("unknown", "not allowed to see")
@@ -251,6 +264,68 @@ def test_a_writers_user(own_server: EmbeddedStore, capsys: pytest.CaptureFixture
     elsewhere = StoreAddress(store.url, store.namespace + "-other")
     assert "EVALSHA" in findings(elsewhere, capsys, url)[1]["as a writer"]["found"]
     client.close()
+
+
+@pytest.fixture(params=["valkey-server", "redis-server"])
+def renaming(request: pytest.FixtureRequest) -> Callable[[str], Node]:
+    """Makes a server of either kind that does not know a command."""
+    binary = valkey() if request.param == "valkey-server" else program(request.param)
+    return lambda name: Node(config=f'rename-command {name} ""\n', binary=binary)
+
+
+@pytest.mark.parametrize(
+    ("name", "subject", "command"),
+    [
+        ("EVALSHA", "as a writer", "EVALSHA"),
+        ("SCRIPT", "as a writer", "SCRIPT LOAD"),
+        ("HINCRBYFLOAT", "as a writer", "HINCRBYFLOAT"),
+        ("HSETNX", "as a writer", "HSETNX"),
+        ("DEL", "as a writer", "DEL"),
+        ("HMGET", "as an exporter", "HMGET"),
+        ("ZCOUNT", "as an exporter", "ZCOUNT"),
+        ("EXEC", "as an exporter", "EXEC"),
+    ],
+)
+def test_a_command_that_was_renamed_away(
+    renaming: Callable[[str], Node], name: str, subject: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named as what the server does not know, and fails, whoever asks; nothing is left behind."""
+    with renaming(name) as node:
+        store = StoreAddress(node.url, "n")
+        status, found = findings(store, capsys)
+        client = store.client()
+        assert client.execute_command("DBSIZE") == 0
+        client.close()
+    assert status == 1
+    assert found[subject]["status"] == "fail"
+    assert command in found[subject]["found"]
+
+
+def test_a_store_that_is_full(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every permission is there, and yet a replica could not record: the attempt finds it, and leaves nothing."""
+    with EmbeddedStore(options={"maxmemory": "1", "maxmemory-policy": "noeviction"}) as server:
+        store = new_address(server)
+        status, found = findings(store, capsys)
+        client = store.client()
+        assert client.execute_command("DBSIZE") == 0
+        client.close()
+    assert status == 1
+    assert found["as a writer"]["status"] == "fail"
+    assert "tried, and it did not work: " in found["as a writer"]["found"]
+    assert "memory" in found["as a writer"]["found"]
+
+
+def test_a_node_of_a_cluster_that_has_other_slots(capsys: pytest.CaptureFixture[str]) -> None:
+    """By a URL for a single server, doctor says that another node has the namespace, and which URL finds it."""
+    with ClusterStore() as cluster:
+        store = StoreAddress(cluster.url, "n")
+        owner = cluster.owner(store.keys.writers)
+        assert findings(store, capsys)[1]["as a writer"]["status"] == "ok"
+        other = next(node for node in cluster.nodes[:3] if node is not owner)
+        status, found = findings(store, capsys, other.url)
+    assert status == 1
+    assert f"another node has the keys: 127.0.0.1:{owner.port}" in found["as an exporter"]["found"]
+    assert "redis+cluster://" in found["as an exporter"]["meaning"]
 
 
 def test_an_exporters_user(own_server: EmbeddedStore, capsys: pytest.CaptureFixture[str]) -> None:
@@ -338,7 +413,7 @@ def test_models_without_a_price(store: StoreAddress, capsys: pytest.CaptureFixtu
 @pytest.fixture
 def redis_pair(binary: Callable[[str], str]) -> Iterator[tuple[str, str]]:
     """A Redis server and a replica of it: the URLs of both."""
-    program = binary("redis-server")
+    server = binary("redis-server")
     directory = Path(tempfile.mkdtemp(prefix="fm-doctor-"))
     children = []
     try:
@@ -347,7 +422,7 @@ def redis_pair(binary: Callable[[str], str]) -> Iterator[tuple[str, str]]:
             children.append(
                 subprocess.Popen(
                     [
-                        program, "--port", str(port) if name == "master" else "0", "--bind", "127.0.0.1",
+                        server, "--port", str(port) if name == "master" else "0", "--bind", "127.0.0.1",
                         "--unixsocket", str(directory / name), "--dir", str(directory), "--save", "",
                         "--dbfilename", f"{name}.rdb", "--logfile", str(directory / f"{name}.log"),
                         "--repl-diskless-sync-delay", "0", *more,
@@ -386,6 +461,7 @@ def test_redis_with_a_replica(redis_pair: tuple[str, str], capsys: pytest.Captur
     assert status == 0
     assert found["server"]["found"].startswith("redis ")
     assert found["replication"]["status"] == "ok"
+    assert found["as a writer"]["found"] == "everything is allowed, and was tried"
     assert found["replication"]["found"].startswith("1 replica, ")
     client = connect(master)
     client.config_set("appendonly", "yes")
@@ -396,4 +472,5 @@ def test_redis_with_a_replica(redis_pair: tuple[str, str], capsys: pytest.Captur
     status, found = findings(store, capsys, replica)
     assert status == 1
     assert found["replication"]["found"] == "this is a replica"
-    assert found["as a writer"]["status"] == "ok"
+    assert found["as a writer"]["status"] == "fail"
+    assert "read only replica" in found["as a writer"]["found"]

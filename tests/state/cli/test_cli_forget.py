@@ -226,3 +226,14 @@ def test_without_a_terminal_it_refuses(store: StoreAddress, state: FixedState) -
     assert "--yes: there is no terminal to ask on" in refused.stderr
     assert samples(store) == before
     assert process(store, "forget", "jobs", "--yes").returncode == 0
+
+
+def test_notes_of_many_calls_are_gathered(store: StoreAddress, state: FixedState, client: Any) -> None:
+    """Who forgets series after series for a day leaves no more notes than fit."""
+    for number in range(1300):
+        client.hset(store.keys.family(JOBS.field), compact_json([str(number), "a"]), 1)
+        forget(client, store.keys, "jobs", [(JOBS.field, compact_json([str(number), "a"])), (OLD_JOBS.field, None)])
+    notes = texts(client.hkeys(store.keys.removed))
+    assert f"{JOBS.field} [[]]" in notes
+    assert len(notes) <= 1020
+    assert f'{JOBS.field} ["1299","a"]' in notes

@@ -162,6 +162,7 @@ def test_a_state_that_cannot_be_read_can_be_reset(
     """What stops every scrape does not stop its remedy."""
     client.hset(store.keys.families, b"bad\xff:1", b"\xff")
     client.set(store.keys.gauges, "no hash")
+    client.hset(store.keys.writers, "stray", "no row")
     assert command(store, "ls") == 1
     assert command(store, "reset", "--yes") == 0
     assert command(store, "ls") == 0

@@ -54,8 +54,8 @@ def state(store: StoreAddress) -> Iterator[FixedState]:
         state.family(OF_REPLICA)
         state.gauge(OF_REPLICA, "w1", (), "1000")
         state.gauge(OF_REPLICA, "w2", (), "234")
-        state.family(REQUESTS, {("200",): 1200, ("500",): 34})
-        state.family(counter("errors", "type"), {("timeout",): 34})
+        state.family(REQUESTS, {("200",): 1200, ("500",): 30, ("503",): 4})
+        state.family(counter("errors", "type"), {("timeout",): 5})
         state.family(TOKENS, {("prompt", "sum"): 70_000, ("cached", "sum"): 5000, ("prompt", "+Inf"): 9})
         state.family(COST, {("gpt-6-luna",): 12_000_000_000, ("gpt-6-astra",): 500_000_000})
         state.family(CALLS, {("gpt-6-luna",): 900, ("gpt-6-astra",): 100, ("[/x]",): 1})
@@ -109,6 +109,31 @@ def test_one_plain_frame(store: StoreAddress, state: FixedState) -> None:
     ):  # fmt: skip
         assert shown in text, shown
     assert "per second 0.0" in text
+
+
+@pytest.mark.parametrize(
+    ("requests", "errors", "shown"),
+    [
+        ({("200",): 5, ("404",): 2}, None, "errors 0"),
+        ({("200",): 5, ("500",): 3}, None, "errors 3"),
+        (None, {("timeout",): 7}, "errors 7"),
+        (None, None, "errors none"),
+    ],
+)
+def test_errors_are_those_that_http_counted(
+    requests: Any, errors: Any, shown: str, watching: Callable[..., Watch], store: StoreAddress
+) -> None:
+    """Statuses of 500 and above; a service without HTTP shows what it records as errors, one without both a dash."""
+    with FixedState(store) as state:
+        state.writer("w1", "pod-1", 7)
+        for definition, numbers in ((REQUESTS, requests), (counter("errors", "type"), errors)):
+            if numbers is not None:
+                state.family(definition, numbers)
+        watch = watching()
+        watch.look()
+        text = drawn(watch)
+        assert shown in squeezed(text)
+        assert "about 1 s behind" in text
 
 
 def test_families_that_do_not_exist_are_dashes(watching: Callable[..., Watch], store: StoreAddress) -> None:

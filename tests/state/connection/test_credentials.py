@@ -215,7 +215,11 @@ def test_a_gateway_takes_them_too(url: str, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(name, text)
 
     async def store_of(app: Any) -> str:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://gateway") as client:
+        transport = httpx.ASGITransport(app=app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://gateway") as client,
+        ):
             return str((await client.get("/ready")).json()["store"])
 
     try:

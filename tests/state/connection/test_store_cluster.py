@@ -146,10 +146,12 @@ def test_a_slot_that_moves_under_load(
     assert not replica.flush(0.3)
     with pytest.raises(StoreRefused, match="moved to another node"):
         replica.store.apply(replica.writer.next_apply())
-    with pytest.raises(StoreRefused):
+    with pytest.raises(StoreRefused, match="just being moved to another node"):
         reader.read()
     while cluster.move_keys(key, source, target):
         pass
+    with pytest.raises(StoreRefused, match=f"just being moved to another node, 127.0.0.1:{target.port}; nothing was"):
+        reader.read()
     cluster.end_move(key, source, target)
     assert replica.flush(10)
     assert read(reader) == [b"3"]

@@ -4,11 +4,12 @@ import logging
 import math
 import random
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
 from fleetmeter import llm
-from fleetmeter.llm import Usage, catalogue, records
+from fleetmeter.llm import Usage, catalogue, records, vocabulary
 from fleetmeter.llm.vocabulary import Vocabulary
 from fleetmeter.pricing import Cost, Unpriced, doubt, read_usage
 
@@ -24,6 +25,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "VOCABULARY", Vocabulary())
     monkeypatch.setattr(records, "_complained", set())
     monkeypatch.setattr(doubt, "_told", set())
+    monkeypatch.setattr(vocabulary, "_complained", set())
     for name in dir(catalogue):
         metric = getattr(catalogue, name)
         if getattr(metric, "_labelnames", ()):
@@ -324,3 +326,33 @@ def test_embeddings_have_no_reasoning() -> None:
     assert value("openai_tokens_used_sum", type="completion", **labels) == 0
     for kind in ("reasoning", "cached", "cache_write"):
         assert value("openai_tokens_used_sum", type=kind, **labels) == -1
+
+
+def test_a_misspelt_value_of_a_fixed_set_is_told_once_for_each_label(caplog: pytest.LogCaptureFixture) -> None:
+    """The line names the label and what it may be, and never the value, which may be anybody's text."""
+    with caplog.at_level(logging.WARNING, "fleetmeter"):
+        for _ in range(3):
+            record_call(endpoint="chat.completion sk-secret")
+            llm.record_cache_operation("fetch", "hit")
+            llm.record_cache_operation("get", "hitt")
+            llm.record_tool_execution("get_price", "ok", 1)
+            record_call(endpoint="other")
+    assert value("openai_api_calls_total", model="gpt-6-sol", endpoint="other", intent="analysis", stream="false") == 6
+    assert [message.partition(" is unknown")[0] for message in caplog.messages] == [
+        "a value of endpoint of OpenAI calls",
+        "a value of operation of the prompt cache",
+        "a value of result of the prompt cache's get",
+        "a value of status of tools",
+    ]
+    assert "expected one of: chat.completions, responses" in caplog.messages[0]
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("duration", ["5", None, Decimal("NaN"), -(10**400)], ids=["text", "none", "nan", "large"])
+def test_a_duration_that_is_no_number_is_left_out(duration: object, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is raised, the call counts, and the line stays short."""
+    record_call(duration=duration)
+    assert value("openai_api_duration_seconds_count", model="gpt-6-sol", endpoint="chat.completions") in (-1, 0)
+    assert value("openai_total_cost_usd_total", model="gpt-6-sol") == COST.usd
+    (message,) = caplog.messages
+    assert len(message) < 250

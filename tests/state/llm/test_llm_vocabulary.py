@@ -17,22 +17,22 @@ class Intent(str, Enum):  # noqa: UP042 - the older form, whose str() is not its
 
 def test_a_value_of_a_fixed_set_is_kept_and_any_other_is_not() -> None:
     """A fixed set admits its members only."""
-    assert member("timeout", ("success", "timeout")) == "timeout"
-    assert member("boom", ("success", "timeout")) == OTHER
+    assert member("timeout", ("success", "timeout"), "status") == "timeout"
+    assert member("boom", ("success", "timeout"), "status") == OTHER
 
 
 @pytest.mark.parametrize("value", [None, 3, b"timeout", ["timeout"]])
 def test_what_is_no_string_becomes_other(value: object) -> None:
     """No odd value raises or becomes a label, whatever the kind of set."""
     vocabulary = Vocabulary()
-    assert member(value, ("success", "timeout")) == OTHER
+    assert member(value, ("success", "timeout"), "status") == OTHER
     assert vocabulary.intents.admit(value) == OTHER
     assert vocabulary.model(value) == OTHER
 
 
 def test_enum_members_are_labelled_by_their_value() -> None:
     """A str Enum gives its value, not the text that str() makes of it."""
-    assert str(member(Intent.CHAT, ("chat",))) == "chat"
+    assert str(member(Intent.CHAT, ("chat",), "intent")) == "chat"
     assert str(LabelSet("intent", 5).admit(Intent.CHAT)) == "chat"
 
 

@@ -84,6 +84,13 @@ def fleet_shows(registry: CollectorRegistry, expected: dict[str, Any]) -> dict[s
     return {name: family for name, family in shown(registry, mine=True).items() if name in expected}
 
 
+def served(expected: dict[str, Any]) -> dict[str, Any]:
+    """The same but for the count of the histogram with a negative bound, which OpenMetrics forbids without a sum."""
+    kind, text, unit, samples = expected["temperature"]
+    kept = [sample for sample in samples if sample[0] != "temperature_count"]
+    return expected | {"temperature": (kind, text, unit, kept)}
+
+
 def fleet_registry(store: StoreAddress) -> CollectorRegistry:
     """The registry of an exporter."""
     registry = CollectorRegistry(support_collectors_without_names=True)
@@ -109,7 +116,7 @@ def test_the_documented_program_serves_the_same_families(store: StoreAddress) ->
         documented(own)
         assert shown(own) == expected
         assert fleetmeter.flush()
-        assert fleet_shows(fleet_registry(store), expected) == expected
+        assert fleet_shows(fleet_registry(store), expected) == served(expected)
 
 
 def test_a_program_that_ran_before_install_serves_the_same_families(store: StoreAddress) -> None:
@@ -120,7 +127,7 @@ def test_a_program_that_ran_before_install_serves_the_same_families(store: Store
     with installation(store):
         assert shown(own) == expected
         assert fleetmeter.flush()
-        assert fleet_shows(fleet_registry(store), expected) == expected
+        assert fleet_shows(fleet_registry(store), expected) == served(expected)
     assert shown(own) == expected
 
 

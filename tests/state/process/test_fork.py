@@ -1,9 +1,14 @@
 """Forks and multiprocessing: a child is a replica of its own, and everybody's records count once."""
 
+import sys
+
 import pytest
 
 from support.processes import eventually, fleet, run, value
 from support.store import StoreAddress
+
+THREADS_OF_ITS_OWN = {"PYTHONWARNINGS": "ignore:This process:DeprecationWarning"}
+"""For programs that fork beside threads which are not ours: Python 3.12 and later warns of those."""
 
 
 @pytest.mark.parametrize(
@@ -27,7 +32,7 @@ def test_what_was_recorded_before_a_fork_is_the_parents(way: str, total: int, st
 
 def test_a_fork_while_other_threads_record_is_exact_and_blocks_nobody(store: StoreAddress) -> None:
     """Fifteen forks under three busy threads: no child inherits a held lock, and no record is lost or copied."""
-    ended = run("fork.py", store, "while threads record")
+    ended = run("fork.py", store, "while threads record", **THREADS_OF_ITS_OWN)
 
     assert (ended.returncode, ended.stderr) == (0, "")
     samples = fleet(store)
@@ -37,7 +42,7 @@ def test_a_fork_while_other_threads_record_is_exact_and_blocks_nobody(store: Sto
 
 def test_threads_may_fork_at_the_same_time(store: StoreAddress) -> None:
     """Three threads fork 25 children each, all at once: nobody blocks, and each record counts once."""
-    ended = run("fork.py", store, "from several threads")
+    ended = run("fork.py", store, "from several threads", **THREADS_OF_ITS_OWN)
 
     assert (ended.returncode, ended.stderr) == (0, "")
     samples = fleet(store)
@@ -94,3 +99,24 @@ def test_a_daemon_counts_what_its_ended_parent_left_it(store: StoreAddress) -> N
     """Nobody else is left to count it."""
     assert run("preload.py", store, "daemon").returncode == 0
     assert eventually(lambda: fleet(store).get(("counted_total", frozenset())) == 11)
+
+
+@pytest.mark.parametrize(
+    ("way", "total", "level"),
+    [
+        ("nothing before", 3, 3),
+        ("counted before", 13, 8),
+        *([("child half", 3, 3)] if sys.version_info < (3, 13) else []),  # a later Python aborts such a child itself
+        ("in an atomic block", 13, 3),
+        ("terminated", 3, 3),
+    ],
+)
+def test_a_fork_that_python_is_not_told_of_is_noticed(way: str, total: int, level: float, store: StoreAddress) -> None:
+    """Three children that C forked are writers of their own: their records count once, and the parent's too."""
+    ended = run("c_fork.py", store, way)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    samples = fleet(store)
+    assert value(samples, "counted_total") == total
+    assert value(samples, "size_sum") == 9
+    assert value(samples, "level") == level

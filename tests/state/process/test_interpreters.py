@@ -4,22 +4,22 @@ An interpreter is no program that a machine must have: one that is missing is sk
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from fleetmeter.embedded import EmbeddedStore
 from support.examples import running
-from support.processes import PATIENCE, fleet, value
-from support.store import new_address
+from support.interpreters import VERSIONS, interpreter
+from support.processes import PATIENCE, PROGRAMS, environment, fleet, value
+from support.store import StoreAddress, new_address
 
 ROOT = Path(__file__).parents[3]
-VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 JOBS = 40
 WAYS = {
     "a function": ("function.py",),
@@ -31,23 +31,11 @@ WHILE_THREADS_RUN = "error:This process:DeprecationWarning"
 """From 3.12 on Python warns of a fork in a process that has threads. Before its first record, fleetmeter has none."""
 
 
-def interpreter(version: str) -> Path | None:
-    """A Python of that version, from pyenv or from PATH."""
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    found = [folder / "bin" / "python" for folder in sorted(pyenv.glob(f"versions/{version}.*"), reverse=True)]
-    on_path = shutil.which(f"python{version}")
-    for candidate in [*found, *([Path(on_path)] if on_path else [])]:
-        asked = [str(candidate), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-        done = subprocess.run(asked, capture_output=True, text=True, check=False)  # a shim of pyenv's may refuse
-        if done.stdout.strip() == version:
-            return candidate
-    return None
-
-
 @pytest.fixture(scope="session")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Gives a Python of a version that has what the library needs; skips the test where there is none."""
 
+    @cache
     def find(version: str) -> Path:
         if version == "{}.{}".format(*sys.version_info):
             return Path(sys.executable)
@@ -57,7 +45,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         folder = tmp_path_factory.mktemp("environment") / version
         made = str(folder / "bin" / "python")
         subprocess.run([base, "-m", "venv", "--without-pip", folder], check=True)
-        install = [sys.executable, "-m", "pip", "--python", made, "install", "--quiet", "--disable-pip-version-check"]
+        install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", made]
         install += ["--constraint", str(ROOT / "constraints.txt"), "prometheus-client", "redis[hiredis]"]
         done = subprocess.run(install, capture_output=True, text=True, check=False)
         if done.returncode and os.environ.get("CI") != "true":
@@ -88,3 +76,38 @@ def test_the_core_ways_are_exact_under_each_python(
     assert value(fleet(stores["a function"]), "calls_total") == 1
     for way in ("threads", "fork", "spawn"):
         assert value(fleet(stores[way]), "jobs_total") == programs[way].done == JOBS
+
+
+def ended(python: Path, store: StoreAddress, program: str, *arguments: str) -> tuple[int, str, str]:
+    """Status, output and errors of one of the suite's programs, under some Python."""
+    done = subprocess.run(
+        [python, PROGRAMS / program, *arguments],
+        env=environment(store, PYTHONPATH=str(ROOT / "state")),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("way", ["all", "flush", "threads"])
+def test_a_program_ends_at_once_whatever_records_at_its_end(
+    way: str, version: str, python: Callable[[str], Path], store: StoreAddress
+) -> None:
+    """A suspended generator, a `__del__`, a cycle: status 0, and not a word; a cycle that is garbage still counts."""
+    assert ended(python(version), store, "finalising.py", way) == (0, "", "")
+    samples = fleet(store)
+    assert value(samples, "counted_total", by="main") == 3
+    assert value(samples, "counted_total", by="cycle") == (way == "all")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("way", "total"), [("after counting", 11), ("grandchild", 111)])
+def test_a_process_forks_without_a_warning(
+    way: str, total: int, version: str, python: Callable[[str], Path], store: StoreAddress
+) -> None:
+    """Our threads are at rest in a fork, so that Python does not warn of them."""
+    assert ended(python(version), store, "fork.py", way) == (0, "", "")
+    assert value(fleet(store), "counted_total") == total

@@ -32,7 +32,7 @@ def environ(store: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> Iterator[St
 
 def test_a_program_for_multiprocess_mode_counts_for_the_fleet(store: StoreAddress) -> None:
     """Without install(): counts, a forked child's too, gauges by their mode, histograms with every bucket."""
-    with started("multiprocess.py", store, "worker-7", FLEETMETER_REPLICA="host"):
+    with started("value_class.py", store, "worker-7", FLEETMETER_REPLICA="host"):
         shown = fleet(store)
         assert shown[("m_calls_total", frozenset({("k", "a")}))] == 11
         assert [shown[("m_seconds_bucket", frozenset({("le", le)}))] for le in ("0.1", "1.0", "+Inf")] == [0, 1, 2]
@@ -121,7 +121,7 @@ def test_a_process_that_is_marked_as_dead_no_longer_lives(store: StoreAddress, m
     """Killed without a word, its live gauges go at once; its counts and its other gauges stay."""
     for name, text in {**store.environ, "FLEETMETER_REPLICA": "host"}.items():
         monkeypatch.setenv(name, text)
-    with started("multiprocess.py", store, "worker-7", FLEETMETER_REPLICA="host") as process:
+    with started("value_class.py", store, "worker-7", FLEETMETER_REPLICA="host") as process:
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert value(store, "m_level") == 2
@@ -162,3 +162,40 @@ def test_marking_raises_nothing_where_the_store_is_away(
         mark_process_dead(4711)
     (line,) = caplog.messages
     assert "4711" in line
+
+
+def test_removals_act_on_the_fleet(environ: StoreAddress) -> None:
+    """Without install(), too: `remove`, `remove_by_labels` and `clear` take the series of all replicas away."""
+    values.ValueClass = RedisValue()
+    counters = [Counter(f"m_{name}", "x", ["k"], registry=None) for name in ("one", "some", "all")]
+    stranger = Replica(environ)
+    for counter in counters:
+        for key in ("a", "b"):
+            counter.labels(key).inc()
+            stranger.counter(counter._name, labels=["k"], values=[key]).inc(5)
+    assert fleetmeter.flush()
+    assert stranger.flush()
+    one, some, everything = counters
+    one.remove("a")
+    some.remove_by_labels({"k": "b"})
+    everything.clear()
+    assert fleetmeter.flush()
+    left = {(name, *labels) for name, labels in samples(environ) if name.startswith("m_")}
+    assert left == {("m_one_total", ("k", "b")), ("m_some_total", ("k", "a"))}
+    stranger.close()
+
+
+def test_removals_of_other_metrics_stay_what_they_were(environ: StoreAddress) -> None:
+    """A metric that has stock values loses its child in this process, and a wrong call raises as ever."""
+    stock = Counter("m_stock", "x", ["k"], registry=None)
+    stock.labels("a").inc()
+    remove = Counter.remove
+    RedisValue()
+    assert Counter.remove is not remove
+    stock.remove("a")
+    assert next(iter(stock.collect())).samples == []
+    with pytest.raises(ValueError, match="label"):
+        stock.remove("a", "b")
+    fleetmeter.install()
+    fleetmeter.uninstall()
+    assert Counter.remove is remove

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,48 @@ def test_an_own_sitecustomize_may_fail(store: StoreAddress, tmp_path: Path) -> N
 
     assert (ended.returncode, ended.stdout) == (3, "its own output\n")
     assert "a mistake of the user" in ended.stderr
+    assert value(fleet(store), "runs_total") == 5
+
+
+def test_opentelemetrys_launcher_does_not_hide_us(store: StoreAddress, tmp_path: Path) -> None:
+    """`opentelemetry-instrument` puts its own sitecustomize first, which goes on to nobody's; both are there."""
+    script = "import sys; print('opentelemetry.sdk' in sys.modules or 'opentelemetry.instrumentation' in sys.modules)\n"
+    program = tmp_path / "job.py"
+    program.write_text(script + SCRIPT)
+    command = [Path(sys.executable).with_name("opentelemetry-instrument"), sys.executable, program]
+
+    ended = launch(store, *command, OTEL_TRACES_EXPORTER="none", OTEL_METRICS_EXPORTER="none")
+
+    assert (ended.returncode, ended.stdout) == (3, "True\nits own output\n"), ended.stderr
+    assert value(fleet(store), "runs_total") == 5
+
+
+def test_no_launcher_hides_us(store: StoreAddress, tmp_path: Path) -> None:
+    """A sitecustomize that chains nobody comes first in all processes below a shell script: they count all the same."""
+    (tmp_path / "sitecustomize.py").write_text("import builtins; builtins.MARK = 'theirs'\n")
+    command = f'PYTHONPATH="{tmp_path}:$PYTHONPATH" exec "{sys.executable}" -c "$SCRIPT"'
+    script = "import sys; print(MARK, [p for p in sys.path if p.endswith('/launch')])\n" + SCRIPT
+
+    ended = launch(store, "sh", "-c", command, SCRIPT=script)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, "theirs []\nits own output\n", "")
+    assert value(fleet(store), "runs_total") == 5
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_python_without_our_line_counts_by_the_path(own: bool, store: StoreAddress, tmp_path: Path) -> None:
+    """Where `fleetmeter-run.pth` is not installed, our sitecustomize comes first and goes on to the user's."""
+    venv.create(tmp_path / "venv", with_pip=False)
+    (tmp_path / "own").mkdir()
+    if own:
+        (tmp_path / "own" / "sitecustomize.py").write_text("import builtins; builtins.MARK = 'mine'\n")
+    folders = [str(tmp_path / "own"), *filter(None, sys.path)]
+    script = "import sys; print(globals().get('MARK', getattr(__builtins__, 'MARK', None)))\n" + SCRIPT
+
+    ended = launch(store, tmp_path / "venv" / "bin" / "python", "-c", script, PYTHONPATH=os.pathsep.join(folders))
+
+    assert (ended.returncode, ended.stderr) == (3, "")
+    assert ended.stdout == f"{'mine' if own else None}\nits own output\n"
     assert value(fleet(store), "runs_total") == 5
 
 

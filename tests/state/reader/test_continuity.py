@@ -8,6 +8,7 @@ import pytest
 from fleetmeter.reader.continuity import Continuity, Shown
 from fleetmeter.reader.returned import Returned
 from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.reader.verdict import Cause, Reason, Verdict
 from fleetmeter.schema.definition import Definition, StoredDefinition
 from fleetmeter.schema.rows import Epoch, Row
 
@@ -43,7 +44,7 @@ def store(rows: dict[str, Row], counts: dict[str, int], **more: Any) -> Snapshot
         "numbers": {FIELD: raw},
         "gauges": {},
         "replicas": {},
-        "cache_size": None,
+        "extras": None,
     }
     return Snapshot(**{**values, **more})
 
@@ -359,3 +360,75 @@ def test_what_was_removed_counts_from_its_return(
     ).snapshot
     assert shown.returned.of(FIELD) == {f'["{key}"]'.encode(): time for key, time in times.items()}
     assert shown.definitions == (StoredDefinition(COUNTER, first_us, 39),)
+
+
+GATHERED = {f"{FIELD} [[]]".encode(): b"60000000"}
+
+
+def came(**times: int) -> Returned:
+    """When series came, by label value."""
+    return Returned({f'{FIELD} ["{key}"]'.encode(): str(time).encode() for key, time in times.items()})
+
+
+def test_of_gathered_removals_that_goes_which_the_store_lacks_or_that_came_anew(continuity: Continuity) -> None:
+    """Nobody can name them any more: what is gone went with them, what is there and merely lower was lost."""
+    continuity.show(store({"w": row(11)}, {"a": 10, "b": 5, "c": 7, "d": 8}, taken_us=50_000_000))
+    anew = came(b=50_000_001, d=39_000_000)
+    now = store({"w": row(12)}, {"b": 1, "c": 6, "d": 2}, taken_us=70_000_000, removed=GATHERED, came=anew)
+    shown = continuity.show(now)
+    assert (numbers(shown), shown.counts_behind) == ({"b": 1, "c": 7, "d": 8}, 2)
+
+
+def test_who_read_after_gathered_removals_is_not_concerned(continuity: Continuity) -> None:
+    """It knew of them when it read; what is missing since was lost."""
+    continuity.show(store({"w": row(11)}, {"a": 10, "b": 5}, taken_us=75_000_000))
+    shown = continuity.show(store({"w": row(12)}, {"b": 5}, taken_us=76_000_000, removed=GATHERED))
+    assert (numbers(shown), shown.counts_behind) == ({"a": 10, "b": 5}, 1)
+
+
+def test_gathered_removals_of_a_histogram_take_whole_series(continuity: Continuity) -> None:
+    """A bucket that a series lacks was lost, if the series is there; its sum tells when it came."""
+    layout = Definition.of("h", "histogram", "x", "", ("k",), ("1.0", "+Inf"), "")
+    definitions = (StoredDefinition(layout, 1, 1),)
+    three = {f'["{key}","{part}"]'.encode(): b"4" for key in "abc" for part in ("1.0", "sum")}
+    continuity.show(store({"w": row(11)}, {}, definitions=definitions, numbers={layout.field: three}))
+    left = {b'["b","sum"]': b"4", b'["c","sum"]': b"3", b'["c","1.0"]': b"1"}
+    notes = {f"{layout.field} [[]]".encode(): b"60000000"}
+    anew = Returned({f'{layout.field} ["c","sum"]'.encode(): b"60000000"})
+    shown = continuity.show(
+        store({"w": row(12)}, {}, definitions=definitions, numbers={layout.field: left}, removed=notes, came=anew)
+    )
+    assert shown.snapshot.numbers[layout.field] == {**left, b'["b","1.0"]': b"4"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "cause"),
+    [
+        ({"w": row(9)}, {}, Cause(Verdict.BEHIND, Reason.ROW_LOWER, "E", "w", row(10), row(9), False, 1)),
+        ({}, {}, Cause(Verdict.BEHIND, Reason.ROW_MISSING, "E", "w", row(10), None, False, 1)),
+        (
+            {}, {"retired": {"w": row(8)}},
+            Cause(Verdict.BEHIND, Reason.ROW_LOWER, "E", "w", row(10), row(8), True, 1),
+        ),
+        ({}, {"epoch": None}, Cause(Verdict.BEHIND, Reason.EPOCH_MISSING, "E")),
+        ({"w": row(11, 2)}, {}, Cause(Verdict.LOSS, Reason.GIVEN_UP, "E", "w", row(10), row(11, 2), False, 1)),
+        ({}, {"horizon_us": 10}, Cause(Verdict.LOSS, Reason.ROW_GONE, "E", "w", row(10), None, False, 1)),
+        ({"w": row(10)}, {}, Cause(Verdict.AHEAD, Reason.NUMBERS_LOWER, "E")),
+    ],
+)  # fmt: skip
+def test_what_is_shown_has_its_cause(
+    continuity: Continuity, rows: dict[str, Row], more: dict[str, Any], cause: Cause
+) -> None:
+    """Which writer, the row that was served and the one that was found; or what else is not as it was."""
+    shown = continuity.show(store(rows, {"a": 9, "b": 5}, **more))
+    assert (shown.cause, shown.held) == (cause, cause.verdict is Verdict.BEHIND)
+    assert continuity.show(store({"w": row(12, 2)}, {"a": 12, "b": 5})).cause is None
+
+
+def test_of_many_causes_the_worst_is_told_with_the_number_of_writers(continuity: Continuity) -> None:
+    """A loss that no waiting mends does not hide that others may send again."""
+    three = {name: row(10) for name in "uvw"}
+    continuity.show(store(three, {"a": 10, "b": 5}))
+    shown = continuity.show(store({"u": row(10, 1), "v": row(3)}, {"a": 1, "b": 5}))
+    assert shown.cause is not None
+    assert (shown.cause.reason, shown.cause.writer, shown.cause.writers) == (Reason.ROW_LOWER, "v", 2)

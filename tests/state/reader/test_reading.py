@@ -7,6 +7,7 @@ import pytest
 
 from fleetmeter.errors import StateError, StoreRefused, StoreUnreachable
 from fleetmeter.reader.families import families_of
+from fleetmeter.reader.gauge_read import registered
 from fleetmeter.reader.reading import Reader
 from fleetmeter.schema.definition import Definition
 from support.fleet import Replica, value
@@ -25,7 +26,7 @@ def replica(store: StoreAddress) -> Iterator[Replica]:
 @pytest.fixture
 def reader(store: StoreAddress) -> Iterator[Reader]:
     """A reader."""
-    reader = Reader(store.url, store.namespace)
+    reader = Reader(store.url, store.namespace, reads=registered())
     yield reader
     reader.close()
 
@@ -42,7 +43,8 @@ def test_an_empty_namespace_is_read(reader: Reader) -> None:
     """Nobody has written yet: there is no epoch, and nothing else."""
     snapshot = reader.read()
     assert (snapshot.epoch, snapshot.rows, snapshot.definitions, snapshot.numbers) == (None, {}, (), {})
-    assert (snapshot.alive, snapshot.last_write_us, snapshot.cache_size) == (frozenset(), None, None)
+    assert (snapshot.alive, snapshot.last_write_us, snapshot.extras is None) == (frozenset(), None, False)
+    assert snapshot.last_write_goodbye is None
 
 
 def test_a_snapshot_tells_who_is_there(replica: Replica, reader: Reader) -> None:
@@ -73,9 +75,9 @@ def test_a_family_that_appears_between_two_reads_is_seen_whole(
     transactions = []
     original = Reader._commands
 
-    def counted(self: Reader, now_us: int, fields: list[bytes]) -> Any:
+    def counted(self: Reader, fields: list[bytes]) -> Any:
         transactions.append(1)
-        return original(self, now_us, fields)
+        return original(self, fields)
 
     monkeypatch.setattr(Reader, "_commands", counted)
     snapshot = reader.read()
@@ -240,17 +242,6 @@ def test_a_wrong_password_is_a_refusal(store: StoreAddress) -> None:
     with pytest.raises(StoreRefused) as caught:
         Reader(store.url.replace("unix://", "unix://nobody:pw@"), store.namespace).read()
     assert caught.value.reason == "auth"
-
-
-def test_live_entries_of_the_cache_are_counted_by_the_stores_clock(
-    reader: Reader, client: Any, store: StoreAddress
-) -> None:
-    """Entries that expired but are not yet removed do not count."""
-    now = client.time()[0] * 10**6
-    client.zadd(store.keys.cache_expiry, {"a": now + 10**8, "b": now + 10**8, "old": now - 10**6})
-    assert reader.read().cache_size == 2
-    client.zrem(store.keys.cache_expiry, "a", "b")
-    assert reader.read().cache_size == 0
 
 
 def test_replicas_are_named_by_host_and_process(

@@ -35,3 +35,13 @@ def test_only_what_was_removed_since_counts() -> None:
     """What an earlier snapshot had on record already took its numbers then."""
     assert not Removed.since(RECORD, RECORD)
     assert Removed.since(RECORD, {**RECORD, b"d:1": b"6"})
+
+
+def test_gathered_removals_are_those_since_the_snapshot_was_taken() -> None:
+    """Whoever read later than the note tells knows of them all; clocks may be ten seconds apart."""
+    notes = {b"c:1 [[]]": b"50000000", b"d:1 [[]]": b"60000001"}
+    assert Removed.since({}, notes, 40_000_000).gathered == {"c:1", "d:1"}
+    assert Removed.since({}, notes, 70_000_000).gathered == {"d:1"}
+    assert Removed.since({b"d:1 [[]]": b"60000001"}, notes, 40_000_000).gathered == {"c:1"}
+    assert not Removed.since({}, notes, 70_000_001)
+    assert not Removed.since({}, notes, 0).takes("c:1", b'["a"]')

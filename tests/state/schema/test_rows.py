@@ -16,7 +16,7 @@ def test_rows_and_epochs_are_read() -> None:
 def test_further_words_are_ignored() -> None:
     """A later version may say more of a writer or an epoch without stopping this one."""
     assert Epoch.parse("abc 12 1 more words") == Epoch("abc", 12, 1)
-    assert Row.parse("w", "5 2 77 alive more words") == Row(5, 2, 77, said_goodbye=False)
+    assert Row.parse("w", "5 2 77 alive t1 more words") == Row(5, 2, 77, said_goodbye=False, token="t1")
     assert Row.parse("w", "5 2 77 goodbye more").said_goodbye
 
 

@@ -100,11 +100,14 @@ def test_every_script_replies_as_in_a_real_store(store: StoreAddress) -> None:
             body = encode(content(random), keys)
             prev = random.randrange(4)
             names = list(body.keys)
+            tokens = random.choice(("t1", "t1", "t2", "")), random.choice(("t1", "t1", "t2", ""))
             head = [
                 random.choice("EEEEEF"),
                 writer,
                 prev,
+                tokens[0],
                 prev + random.randrange(3),
+                tokens[1],
                 0,
                 "alive",
                 random.choice((2, 9)),

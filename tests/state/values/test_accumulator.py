@@ -26,7 +26,7 @@ class Woken(Accumulator):
         super().__init__(self._count, lambda definition, amount: None)
 
     def _count(self) -> None:
-        owned: bool = self.lock._is_owned()  # type: ignore[attr-defined]  # what threading.Condition asks
+        owned: bool = self.lock._is_owned()  # type: ignore[union-attr]  # what threading.Condition asks
         assert not owned, "wake() is called without the lock"
         self.woken += 1
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 import fleetmeter
 from fleetmeter.process.installation import current
 from support.fleet import samples, value
+from support.processes import fleet, run
 from support.store import StoreAddress
 
 
@@ -50,7 +52,7 @@ def test_nothing_is_added_before_the_end_and_everything_at_it(metrics: Metrics, 
     with fleetmeter.atomic():
         metrics.record()
         assert metrics.pending() == 0
-        assert fleetmeter.flush()
+        assert not fleetmeter.flush(), "what stands in the block is not handed over, and flush says so"
         assert value(installed, "a_counter_total") in (None, 0)
     assert metrics.pending() == 4
     assert fleetmeter.flush()
@@ -222,3 +224,43 @@ def test_a_block_open_at_uninstall_keeps_its_records(store: StoreAddress) -> Non
         fleetmeter.uninstall()
         counter.inc()
     assert counter._value.get() == 1
+
+
+def test_a_suspended_generator_hides_nothing(
+    metrics: Metrics, installed: StoreAddress, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its block takes its caller's records too; `flush()` says that they are not handed over; its end adds them."""
+
+    def suspended() -> Generator[None, None, None]:
+        with fleetmeter.atomic():
+            metrics.counter.inc()
+            yield
+
+    generator = suspended()
+    next(generator)
+    metrics.counter.inc(10)
+    assert not fleetmeter.flush()
+    assert "generator" in caplog.text
+    assert value(installed, "a_counter_total") in (None, 0)
+    with fleetmeter.atomic():
+        metrics.counter.inc(100)
+        generator.close()
+        metrics.counter.inc(1000)
+        assert metrics.registry.get_sample_value("a_counter_total") == 11, "the inner block is still whole"
+    assert fleetmeter.flush()
+    assert value(installed, "a_counter_total") == 1111
+
+
+def test_a_block_that_grows_for_long_is_told_of(metrics: Metrics, caplog: pytest.LogCaptureFixture) -> None:
+    """Once, when it holds ten thousand records."""
+    with fleetmeter.atomic():
+        for _ in range(10_001):
+            metrics.counter.inc()
+    assert caplog.text.count("holds 10000 records") == 1
+
+
+def test_the_end_of_a_process_closes_what_a_generator_left_open(store: StoreAddress) -> None:
+    """What its block holds is handed over: there is no later moment."""
+    ended = run("finalising.py", store, "block")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert fleet(store)["counted_total", frozenset({("by", "main")})] == 8

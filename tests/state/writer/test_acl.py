@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 import redis
 
+from fleetmeter.cli.doctor.permissions import Permissions, writer_permissions
+from fleetmeter.cli.doctor.rehearsal import rehearse
 from fleetmeter.connection.client import connect
 from fleetmeter.errors import StoreRefused
 from fleetmeter.reader.reading import Reader
 from fleetmeter.schema.keys import Keys
+from fleetmeter.settings import Settings
 from fleetmeter.writer.messages import Apply
 from fleetmeter.writer.store import Store
 from fleetmeter_app.cache import Entry, PromptCache, digest_of
@@ -89,6 +92,28 @@ def test_a_writer_and_a_reader_work_under_their_users(login: Callable[[str], Sto
     door = Store(elsewhere.url.removesuffix("0") + "1", elsewhere.keys)
     assert door.apply(Apply("E", "w", 0, 1, 0)).status == "epoch"
     door.close()
+
+
+def test_nothing_that_we_send_is_refused(running: Node, login: Callable[[str], StoreAddress]) -> None:
+    """Neither connecting nor recording, scraping, caching or examining the store leaves a denial in the ACL log."""
+    running.run("ACL", "LOG", "RESET")
+    for parameters in ("", "?protocol=2", "?protocol=3", "?client_name=us"):
+        address = login("writer")
+        replica = Replica(address, address.url + parameters)
+        replica.counter("acl_log").inc(1)
+        assert replica.flush(), replica.errors("auth")
+        replica.close()
+        for user in ("exporter", "writer"):
+            reader = Reader(login(user).url + parameters, address.namespace)
+            assert reader.read(["nobody"]).rows
+            reader.close()
+    assert asyncio.run(_use_cache(login("writer")))
+    writer = login("writer")
+    client = writer.client()
+    assert writer_permissions(client, writer.keys) == Permissions()
+    assert rehearse(client, Settings.from_env({}, url=writer.url, namespace=writer.namespace)) == ""
+    client.close()
+    assert running.run("ACL", "LOG") == []
 
 
 async def _use_cache(address: StoreAddress) -> list[str]:

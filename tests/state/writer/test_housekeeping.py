@@ -10,6 +10,7 @@ from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, SWEPT_FIELD
 from fleetmeter.writer import housekeeping
 from fleetmeter.writer.housekeeping import (
     EVERY,
+    FAREWELL,
     GOODBYE_GRACE,
     LIVES,
     REMOVED_LIFE,
@@ -41,10 +42,10 @@ class House:
         seconds, micros = self.client.time()
         return int(seconds * 10**6 + micros)
 
-    def writer(self, name: str, age: float, state: str = "alive", applied: int = 7) -> int:
+    def writer(self, name: str, age: float, state: str = "alive", applied: int = 7, token: str = "") -> int:
         """A row that is so many seconds old; its heartbeat."""
         heartbeat = self.now - int(age * 1e6)
-        self.client.hset(self.keys.writers, name, f"{applied} 1 {heartbeat} {state}")
+        self.client.hset(self.keys.writers, name, f"{applied} 1 {heartbeat} {state} {token}".rstrip())
         self.client.hset(self.keys.writer(name), mapping={"replica": name, "pid": "1"})
         return heartbeat
 
@@ -78,10 +79,10 @@ def house(store: StoreAddress) -> Iterator[House]:
     house.client.close()
 
 
-def test_a_row_that_said_goodbye_is_dropped_after_its_grace(house: House) -> None:
-    """Every exporter has seen its last word by then; nothing of it stays but the horizon."""
+def test_a_number_that_said_goodbye_is_dropped_after_its_grace(house: House) -> None:
+    """No late copy of a call can come any more by then; nothing of it stays but the horizon."""
     heartbeat = house.writer("gone", GOODBYE_GRACE + 5, "goodbye")
-    house.writer("going", GOODBYE_GRACE - 60, "goodbye")
+    house.writer("going", FAREWELL - 30, "goodbye")
     house.sweep()
     assert house.rows() == {"going"}
     assert house.hash(house.keys.retired) == {HORIZON_FIELD: str(heartbeat)}
@@ -89,41 +90,100 @@ def test_a_row_that_said_goodbye_is_dropped_after_its_grace(house: House) -> Non
     assert house.client.exists(house.keys.writer("going"))
 
 
+def test_a_row_that_said_goodbye_leaves_the_scrape_after_a_minute(house: House) -> None:
+    """Its number is kept until the grace is over, and the horizon stays: it would tell living writers of a drop."""
+    house.writer("gone", FAREWELL + 5, "goodbye")
+    for mode in ("livesum", "sum"):
+        series = house.gauge("gone", mode, 3)
+    house.sweep()
+    assert house.rows() == set()
+    assert house.hash(house.keys.retired).keys() == {"gone"}
+    assert not house.client.exists(house.keys.writer("gone"))
+    assert house.hash(house.keys.gauges) == {f"@folded {series}": "5 3"}
+    assert house.store.apply(Apply("E", "gone", 6, 7, 1)).status == "already"
+    assert house.rows() == set()
+
+    applied, given_up, heartbeat, folded = house.hash(house.keys.retired)["gone"].split()
+    house.client.hset(
+        house.keys.retired, "gone", f"{applied} {given_up} {heartbeat} {int(folded) - int(GOODBYE_GRACE * 1e6)}"
+    )
+    house.sweep()
+    assert house.hash(house.keys.retired) == {HORIZON_FIELD: heartbeat}
+
+
+def test_a_series_of_one_process_is_shown_until_the_grace_is_over(house: House) -> None:
+    """A gauge of the mode `all` keeps the row of its writer, whose name it has as a label."""
+    house.writer("gone", GOODBYE_GRACE - 60, "goodbye")
+    house.gauge("gone", "livesum", 3)
+    house.gauge("gone", "all", 3)
+    house.gauge("gone", "sum", 3)
+    house.sweep()
+    assert house.rows() == {"gone"}
+    assert value(house.address, "h_all", replica="gone:1") == 3
+    house.writer("gone", GOODBYE_GRACE + 5, "goodbye")
+    house.sweep()
+    assert house.rows() == set()
+
+
+def test_processes_that_live_for_a_moment_put_each_other_away(store: StoreAddress) -> None:
+    """Nobody lives for long there: whoever says goodbye sweeps, if nobody has for a minute."""
+    client, keys = store.client(), store.keys
+    for number in range(3):
+        replica = Replica(store)
+        replica.counter("h_count").inc(1)
+        assert replica.flusher.flush(5.0, goodbye=True)
+        replica.close()
+        seconds, micros = client.time()
+        past = seconds * 10**6 + micros - int((FAREWELL + 5) * 1e6)
+        rows = {raw: text.split() for raw, text in client.hgetall(keys.writers).items() if not raw.startswith(b"@")}
+        assert len(rows) == 1, f"after {number + 1} processes"
+        for raw, (applied, given_up, _, state, *_token) in rows.items():
+            client.hset(keys.writers, raw, b"%s %s %d %s" % (applied, given_up, past, state))
+        client.hset(keys.writers, SWEPT_FIELD, past)
+    assert value(store, "h_count_total") == 3
+    client.close()
+
+
 def test_a_row_that_was_silent_for_a_day_is_folded(house: House) -> None:
     """Its number is kept, for the case that it wakes up; silent for less it stays as it is."""
-    heartbeat = house.writer("silent", SILENCE + 5)
+    heartbeat = house.writer("silent", SILENCE + 5, token="t7")
+    before_tokens = house.writer("older", SILENCE + 5)
     house.writer("quiet", SILENCE - 60)
     house.sweep()
     assert house.rows() == {"quiet"}
-    (folded,) = house.hash(house.keys.retired).items()
-    assert folded[0] == "silent"
-    assert folded[1].startswith(f"7 1 {heartbeat} ")
+    folded = {name: text.split(" ") for name, text in house.hash(house.keys.retired).items()}
+    assert {name: (*words[:3], *words[4:]) for name, words in folded.items()} == {
+        "silent": ("7", "1", str(heartbeat), "t7"), "older": ("7", "1", str(before_tokens)),
+    }  # fmt: skip
 
 
 def test_a_folded_writer_that_wakes_up_is_known(house: House) -> None:
-    """Apply and hello find its number, so that nothing of it counts twice."""
-    house.writer("a", SILENCE + 5)
-    house.writer("b", SILENCE + 5)
+    """Apply and hello find its number and its token, so that nothing of it counts twice."""
+    house.writer("a", SILENCE + 5, token="ta")
+    house.writer("b", SILENCE + 5, token="tb")
     house.sweep()
     assert house.rows() == set()
-    assert house.store.apply(Apply("E", "a", 7, 8, 1)).status == "applied"
-    assert house.store.hello(Hello("b", "X"), {}).row == 7
+    assert house.store.apply(Apply("E", "a", 7, 8, 1, prev_token="foreign", token="t8")).token == "ta"
+    assert house.store.apply(Apply("E", "a", 7, 8, 1, prev_token="ta", token="t8")).status == "applied"
+    found = house.store.hello(Hello("b", "X"), {})
+    assert (found.row, found.given_up, found.token) == (7, 1, "tb")
     assert house.rows() == {"a", "b"}
     assert house.hash(house.keys.retired).keys() == {EPOCH_FIELD, HORIZON_FIELD}
 
 
-def test_a_retired_number_is_kept_for_ninety_days(house: House) -> None:
+@pytest.mark.parametrize("tail", ["", " t7"])
+def test_a_retired_number_is_kept_for_ninety_days(house: House, tail: str) -> None:
     """Then it goes, and the horizon tells a writer that comes back even later that its row was not lost.
 
     The days run from the folding, and the horizon is not the row's own heartbeat: a store that was restored from an old
     state finds all rows silent for long, and may have answered the writers later than those tell.
     """
     old, young = (house.now - int(age * 1e6) for age in (RETIRED_LIFE + 5, RETIRED_LIFE - 60))
-    house.client.hset(house.keys.retired, mapping={"old": f"7 0 5 {old}", "young": f"7 0 5 {young}"})
+    house.client.hset(house.keys.retired, mapping={"old": f"7 0 5 {old}{tail}", "young": f"7 0 5 {young}{tail}"})
     house.sweep()
     retired = house.hash(house.keys.retired)
     horizon = int(retired.pop(HORIZON_FIELD))
-    assert retired == {"young": f"7 0 5 {young}"}
+    assert retired == {"young": f"7 0 5 {young}{tail}"}
     assert abs(horizon - (house.now - int(SILENCE * 1e6))) < 60 * 10**6
     assert house.store.apply(Apply("E", "old", 7, 8, 0)).status == "unknown"
     assert house.store.hello(Hello("old", "X", horizon, ("E",)), {}).status == "dropped"

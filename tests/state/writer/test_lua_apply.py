@@ -14,12 +14,21 @@ from support.store import StoreAddress
 BIG = 2**53 + 1
 
 
+def token_of(number: object) -> str:
+    """The token of a batch of writer `w`, unless a test says another."""
+    return f"t{number}" if number else ""
+
+
 class Door:
-    """Calls apply.lua by hand, for writer `w` in epoch `E`, whose row is at 0 to begin with."""
+    """Calls apply.lua by hand, for writer `w` in epoch `E`, whose row is at 0 to begin with.
+
+    `told` is what the last reply said of the row: batches given up, and its token.
+    """
 
     def __init__(self, client: Any, address: StoreAddress) -> None:
         self.client = client
         self.keys = address.keys
+        self.told: list[str] = []
         self._script = self.client.register_script(lua_source("apply"))
         self.client.hset(self.keys.writers, mapping={"@epoch": "E 1 1", "w": "0 0 1 alive"})
         self.count = self.keys.family("c:1")
@@ -34,11 +43,15 @@ class Door:
         keys: tuple[str, ...] = (),
         state: str = "alive",
         limit: object = 10_000,
+        tokens: tuple[str, str] | None = None,
     ) -> list[str]:
-        """The reply, as text; the body's first key is the counter's, further ones come from `keys`."""
-        head = [epoch, "w", prev, seq, given_up, state, limit]
+        """The reply but what was `told`, as text; the body's first key is the counter's, further ones are `keys`."""
+        prev_token, token = tokens or (token_of(prev), token_of(seq))
+        head = [epoch, "w", prev, prev_token, seq, token, given_up, state, limit]
         reply = self._script(keys=[*self.keys.fixed, self.count, *keys], args=[*head, *body])
-        return [item.decode() for item in reply]
+        texts = [item.decode() for item in reply]
+        self.told = texts[2:4]
+        return [*texts[:2], *texts[4:]]
 
     def add(self, prev: int, seq: int, amount: object = 1, **options: Any) -> list[str]:
         """Add an amount to one number."""
@@ -67,7 +80,8 @@ def test_the_next_batch_is_applied_and_the_row_moves(door: Door) -> None:
     status, row, epoch, now, refused = door.add(0, 1, 5, given_up=2)
     assert (status, row, epoch, refused) == ("applied", "1", "E 1 1", "0")
     assert door.hash(door.count) == {"[]": "5"}
-    assert door.hash(door.keys.writers)["w"] == f"1 2 {now} alive"
+    assert door.hash(door.keys.writers)["w"] == f"1 2 {now} alive t1"
+    assert door.told == ["2", "t1"]
 
 
 def test_a_copy_is_already_in_and_changes_nothing(door: Door) -> None:
@@ -75,7 +89,7 @@ def test_a_copy_is_already_in_and_changes_nothing(door: Door) -> None:
     door.add(0, 1)
     door.add(1, 2)
     before = door.everything()
-    assert door.add(0, 1)[:2] == ["already", "2"]
+    assert door.add(0, 1)[:2] == ["behind", "2"]
     assert door.add(1, 2)[:2] == ["already", "2"]
     assert door.everything() == before
 
@@ -106,7 +120,7 @@ def test_a_heartbeat_renews_the_time_and_nothing_else(door: Door) -> None:
     counts = door.hash(door.count)
     status, _, _, now, _ = door.apply(1, 1, given_up=1)
     assert status == "applied"
-    assert door.hash(door.keys.writers)["w"] == f"1 1 {now} alive"
+    assert door.hash(door.keys.writers)["w"] == f"1 1 {now} alive t1"
     assert door.hash(door.count) == counts
 
 
@@ -132,13 +146,44 @@ def test_another_epoch_or_none_is_told(door: Door, stored: str | None) -> None:
 def test_a_folded_writer_is_taken_up(door: Door) -> None:
     """A row in `retired` counts like one in `writers`, and moves back with the batch."""
     door.client.hdel(door.keys.writers, "w")
-    door.client.hset(door.keys.retired, "w", "4 1 99")
-    assert door.add(3, 4)[:2] == ["already", "4"]
-    assert door.hash(door.keys.retired) == {"w": "4 1 99"}
+    door.client.hset(door.keys.retired, "w", "4 1 99 99 t4")
+    assert (door.add(3, 4)[:2], door.told) == (["already", "4"], ["1", "t4"])
+    assert door.add(4, 5, tokens=("other", "t5"))[:2] == ["behind", "4"]
+    assert door.hash(door.keys.retired) == {"w": "4 1 99 99 t4"}
     assert door.add(4, 5)[:2] == ["applied", "5"]
     assert door.hash(door.keys.retired) == {}
     assert door.hash(door.keys.writers)["w"].startswith("5 0 ")
     assert door.hash(door.count) == {"[]": "1"}
+
+
+def test_two_processes_of_one_id_are_told_apart_by_the_first_batch_in_which_they_differ(door: Door) -> None:
+    """What one of them counted neither takes the other's batch for its own, nor is built upon by the other."""
+    door.add(0, 1, 5)
+    assert door.add(1, 2, 7, tokens=("t1", "mine"))[:2] == ["applied", "2"]
+    before = door.everything()
+    assert (door.add(1, 2, 9, tokens=("t1", "yours"))[:2], door.told) == (["behind", "2"], ["0", "mine"])
+    assert (door.add(2, 3, 9, tokens=("yours", "t3"))[:2], door.told) == (["behind", "2"], ["0", "mine"])
+    assert door.apply(2, 2, tokens=("yours", "yours"))[:2] == ["behind", "2"]
+    assert door.everything() == before
+    assert door.add(1, 2, 7, tokens=("t1", "mine"))[:2] == ["already", "2"]
+    assert door.add(2, 3, 1, tokens=("mine", "t3"))[:2] == ["applied", "3"]
+    assert door.hash(door.count) == {"[]": "13"}
+
+
+def test_a_row_without_a_token_is_known_by_its_number(door: Door) -> None:
+    """A version without tokens left it: its own writer, or one whose number an older replica put away, goes on."""
+    door.client.hset(door.keys.writers, "w", "4 1 99 alive")
+    assert (door.add(3, 4)[:2], door.told) == (["already", "4"], ["1", ""])
+    assert (door.add(2, 3)[:2], door.told) == (["behind", "4"], ["1", ""])
+    assert door.add(4, 5)[:2] == ["applied", "5"]
+    assert door.hash(door.keys.writers)["w"].split(" ")[4:] == ["t5"]
+
+
+def test_a_goodbye_without_a_token_leaves_none(door: Door) -> None:
+    """Who says goodbye for another process passes on what its row has."""
+    door.client.hset(door.keys.writers, "w", "4 1 99 alive")
+    now = door.apply(4, 4, given_up=1, state="goodbye", tokens=("", ""))[3]
+    assert door.hash(door.keys.writers)["w"] == f"4 1 {now} goodbye"
 
 
 def test_large_whole_numbers_are_exact(door: Door) -> None:
@@ -262,6 +307,22 @@ def test_many_removals_walk_through_a_family_once(door: Door, shape: str) -> Non
     assert list(door.hash(door.count)) == fields[-1:]
     assert list(door.hash(door.keys.exemplars)) == [f"c:1 {fields[-1]}"]
     assert set(door.hash(door.keys.removed)) == {f'c:1 ["{name}"]' for name in names}
+
+
+@pytest.mark.parametrize("at_once", [1, 250, 2600])
+def test_notes_of_many_removals_are_gathered(door: Door, at_once: int) -> None:
+    """However many series go: the newest notes stand, and one for all the others, with the latest of their times."""
+    times: dict[str, int] = {}
+    for seq, start in enumerate(range(0, 2600, at_once)):
+        patterns = [f'["{number}"]' for number in range(start, min(2600, start + at_once))]
+        items = [text for pattern in patterns for text in ("c:1", pattern, "one")]
+        now = door.apply(seq, seq + 1, "remove", 9, len(patterns), *items)[3]
+        times |= dict.fromkeys(patterns, int(now))
+    notes = door.hash(door.keys.removed)
+    gathered = int(notes.pop("c:1 [[]]"))
+    assert 500 <= len(notes) <= 1000
+    assert {int(time) for time in notes.values()} <= {time for time in times.values() if time >= gathered}
+    assert gathered == max(time for pattern, time in times.items() if f"c:1 {pattern}" not in notes)
 
 
 def test_removals_of_one_series_and_of_many_work_side_by_side(door: Door) -> None:
@@ -439,6 +500,15 @@ def test_malformed_numbers_write_nothing(door: Door, prev: object, seq: object, 
     assert door.everything() == before
 
 
+@pytest.mark.parametrize("tokens", [("a b", "t1"), ("", "t 1"), ("", "t1\n")])
+def test_malformed_tokens_write_nothing(door: Door, tokens: tuple[str, str]) -> None:
+    """A row is words with a space between two: a token that holds one would be two."""
+    before = door.everything()
+    with pytest.raises(redis.ResponseError, match="malformed head"):
+        door.add(0, 1, tokens=tokens)
+    assert door.everything() == before
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -494,6 +564,7 @@ def test_the_scripts_run_in_the_in_process_double(store: StoreAddress) -> None:
     door = Door(fakeredis.FakeRedis(), store)
     assert door.add(0, 1, 5)[:2] == ["applied", "1"]
     assert door.add(0, 1, 5)[:2] == ["already", "1"]
+    assert door.add(0, 1, 5, tokens=("", "other"))[:2] == ["behind", "1"]
     assert door.add(3, 4)[:2] == ["behind", "1"]
     assert door.add(1, 2, "0.5")[4] == "0"
     assert door.hash(door.count) == {"[]": "5.5"}

@@ -11,7 +11,7 @@ from support.store import StoreAddress
 
 
 class Door:
-    """Calls hello.lua by hand."""
+    """Calls hello.lua by hand. `told` is what the last reply said of the row: batches given up, and its token."""
 
     def __init__(self, address: StoreAddress) -> None:
         self.client = address.client()
@@ -21,9 +21,11 @@ class Door:
     def hello(
         self, writer: str = "w", epoch: str = "E", form: str = "1", *pairs: str, heard: int = 0, lives: str = ""
     ) -> list[str]:
-        """The reply, as text."""
+        """The reply but what was `told`, as text."""
         keys = [self.keys.writers, self.keys.writer(writer), self.keys.retired]
-        return [item.decode() for item in self._script(keys=keys, args=[writer, epoch, form, heard, lives, *pairs])]
+        reply = [item.decode() for item in self._script(keys=keys, args=[writer, epoch, form, heard, lives, *pairs])]
+        self.told = reply[2:4]
+        return [*reply[:2], *reply[4:]]
 
     def hash(self, key: str) -> dict[str, str]:
         """A whole hash, as text."""
@@ -43,6 +45,7 @@ def test_the_first_hello_makes_the_epoch_and_a_row_at_0(door: Door) -> None:
     status, row, epoch, now = door.hello("w", "E", "1", "replica", "here", "pid", "7")
     assert (status, row, epoch) == ("hello", "0", f"E {now} 1")
     assert door.hash(door.keys.writers) == {"@epoch": epoch, "w": f"0 0 {now} alive"}
+    assert door.told == ["0", ""]
     assert door.hash(door.keys.writer("w")) == {"replica": "here", "pid": "7"}
 
 
@@ -52,22 +55,23 @@ def test_a_later_hello_keeps_the_epoch(door: Door) -> None:
     assert door.hello("v", "F")[2] == epoch
 
 
-def test_hello_again_keeps_the_row(door: Door) -> None:
-    """A repeated hello cannot set a writer back."""
+@pytest.mark.parametrize(("tail", "token"), [("", ""), (" t9", "t9"), (" t9 more", "t9")])
+def test_hello_again_keeps_the_row(door: Door, tail: str, token: str) -> None:
+    """A repeated hello cannot set a writer back, and tells whose batch the row stands for."""
     door.hello()
-    door.client.hset(door.keys.writers, "w", "5 2 1 goodbye")
+    door.client.hset(door.keys.writers, "w", f"5 2 1 goodbye{tail}")
     status, row, _, now = door.hello()
-    assert (status, row) == ("hello", "5")
-    assert door.hash(door.keys.writers)["w"] == f"5 2 {now} alive"
+    assert (status, row, door.told) == ("hello", "5", ["2", token])
+    assert door.hash(door.keys.writers)["w"] == f"5 2 {now} alive {token}".rstrip()
 
 
 def test_a_folded_writer_is_taken_up_with_its_number(door: Door) -> None:
     """A writer that comes back after a long silence is never taken for one at 0."""
     door.hello("other")
-    door.client.hset(door.keys.retired, "w", "9 3 123")
+    door.client.hset(door.keys.retired, "w", "9 3 123 456 t9")
     status, row, _, now = door.hello()
-    assert (status, row) == ("hello", "9")
-    assert door.hash(door.keys.writers)["w"] == f"9 3 {now} alive"
+    assert (status, row, door.told) == ("hello", "9", ["3", "t9"])
+    assert door.hash(door.keys.writers)["w"] == f"9 3 {now} alive t9"
     assert "w" not in door.hash(door.keys.retired)
 
 

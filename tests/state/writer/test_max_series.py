@@ -78,12 +78,12 @@ class Family:
 
     def apply(self, limit: int, *body: object) -> list[str]:
         """One batch; the notes of the answer."""
-        head = ["E", "w", self._seq, self._seq + 1, 0, "alive", limit]
+        head = ["E", "w", self._seq, "", self._seq + 1, "", 0, "alive", limit]
         reply = [item.decode() for item in self._script(keys=[*self._keys, self.key], args=[*head, *body])]
         assert reply[0] == "applied"
-        assert reply[4] == "0"
+        assert reply[6] == "0"
         self._seq += 1
-        return reply[5:]
+        return reply[7:]
 
     def add(self, items: list[tuple[Series, str, int]], limit: int) -> None:
         """A batch for the model and for the store."""

@@ -1,5 +1,8 @@
 """The protocol as a state machine: every answer in every state."""
 
+import random
+import re
+from copy import deepcopy
 from itertools import count
 from typing import Any
 
@@ -10,6 +13,7 @@ from fleetmeter.values.delta import NOTHING, Delta, Removal
 from fleetmeter.writer.messages import Answer, Apply, Hello, Outcome
 from fleetmeter.writer.protocol import Writer
 from fleetmeter.writer.replay import ReplayLog
+from fleetmeter.writer.tokens import Tokens
 
 BODY = Delta(adds={"f": {"[]": 1}})
 OTHER = Delta(adds={"f": {"[]": 2}})
@@ -241,17 +245,17 @@ def test_gaps_add_up() -> None:
 
 
 def test_a_gap_that_the_store_went_back_behind_is_part_of_the_larger_one() -> None:
-    """What is given up is told for the numbers up to the store's row, however often it goes back and forth."""
+    """The store's row says what it lacks of the numbers up to it, however often it goes back and forth."""
     writer = forgetful()
     advance(writer, 5)
     writer.receive(writer.next_apply(), answer("behind", 3))
     assert writer.receive(writer.next_apply(), answer("applied", 5)).lost == 2
     advance(writer, 5)
-    writer.receive(writer.next_apply(), answer("behind", 7))
+    writer.receive(writer.next_apply(), answer("behind", 7, given_up=2))
     assert writer.next_apply().given_up == 2 + 3
     writer.receive(writer.next_apply(), answer("behind", 4))
     again = writer.next_apply()
-    assert again.given_up == 1 + 6
+    assert again.given_up == 6
     assert writer.receive(again, answer("applied", 10)).lost == 5
 
 
@@ -543,3 +547,164 @@ def test_an_answer_of_no_known_status_is_an_error(call: str) -> None:
     with pytest.raises(ValueError, match="answered"):
         writer.receive(Hello(writer.id, "x") if call == "hello" else apply, answer("surprise"))
     assert writer.in_flight
+
+
+def test_each_batch_has_a_token_that_no_copy_of_the_process_draws_again() -> None:
+    """A copy goes on with the same memory, `random`'s state included: its next batch still has another token."""
+    writer = greeted()
+    advance(writer, 1)
+    tokens = set()
+    for copy in (deepcopy(writer), writer):
+        random.seed(1)
+        call = sent(copy)
+        assert (call.prev, call.seq, call.prev_token) == (1, 2, writer.next_apply().prev_token)
+        tokens.add(call.token)
+    assert len(tokens) == 2
+    assert all(re.fullmatch("t[0-9a-f]{8}", token) for token in tokens)
+
+
+def test_a_heartbeat_and_a_goodbye_have_the_token_of_the_last_batch() -> None:
+    """The row stays the same but for its time; at number 0 there is none."""
+    writer = greeted()
+    first = writer.next_apply()
+    assert (first.prev_token, first.token) == ("", "")
+    call = sent(writer)
+    writer.receive(call, answer("applied", 1, token=call.token))
+    for beat in (writer.next_apply(), writer.next_apply(goodbye=True)):
+        assert (beat.prev_token, beat.token) == (call.token, call.token)
+
+
+def test_a_batch_sent_again_keeps_its_token_and_one_under_a_new_id_has_a_new_one() -> None:
+    """Any copy of a call leaves the same row; what one id's row says never fits another's."""
+    writer = greeted()
+    call = sent(writer)
+    writer.unanswered(call)
+    assert writer.next_apply() == call
+    writer.receive(call, answer("behind", 1, token="foreign"))
+    writer.receive(writer.greet(), answer("hello"))
+    assert writer.next_apply().token not in ("", call.token)
+
+
+def test_what_is_sent_again_in_one_call_has_the_token_of_its_newest_batch() -> None:
+    """A row is one of this writer's if number and token are those of a batch that it has sent, anywhere in its past."""
+    writer = greeted()
+    tokens = []
+    for _ in range(5):
+        call = sent(writer)
+        writer.receive(call, answer("applied", call.seq, token=call.token))
+        tokens.append(call.token)
+    assert writer.receive(writer.next_apply(), answer("behind", 2, token=tokens[1])).trouble == "behind"
+    again = writer.next_apply()
+    assert (again.prev, again.prev_token, again.seq, again.token) == (2, tokens[1], 5, tokens[4])
+    assert worth(again) == 3
+
+
+@pytest.mark.parametrize("row", [1, 2, 3, 4, 5])
+def test_a_row_with_a_number_of_this_writers_and_another_token_is_foreign(row: int) -> None:
+    """The store went back, and another process went on there: from that number on nothing of this writer is in."""
+    writer = greeted()
+    advance(writer, 4)
+    call = sent(writer, OTHER)
+    outcome = writer.receive(call, answer("behind", row, token="foreign"))
+    assert outcome == Outcome("foreign", send_all_again=True)
+    writer.receive(writer.greet(), answer("hello"))
+    again = writer.next_apply()
+    assert (again.writer != call.writer, again.prev, again.seq, again.given_up) == (True, 0, 1, 0)
+    assert worth(again) == (4 - (row - 1)) * 1 + 2
+
+
+def test_what_was_acknowledged_below_a_foreign_row_is_taken_for_in() -> None:
+    """Whether the store went back before the other process came that far, no row tells: only what is new goes out."""
+    writer = greeted()
+    advance(writer, 2)
+    call = sent(writer, OTHER)
+    assert writer.receive(call, answer("behind", 9, token="foreign")) == Outcome("foreign", send_all_again=True)
+    writer.receive(writer.greet(), answer("hello"))
+    assert worth(writer.next_apply()) == 2
+
+
+def test_what_the_store_lacked_below_a_foreign_row_is_counted_as_lost() -> None:
+    """It may be in, as the other process sent it again if the two were one then: it is not sent a second time."""
+    writer = greeted()
+    advance(writer, 5)
+    writer.receive(writer.next_apply(), answer("behind", 1))
+    outcome = writer.receive(writer.next_apply(), answer("behind", 4, token="foreign"))
+    assert outcome == Outcome("foreign", lost=2, send_all_again=True)
+    writer.receive(writer.greet(), answer("hello"))
+    assert worth(writer.next_apply()) == 2
+
+
+def test_what_is_no_longer_kept_from_a_foreign_row_on_is_counted_as_lost() -> None:
+    """It cannot be in, and it cannot be sent again."""
+    writer = forgetful()
+    advance(writer, 5)
+    call = sent(writer)
+    assert writer.receive(call, answer("behind", 3, token="foreign")) == Outcome("foreign", 3, send_all_again=True)
+    writer.receive(writer.greet(), answer("hello"))
+    assert worth(writer.next_apply()) == 1
+
+
+def test_a_row_whose_token_is_not_kept_is_taken_for_its_own() -> None:
+    """Whatever this writer can still send came later than that row, so it is in no case in."""
+    writer = greeted()
+    writer._tokens = Tokens(keep=2)
+    advance(writer, 5)
+    assert writer.receive(writer.next_apply(), answer("behind", 1, token="long ago")).trouble == "behind"
+    again = writer.next_apply()
+    assert (again.prev, again.prev_token, worth(again)) == (1, "long ago", 4)
+    assert writer.receive(writer.next_apply(), answer("behind", 4, token="foreign")).trouble == "foreign"
+
+
+def test_a_new_epoch_that_knows_the_id_with_another_token_is_another_processs() -> None:
+    """What this writer had acknowledged is not in that life of the namespace, and counts as lost."""
+    writer = greeted()
+    advance(writer, 3)
+    call = sent(writer)
+    writer.receive(call, answer("epoch"))
+    outcome = writer.receive(writer.greet(), answer("hello", 2, "F", token="foreign"))
+    assert outcome == Outcome("foreign", 3, send_all_again=True)
+    writer.receive(writer.greet(), answer("hello", 0, "F"))
+    assert worth(writer.next_apply()) == 1
+
+
+def test_a_hello_that_tells_of_a_batch_which_a_copy_sent_acknowledges_it() -> None:
+    """Both copies had the batch in flight when they became two: it is the same, and counts once."""
+    writer = greeted()
+    call = sent(writer)
+    assert writer.receive(call, answer("unknown")).trouble == "unknown"
+    assert writer.receive(writer.greet(), answer("hello", 1, token=call.token)) == Outcome(send_all_again=True)
+    assert not writer.in_flight
+
+
+def test_a_loss_in_a_call_that_stayed_without_answer_is_counted_when_its_row_is_found() -> None:
+    """A new life began after batch 1, its first call went unanswered, and hello then finds what that call left.
+
+    The row knows that it lacks batch 1; the writer goes on with the row's figure, and counts it.
+    """
+    writer = greeted()
+    advance(writer, 1)
+    writer.receive(sent(writer), answer("epoch"))
+    writer.receive(writer.greet(), answer("hello", 0, "F"))
+    call = writer.next_apply()
+    assert (call.prev, call.seq, call.given_up) == (0, 2, 1)
+    writer.unanswered(call)
+    writer.receive(call, answer("epoch"))
+    writer.unanswered(writer.greet())
+    found = answer("hello", 2, "F", given_up=1, token=call.token)
+    assert writer.receive(writer.greet(), found) == Outcome(lost=1, send_all_again=True)
+    assert (writer.in_flight, writer.next_apply().given_up) == (False, 1)
+
+
+def test_a_loss_that_a_life_counted_is_not_counted_again_when_it_comes_back() -> None:
+    """The row's figure is taken over; only what it counts more than when the writer left it is new."""
+    writer = forgetful()
+    advance(writer, 3)
+    writer.receive(writer.next_apply(), answer("behind", 1))
+    call = writer.next_apply()
+    assert writer.receive(call, answer("applied", 3)).lost == 2
+    writer.receive(writer.next_apply(), answer("epoch"))
+    writer.receive(writer.greet(), answer("hello", 0, "F"))
+    writer.receive(writer.next_apply(), answer("epoch"))
+    found = answer("hello", 3, given_up=2, token=call.token)
+    assert writer.receive(writer.greet(), found) == Outcome(send_all_again=True)
+    assert (writer.given_up, writer.next_apply().given_up) == (2, 2)

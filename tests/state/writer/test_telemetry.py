@@ -45,7 +45,7 @@ def test_what_is_counted() -> None:
     telemetry.answered(Outcome("behind", 3), "w")
     telemetry.answered(Outcome(), "w")
     telemetry.noted(Answer("applied", 1, "E", 1, refused=("k f: error",), refused_count=4))
-    telemetry.not_finite(Definition("c", "counter"), math.nan)
+    telemetry.rejected(Definition("c", "counter"), math.nan)
     telemetry.retain(99)
     assert sample(telemetry, "fleetmeter_flushes_total") == 1
     assert sample(telemetry, "fleetmeter_flush_duration_seconds_bucket", le="0.005") == 1

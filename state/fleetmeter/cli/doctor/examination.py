@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 from fleetmeter.cli.doctor.check import Check, Status, exit_status
 from fleetmeter.cli.doctor.facts import gather
-from fleetmeter.cli.doctor.permissions import writer_permissions
+from fleetmeter.cli.doctor.permissions import Permissions, writer_permissions
+from fleetmeter.cli.doctor.rehearsal import rehearse
 from fleetmeter.cli.doctor.server_checks import server_checks
 from fleetmeter.cli.doctor.state_checks import permission_checks, read_or_refusal, state_checks, state_size
 from fleetmeter.cli.printing import say, say_json, shown
@@ -48,6 +49,8 @@ def _checks(target: NamespaceTarget) -> list[Check]:
     with closing(target.client()) as client, closing(target.reader()) as reader:
         checks = list(server_checks(gather(client)))
         read = read_or_refusal(reader)
-        checks += permission_checks(writer_permissions(client, target.keys), read)
+        permissions = writer_permissions(client, target.keys)
+        problem = "" if permissions != Permissions() else rehearse(client, target.settings)
+        checks += permission_checks(permissions, problem, read)
         size = state_size(client, target.keys, read) if isinstance(read, Snapshot) else None
-        return checks + list(state_checks(read, size))
+        return checks + list(state_checks(read, size, target.keys, reader.life()))

@@ -1,15 +1,16 @@
-"""Whether this user may do what a writer does, found out without a trace in the data.
+"""Whether this user may do what a writer does, and whether the server knows the commands, without a trace in the data.
 
 Each command is called in a form that the server refuses, or that changes nothing, once it has looked at the user's
 permissions: HSET with half a pair, HINCRBY by no number. Commands without such a form are queued in a transaction that
-is never executed. Where a user is refused, the server notes that in its ACL LOG.
+is never executed. If a user is refused, the server notes that in its ACL LOG. What none of this can show, as a store
+that takes no writes, the rehearsal does.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import redis
 
@@ -21,29 +22,35 @@ _CALLED_BY_WRITERS = ("EVALSHA", "HGET", "HGETALL", "HKEYS", "SCRIPT LOAD")
 """What `store.py` calls; what its scripts call is read from them."""
 
 _OPERATORS_SCRIPTS = frozenset(("forget", "reset"))
-_NOBODY = "@doctor"
+_UNKNOWN = ("unknown command", "err unknown command", "unknown subcommand")
+"""How a server begins to speak of a command that it does not have."""
+_Outcome = Literal["allowed", "refused", "missing", "unclear"]
+
+NOBODY = "@doctor"
 """A field, and a writer's id, that never exist."""
 
 
 @dataclass(frozen=True)
 class Permissions:
-    """Commands that a writer needs and that this user may not call, or of which that could not be found out."""
+    """Commands that a writer needs, by what is wrong with them.
 
-    refused: tuple[str, ...]
-    unclear: tuple[str, ...]
+    This user may not call those that are `refused`; the server has none of the names that are `missing`, as after
+    `rename-command`; of those that are `unclear` it could not be found out.
+    """
+
+    refused: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
 
 
 def writer_permissions(client: redis.Redis, keys: Keys) -> Permissions:
     """Try everything that a writer calls, on keys of the namespace. Raises `StoreUnreachable`."""
-    refused, unclear = [], []
+    found: dict[_Outcome, list[str]] = {"allowed": [], "refused": [], "missing": [], "unclear": []}
+    commands = sorted({*_CALLED_BY_WRITERS, *_called_by_scripts()})
     with translated():
-        for command in sorted({*_CALLED_BY_WRITERS, *_called_by_scripts()}):
-            allowed = _allowed(client, keys, command)
-            if allowed is None:
-                unclear.append(command)
-            elif not allowed:
-                refused.append(command)
-    return Permissions(tuple(refused), tuple(unclear))
+        for command in commands:
+            found[_tried(client, keys, command)].append(command)
+    return Permissions(tuple(found["refused"]), tuple(found["missing"]), tuple(found["unclear"]))
 
 
 def _called_by_scripts() -> Iterator[str]:
@@ -60,41 +67,41 @@ def _harmless(keys: Keys, command: str) -> tuple[str, ...] | None:
         "EVALSHA": ("EVALSHA", "0" * 40, "1", key),
         "SCRIPT LOAD": ("SCRIPT LOAD", "("),
         "TIME": ("TIME",),
-        "HGET": ("HGET", key, _NOBODY),
-        "HEXISTS": ("HEXISTS", key, _NOBODY),
-        "HGETALL": ("HGETALL", keys.writer(_NOBODY)),
-        "HKEYS": ("HKEYS", keys.writer(_NOBODY)),
-        "HLEN": ("HLEN", keys.writer(_NOBODY)),
-        "HSET": ("HSET", key, _NOBODY, "", _NOBODY),
-        "HDEL": ("HDEL", key, _NOBODY),
-        "HINCRBY": ("HINCRBY", key, _NOBODY, "none"),
-        "HINCRBYFLOAT": ("HINCRBYFLOAT", key, _NOBODY, "none"),
-        "DEL": ("DEL", keys.writer(_NOBODY)),
+        "HGET": ("HGET", key, NOBODY),
+        "HEXISTS": ("HEXISTS", key, NOBODY),
+        "HGETALL": ("HGETALL", keys.writer(NOBODY)),
+        "HKEYS": ("HKEYS", keys.writer(NOBODY)),
+        "HLEN": ("HLEN", keys.writer(NOBODY)),
+        "HSET": ("HSET", key, NOBODY, "", NOBODY),
+        "HDEL": ("HDEL", key, NOBODY),
+        "HINCRBY": ("HINCRBY", key, NOBODY, "none"),
+        "HINCRBYFLOAT": ("HINCRBYFLOAT", key, NOBODY, "none"),
+        "DEL": ("DEL", keys.writer(NOBODY)),
     }
     return forms.get(command)
 
 
-def _allowed(client: Any, keys: Keys, command: str) -> bool | None:
+def _tried(client: Any, keys: Keys, command: str) -> _Outcome:
     form = _harmless(keys, command)
     if form is not None:
-        return _accepted(lambda: client.execute_command(*form))
+        return _outcome(lambda: client.execute_command(*form))
     with client.client() as one:
-        if not _accepted(lambda: one.execute_command("MULTI")):
-            return None
+        if _outcome(lambda: one.execute_command("MULTI")) != "allowed":
+            return "unclear"
         try:
-            return _accepted(lambda: one.execute_command(command, keys.writers, _NOBODY, ""))
+            return _outcome(lambda: one.execute_command(command, keys.writers, NOBODY, ""))
         finally:
             one.connection.disconnect()  # and with it the transaction
 
 
-def _accepted(call: Callable[[], Any]) -> bool:
+def _outcome(call: Callable[[], Any]) -> _Outcome:
     """Whether the server let this user call it, whatever it thought of the arguments."""
     try:
         call()
     except redis.exceptions.NoPermissionError:
-        return False
+        return "refused"
     except redis.AuthenticationError:
         raise
-    except redis.ResponseError:
-        return True
-    return True
+    except redis.ResponseError as error:
+        return "missing" if str(error).lower().startswith(_UNKNOWN) else "allowed"
+    return "allowed"

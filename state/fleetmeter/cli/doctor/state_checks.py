@@ -1,56 +1,79 @@
 """What is stored in a namespace, and what that means for its numbers."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import redis
+from redis.exceptions import MovedError
 
 from fleetmeter.cli.doctor.check import Check, Status, not_seen
-from fleetmeter.cli.doctor.permissions import Permissions
+from fleetmeter.cli.doctor.permissions import NOBODY, Permissions
+from fleetmeter.cli.doctor.price_checks import price_checks
 from fleetmeter.cli.printing import bytes_text, counted, seconds_text, time_text
 from fleetmeter.cli.selection import series_of
 from fleetmeter.connection.client import translated
 from fleetmeter.errors import StateError, StoreError, StoreRefused
-from fleetmeter.reader.families import families_of, types_left_out
-from fleetmeter.reader.reading import Reader
+from fleetmeter.reader.families import Family, legible_families, types_left_out
+from fleetmeter.reader.life import Life
+from fleetmeter.reader.reading import Reader, is_of_read
 from fleetmeter.reader.snapshot import Snapshot
-from fleetmeter.schema.keys import Keys
+from fleetmeter.schema.keys import Keys, split_family_field
+from fleetmeter.schema.rows import Epoch
 
-_UNPRICED = "openai_unpriced_calls"
-"""The counter, by model, of answered calls that have no price."""
-_MOST_MODELS = 10
-"""Models that are named."""
+_STRAYS = 5
+"""Problems of the state that are told one by one."""
 
 
 def read_or_refusal(reader: Reader) -> Snapshot | StateError | StoreError:
     """A snapshot, or why there is none. Raises `StoreUnreachable`."""
     try:
-        snapshot = reader.read()
-        families_of(snapshot)
+        return reader.read([NOBODY])  # of whom it asks whether it was folded: the one more command of a scrape
     except (StateError, StoreRefused) as error:
         return error
-    return snapshot
 
 
-def permission_checks(writer: Permissions, read: Snapshot | StateError | StoreError) -> Iterator[Check]:
-    """What this user is good for: to write, to read, both; for neither is a failure."""
+def permission_checks(
+    writer: Permissions, problem: str | None, read: Snapshot | StateError | StoreError
+) -> Iterator[Check]:
+    """What this user is good for: to write, to read, both; for neither is a failure.
+
+    `problem` is what `rehearse` found.
+    """
     worst = Status.FAIL if isinstance(read, StoreError) and writer.refused else Status.WARN
-    if writer.refused:
+    if writer.missing:
+        yield Check(
+            Status.FAIL, "as a writer", f"the server does not know: {', '.join(writer.missing)}",
+            "replicas cannot record, whoever the user is: end what renames or disables these commands "
+            "(rename-command), or use another server",
+        )  # fmt: skip
+    elif writer.refused:
         yield Check(
             worst, "as a writer", f"not allowed: {', '.join(writer.refused)}",
             "replicas cannot record as this user; an exporter's user needs none of that",
         )  # fmt: skip
     elif writer.unclear:
         yield not_seen("as a writer", f"not clear: {', '.join(writer.unclear)}", "all else is allowed")
+    elif problem:
+        yield Check(
+            Status.FAIL, "as a writer", f"tried, and it did not work: {problem}",
+            "replicas keep their counts, and cannot hand them over until this is put right",
+        )  # fmt: skip
     else:
-        yield Check(Status.OK, "as a writer", "everything is allowed", "replicas can record as this user")
-    if not isinstance(read, StoreError):
+        tried = "not tried, as this user may not call MULTI and EXEC" if problem is None else "and was tried"
+        yield Check(Status.OK, "as a writer", f"everything is allowed, {tried}", "replicas can record as this user")
+    left_out = [one for one in read.problems if is_of_read(one)] if isinstance(read, Snapshot) else []
+    if left_out:
+        yield Check(
+            Status.FAIL, "as an exporter", "; ".join(map(str, left_out)),
+            "the gauges of these reads are not served, and fleetmeter_up is 0, until the store answers them",
+        )  # fmt: skip
+    elif not isinstance(read, StoreError):
         yield Check(Status.OK, "as an exporter", "everything is allowed", "an exporter can read as this user")
     elif read.reason == "auth":
         yield Check(worst, "as an exporter", str(read), "an exporter cannot serve as this user")
     else:
-        elsewhere = "MOVED" in str(read)
+        elsewhere = isinstance(read.__cause__, MovedError)
         yield Check(
             Status.FAIL, "as an exporter", str(read),
             "another node of the cluster has this namespace: use redis+cluster://host:port"
@@ -59,8 +82,13 @@ def permission_checks(writer: Permissions, read: Snapshot | StateError | StoreEr
         )  # fmt: skip
 
 
-def state_checks(read: Snapshot | StateError | StoreError, size: int | None) -> Iterator[Check]:
-    """What the namespace holds; `size` is its size in bytes, None where it is not known."""
+def state_checks(
+    read: Snapshot | StateError | StoreError, size: int | None, keys: Keys, life: Life | None
+) -> Iterator[Check]:
+    """What the namespace of these keys holds.
+
+    `size` is its size in bytes, None where it is not known; `life` is what the store tells of its process.
+    """
     if isinstance(read, StateError):
         yield Check(
             Status.FAIL, "state", str(read), "the exporter shows fleetmeter_up 0 until this is put right or reset"
@@ -68,6 +96,12 @@ def state_checks(read: Snapshot | StateError | StoreError, size: int | None) -> 
         return
     if isinstance(read, StoreError):
         yield not_seen("state", "not allowed to see", "what the namespace holds is not known")
+        return
+    if read.epoch is None and read.rows:
+        yield Check(
+            Status.FAIL, "state", "writers have rows, and there is no epoch: it was deleted or evicted",
+            "exporters hold what they served (epoch_missing) until a replica says hello and writes it again",
+        )  # fmt: skip
         return
     if read.epoch is None:
         yield Check(Status.OK, "state", "nothing has been recorded yet", "the first replica begins it")
@@ -77,7 +111,10 @@ def state_checks(read: Snapshot | StateError | StoreError, size: int | None) -> 
         Status.OK, "state", f"format {read.epoch.format}, counting since {time_text(read.epoch.birth_us)}",
         f"totals cover the last {seconds_text(max(0.0, age))}",
     )  # fmt: skip
+    families, problems = legible_families(read)
+    yield from _strays([one for one in problems if not is_of_read(one)], keys)
     yield _writers(read)
+    yield _holds(read, read.epoch, life)
     given_up = sum(row.given_up for row in read.rows.values())
     yield Check(
         Status.WARN if given_up else Status.OK, "lost batches", str(given_up),
@@ -85,8 +122,25 @@ def state_checks(read: Snapshot | StateError | StoreError, size: int | None) -> 
         if given_up
         else "no writer that is known here has given a batch up",
     )  # fmt: skip
-    yield _families(read, size)
-    yield from _prices(read)
+    yield _families(read, families, size)
+    yield from price_checks(families)
+
+
+def _strays(problems: Sequence[StateError], keys: Keys) -> Iterator[Check]:
+    """What stands there and cannot be read, and how to be rid of it."""
+    for problem in problems[:_STRAYS]:
+        family = split_family_field(problem.key.removeprefix("family:"))[0]
+        what = f"the family {family} is" if problem.key.startswith("family:") else "that part is"
+        remedy = "delete the field with HDEL" if problem.reason != "wrong_type" else "delete the key with DEL"
+        yield Check(
+            Status.FAIL, "state", str(problem),
+            f"{what} not served, and fleetmeter_up is 0, until this is put right: {remedy}; "
+            f"the key is {keys.of_problem(problem.key)}",
+        )  # fmt: skip
+    if len(problems) > _STRAYS:
+        yield Check(
+            Status.FAIL, "state", f"{len(problems) - _STRAYS} more such problems", "put these right, then look again"
+        )
 
 
 def _writers(snapshot: Snapshot) -> Check:
@@ -104,8 +158,39 @@ def _writers(snapshot: Snapshot) -> Check:
     return Check(Status.WARN if states["silent"] else Status.OK, "writers", found, meaning)
 
 
-def _families(snapshot: Snapshot, size: int | None) -> Check:
-    families = families_of(snapshot)
+def _holds(snapshot: Snapshot, epoch: Epoch, life: Life | None) -> Check:
+    """What in the state can make an exporter hold: what it served is not known here."""
+    subject, ask = "held scrapes", "ask an exporter: fleetmeter_snapshot_held_reason, and its log, say why it holds"
+    if life is None:
+        return not_seen(
+            subject, "the store was a replica once, or does not say since when it runs",
+            f"whether it went back, and lacks what exporters served, is not known; {ask}",
+        )  # fmt: skip
+    if life.started_us <= epoch.birth_us:
+        return Check(
+            Status.OK,
+            subject,
+            "the store runs since before counting began",
+            "it cannot have gone back: nothing to hold",
+        )
+    started = f"the store started {seconds_text((snapshot.taken_us - life.started_us) / 1e6)} ago"
+    counting = [row for row in snapshot.rows.values() if not row.said_goodbye]
+    lagging = [writer for writer, row in snapshot.rows.items() if row.heartbeat_us < life.started_us]
+    lagging = [writer for writer in lagging if not snapshot.rows[writer].said_goodbye]
+    if not lagging:
+        return Check(
+            Status.OK, subject, f"{started}, and every writer that has not ended was heard from since",
+            "they have sent again what it lost; only what killed or ended writers had counted may be missing",
+        )  # fmt: skip
+    return Check(
+        Status.WARN, subject, f"{started}; {len(lagging)} of {counted(len(counting), 'writer')} not heard from since: "
+        f"{', '.join(sorted(lagging)[:3])}",
+        "if it lost what they had counted, exporters show what they served for up to --hold, and then the larger of "
+        f"served and stored, until these send again; {ask}",
+    )  # fmt: skip
+
+
+def _families(snapshot: Snapshot, families: Sequence[Family], size: int | None) -> Check:
     series = sum(series_of(family.samples) for family in families)
     unknown = types_left_out(snapshot)
     found = f"{counted(len(families) + len(unknown), 'family', 'families')}, {series:,} series"
@@ -116,23 +201,6 @@ def _families(snapshot: Snapshot, size: int | None) -> Check:
             Status.WARN, "families", found, f"of a later version, and not served by this one: {', '.join(unknown)}"
         )
     return Check(Status.OK, "families", found, "each scrape reads all of it")
-
-
-def _prices(snapshot: Snapshot) -> Iterator[Check]:
-    """Whether the calls of language models have a price; nothing where none were counted."""
-    for family in families_of(snapshot):
-        if family.definition.name == _UNPRICED:
-            calls = {dict(sample.labels).get("model", ""): round(sample.value) for sample in family.samples}
-            without = sorted(((count, model) for model, count in calls.items() if count), reverse=True)
-            if not without:
-                yield Check(Status.OK, "prices", "every answered call has a price", "the cost of the fleet is complete")
-                return
-            named = ", ".join(f"{model} ({counted(count, 'call')})" for count, model in without[:_MOST_MODELS])
-            more = f" and {len(without) - _MOST_MODELS} more" if len(without) > _MOST_MODELS else ""
-            yield Check(
-                Status.WARN, "prices", f"calls without a price: {named}{more}",
-                "their cost is missing everywhere; the service's log says why, and a prices file can give rates",
-            )  # fmt: skip
 
 
 def state_size(client: redis.Redis, keys: Keys, snapshot: Snapshot) -> int:

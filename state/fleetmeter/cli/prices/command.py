@@ -9,7 +9,7 @@ from fleetmeter.cli.errors import CommandError
 from fleetmeter.cli.prices.bill import Bill
 from fleetmeter.cli.prices.rates import as_json, lines_of, overview
 from fleetmeter.cli.prices.usages import price_file
-from fleetmeter.cli.printing import complain, say, say_json
+from fleetmeter.cli.printing import Parser, complain, say, say_json
 from fleetmeter.errors import SettingError
 from fleetmeter.pricing import PriceList
 
@@ -23,7 +23,7 @@ files that cannot be used.
 """
 
 
-def add_prices(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_prices(subcommands: "argparse._SubParsersAction[Parser]") -> None:
     """Add `prices` to the program."""
     parser = subcommands.add_parser(
         "prices", help="Show rates, or price a file of usages.", description=_DESCRIPTION, epilog=_STATUS,

@@ -47,10 +47,15 @@ def _head(watch: Watch, now: Sighting) -> RenderableType:
     head = Text.assemble(
         (watch.target.settings.namespace, "bold"),
         f"   {counted(len(snapshot.alive), 'replica')} alive   {since}   ",
-        (f"read {seconds_text(watch.age or 0)} ago", "dim"),
+        (f"read {seconds_text(watch.age or 0)} ago, about 1 s behind", "dim"),
         no_wrap=True,
     )
-    return head if watch.trouble is None else Group(head, _trouble(watch))
+    parts: list[RenderableType] = [head]
+    if now.problems:
+        parts.append(Text(f"{counted(now.problems, 'part')} unreadable: see fleetmeter doctor", style="bold red"))
+    if watch.trouble is not None:
+        parts.append(_trouble(watch))
+    return Group(*parts)
 
 
 def _trouble(watch: Watch) -> Text:
@@ -91,9 +96,17 @@ def _requests(watch: Watch, totals: Totals) -> RenderableType:
         ("total", _total(totals, _REQUESTS)),
         ("per second", _rate(watch, totals, _REQUESTS)),
         ("in progress", _total(totals, _IN_PROGRESS)),
-        ("errors", _total(totals, _ERRORS)),
+        ("errors", _errors(totals)),
         ("fallbacks", _total(totals, _FALLBACKS)),
     )
+
+
+def _errors(totals: Totals) -> str:
+    """The requests that failed, which HTTP counts by their status; of a service without HTTP, what it calls errors."""
+    if not totals.has(_REQUESTS):
+        return _total(totals, _ERRORS)
+    failed = sum(count for status, count in totals.by("status", _REQUESTS).items() if status.startswith("5"))
+    return f"{failed:,}"
 
 
 def _tokens(totals: Totals) -> RenderableType:
@@ -109,7 +122,7 @@ def _money(watch: Watch, now: Sighting) -> RenderableType:
         ("per hour", NOTHING if each_second is None else f"${each_second * 3600 / 1e9:,.4f}"),
         ("tokens/s", _rate(watch, totals, _TOKENS)),
         ("cache hits", _hit_ratio(totals)),
-        ("cache size", _cache_size(now)),
+        ("cache size", _total(now.totals, _SIZE)),
     )
 
 
@@ -118,12 +131,6 @@ def _hit_ratio(totals: Totals) -> str:
     if gets:
         return f"{totals.total(_OPERATIONS, operation='get', result='hit') / gets:.1%}"
     return f"{totals.value(_HIT_RATE):.1%}" if totals.has(_HIT_RATE) and not totals.has(_OPERATIONS) else NOTHING
-
-
-def _cache_size(now: Sighting) -> str:
-    if now.snapshot.cache_size is not None:
-        return f"{now.snapshot.cache_size:,}"
-    return _total(now.totals, _SIZE)
 
 
 def _models(totals: Totals) -> RenderableType:

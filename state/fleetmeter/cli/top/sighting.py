@@ -7,19 +7,23 @@ from dataclasses import dataclass
 from fleetmeter.cli.target import NamespaceTarget
 from fleetmeter.cli.top.totals import Totals
 from fleetmeter.errors import FleetmeterError
-from fleetmeter.reader.families import families_of
+from fleetmeter.reader.families import legible_families
 from fleetmeter.reader.identities import Identities, Identity
 from fleetmeter.reader.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """The fleet at one instant. `at` is a reading of the monotonic clock, in seconds."""
+    """The fleet at one instant. `at` is a reading of the monotonic clock, in seconds.
+
+    `problems` is how many parts of the state cannot be read; nothing of them is in the totals.
+    """
 
     snapshot: Snapshot
     totals: Totals
     identities: dict[str, Identity]
     at: float
+    problems: int = 0
 
 
 class Watch:
@@ -39,9 +43,10 @@ class Watch:
         """Read the store once; where that fails, what was seen before stays, and `trouble` says why."""
         try:
             snapshot = self._reader.read()
-            totals = Totals.of(families_of(snapshot))
+            families, problems = legible_families(snapshot)
             shown = [writer for writer, row in snapshot.rows.items() if not row.said_goodbye]
-            sighting = Sighting(snapshot, totals, self._identities.of(shown), self._clock())
+            identities = self._identities.of(shown)
+            sighting = Sighting(snapshot, Totals.of(families), identities, self._clock(), len(problems))
         except FleetmeterError as error:
             self.trouble = str(error)
             return

@@ -13,7 +13,9 @@ from fleetmeter.settings import parse_seconds
 
 def add_top(subcommands: Subcommands) -> None:
     """Add `top` to the program."""
-    parser = add_command(subcommands, "top", "Watch the fleet: replicas, requests, tokens, dollars, cache, flushes.")
+    parser = add_command(
+        subcommands, "top", "Watch the fleet, about a second behind: replicas, requests, tokens, dollars, cache."
+    )
     parser.add_argument("--interval", metavar="SECONDS", default="1", help="time between two looks (default 1)")
     parser.add_argument("--once", action="store_true", help="print one frame and end; needs no terminal")
     parser.set_defaults(run=top)

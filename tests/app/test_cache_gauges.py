@@ -2,11 +2,11 @@
 
 import pytest
 
-from fleetmeter.reader.families import Families, Family
+from fleetmeter.reader.families import Families
 from fleetmeter.reader.sample import Sample
 from fleetmeter.reader.snapshot import Snapshot
-from fleetmeter.schema.definition import Definition, StoredDefinition
-from fleetmeter_exporter.cache import with_cache_state
+from fleetmeter.schema.definition import Definition, StoredDefinition, compact_json
+from fleetmeter_app.cache_gauges import HIT_RATE, SIZE
 from support.exposition import total
 from support.scraping import BIRTH_US, LIVING_US, FixedState, scrape
 from support.store import StoreAddress
@@ -14,18 +14,31 @@ from support.store import StoreAddress
 OPERATIONS = Definition.of("prompt_cache_operations", "counter", "", "", ["operation", "result"], [], "")
 
 
-def gauge(name: str, *, ever_set: bool = False) -> Family:
-    """A gauge that shows 0."""
-    return Family(Definition(name, "gauge", mode="max"), 1, ever_set, [Sample("", (), 0)])
+SIZE_GAUGE = Definition.of("prompt_cache_size", "gauge", "Entries.", "", [], [], "max")
+RATE_GAUGE = Definition.of("prompt_cache_hit_rate", "gauge", "Hits by gets.", "", [], [], "mostrecent")
+OTHER = Definition.of("other", "gauge", "Another.", "", [], [], "max")
 
 
-def families(results: dict[str, float], size: int | None = None) -> Families:
-    """A namespace that counts gets by result, and some puts."""
-    counts = {OPERATIONS.series_field(["get", name]).encode(): str(value).encode() for name, value in results.items()}
-    counts[OPERATIONS.series_field(["put", "hit"]).encode()] = b"1000"
-    return Families(
-        Snapshot(1, None, {}, (StoredDefinition(OPERATIONS, 1, 1),), {OPERATIONS.field: counts}, {}, {}, size)
-    )
+def shown(
+    gauge: Definition, results: dict[str, float] | None, size: int | None = None, *, set_us: int = 0
+) -> list[Sample]:
+    """What a gauge shows that a replica created or set, beside a cache of so many entries and gets by result."""
+    counts = {}
+    if results is not None:
+        counts = {OPERATIONS.series_field(["get", name]).encode(): str(n).encode() for name, n in results.items()}
+        counts[OPERATIONS.series_field(["put", "hit"]).encode()] = b"1000"
+    layouts = [gauge, *([OPERATIONS] if results is not None else [])]
+    replies = (size or 0, int(size is not None))
+    snapshot = Snapshot(
+        9, None, {}, tuple(StoredDefinition(layout, 1, 1) for layout in layouts), {OPERATIONS.field: counts},
+        {f"w {compact_json([gauge.name, gauge.layout, []])}".encode(): f"{set_us} 0.5".encode()}, {},
+        {SIZE.family: (SIZE, replies), HIT_RATE.family: (HIT_RATE, ())},
+    )  # fmt: skip
+    families = Families(snapshot)
+    return families.family(families.sources[gauge.name]).samples
+
+
+UNTOUCHED = [Sample("", (), 0.5)]
 
 
 @pytest.mark.parametrize(
@@ -40,25 +53,21 @@ def families(results: dict[str, float], size: int | None = None) -> Families:
 )
 def test_the_hit_rate_is_hits_by_gets(results: dict[str, float], rate: float) -> None:
     """Gets are the sum over all results; puts do not matter; before the first get the rate is 0."""
-    family = with_cache_state(gauge("prompt_cache_hit_rate"), families(results))
-    assert family.samples == [Sample("", (), rate)]
+    assert shown(RATE_GAUGE, results) == [Sample("", (), rate)]
 
 
 def test_what_replicas_set_is_left_alone() -> None:
     """A gauge that anybody ever set keeps its samples."""
-    for name in ("prompt_cache_hit_rate", "prompt_cache_size"):
-        family = gauge(name, ever_set=True)
-        with_cache_state(family, families({"hit": 1}, 7))
-        assert family.samples == [Sample("", (), 0)]
+    for gauge in (SIZE_GAUGE, RATE_GAUGE):
+        assert shown(gauge, {"hit": 1}, 7, set_us=5) == UNTOUCHED
 
 
 def test_what_is_not_there_is_not_invented() -> None:
     """Another gauge stays as it is; so does the size without a cache, and the rate where nobody counts operations."""
-    assert with_cache_state(gauge("other"), families({"hit": 1}, 7)).samples == [Sample("", (), 0)]
-    assert with_cache_state(gauge("prompt_cache_size"), families({})).samples == [Sample("", (), 0)]
-    assert with_cache_state(gauge("prompt_cache_size"), families({}, 7)).samples == [Sample("", (), 7)]
-    nobody = Families(Snapshot(1, None, {}, (), {}, {}, {}, 7))
-    assert with_cache_state(gauge("prompt_cache_hit_rate"), nobody).samples == [Sample("", (), 0)]
+    assert shown(OTHER, {"hit": 1}, 7) == UNTOUCHED
+    assert shown(SIZE_GAUGE, {}) == UNTOUCHED
+    assert shown(SIZE_GAUGE, {}, 7) == [Sample("", (), 7)]
+    assert shown(RATE_GAUGE, None, 7) == UNTOUCHED
 
 
 def test_the_size_is_that_of_living_entries(store: StoreAddress) -> None:

@@ -1,0 +1,30 @@
+"""Whether the calls of language models have a price."""
+
+from collections.abc import Iterable, Iterator
+
+from fleetmeter.cli.doctor.check import Check, Status
+from fleetmeter.cli.printing import counted
+from fleetmeter.reader.families import Family
+
+_UNPRICED = "openai_unpriced_calls"
+"""The counter, by model, of answered calls that have no price."""
+_MOST_MODELS = 10
+"""Models that are named."""
+
+
+def price_checks(families: Iterable[Family]) -> Iterator[Check]:
+    """The models whose calls have no price; nothing if no calls of models were ever counted."""
+    samples = [sample for family in families if family.definition.name == _UNPRICED for sample in family.samples]
+    if not samples:
+        return
+    calls = {dict(sample.labels).get("model", ""): round(sample.value) for sample in samples}
+    without = sorted(((count, model) for model, count in calls.items() if count), reverse=True)
+    if not without:
+        yield Check(Status.OK, "prices", "every answered call has a price", "the cost of the fleet is complete")
+        return
+    named = ", ".join(f"{model} ({counted(count, 'call')})" for count, model in without[:_MOST_MODELS])
+    more = f" and {len(without) - _MOST_MODELS} more" if len(without) > _MOST_MODELS else ""
+    yield Check(
+        Status.WARN, "prices", f"calls without a price: {named}{more}",
+        "their cost is missing everywhere; the service's log says why, and a prices file can give rates",
+    )  # fmt: skip

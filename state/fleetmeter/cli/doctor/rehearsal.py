@@ -1,0 +1,98 @@
+"""A writer's whole life, tried on keys of the namespace that nobody else uses.
+
+Hello, batches, a heartbeat, a goodbye and putting away run in one transaction whose last command deletes all of it.
+Others never see those keys, and nothing of them stays, whenever doctor or the server ends. The scripts stay in the
+server's cache, as those of every replica do.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import redis
+
+from fleetmeter.connection.client import followed, translated
+from fleetmeter.connection.multi_exec import Command, read_together
+from fleetmeter.errors import StoreRefused
+from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.keys import Keys
+from fleetmeter.schema.rows import random_id
+from fleetmeter.settings import Settings
+from fleetmeter.values.delta import NOTHING, Delta, Removal
+from fleetmeter.writer.messages import Apply, Fold, Hello
+from fleetmeter.writer.store import ScriptCall, Store, answer_of
+
+_AT_ONCE = (-1.0, -1.0, -1.0, -1.0, -1.0)
+"""Seconds that everything which ended may stay; see `Fold`. A transaction's clock may stand still, so it is below 0."""
+
+
+def rehearse(client: redis.Redis, settings: Settings) -> str | None:
+    """What went wrong, in words for people; empty if nothing did.
+
+    None if this user, who may do all that a writer does, may not make a transaction. Raises `StoreUnreachable`.
+    """
+    try:
+        with translated():
+            read_together(client, [])  # where MULTI is refused, what follows would be run one by one
+    except StoreRefused:
+        return None
+    writer = random_id()
+    keys = Keys(settings.namespace, f"doctor:{writer}")
+    store = Store(settings.url, keys, credentials=settings.credentials)  # makes calls of messages; is never connected
+    definition = Definition.of("doctor", "counter", "Of no meaning.", "", ("label",), (), "")
+    steps = dict(_steps(store, writer, definition))
+    delete = ("DEL", *keys.fixed, keys.writer(writer), keys.family(definition.field))
+    try:
+        with translated():
+            for script in {call[0].sha: call[0] for call in steps.values()}.values():
+                client.script_load(script.script)
+            commands = [*map(_command, steps.values()), delete]
+            replies = followed(partial(read_together, client, commands))
+    except StoreRefused as error:
+        return str(error)
+    return next(filter(None, map(_problem, (*steps, "removing it"), replies)), "")
+
+
+def _steps(store: Store, writer: str, definition: Definition) -> Iterator[tuple[str, ScriptCall]]:
+    """The calls, by what each of them is for people."""
+    field, epoch = definition.field, random_id()
+    whole, fraction = '["whole"]', '["fraction"]'
+    gauge = f'["doctor","{field.rpartition(":")[2]}",["label"]]'
+    first = Delta(
+        adds={field: {whole: 1, fraction: 0.5}},
+        definitions={field: definition.to_json()},
+        gauges={gauge: "1 1"},
+        exemplars={f"{field} {whole}": "1 {}"},
+    )
+    second = Delta(adds={field: {whole: 1}}, removals=(Removal(field, whole, has_parts=False),), unset=(gauge,))
+
+    def batch(prev: int, seq: int, delta: Delta = NOTHING, *, goodbye: bool = False) -> ScriptCall:
+        tokens = {"prev_token": f"{prev}" if prev else "", "token": f"{seq}"}
+        return store.apply_call(Apply(epoch, writer, prev, seq, 0, delta, goodbye, **tokens))
+
+    yield "hello", store.hello_call(Hello(writer, epoch), {"replica": "doctor"})
+    yield "a batch", batch(0, 1, first)
+    yield "a removal", batch(1, 2, second)
+    yield "a heartbeat", batch(2, 2)
+    yield "a goodbye", batch(2, 2, goodbye=True)
+    yield "putting away", store.fold_call(Fold(epoch, _AT_ONCE, writers=((writer, ()),)))
+
+
+def _command(call: ScriptCall) -> Command:
+    script, keys, arguments = call
+    return ("EVALSHA", script.sha, len(keys), *keys, *arguments)
+
+
+def _problem(step: str, reply: Any) -> str:
+    """What is wrong with a reply; empty if nothing is."""
+    if isinstance(reply, Exception):
+        return f"{step}: {reply}"
+    if not isinstance(reply, Sequence):
+        return ""  # how many keys were deleted
+    if reply[0] == b"folded":
+        return "" if reply[1] == b"1" else f"{step}: {reply!r}"
+    answer = answer_of(list(reply))
+    if answer.refused:
+        return f"{step}: {answer.refused[0].partition(': ')[2]}"
+    expected = "hello" if step == "hello" else "applied"
+    return "" if answer.status == expected else f"{step}: it was answered {answer.status!r}"

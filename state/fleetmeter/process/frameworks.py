@@ -1,0 +1,122 @@
+"""What makes and ends processes in ways of its own; it is joined if the application has imported it."""
+
+import os
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+_LAST = -1000
+"""The priority of our finalizer in a child: behind those that the application gave."""
+
+_MULTIPROCESSING = ("multiprocessing", "multiprocess")
+"""Packages whose children run the finalizers of their own `util`; the second is pathos'."""
+
+_LEAVING = ("rq.worker", "rq.worker.base", "rq.worker.worker_classes", "billiard.pool", "billiard.popen_fork",
+            "billiard.forkserver")  # fmt: skip
+"""Modules that end a child by `os._exit` and ask nobody before: RQ's, and those of Celery's billiard."""
+
+
+class _Leaving(ModuleType):
+    """Stands in one module for `os`: `_exit` calls `end` first, everything else is as it is."""
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        super().__init__("os")
+        self._end = end
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def _exit(self, status: int) -> None:
+        try:
+            self._end()
+        finally:
+            os._exit(status)
+
+
+class Frameworks:
+    """Calls `end` where a framework's child ends, and `forked` in the children that uWSGI forks in C."""
+
+    def __init__(self, end: Callable[[], None], forked: Callable[[], None]) -> None:
+        self._end = end
+        self._forked = forked
+        self._leaving = _Leaving(end)
+        self._known: set[str] = set()
+
+    def join(self) -> None:
+        """Join those that were imported since the last call."""
+        for package in _MULTIPROCESSING:
+            self._join_multiprocessing(package)
+        for name in _LEAVING:
+            module: Any = sys.modules.get(name)
+            if getattr(module, "os", None) is os:
+                module.os = self._leaving
+        self._join_celery()
+        self._join_uwsgi()
+
+    def _is_new(self, name: str, attribute: str) -> Any:
+        """A module that has this attribute, and was not joined before."""
+        module: Any = sys.modules.get(name)
+        if name in self._known or not hasattr(module, attribute):
+            return None
+        self._known.add(name)
+        return module
+
+    def _join_multiprocessing(self, package: str) -> None:
+        """Let a package like multiprocessing run `end` in its children.
+
+        They run no atexit callbacks. What was registered with `Finalize` is dropped when a child begins, after the
+        interpreter's fork hooks; what `register_after_fork` knows runs just behind that.
+        """
+        util = self._is_new(f"{package}.util", "register_after_fork")
+        if util is None:
+            return
+
+        def finalize(_: object = None) -> None:
+            util.Finalize(None, self._end, exitpriority=_LAST)
+
+        util.register_after_fork(self, finalize)
+        if sys.modules[f"{package}.process"].parent_process() is not None:
+            finalize()
+
+    def _join_celery(self) -> None:
+        """Let Celery's pool run `end` in its children, which run no finalizers.
+
+        SIGTERM is its own there: it ends a child in the same way.
+        """
+        signals = self._is_new("celery.signals", "worker_process_shutdown")
+        if signals is not None:
+            signals.worker_process_shutdown.connect(self._celery_ends, weak=False)
+
+    def _celery_ends(self, **_: Any) -> None:
+        self._end()
+
+    def _join_uwsgi(self) -> None:
+        """Let uWSGI, which forks in C, tell its workers that they are new; a hook of the application's runs as well.
+
+        uWSGI has room for one hook and looks it up when it forks, so that one which is set later would take our place.
+        """
+        uwsgi = self._is_new("uwsgi", "__dict__")
+        if uwsgi is None:
+            return
+        forked = self._forked
+
+        class Uwsgi(ModuleType):
+            """The module `uwsgi`, in which each `post_fork_hook` is one that follows ours."""
+
+            def __setattr__(self, name: str, value: Any) -> None:
+                super().__setattr__(name, _behind(forked, value) if name == "post_fork_hook" else value)
+
+        hook = getattr(uwsgi, "post_fork_hook", None)
+        uwsgi.__class__ = Uwsgi
+        uwsgi.post_fork_hook = hook
+
+
+def _behind(forked: Callable[[], None], hook: Any) -> Callable[[], Any]:
+    """A hook that calls `forked`, then the application's own if there is one."""
+
+    def both() -> Any:
+        forked()
+        return hook() if callable(hook) else None
+
+    return both

@@ -1,0 +1,110 @@
+"""What the hash of one layout holds: fields taken apart into label values and part, texts into numbers."""
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from math import isnan
+
+from fleetmeter.errors import StateError
+from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.sample import Labels
+from fleetmeter.schema.definition import Definition, read_json, texts_of
+from fleetmeter.schema.scale import parse_number, unscaled
+
+Numbers = Mapping[str, Mapping[bytes, bytes]]
+"""Raw numbers by the family's field in `families`, then by their own field."""
+
+
+def stored_numbers(
+    layout: Definition, order: tuple[str, ...], raw: Mapping[bytes, bytes]
+) -> Iterator[tuple[bytes, Labels, str, float]]:
+    """Field, labels in that order, part and value, in the family's unit, of each stored number.
+
+    Raises `StateError` for a field that is no series of the layout, and for a text that is no number.
+    """
+    names = sorted(layout.labels)
+    for raw_field, text in raw.items():
+        try:
+            values, part = _taken_apart(layout, raw_field)
+            pairs = dict(zip(names, values, strict=True))
+            number = parse_number(text)
+        except (ValueError, TypeError, IndexError) as error:
+            problem = f"{raw_field!r} → {text!r} is no number of it"
+            raise StateError(f"family:{layout.field}", problem, "bad_value") from error
+        scaled = unscaled(number, layout.scale if part in ("", "sum") else 1)
+        yield raw_field, tuple((name, pairs[name]) for name in order), part, scaled
+
+
+class Legibility:
+    """Tells whether a layout's hash can be read as a whole, as only then anything of it is served.
+
+    To look at 100,000 fields takes some 50 ms; that is done only if they are not those of the time before.
+    """
+
+    def __init__(self) -> None:
+        self._fitting: dict[str, list[bytes]] = {}  # by layout: the fields that were found to be series of it
+
+    def of(self, layout: Definition, numbers: Mapping[bytes, bytes]) -> bool:
+        """Whether `stored_numbers` reads all of them."""
+        stored = Hash.of(numbers)
+        if self._fitting.get(layout.field) is not stored.fields:
+            if not (_all_plain(layout, stored.fields) or all(_fits(layout, field) for field in stored.fields)):
+                return False
+            self._fitting[layout.field] = stored.fields
+        return stored.wholes is not None or _are_numbers(stored.texts)
+
+
+def _taken_apart(layout: Definition, field: bytes) -> tuple[list[str], str]:
+    """Label values by sorted name, and the part; raises ValueError, TypeError or IndexError for no field of a layout.
+
+    The caller sees to it that there are as many values as labels.
+    """
+    values = texts_of(read_json(field))
+    part = values.pop() if layout.has_parts else ""
+    _check_part(layout, part)
+    return values, part
+
+
+def _check_part(layout: Definition, part: str) -> None:
+    if layout.type == "histogram" and part != "sum" and isnan(float(part)):
+        raise ValueError("no bucket has the bound NaN")
+    if layout.type == "summary" and part not in ("sum", "count"):
+        raise ValueError("a summary has a sum and a count")
+
+
+def _fits(layout: Definition, field: bytes) -> bool:
+    """Whether a field is one of a series of the layout."""
+    try:
+        return len(_taken_apart(layout, field)[0]) == len(layout.labels)
+    except (ValueError, TypeError, IndexError):
+        return False
+
+
+def _all_plain(layout: Definition, fields: list[bytes]) -> bool:
+    """Whether all fields are such, read in one go; False may also mean that it cannot be told so.
+
+    No two fields are taken for one, or one for two: between them is a line feed, which no text of JSON may hold, and
+    each begins a list of its own, which holds texts only.
+    """
+    if not all(field.startswith(b"[") for field in fields):
+        return False
+    try:
+        parsed = read_json(b"[" + b",\n".join(fields) + b"]")
+        if len(parsed) != len(fields) or not set(map(type, parsed)) <= {list}:
+            return False
+        texts_of(list(chain.from_iterable(parsed)))
+        if layout.has_parts:
+            for part in {values[-1] for values in parsed}:
+                _check_part(layout, part)
+    except (ValueError, TypeError, IndexError):
+        return False
+    return set(map(len, parsed)) <= {len(layout.labels) + layout.has_parts}
+
+
+def _are_numbers(texts: list[bytes]) -> bool:
+    """Whether each is what `parse_number` reads, which is whatever `float` does."""
+    try:
+        for _ in map(float, texts):
+            pass
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,87 @@
+"""How a snapshot stands to the one that was served before, and why."""
+
+from dataclasses import dataclass, replace
+from enum import IntEnum, StrEnum
+from operator import attrgetter
+
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.schema.rows import Row
+
+
+class Verdict(IntEnum):
+    """How a snapshot stands to the one that was served before."""
+
+    AHEAD = 0
+    """Everything that was served is in it."""
+    LOSS = 1
+    """Something is gone for good, or may be: no waiting brings it back."""
+    BEHIND = 2
+    """Something is missing that living writers may send again."""
+
+
+class Reason(StrEnum):
+    """What was found that is not as it was served."""
+
+    EPOCH_MISSING = "epoch_missing"
+    ROW_MISSING = "row_missing"
+    ROW_LOWER = "row_lower"
+    GIVEN_UP = "given_up"
+    ROW_GONE = "row_gone"
+    NUMBERS_LOWER = "numbers_lower"
+
+
+HOLDING = (Reason.EPOCH_MISSING, Reason.ROW_MISSING, Reason.ROW_LOWER)
+"""The reasons for which an older snapshot is held: living writers may send again what is missing."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a snapshot is not ahead of what was served.
+
+    `writer` is the first one, by id, of whom that is so, `writers` is how many there are. `served` and `found` are its
+    rows; `found` is None if it has none, and `folded` tells of one that was put away. `epoch` is the id of the epoch
+    that was served. Without a writer it is about the whole namespace.
+    """
+
+    verdict: Verdict
+    reason: Reason
+    epoch: str
+    writer: str = ""
+    served: Row | None = None
+    found: Row | None = None
+    folded: bool = False
+    writers: int = 0
+
+
+def judge(served: Snapshot, snapshot: Snapshot) -> Cause | None:
+    """Why a snapshot of the same life of the namespace is not ahead of what was served; None if it is."""
+    epoch = served.epoch.id if served.epoch is not None else ""
+    if snapshot.epoch is None and served.epoch is not None:
+        return Cause(Verdict.BEHIND, Reason.EPOCH_MISSING, epoch)
+    changed = [entry for entry in served.rows.items() if not _went_on(entry[1], snapshot.rows.get(entry[0]))]
+    causes = [cause for writer, row in sorted(changed) if (cause := _judge_row(writer, row, snapshot, epoch))]
+    if not causes:
+        return None
+    worst = max(causes, key=attrgetter("verdict"))
+    return replace(worst, writers=sum(cause.verdict is worst.verdict for cause in causes))
+
+
+def _went_on(before: Row, now: Row | None) -> bool:
+    """Whether a row is above itself: there are thousands, and hardly ever one that is not."""
+    return now is not None and now.applied >= before.applied and now.given_up == before.given_up
+
+
+def _judge_row(writer: str, before: Row, snapshot: Snapshot, epoch: str) -> Cause | None:
+    here, folded = snapshot.rows.get(writer), snapshot.retired.get(writer)
+    now = here or folded
+
+    def cause(verdict: Verdict, reason: Reason) -> Cause:
+        return Cause(verdict, reason, epoch, writer, before, now, here is None and folded is not None)
+
+    if now is None:
+        # who said goodbye sends nothing again: its row was dropped, or lost with all that it counted
+        gone = before.said_goodbye or before.heartbeat_us <= snapshot.horizon_us
+        return cause(Verdict.LOSS, Reason.ROW_GONE) if gone else cause(Verdict.BEHIND, Reason.ROW_MISSING)
+    if now.applied < before.applied:
+        return cause(Verdict.BEHIND, Reason.ROW_LOWER)
+    return cause(Verdict.LOSS, Reason.GIVEN_UP) if now.given_up > before.given_up else None
