@@ -1,5 +1,6 @@
 """Labels of the user's own for one test, and none after it."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,3 +24,4 @@ def _forget() -> None:
     for family in list(families._followers):
         family.clear()
         family.earlier = ()
+    gc.collect()  # children that applications of a test held

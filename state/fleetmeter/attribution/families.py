@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import RLock
 from typing import Any, Self
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
 from prometheus_client.metrics import MetricWrapperBase
@@ -19,11 +19,14 @@ from fleetmeter.attribution.context import current_attributes
 from fleetmeter.attribution.labels import UserLabels
 from fleetmeter.attribution.settings import VARIABLE, Wanted, from_text, labels_of
 from fleetmeter.errors import SettingError
+from fleetmeter.process.installation import forget_family
 
 _log = logging.getLogger("fleetmeter")
 _lock = RLock()
-_followers: "WeakKeyDictionary[Any, Callable[..., Any]]" = WeakKeyDictionary()
-"""Families that follow the labels, each with what makes another inside for it."""
+_makers: "WeakKeyDictionary[Any, Callable[[Sequence[str]], Any]]" = WeakKeyDictionary()
+"""By family what makes another one like it, with other label names."""
+_followers: "WeakSet[Any]" = WeakSet()
+"""Families that follow the labels."""
 
 
 class _Labels:
@@ -97,11 +100,19 @@ class AttributedHistogram(Attributed, Histogram):
 
 
 def counter(
-    name: str, documentation: str, labelnames: Sequence[str], *, registry: CollectorRegistry | None, unit: str = ""
-) -> Counter:
-    """A counter that follows the labels of the user's own."""
+    name: str,
+    documentation: str,
+    labelnames: Sequence[str],
+    *,
+    registry: CollectorRegistry | None,
+    unit: str = "",
+    following: bool = True,
+) -> AttributedCounter:
+    """A counter that follows the labels of the user's own, or will if `follow` is called."""
     made = AttributedCounter(name, documentation, labelnames, unit=unit, registry=registry)
-    follow(made, lambda names: AttributedCounter(name, documentation, names, unit=unit, registry=None))
+    _makers[made] = lambda names: AttributedCounter(name, documentation, names, unit=unit, registry=None)
+    if following:
+        follow(made)
     return made
 
 
@@ -113,22 +124,27 @@ def histogram(
     registry: CollectorRegistry | None,
     buckets: Sequence[float],
     unit: str = "",
-) -> Histogram:
-    """A histogram that follows the labels of the user's own."""
-    made = AttributedHistogram(name, documentation, labelnames, unit=unit, buckets=buckets, registry=registry)
-    follow(
-        made, lambda names: AttributedHistogram(name, documentation, names, unit=unit, buckets=buckets, registry=None)
-    )
+    following: bool = True,
+) -> AttributedHistogram:
+    """A histogram that follows the labels of the user's own, or will if `follow` is called."""
+
+    def make(names: Sequence[str], registry: CollectorRegistry | None = None) -> AttributedHistogram:
+        return AttributedHistogram(name, documentation, names, unit=unit, buckets=buckets, registry=registry)
+
+    made = make(labelnames, registry)
+    _makers[made] = make
+    if following:
+        follow(made)
     return made
 
 
-def follow(family: Attributed, make: Callable[[tuple[str, ...]], Attributed]) -> None:
-    """Let a family have the labels of the user's own, now and whenever they change; `make` gets all names."""
+def follow(family: Attributed) -> None:
+    """Let a family have the labels of the user's own, now and whenever they change."""
     with _lock:
         if family not in _followers:
             family.own = tuple(family._labelnames)  # noqa: SLF001  prometheus_client has no public name for it
-            _followers[family] = make
-            _turn(family, make, _labels.current)
+            _followers.add(family)
+            _turn(family, _labels.current)
 
 
 def user_labels() -> UserLabels:
@@ -162,22 +178,24 @@ def settle() -> None:
 
 def _put_in_force(labels: UserLabels) -> None:
     with _lock:
-        for family, make in list(_followers.items()):
-            _turn(family, make, labels)
+        for family in list(_followers):
+            _turn(family, labels)
         _labels.current = labels
         _labels.settled = True
 
 
-def _turn(family: Attributed, make: Callable[[tuple[str, ...]], Attributed], labels: UserLabels) -> None:
+def _turn(family: Attributed, labels: UserLabels) -> None:
     """Give a family these labels, in one step: other threads may be recording."""
     before = family.further.names if family.further is not None else ()
     if before == labels.names:
         family.further = labels
         return
     known = {one.further.names if one.further is not None else (): one for one in family.earlier}
-    inside = known.pop(labels.names, None) or make((*family.own, *labels.names))
+    inside = known.pop(labels.names, None) or _makers[family]((*family.own, *labels.names))
     kept = object.__new__(type(family))
     kept.__dict__.update({**family.__dict__, "earlier": ()})
     if any(found.samples for found in kept.collect()):
         known[before] = kept
+    else:
+        forget_family(kept)
     family.__dict__.update({**inside.__dict__, "own": family.own, "further": labels, "earlier": tuple(known.values())})

@@ -174,6 +174,10 @@ class Hooks:
         self._accumulator.define(definition)
         return definition
 
+    def undefine(self, metric: Any) -> None:
+        """Forget the family of a metric that nobody will record in: its store need not know of it."""
+        self._accumulator.undefine(self.define(metric))
+
     def _definition_by_cells(self, metric: Any) -> Definition | None:
         """What the family of a metric is that has our values; None for one that has others, or none yet."""
         children = list(getattr(metric, "_metrics", {}).values())

@@ -65,6 +65,12 @@ class Accumulator:
                 self._definitions[definition] = None
                 self._undefined[definition] = None
 
+    def undefine(self, definition: "Definition") -> None:
+        """Take a family's definition back, if it was not handed over yet and has no cell."""
+        with self.lock:
+            if definition in self._undefined and all(cell.definition != definition for cell in list(self._cells)):
+                del self._definitions[definition], self._undefined[definition]
+
     def adopt(self, cell: "Cell") -> None:
         """Take in a new cell; it is in the store, at 0, from the next batch on."""
         with self.lock:

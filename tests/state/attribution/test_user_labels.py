@@ -14,6 +14,7 @@ from prometheus_client import generate_latest
 import fleetmeter
 from fleetmeter import llm
 from fleetmeter.attribution import families
+from fleetmeter.attribution.context import current_attributes
 from fleetmeter.attribution.settings import from_text
 from fleetmeter.errors import SettingError
 from fleetmeter.llm import Usage, attributes, catalogue, configure
@@ -225,7 +226,7 @@ def test_a_block_may_end_in_another_context() -> None:
     generator = opened()
     copy_context().run(next, generator)
     assert list(generator) == []
-    assert dict(families.current_attributes()) == {}
+    assert dict(current_attributes()) == {}
 
 
 def test_labels_may_come_after_the_first_record() -> None:
@@ -262,6 +263,17 @@ def test_the_fleet_shows_both_layouts(installed: StoreAddress) -> None:
         if name == "openai_total_cost_usd_total" and labels.get("model") == "gpt-6-luna"
     }
     assert found == {None: 5, "ads": 7, "unspecified": 11}
+
+
+def test_labels_that_come_after_install_are_no_conflict(installed: StoreAddress) -> None:
+    """The store knows a family under the labels that it has in the end, if nobody recorded in it before."""
+    configure(labels={"team": 5})
+    with attributes(team="ads"):
+        record_call(7)
+    assert fleetmeter.flush()
+    with installed.client() as client:
+        fields = [field.decode() for field in client.hkeys(f"{{fm:{installed.namespace}:0}}:families")]
+    assert len([field for field in fields if field.startswith("openai_cost_usd:")]) == 1
 
 
 def parsed(text: bytes) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fleetmeter.attribution.context import Attributes, in_force
 from fleetmeter.instrumentation.openai.estimates import estimated
 from fleetmeter.instrumentation.openai.resources import NO_MODEL, Resource
-from fleetmeter.llm.records import record_openai_call, record_openai_error
+from fleetmeter.llm.records import record_cost_savings, record_openai_call, record_openai_error
 from fleetmeter.pricing import Answer, Cost, Doubt, StreamedAnswer, Unpriced, Usage, read_answer
 from fleetmeter.process.transaction import atomic
 
@@ -66,6 +66,12 @@ class _Billed:
 _billed = _Billed()
 
 
+def forget_billed() -> None:
+    """Take every response for a new one, as a test does that begins."""
+    global _billed
+    _billed = _Billed()
+
+
 def record(outcome: Outcome) -> None:
     """Record a call, in one step: it is seen as a whole, or not at all."""
     answer = _answer_of(outcome)
@@ -88,6 +94,10 @@ def record(outcome: Outcome) -> None:
         )
         if outcome.error is not None:
             record_openai_error(model, outcome.error)
+        if isinstance(usage, Usage) and isinstance(cost, Cost):
+            saving = prices.saving(cost, usage, tier=answer.tier)
+            if saving is not None:
+                record_cost_savings(outcome.attributes.intent, saving.usd)
 
 
 def _answer_of(outcome: Outcome) -> Answer:
