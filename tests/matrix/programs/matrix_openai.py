@@ -65,7 +65,9 @@ class Prompts:
 def noted(error: Exception) -> None:
     """Count what a caller saw; errors of the transport count as what openai 3.x makes of them."""
     names = [one.__name__ for one in type(error).__mro__]
-    if "TransportError" in names:
+    if isinstance(error, json.JSONDecodeError):
+        errors["APIResponseValidationError"] += 1
+    elif "TransportError" in names:
         timeout = "TimeoutException" in names
         errors["APITimeoutError" if timeout else "APIConnectionError"] += 1
     else:
@@ -291,7 +293,15 @@ async def run_async(rounds: int, http_client: Any) -> None:
 
 def counted() -> dict[str, Any]:
     """What the metrics say."""
-    result: dict[str, Any] = {"calls": 0, "retries": 0, "unpriced": 0, "aborts": 0, "errors": {}, "tokens": {}, "nano": {}}
+    result: dict[str, Any] = {
+        "calls": 0,
+        "retries": 0,
+        "unpriced": 0,
+        "aborts": 0,
+        "errors": {},
+        "tokens": {},
+        "nano": {},
+    }
     for name, metric in (
         ("calls", catalogue.OPENAI_API_CALLS),
         ("retries", catalogue.OPENAI_RETRIES),

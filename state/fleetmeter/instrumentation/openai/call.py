@@ -189,7 +189,7 @@ class Call:
 
     def broken(self, error: BaseException) -> None:
         """The bytes ended with an error, or the caller stopped reading."""
-        self._error = self._error or error_type_of(error)
+        self._error = self._error or quietly(error_type_of, error)
         if self._error is not None:
             self.end()
 
@@ -197,7 +197,7 @@ class Call:
         """The response was closed."""
         error = sys.exc_info()[1]
         if error is not None and self._error is None and _request_of(error) is self._request:
-            self._error = error_type_of(error)  # what the SDK raises for an error event
+            self._error = quietly(error_type_of, error)  # what the SDK raises for an error event
         self.end()
 
     def end(self) -> None:
