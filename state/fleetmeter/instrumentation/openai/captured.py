@@ -33,16 +33,7 @@ class Capture:
 
     def documents(self) -> Iterator[Any]:
         """The JSON objects in it: the data of each event, or the body; what cannot be read is left out."""
-        text = self._text()
-        if text.lstrip()[:1] == b"{":
-            candidates: list[bytes] = [text]
-        else:
-            candidates = [line[5:] for line in text.splitlines() if line.startswith(b"data:")]
-        for candidate in candidates:
-            try:
-                yield json.loads(candidate)
-            except (ValueError, RecursionError):
-                continue
+        return documents_in(self._text())
 
     def _text(self) -> bytes:
         raw = b"".join(self._parts)
@@ -54,6 +45,32 @@ class Capture:
             return zlib.decompressobj(_WINDOW_BITS[self._coding]).decompress(raw, 8 * LARGEST)
         except zlib.error:
             return b""
+
+
+def documents_in(text: bytes) -> Iterator[Any]:
+    """The JSON objects in a body: itself, or the data of its events; what cannot be read is left out."""
+    if text.lstrip()[:1] == b"{":
+        candidates: list[bytes] = [text]
+    else:
+        candidates = [line[5:] for line in text.splitlines() if line.startswith(b"data:")]
+    for candidate in candidates:
+        try:
+            yield json.loads(candidate)
+        except (ValueError, RecursionError):
+            continue
+
+
+class Events:
+    """Cuts an uncompressed stream into its events while it comes, wherever the network cut it."""
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def in_chunk(self, chunk: bytes) -> Iterator[Any]:
+        """The data of the lines that this chunk completes."""
+        lines = (self._held + chunk).split(b"\n")
+        self._held = lines.pop()
+        return documents_in(b"\n".join(lines))
 
 
 class UsageFilter:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from openai import _base_client as base
 
 from fleetmeter.errors import InstallError
-from fleetmeter.instrumentation.openai.call import Call, Options, quietly
+from fleetmeter.instrumentation.openai.call import Call, Options, quietly, reading
 from fleetmeter.instrumentation.openai.captured import UsageFilter
 from fleetmeter.instrumentation.openai.estimates import tokenizer_of
+from fleetmeter.instrumentation.openai.resources import stream_options
 from fleetmeter.instrumentation.openai.watched import watch
 from fleetmeter.pricing import PriceList
 
@@ -25,14 +26,6 @@ if TYPE_CHECKING:
 
     from fleetmeter.instrumentation.openai.instrument import Tokenizer
 
-_NAMES = (
-    (base.BaseClient, "_build_request"),
-    (base.BaseClient, "_process_response_data"),
-    (base.SyncAPIClient, "request"),
-    (base.AsyncAPIClient, "request"),
-    (base.SyncAPIClient, "_process_response"),
-    (base.AsyncAPIClient, "_process_response"),
-)
 _CALL = "_fleetmeter_call"
 """Under which name a response holds its call."""
 
@@ -40,7 +33,8 @@ _lock = Lock()
 _everybody: Options | None = None
 _single: "weakref.WeakKeyDictionary[Any, Options]" = weakref.WeakKeyDictionary()
 """By a client's connections, which its copies share."""
-_stock: dict[tuple[type, str], Any] = {}
+_patched: dict[tuple[type, str], tuple[Any, Any]] = {}
+"""What is in the place of which method: the SDK's, and ours."""
 _current: ContextVar[Call | None] = ContextVar("fleetmeter_openai_call", default=None)
 
 
@@ -66,8 +60,7 @@ def add(client: Any, options: Options) -> None:
             )
         elif _everybody is None:
             _everybody = options
-        if not _stock:
-            _patch()
+        _patch()
 
 
 def remove(client: Any) -> None:
@@ -80,21 +73,25 @@ def remove(client: Any) -> None:
             _everybody = None
             _single.clear()
         if _everybody is None and not _single:
-            for (owner, name), method in _stock.items():
-                setattr(owner, name, method)
-            _stock.clear()
+            for (owner, name), (stock, ours) in list(_patched.items()):
+                if vars(owner)[name] is ours:  # if not, somebody stands on it: it stays, and passes calls on
+                    setattr(owner, name, stock)
+                    del _patched[owner, name]
+            for call in list(reading):
+                quietly(call.read_the_bytes)
 
 
 def _connections(client: Any) -> Any:
-    module_client = getattr(client, "_load_client", None)  # `import openai; openai.chat…` has one behind it
+    """What a client and its copies share."""
+    found = client
     if not isinstance(client, base.BaseClient):
-        found = getattr(client, "_client", None)
-        client = found if isinstance(found, base.BaseClient) else client
-    if module_client is None and not isinstance(client, base.BaseClient):
+        load = getattr(client, "_load_client", None)  # the module `openai` has a client behind it
+        found = load() if callable(load) else getattr(client, "_client", None)  # or a resource, such as `client.chat`
+    if not isinstance(found, base.BaseClient):
         raise TypeError(
             f"instrument_openai() got a {type(client).__name__}, expected a client of the openai SDK, or None for all"
         )
-    return client._client  # noqa: SLF001  the SDK has no public name for it
+    return found._client  # noqa: SLF001  the SDK has no public name for it
 
 
 def _counted(client: Any) -> Options | None:
@@ -107,21 +104,14 @@ def _counted(client: Any) -> Options | None:
 
 
 def _patch() -> None:
-    missing = [f"{owner.__name__}.{name}" for owner, name in _NAMES if name not in vars(owner)]
+    missing = [f"{owner.__name__}.{name}" for owner, name in _MAKERS if name not in vars(owner)]
     if missing:
         raise InstallError(f"this version of openai has no {', '.join(missing)}; install openai>=2.20")
-    for owner, name in _NAMES:
-        _stock[owner, name] = vars(owner)[name]
-    replace = {
-        (base.BaseClient, "_build_request"): _build_request,
-        (base.BaseClient, "_process_response_data"): _process_response_data,
-        (base.SyncAPIClient, "request"): _request,
-        (base.AsyncAPIClient, "request"): _arequest,
-        (base.SyncAPIClient, "_process_response"): _process_response,
-        (base.AsyncAPIClient, "_process_response"): _aprocess_response,
-    }
-    for key, make in replace.items():
-        setattr(*key, make(_stock[key]))
+    for (owner, name), make in _MAKERS.items():
+        if (owner, name) not in _patched:
+            stock = vars(owner)[name]
+            _patched[owner, name] = stock, make(stock)
+            setattr(owner, name, _patched[owner, name][1])
 
 
 def _begin(client: Any, request: Any, *, stream: bool) -> tuple[Call | None, Any]:
@@ -136,10 +126,12 @@ def _begin(client: Any, request: Any, *, stream: bool) -> tuple[Call | None, Any
         and stream
         and call.resource.endpoint == "chat.completions"
         and isinstance(body, dict)
-        and not isinstance(body.get("stream_options"), dict)
+        and "include_usage" not in (said := stream_options(request))
     ):
         request = request.model_copy() if hasattr(request, "model_copy") else request.copy()
-        request.json_data = {**body, "stream_options": {"include_usage": True}}
+        request.json_data = {**body, "stream_options": {**said, "include_usage": True}}
+        if isinstance(request.extra_json, dict) and "stream_options" in request.extra_json:
+            request.extra_json = {k: v for k, v in request.extra_json.items() if k != "stream_options"}
         # what is taken out of the bytes has to be readable there
         headers = request.headers if isinstance(request.headers, dict) else {}
         request.headers = {**headers, "Accept-Encoding": "identity"}
@@ -227,9 +219,10 @@ def _got(named: dict[str, Any], *, is_async: bool) -> None:
     response = named["response"]
     call.got(response, named.get("retries_taken", 0))
     setattr(response, _CALL, call)
-    if call.watched:
+    if not response.is_closed:
         watch(response, call, is_async=is_async)
-        weakref.finalize(response, call.let_go)
+        call.watch(response.headers.get("content-encoding", ""))
+        weakref.finalize(response, call.end)
 
 
 def _process_response_data(stock: Any) -> Any:
@@ -241,3 +234,13 @@ def _process_response_data(stock: Any) -> Any:
         return stock(self, data=data, cast_to=cast_to, response=response)
 
     return process_response_data
+
+
+_MAKERS: dict[tuple[type, str], Any] = {
+    (base.BaseClient, "_build_request"): _build_request,
+    (base.BaseClient, "_process_response_data"): _process_response_data,
+    (base.SyncAPIClient, "request"): _request,
+    (base.AsyncAPIClient, "request"): _arequest,
+    (base.SyncAPIClient, "_process_response"): _process_response,
+    (base.AsyncAPIClient, "_process_response"): _aprocess_response,
+}

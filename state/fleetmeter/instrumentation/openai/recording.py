@@ -22,7 +22,11 @@ _MOST_REMEMBERED = 10_000
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A call that has ended; `parts` are the parsed bodies or events that may tell model, tier and usage."""
+    """A call that has ended.
+
+    `parts` are the parsed bodies or events that may tell model, tier and usage; `document` is the finished answer,
+    or the last chunk of one. `complete` is False for a stream that was left or cut before its end.
+    """
 
     options: "Options"
     resource: Resource
@@ -30,10 +34,10 @@ class Outcome:
     asked_model: str
     attributes: Attributes
     parts: tuple[Any, ...]
+    document: Any
     stream: bool
     answered: bool
     complete: bool
-    asked_for_usage: bool
     error: str | None
     retries: int
     duration: float
@@ -76,7 +80,7 @@ def record(outcome: Outcome) -> None:
     """Record a call, in one step: it is seen as a whole, or not at all."""
     answer = _answer_of(outcome)
     prices = outcome.options.prices
-    asked = answer.model or outcome.asked_model
+    asked = (answer.model if outcome.resource.model else "") or outcome.asked_model
     model = asked if asked == NO_MODEL else prices.normalise(asked, base_url=outcome.base_url)
     usage, cost, aborted = _priced(outcome, answer)
     with in_force(outcome.attributes), atomic():
@@ -112,54 +116,36 @@ def _answer_of(outcome: Outcome) -> Answer:
 
 def _priced(outcome: Outcome, answer: Answer) -> tuple[Usage | Doubt | None, Cost | Unpriced | None, str | None]:
     """Usage, cost, and of a stream that was left where its usage is from."""
-    usage, aborted = answer.usage, None
-    document = outcome.parts[0] if outcome.parts else None
-    if _tells_again(outcome, document) or (outcome.resource.free and not _is_background(outcome, document)):
-        usage = None
-        return usage, None, None
-    if _is_queued(document) and usage is None:
-        return None, None, None  # its usage comes with a later look
+    usage = answer.usage
+    resource = outcome.resource
+    if _is_queued(outcome.document) or (resource.free and not _is_background(outcome)):
+        return None, None, None  # its usage comes with a later look, came with an earlier call, or is nothing
+    if usage is not None and _was_billed(outcome, answer.id):
+        return None, None, None
     left = outcome.stream and outcome.answered and not outcome.complete and outcome.error is None
-    cut_short = outcome.stream and outcome.complete and outcome.asked_for_usage and usage is None
-    if left or cut_short:
-        aborted = "unknown" if usage is None else "reported"
+    source = "unknown" if usage is None else "reported"
     if usage is None and outcome.stream and outcome.answered and outcome.options.tokenizer is not None:
-        usage = estimated(
-            outcome.options.tokenizer, answer.model or outcome.asked_model, outcome.body, outcome.delivered
-        )
-        aborted = "estimated"
+        model = answer.model or outcome.asked_model
+        usage = estimated(outcome.options.tokenizer, model, outcome.body, outcome.delivered)
+        source = "estimated"
+    aborted = source if left else None
     if usage is None:
-        unknown = outcome.answered and outcome.resource.tells_usage
-        return None, _UNKNOWN if unknown else None, aborted
+        return None, _UNKNOWN if outcome.answered and resource.tells_usage else None, aborted
     model = answer.model or outcome.asked_model
     cost = outcome.options.prices.price(model, usage, tier=answer.tier, base_url=outcome.base_url)
     return usage, cost, aborted
 
 
-def _tells_again(outcome: Outcome, document: Any) -> bool:
-    """Whether the usage of this answer is that of an earlier one, which was counted then."""
-    identity = _id_of(document)
-    if identity is None or outcome.resource.endpoint != "responses":
-        return False
-    if _is_queued(document):
-        return False
-    return not _billed.first(identity)
+def _was_billed(outcome: Outcome, identity: str | None) -> bool:
+    """Whether the usage of this answer was counted with an earlier one; if not, it is remembered."""
+    return outcome.resource.endpoint == "responses" and not _billed.first(identity)
 
 
-def _is_background(outcome: Outcome, document: Any) -> bool:
+def _is_background(outcome: Outcome) -> bool:
     """Whether a later look shows a response that was made in the background: no call told its usage before."""
-    return (
-        outcome.response_id is not None
-        and isinstance(document, dict)
-        and document.get("background") is True
-        and not _is_queued(document)
-    )
+    document = outcome.document
+    return outcome.response_id is not None and isinstance(document, dict) and document.get("background") is True
 
 
 def _is_queued(document: Any) -> bool:
     return isinstance(document, dict) and document.get("status") in {"queued", "in_progress"}
-
-
-def _id_of(document: Any) -> str | None:
-    identity = document.get("id") if isinstance(document, dict) else None
-    return identity if isinstance(identity, str) else None

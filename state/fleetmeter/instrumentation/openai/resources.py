@@ -4,7 +4,7 @@ Paths: https://platform.openai.com/docs/api-reference, as the SDK passes them to
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,33 +22,41 @@ class Resource:
     """One kind of request.
 
     `endpoint` is the value of the label; `tells_usage` says that an answer without usage leaves its price unknown;
-    `free` that nothing of it is billed by tokens, whatever the answer holds.
+    `free` that nothing of it is billed by tokens, whatever the answer holds; `finishes` that its streams say when they
+    are finished; `nested` that posts below its path are billed, too; `model` that its answers come from a model.
     """
 
     endpoint: str
     tells_usage: bool = False
     free: bool = False
+    finishes: bool = False
+    nested: bool = False
+    model: bool = True
 
 
 _RESOURCES = (
-    ("chat/completions", Resource("chat.completions", tells_usage=True)),
-    ("responses", Resource("responses", tells_usage=True)),
+    ("chat/completions", Resource("chat.completions", tells_usage=True, finishes=True)),
+    ("responses", Resource("responses", tells_usage=True, finishes=True)),
     ("embeddings", Resource("embeddings", tells_usage=True)),
-    ("completions", Resource("completions", tells_usage=True)),
-    ("images", Resource("images", tells_usage=True)),
+    ("completions", Resource("completions", tells_usage=True, finishes=True)),
+    ("images", Resource("images", tells_usage=True, nested=True)),
     ("audio/speech", Resource("audio.speech", tells_usage=True)),
     ("audio/transcriptions", Resource("audio.transcriptions", tells_usage=True)),
     ("audio/translations", Resource("audio.translations", tells_usage=True)),
+    ("videos", Resource("videos", tells_usage=True, nested=True)),
     ("moderations", Resource("moderations", free=True)),
-    ("videos", Resource("videos", tells_usage=True)),
-    ("batches", Resource("batches", free=True)),
-    ("files", Resource("files", free=True)),
-    ("models", Resource("models", free=True)),
     ("realtime", Resource("realtime", free=True)),
+    *(
+        (name, Resource(name, free=True, model=False))
+        for name in (
+            *("batches", "files", "uploads", "models", "fine_tuning"),
+            *("vector_stores", "conversations", "containers"),
+        )
+    ),
 )
-_OTHER = Resource("other", free=True)
+_OTHER = Resource("other", free=True, model=False)
 
-_LATER_LOOK = Resource("responses", free=True)
+_LATER_LOOK = Resource("responses", free=True, finishes=True)
 """A look at a response that was made before: it tells the usage of that one again."""
 
 
@@ -64,8 +72,8 @@ def resource_of(method: str, url: str) -> Resource:
         if path == prefix or path.startswith(f"{prefix}/"):
             if resource.endpoint == "responses" and path not in {"responses", "responses/compact"}:
                 return _LATER_LOOK
-            writes = method.lower() == "post"
-            return resource if writes or resource.free else Resource(resource.endpoint, free=True)
+            billed = method.lower() == "post" and (path == prefix or resource.nested)
+            return resource if billed or resource.free else Resource(resource.endpoint, free=True)
     return _OTHER
 
 
@@ -77,10 +85,29 @@ def response_id_of(url: str) -> str | None:
 
 def asked_model(options: Any, url: str) -> str:
     """The model that a request asks for: `extra_body` wins over the arguments, they over Azure's deployment."""
-    for source in (getattr(options, "extra_json", None), getattr(options, "json_data", None)):
-        if isinstance(source, Mapping):
-            model = source.get("model")
-            if isinstance(model, str) and model:
-                return model
+    for source in _bodies(options):
+        model = source.get("model")
+        if isinstance(model, str) and model:
+            return model
     found = _DEPLOYMENT.search(url)
     return found[1] if found else NO_MODEL
+
+
+def stream_options(options: Any) -> Mapping[str, Any]:
+    """What a request says of its stream; `extra_body` wins."""
+    for source in _bodies(options):
+        found = source.get("stream_options")
+        if isinstance(found, Mapping):
+            return found
+    return {}
+
+
+def asks_for_usage(options: Any) -> bool:
+    """Whether a request asks for the chunk that tells usage."""
+    return stream_options(options).get("include_usage") is True
+
+
+def _bodies(options: Any) -> Iterator[Mapping[str, Any]]:
+    for source in (getattr(options, "extra_json", None), getattr(options, "json_data", None)):
+        if isinstance(source, Mapping):
+            yield source

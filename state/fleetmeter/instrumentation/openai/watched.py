@@ -9,9 +9,11 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Protocol
 
+_LIBRARIES = frozenset({"httpx", "httpx2"})
+
 
 class Watcher(Protocol):
-    """What a stream of bytes tells."""
+    """What a stream of bytes tells. None of it may raise."""
 
     def pass_on(self, chunk: bytes) -> bytes:
         """Take note of a chunk; what is returned goes to the caller in its place."""
@@ -28,7 +30,8 @@ class Watcher(Protocol):
 
 def watch(response: Any, watcher: Watcher, *, is_async: bool) -> None:
     """Let a watcher see the bytes of a response that is not read yet."""
-    library = type(response).__module__.partition(".")[0]
+    roots = (one.__module__.partition(".")[0] for one in type(response).__mro__)
+    library = next(root for root in roots if root in _LIBRARIES)
     response.stream = _classes(library)[is_async](response.stream, watcher)
 
 
