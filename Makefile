@@ -84,8 +84,8 @@ SPEED ?= 30
 drill: $(READY)  ## let faults happen to a demo, windows divided by SPEED: do all alerts reach a webhook, and resolve?
 	PYTHONPATH=tests $(BIN)/python -m drill --speed $(SPEED)
 
-dashboards: $(READY)  ## write grafana/dashboards anew, from what the code declares
-	PYTHONPATH=grafana $(BIN)/python -m fleetmeter_dashboards
+dashboards: $(READY)  ## write grafana/dashboards anew, from what the code declares (LABELS=team,tenant FOLDER=mine: with your labels)
+	PYTHONPATH=grafana $(BIN)/python -m fleetmeter_dashboards $(if $(LABELS),--labels $(LABELS)) $(if $(FOLDER),--folder $(FOLDER))
 
 observe: $(READY)  ## compare what every panel shows of a run with the ledger, about 4 min (SECONDS=180)
 	PYTHONPATH=tests $(BIN)/python -m observation --seconds $(SECONDS)

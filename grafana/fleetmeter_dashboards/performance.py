@@ -1,22 +1,25 @@
 """How fast and how reliably the fleet answers."""
 
+from collections.abc import Sequence
+
 from fleetmeter_dashboards import first_row
-from fleetmeter_dashboards.cost import INTENT, MODEL
+from fleetmeter_dashboards.cost import INTENT, MODEL, own
+from fleetmeter_dashboards.families import declared
 from fleetmeter_dashboards.page import Page
 from fleetmeter_dashboards.panel import Panel, Target, Value, falling, quantiles, rising
 from fleetmeter_dashboards.panels import dial, series, stat_of
 from fleetmeter_dashboards.queries import Expression, Queries, ratio
 
 
-def page() -> Page:
-    """The dashboard."""
-    queries = Queries("model", "intent")
+def page(labels: Sequence[str] = ()) -> Page:
+    """The dashboard; `labels` are those of the user's own."""
+    queries = Queries("model", "intent", labels=labels, families=declared(labels))
     return Page(
         "fleetmeter-performance",
         "Fleetmeter / Performance",
         "Latency, throughput and errors of the whole fleet's requests, of the models behind it, of the prompt "
         "cache and tools.",
-        (MODEL, INTENT),
+        (MODEL, INTENT, *own(labels)),
         (
             ("", _first_row(queries)),
             ("Requests", _requests(queries)),

@@ -68,9 +68,12 @@ class Recorder:
         return sum(now for _, now in self._matching(sample, labels))
 
     def changes(self) -> dict[str, float]:
-        """Everything that has changed and by how much, by series as an exposition shows it; without `_created`."""
+        """Everything that has changed and by how much, by series as an exposition shows it.
+
+        Without `_created`, and what Python tells of the process itself (`process_*`, `python_*`).
+        """
         changed = {key: now - self._before.get(key, 0.0) for key, now in self._samples()}
-        return {_shown(key): by for key, by in changed.items() if by and not key[0].endswith("_created")}
+        return {_shown(key): by for key, by in changed.items() if by and not _is_machine(key[0])}
 
     def _matching(self, sample: str, labels: dict[str, str]) -> Iterator[tuple[_Series, float]]:
         names: set[str] = set()
@@ -114,6 +117,10 @@ class Recorder:
                 registry = getattr(sys.modules[module], name)
                 found.append(registry if isinstance(registry, CollectorRegistry) else registry())
         return dict.fromkeys([*found, *self._registries])
+
+
+def _is_machine(sample: str) -> bool:
+    return sample.endswith("_created") or sample.startswith(("process_", "python_"))
 
 
 def _nano(dollars: float) -> int:
