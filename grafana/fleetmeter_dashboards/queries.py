@@ -49,7 +49,7 @@ class Expression:
 
 
 class Queries:
-    """Builds expressions; `variables` are the dashboard's variables that choose label values, `labels` the labels of the user's own.
+    """Builds expressions; `variables` are the dashboard's variables that choose label values, `labels` the user's own.
 
     A family that has a label of that name is filtered by it. Raises `UndeclaredFamily` and `UndeclaredLabel`.
     """

@@ -24,9 +24,10 @@ def test_what_calls_record_follows_the_variables() -> None:
     """Every selector of a family that has the labels is filtered by them, and no other is."""
     selectors = {
         selector
-        for document in LABELLED.values()
+        for name, document in LABELLED.items()
         for panel in document["panels"]
         for target in panel.get("targets", ())
+        if name != "fleet.json"
         for selector in re.findall(r"\w+\{[^}]*\}", target["expr"])
     }
     assert len(selectors) > 20
