@@ -19,7 +19,11 @@ from prometheus_client import CollectorRegistry
 __all__ = ["Recorder"]
 
 _Series = tuple[str, tuple[tuple[str, str], ...]]
-_OWN = (("fleetmeter.llm.catalogue", "REGISTRY"), ("fleetmeter.instrumentation.http_metrics", "default_registry"))
+_OWN = (
+    ("fleetmeter.llm.catalogue", "REGISTRY"),
+    ("fleetmeter.instrumentation.http_metrics", "default_registry"),
+    ("fleetmeter.llm.genai", "REGISTRY"),
+)
 """Where the library's own families are registered, by module and name."""
 _NEAR = 3
 """Names that are offered for one that is unknown."""

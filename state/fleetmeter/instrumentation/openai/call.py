@@ -20,6 +20,7 @@ from fleetmeter.instrumentation.openai.outcomes import error_type_of
 from fleetmeter.instrumentation.openai.progress import Progress
 from fleetmeter.instrumentation.openai.recording import Outcome, record
 from fleetmeter.instrumentation.openai.resources import asked_model, asks_for_usage, resource_of, response_id_of
+from fleetmeter.llm.genai import trace_exemplar
 from fleetmeter.pricing import PriceList
 
 log = logging.getLogger("fleetmeter")
@@ -54,6 +55,8 @@ class Options:
     tokenizer: Tokenizer | None = None
     asked_for: tuple[Any, ...] = ()
     """The arguments that it was made from, to compare two of them."""
+    genai: bool = False
+    """Whether calls are shown under OpenTelemetry's names, too."""
 
 
 def quietly(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R | None:
@@ -85,6 +88,7 @@ class Call:
         self.response_id = response_id_of(url)
         self.stream = stream
         self.attributes = current_attributes()
+        self.exemplar = trace_exemplar() if options.genai else None
         self.body = request.json_data if options.tokenizer else None
         self.asked_for_usage = asks_for_usage(request)
         self.sent = 0
@@ -225,6 +229,7 @@ class Call:
                 base_url=self.base_url,
                 asked_model=self.model,
                 attributes=self.attributes,
+                exemplar=self.exemplar,
                 parts=progress.parts if self.stream else (self.data,),
                 document=progress.last if self.stream else self.data,
                 stream=self.stream,

@@ -16,15 +16,14 @@ from openai import _base_client as base
 from fleetmeter.errors import InstallError
 from fleetmeter.instrumentation.openai.call import Call, Options, quietly, reading
 from fleetmeter.instrumentation.openai.captured import UsageFilter
-from fleetmeter.instrumentation.openai.estimates import tokenizer_of
+from fleetmeter.instrumentation.openai.estimates import Tokenizer, tokenizer_of
 from fleetmeter.instrumentation.openai.resources import stream_options
 from fleetmeter.instrumentation.openai.watched import watch
+from fleetmeter.llm import genai
 from fleetmeter.pricing import PriceList
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from fleetmeter.instrumentation.openai.instrument import Tokenizer
 
 _CALL = "_fleetmeter_call"
 """Under which name a response holds its call."""
@@ -45,7 +44,7 @@ def options_of(
     known = PriceList() if prices is None else prices
     price_list = known if isinstance(known, PriceList) else PriceList.from_file(known)
     asked_for = (prices if isinstance(prices, PriceList) else str(prices), ask_for_usage, estimate)
-    return Options(price_list, ask_for_usage, tokenizer_of(estimate), asked_for)
+    return Options(price_list, ask_for_usage, tokenizer_of(estimate), asked_for, genai=genai.wanted())
 
 
 def add(client: Any, options: Options) -> None:

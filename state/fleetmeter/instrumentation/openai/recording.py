@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fleetmeter.attribution.context import Attributes, in_force
 from fleetmeter.instrumentation.openai.estimates import estimated
 from fleetmeter.instrumentation.openai.resources import NO_MODEL, Resource
+from fleetmeter.llm.genai import record_operation
 from fleetmeter.llm.records import record_cost_savings, record_openai_call, record_openai_error
 from fleetmeter.pricing import Answer, Cost, Doubt, StreamedAnswer, Unpriced, Usage, read_answer
 from fleetmeter.process.transaction import atomic
@@ -33,6 +34,7 @@ class Outcome:
     base_url: Any
     asked_model: str
     attributes: Attributes
+    exemplar: dict[str, str] | None
     parts: tuple[Any, ...]
     document: Any
     stream: bool
@@ -98,6 +100,19 @@ def record(outcome: Outcome) -> None:
         )
         if outcome.error is not None:
             record_openai_error(model, outcome.error)
+        if outcome.options.genai:
+            asked_for = outcome.asked_model
+            record_operation(
+                endpoint=outcome.resource.endpoint,
+                provider=prices.provider(outcome.base_url),
+                asked=model if asked_for == asked else prices.normalise(asked_for, base_url=outcome.base_url),
+                answered=model,
+                base_url=outcome.base_url,
+                duration=outcome.duration,
+                usage=usage,
+                error=outcome.error,
+                exemplar=outcome.exemplar,
+            )
         if isinstance(usage, Usage) and isinstance(cost, Cost):
             saving = prices.saving(cost, usage, tier=answer.tier)
             if saving is not None:
