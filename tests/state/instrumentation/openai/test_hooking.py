@@ -59,7 +59,8 @@ def test_clients_made_before_and_after_count_alike(upstream: RunningUpstream, pr
         assert (counts.calls, counts.durations) == (6, 6)
     finally:
         fleetmeter.uninstrument_openai()
-        before.close(), after.close(), own.close()
+        for client in (before, after, own):
+            client.close()
 
 
 def test_the_modules_client_counts(upstream: RunningUpstream, counts: Counts, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +103,10 @@ def test_who_patched_on_top_stays(prices: PriceList, client: openai.OpenAI, monk
     """A method that somebody put over ours stays, and after a new start calls count once."""
     fleetmeter.instrument_openai(prices=prices)
     ours = _base_client.SyncAPIClient.request
-    theirs = lambda *positional, **named: ours(*positional, **named)  # noqa: E731
+
+    def theirs(*positional: Any, **named: Any) -> Any:
+        return ours(*positional, **named)
+
     monkeypatch.setattr(_base_client.SyncAPIClient, "request", theirs)
     fleetmeter.uninstrument_openai()
     assert _base_client.SyncAPIClient.request is theirs

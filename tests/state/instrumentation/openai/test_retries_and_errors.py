@@ -155,7 +155,7 @@ def test_names_of_errors(error: BaseException, name: str | None) -> None:
 
 
 def test_an_error_without_a_request_is_an_error(ask: Callable[..., Any], counts: Counts) -> None:
-    """httpx raises `RuntimeError` when an error that has no request is asked for it; nobody hears of that."""
+    """An error of httpx raises `RuntimeError` when it is asked for a request that it has not; nobody hears of that."""
     stream = ask("stall=2", **ASKED)
     next(stream)
     try:
