@@ -40,9 +40,8 @@ def main() -> int:
     parser.add_argument("only", nargs="*", help="names of frameworks; all without any")
     only = parser.parse_args().only
     bad = 0
-    print(
-        f"{'framework':<17}{'calls':>6}{'retries':>9}{'upstream':>10}{'unpriced':>10}{'nano-dollars':>14}  errors, verdict"
-    )
+    head = f"{'framework':<17}{'calls':>6}{'retries':>9}{'upstream':>10}{'unpriced':>10}{'nano-dollars':>14}"
+    print(f"{head}  errors, verdict", flush=True)
     with tempfile.TemporaryDirectory(prefix="fm-matrix-", dir="/tmp") as folder, running_upstream() as upstream:
         environments = Environments(Path(folder))
         for name, packages in FRAMEWORKS.items():
@@ -57,8 +56,9 @@ def main() -> int:
                 continue
             counted, told = result.counted, verdict(result)
             bad += told != "equal"
-            print(f"{name:<17}{counted['calls']:>6}{counted['retries']:>9}{result.ledger.total().received:>10}"
-                  f"{counted['unpriced']:>10}{sum(counted['nano'].values()):>14}  {counted['errors']}, {told}", flush=True)  # fmt: skip
+            received, money = result.ledger.total().received, sum(counted["nano"].values())
+            figures = f"{counted['calls']:>6}{counted['retries']:>9}{received:>10}{counted['unpriced']:>10}{money:>14}"
+            print(f"{name:<17}{figures}  {counted['errors']}, {told}", flush=True)
     return int(bad > 0)
 
 

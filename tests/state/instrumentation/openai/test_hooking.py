@@ -20,7 +20,7 @@ from support.upstream import RunningUpstream
 
 LUNA = "gpt-6-luna"
 HELLO: list[Any] = [{"role": "user", "content": "[[usage:prompt=100,completion=20]]"}]
-ASKED = {"stream": True, "stream_options": {"include_usage": True}}
+ASKED: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 def hello(client: openai.OpenAI) -> Any:
