@@ -24,7 +24,7 @@ from fleetmeter.pricing import PriceList
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fleetmeter.instrumentation.openai.instrument import Tokenizer
+    from fleetmeter.instrumentation.openai.estimates import Tokenizer
 
 _CALL = "_fleetmeter_call"
 """Under which name a response holds its call."""

@@ -14,6 +14,7 @@ from openai import _base_client
 import fleetmeter
 from fleetmeter.errors import InstallError
 from fleetmeter.instrumentation.openai import call as calls
+from fleetmeter.instrumentation.openai import captured
 from fleetmeter.pricing import PriceList
 from support.counts import Counts
 from support.upstream import RunningUpstream
@@ -201,7 +202,7 @@ def test_a_failure_of_ours_never_reaches_the_caller(
 ) -> None:
     """Whatever of ours raises, answers and streams are as without us, and one line of the log says so."""
     if broken == "pass_on":
-        monkeypatch.setattr(calls.Capture, "add", lambda *_: 1 / 0)
+        monkeypatch.setattr(captured.Capture, "add", lambda *_: 1 / 0)
     elif broken == "closed":
         monkeypatch.setattr(calls, "error_type_of", lambda *_: 1 / 0)
         monkeypatch.setattr(calls.Call, "_record", lambda *_: 1 / 0)
