@@ -1,6 +1,7 @@
 """Connections that find their node by themselves, and notice when it does not have the data any more."""
 
 import ssl
+from contextlib import suppress
 from typing import Any
 
 import redis
@@ -23,7 +24,7 @@ class _Watchful:
     def __init__(self, *, finder: Finder | None = None, **options: Any) -> None:
         self._finder = finder
         self._stale = False
-        self._opened = False
+        self._opened = self._answered = False
         super().__init__(**options)
 
     def connect(self) -> None:
@@ -32,9 +33,12 @@ class _Watchful:
             self.disconnect()  # type: ignore[attr-defined]  # as every connection of redis-py has it
             self._stale = False
         self._opened = False
+        self._answered = self._answered and bool(self._sock)  # type: ignore[attr-defined]
         fresh = not self._sock  # type: ignore[attr-defined]
         try:
             super().connect()  # type: ignore[misc]
+            if not self._answered:
+                self._greet()
         except (redis.ConnectionError, redis.TimeoutError) as error:
             advice = advice_for(error, isinstance(self, SSLConnection), self._opened)
             if advice and isinstance(self, Connection) and type(error) in (redis.ConnectionError, redis.TimeoutError):
@@ -48,13 +52,26 @@ class _Watchful:
                 self.disconnect()  # type: ignore[attr-defined]
                 raise redis.ConnectionError(f"{self.host}:{self.port} is no master any more")
 
+    def _greet(self) -> None:
+        """Wait for a first answer, so that what is wrong with a connection shows when it is made, with its advice.
+
+        With TLS 1.3 a client's certificate is refused after the handshake. HELLO may be called by every user; a store
+        that does not know it answers all the same.
+        """
+        self.send_command("HELLO", 2, check_health=False)  # type: ignore[attr-defined]
+        with suppress(redis.ResponseError):
+            self.read_response()
+
     def read_response(self, *arguments: Any, **options: Any) -> Any:
         """The next reply; one that says that the data is elsewhere ends the use of this connection."""
         try:
-            return super().read_response(*arguments, **options)  # type: ignore[misc]
+            reply = super().read_response(*arguments, **options)  # type: ignore[misc]
         except redis.ResponseError as error:
+            self._answered = True
             self._stale |= leaves(error, self._finder, getattr(self, "host", ""))
             raise
+        self._answered = True
+        return reply
 
     def _connect(self) -> Any:
         if self._finder is not None:
