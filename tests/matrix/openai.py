@@ -39,9 +39,10 @@ def main() -> int:
                 counted, differences = result.counted, result.differences()
                 bad += bool(differences)
                 tokens = sum(sum(kinds.values()) for kinds in counted["tokens"].values())
+                money = sum(counted["nano"].values())
                 print(f"{counted['version']:<10}{way:<9}{counted['calls']:>7}{counted['retries']:>9}"
                       f"{sum(counted['errors'].values()):>8}{counted['aborts']:>8}{counted['unpriced']:>10}{tokens:>9}"
-                      f"{sum(counted['nano'].values()):>14}  {'; '.join(differences) or 'equal'}", flush=True)  # fmt: skip
+                      f"{money:>14}  {'; '.join(differences) or 'equal'}", flush=True)  # fmt: skip
     return int(bad > 0)
 
 

@@ -84,7 +84,7 @@ class Call:
         self.options = options
         self.resource = resource_of(request.method, url)
         self.base_url = getattr(client, "base_url", None)
-        self.model = asked_model(request, f"{self.base_url}{url}")
+        self.model = asked_model(request, url, self.base_url)
         self.response_id = response_id_of(url)
         self.stream = stream
         self.attributes = current_attributes()
@@ -226,7 +226,7 @@ class Call:
             Outcome(
                 options=self.options,
                 resource=self.resource,
-                base_url=self.base_url,
+                base_url=str(self.base_url),
                 asked_model=self.model,
                 attributes=self.attributes,
                 exemplar=self.exemplar,

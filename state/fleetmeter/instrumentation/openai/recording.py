@@ -31,7 +31,7 @@ class Outcome:
 
     options: "Options"
     resource: Resource
-    base_url: Any
+    base_url: str
     asked_model: str
     attributes: Attributes
     exemplar: dict[str, str] | None

@@ -6,6 +6,7 @@ Paths: https://platform.openai.com/docs/api-reference, as the SDK passes them to
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 NO_MODEL = "none"
@@ -60,6 +61,7 @@ _LATER_LOOK = Resource("responses", free=True, finishes=True)
 """A look at a response that was made before: it tells the usage of that one again."""
 
 
+@lru_cache(1024)
 def resource_of(method: str, url: str) -> Resource:
     """The resource of a request, by its method and the path that the SDK's resource passed."""
     path = url.partition("?")[0].strip("/")
@@ -72,24 +74,25 @@ def resource_of(method: str, url: str) -> Resource:
         if path == prefix or path.startswith(f"{prefix}/"):
             if resource.endpoint == "responses" and path not in {"responses", "responses/compact"}:
                 return _LATER_LOOK
-            billed = method.lower() == "post" and (path == prefix or resource.nested)
+            billed = method.lower() == "post" and (path in (prefix, "responses/compact") or resource.nested)
             return resource if billed or resource.free else Resource(resource.endpoint, free=True)
     return _OTHER
 
 
+@lru_cache(1024)
 def response_id_of(url: str) -> str | None:
     """The id of the response that a request looks at or cancels; None for any other request."""
     found = _IDENTIFIED.match(url.partition("?")[0].lstrip("/"))
     return found[1] if found and found[1] not in {"compact", "input_tokens"} else None
 
 
-def asked_model(options: Any, url: str) -> str:
+def asked_model(options: Any, url: str, base_url: object = "") -> str:
     """The model that a request asks for: `extra_body` wins over the arguments, they over Azure's deployment."""
     for source in _bodies(options):
         model = source.get("model")
         if isinstance(model, str) and model:
             return model
-    found = _DEPLOYMENT.search(url)
+    found = _DEPLOYMENT.search(url) or _DEPLOYMENT.search(str(base_url))
     return found[1] if found else NO_MODEL
 
 

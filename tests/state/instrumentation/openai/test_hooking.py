@@ -14,13 +14,14 @@ from openai import _base_client
 import fleetmeter
 from fleetmeter.errors import InstallError
 from fleetmeter.instrumentation.openai import call as calls
+from fleetmeter.instrumentation.openai import captured
 from fleetmeter.pricing import PriceList
 from support.counts import Counts
 from support.upstream import RunningUpstream
 
 LUNA = "gpt-6-luna"
 HELLO: list[Any] = [{"role": "user", "content": "[[usage:prompt=100,completion=20]]"}]
-ASKED = {"stream": True, "stream_options": {"include_usage": True}}
+ASKED: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 def hello(client: openai.OpenAI) -> Any:
@@ -59,7 +60,8 @@ def test_clients_made_before_and_after_count_alike(upstream: RunningUpstream, pr
         assert (counts.calls, counts.durations) == (6, 6)
     finally:
         fleetmeter.uninstrument_openai()
-        before.close(), after.close(), own.close()
+        for client in (before, after, own):
+            client.close()
 
 
 def test_the_modules_client_counts(upstream: RunningUpstream, counts: Counts, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +104,10 @@ def test_who_patched_on_top_stays(prices: PriceList, client: openai.OpenAI, monk
     """A method that somebody put over ours stays, and after a new start calls count once."""
     fleetmeter.instrument_openai(prices=prices)
     ours = _base_client.SyncAPIClient.request
-    theirs = lambda *positional, **named: ours(*positional, **named)  # noqa: E731
+
+    def theirs(*positional: Any, **named: Any) -> Any:
+        return ours(*positional, **named)
+
     monkeypatch.setattr(_base_client.SyncAPIClient, "request", theirs)
     fleetmeter.uninstrument_openai()
     assert _base_client.SyncAPIClient.request is theirs
@@ -197,7 +202,7 @@ def test_a_failure_of_ours_never_reaches_the_caller(
 ) -> None:
     """Whatever of ours raises, answers and streams are as without us, and one line of the log says so."""
     if broken == "pass_on":
-        monkeypatch.setattr(calls.Capture, "add", lambda *_: 1 / 0)
+        monkeypatch.setattr(captured.Capture, "add", lambda *_: 1 / 0)
     elif broken == "closed":
         monkeypatch.setattr(calls, "error_type_of", lambda *_: 1 / 0)
         monkeypatch.setattr(calls.Call, "_record", lambda *_: 1 / 0)

@@ -14,7 +14,7 @@ from support.counts import Counts
 from support.upstream import RunningUpstream
 
 LUNA = "gpt-6-luna"
-ASKED = {"stream": True, "stream_options": {"include_usage": True}}
+ASKED: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 def messages(text: str) -> list[Any]:
