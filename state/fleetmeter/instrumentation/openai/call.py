@@ -9,19 +9,17 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
 from fleetmeter.attribution.context import current_attributes
 from fleetmeter.instrumentation.openai.captured import Capture, Events, UsageFilter, documents_in
-from fleetmeter.instrumentation.openai.estimates import Tokenizer
+from fleetmeter.instrumentation.openai.options import Options
 from fleetmeter.instrumentation.openai.outcomes import error_type_of
 from fleetmeter.instrumentation.openai.progress import Progress
 from fleetmeter.instrumentation.openai.recording import Outcome, record
 from fleetmeter.instrumentation.openai.resources import asked_model, asks_for_usage, resource_of, response_id_of
 from fleetmeter.llm.genai import trace_exemplar
-from fleetmeter.pricing import PriceList
 
 log = logging.getLogger("fleetmeter")
 
@@ -44,19 +42,6 @@ def _forget_all() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_all)
-
-
-@dataclass(frozen=True, eq=False)
-class Options:
-    """How calls are counted; see `instrument_openai`."""
-
-    prices: PriceList
-    ask_for_usage: bool = False
-    tokenizer: Tokenizer | None = None
-    asked_for: tuple[Any, ...] = ()
-    """The arguments that it was made from, to compare two of them."""
-    genai: bool = False
-    """Whether calls are shown under OpenTelemetry's names, too."""
 
 
 def quietly(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R | None:

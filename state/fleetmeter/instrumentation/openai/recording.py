@@ -3,18 +3,16 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fleetmeter.attribution.context import Attributes, in_force
 from fleetmeter.instrumentation.openai.estimates import estimated
+from fleetmeter.instrumentation.openai.options import Options
 from fleetmeter.instrumentation.openai.resources import NO_MODEL, Resource
 from fleetmeter.llm.genai import record_operation
 from fleetmeter.llm.records import record_cost_savings, record_openai_call, record_openai_error
 from fleetmeter.pricing import Answer, Cost, Doubt, StreamedAnswer, Unpriced, Usage, read_answer
 from fleetmeter.process.transaction import atomic
-
-if TYPE_CHECKING:
-    from fleetmeter.instrumentation.openai.call import Options
 
 _UNKNOWN = Unpriced("usage", "no usage", "the answer told no usage")
 _MOST_REMEMBERED = 10_000
@@ -29,7 +27,7 @@ class Outcome:
     or the last chunk of one. `complete` is False for a stream that was left or cut before its end.
     """
 
-    options: "Options"
+    options: Options
     resource: Resource
     base_url: str
     asked_model: str
