@@ -48,7 +48,7 @@ class Exemplars:
             self._raw[layout][number] = text
 
     def of(self, layout: str) -> dict[bytes, Exemplar]:
-        """The exemplars of a layout (its field in `families`), by number's field, without those that cannot be served."""
+        """The exemplars of a layout (its field in `families`), by number's field, if they can be served."""
         found = {}
         for number, text in self._raw.get(layout, {}).items():
             exemplar = _read_again(text)
