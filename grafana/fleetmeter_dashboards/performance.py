@@ -164,8 +164,8 @@ def _errors(queries: Queries) -> list[Panel]:
     return [
         series(
             "Which errors does the service answer?",
-            "Errors per second by type.",
-            [Target(_types(queries, "errors"), "{{type}}")],
+            "Errors per second by type; for a service that records no types, the 5xx that HTTP counted.",
+            _answered_errors(queries),
             Value(unit="ops", low=0), stack=True,
         ),
         series(
@@ -175,6 +175,16 @@ def _errors(queries: Queries) -> list[Panel]:
             Value(unit="ops", low=0), colour="error", stack=True,
         ),
     ]  # fmt: skip
+
+
+def _answered_errors(queries: Queries) -> list[Target]:
+    """Errors by type, and if a service records none, what HTTP counted: never both, as they are the same events."""
+    recorded = queries.rate("errors", "type")
+    http = queries.or_zero(queries.rate("http_requests", "status", status="~5.."), "status")
+    return [
+        Target(queries.top(recorded, "errors", "type"), "{{type}}"),
+        Target(queries.unless(http, recorded), "{{status}}"),
+    ]
 
 
 def _types(queries: Queries, family: str) -> Expression:

@@ -114,6 +114,11 @@ class Queries:
             zero = f'label_replace({zero}, "{label}", "{text}", "", "")'
         return replace(expression, text=f"{expression.text} or on () {zero}")
 
+    def unless(self, expression: Expression, other: Expression) -> Expression:
+        """The expression, or nothing if another one has a series."""
+        text = f"({expression.text}) unless on () {other.text}"
+        return Expression(text, expression.unit, (*expression.families, *other.families))
+
     def _sum(
         self, function: str, window: str, name: str, by: tuple[str, ...], part: str, where: dict[str, str]
     ) -> Expression:
