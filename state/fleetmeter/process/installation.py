@@ -93,7 +93,7 @@ def join(identify: Callable[[], object]) -> Runtime:
 
 
 def _enter(runtime: Runtime) -> Runtime:
-    """Let this process have that runtime."""
+    """Make a runtime the one of this process."""
     global _current, _forks
     if _forks is None:
         _forks = Forks(current, _at_end)
