@@ -9,7 +9,13 @@ OLDEST := .venv-oldest
 
 # What runs under other Pythons and other versions than those of `make test`: everything but what takes long, and two files that need
 # matplotlib and celery.
-UNIT   := -m "not long" --ignore tests/grafana/test_pictures.py --ignore tests/state/process/test_ways.py tests/app tests/exporter tests/grafana tests/prometheus tests/state
+# a set that covers each wing in a minute or two
+UNIT   := -m "not long" \
+	tests/state/schema tests/state/values tests/state/reader tests/state/patching tests/state/instrumentation tests/state/llm \
+	$(addprefix tests/state/writer/test_,protocol.py lua_apply.py lua_hello.py store.py telemetry.py) \
+	$(addprefix tests/state/process/test_,fork.py termination.py) \
+	$(addprefix tests/exporter/,test_collector.py test_asgi.py exposition/test_exposition.py http/test_server.py) \
+	$(addprefix tests/app/test_,api.py gateway.py calls.py)
 
 KILLS    ?= 50
 SENTINEL ?= 20
