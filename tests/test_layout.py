@@ -54,7 +54,7 @@ WINGS: dict[str, set[str]] = {
     "launch": {"__init__"},
     # what people call
     "attribution": {"errors", "process"},
-    "pricing": {"errors"},
+    "pricing": {"errors", "keywords"},
     "llm": {"errors", "excerpt", "keywords", "attribution", "pricing", "process"},
     "instrumentation": {"errors", "keywords", "attribution", "process", "llm", "pricing"},
     "testing": set(),

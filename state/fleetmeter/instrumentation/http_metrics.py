@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from fleetmeter.attribution.context import current_attributes
 from fleetmeter.attribution.families import AttributedCounter, AttributedHistogram, counter, follow, histogram
+from fleetmeter.keywords import names_its_arguments
 
 if TYPE_CHECKING:
     from fleetmeter.attribution.labels import UserLabels
@@ -137,6 +138,7 @@ class HTTPMetrics:
         ValueError: the registry holds a family of that name which is not ours; nothing is registered then.
     """
 
+    @names_its_arguments
     def __init__(self, prefix: str = "", registry: CollectorRegistry | None = None, *, labelled: bool = False) -> None:
         registry = default_registry() if registry is None else registry
         with _declaring:

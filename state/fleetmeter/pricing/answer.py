@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fleetmeter.keywords import names_its_arguments
 from fleetmeter.pricing.counts import members
 from fleetmeter.pricing.doubt import Doubt
 from fleetmeter.pricing.usage import Usage, read_usage
@@ -29,6 +30,7 @@ class Answer:
     """The answer's own id, the same each time it is retrieved; None if it has none."""
 
 
+@names_its_arguments
 def read_answer(raw: object, *, endpoint: str | None = None) -> Answer:
     """Model, tier and tokens of an answer, as a mapping or as an SDK's object; never raises.
 
@@ -51,6 +53,7 @@ class StreamedAnswer:
 
     __slots__ = ("_endpoint", "_id", "_model", "_tier", "_usage")
 
+    @names_its_arguments
     def __init__(self, *, endpoint: str | None = None) -> None:
         self._endpoint = endpoint
         self._id: str | None = None

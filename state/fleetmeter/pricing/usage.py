@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
+from fleetmeter.keywords import names_its_arguments
 from fleetmeter.pricing.counts import MOST_TOKENS, count, members, shape_of
 from fleetmeter.pricing.doubt import Doubt
 from fleetmeter.pricing.reading import Doubtful, Reading
@@ -135,6 +136,7 @@ class Usage:
         return found
 
 
+@names_its_arguments
 def read_usage(raw: object, *, endpoint: str | None = None) -> Usage | Doubt:
     """The tokens of a `usage` as any server states it, as a mapping or as an SDK's object; never raises.
 

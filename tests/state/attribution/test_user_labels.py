@@ -108,9 +108,9 @@ def test_gauges_and_other_families_stay_as_they_are() -> None:
     """A circuit, a budget, an error of the service belong to nobody."""
     configure(labels={"team": 5})
     with attributes(team="ads"):
-        llm.record_error("ValueError", "/ask")
+        llm.record_error("LabelsError", "/labels")
         catalogue.MODEL_CIRCUIT_STATE.labels("gpt-6-luna").set(1)
-    assert value("errors_total", type="ValueError", endpoint="/ask") == 1
+    assert value("errors_total", type="LabelsError", endpoint="/labels") == 1
     assert value("model_circuit_state", model="gpt-6-luna") == 1
     catalogue.ERRORS.clear()
     catalogue.MODEL_CIRCUIT_STATE.clear()

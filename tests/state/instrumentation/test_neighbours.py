@@ -128,12 +128,11 @@ def test_a_process_that_is_not_installed_says_so_once(store: StoreAddress, caplo
                 client.get("/items/1")
         finally:
             fleetmeter.uninstall()
-        assert caplog.messages == []
+        assert [line for line in caplog.messages if "call fleetmeter.install()" in line] == []
         TestClient(one).get("/items/1")
         with TestClient(two):
             pass
-    (line,) = caplog.messages
-    assert "call fleetmeter.install()" in line
+    assert sum("call fleetmeter.install()" in line for line in caplog.messages) == 1
 
 
 class _Nothing:

@@ -31,7 +31,7 @@ def test_an_amount_that_its_scale_cannot_hold_stops_nothing(installed: StoreAddr
     assert value(installed, "r_seconds_count") == 2
     assert value(installed, "r_usd_count") == 1
     assert value(installed, "r_usd_sum") == 0.5
-    assert value(installed, "fleetmeter_rejected_values_total", reason="not_finite") == 2
+    assert value(installed, "fleetmeter_rejected_values_total", reason="too_large") == 2
 
 
 def test_a_cell_that_cannot_be_taken_blocks_no_other(installed: StoreAddress) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fleetmeter.errors import InstallError
+from fleetmeter.keywords import names_its_arguments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,6 +15,7 @@ Tokenizer = Callable[[str, str], int]
 """The number of tokens that a model (first argument) sees in a text (second argument)."""
 
 
+@names_its_arguments
 def instrument_openai(
     client: Any = None,
     *,
