@@ -18,10 +18,10 @@ MINUTES  ?= 10
 WATCHED  ?= 20
 SECONDS  ?= 180
 
-.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix dashboards observe pictures lint types format wheel-test clean
+.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai dashboards observe pictures lint types format wheel-test clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## create .venv with everything that the other targets need
 
@@ -80,12 +80,17 @@ chaos: $(READY)  ## run real stores under real faults at full size, about 12 min
 matrix: $(READY)  ## try servers and job runners of others, each in an environment of its own (ONLY=rq runs one)
 	PYTHONPATH=tests $(BIN)/python -m matrix $(ONLY)
 
+ROUNDS ?= 10
+matrix-openai: $(READY)  ## hold calls by each SDK version, transport and form, and by frameworks, against the upstream's ledger
+	PYTHONPATH=tests $(BIN)/python -m matrix.openai --rounds $(ROUNDS)
+	PYTHONPATH=tests $(BIN)/python -m matrix.frameworks
+
 SPEED ?= 30
 drill: $(READY)  ## let faults happen to a demo, windows divided by SPEED: do all alerts reach a webhook, and resolve?
 	PYTHONPATH=tests $(BIN)/python -m drill --speed $(SPEED)
 
-dashboards: $(READY)  ## write grafana/dashboards anew, from what the code declares
-	PYTHONPATH=grafana $(BIN)/python -m fleetmeter_dashboards
+dashboards: $(READY)  ## write grafana/dashboards anew, from what the code declares (LABELS=team,tenant FOLDER=mine: with your labels)
+	PYTHONPATH=grafana $(BIN)/python -m fleetmeter_dashboards $(if $(LABELS),--labels $(LABELS)) $(if $(FOLDER),--folder $(FOLDER))
 
 observe: $(READY)  ## compare what every panel shows of a run with the ledger, about 4 min (SECONDS=180)
 	PYTHONPATH=tests $(BIN)/python -m observation --seconds $(SECONDS)

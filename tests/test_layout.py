@@ -53,9 +53,11 @@ WINGS: dict[str, set[str]] = {
     },
     "launch": {"__init__"},
     # what people call
+    "attribution": {"errors", "process"},
     "pricing": {"errors"},
-    "llm": {"errors", "excerpt", "keywords", "pricing", "process"},
-    "instrumentation": {"errors", "keywords", "process"},
+    "llm": {"errors", "excerpt", "keywords", "attribution", "pricing", "process"},
+    "instrumentation": {"errors", "keywords", "attribution", "process", "llm", "pricing"},
+    "testing": set(),
     "multiprocess": {"errors", "settings", "schema", "writer", "process"},
     "cli": {
         "errors",

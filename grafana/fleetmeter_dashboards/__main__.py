@@ -5,33 +5,39 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fleetmeter.attribution.settings import labels_of
+from fleetmeter.errors import SettingError
 from fleetmeter_dashboards import cost, fleet, performance, routing
 from fleetmeter_dashboards.errors import DashboardError
 
 FOLDER = Path(__file__).parents[1] / "dashboards"
 
 
-def texts() -> Mapping[str, str]:
-    """The text of each file by its name. Raises `DashboardError`."""
+def texts(labels: Sequence[str] = ()) -> Mapping[str, str]:
+    """The text of each file by its name, with variables for labels of the user's own. Raises `DashboardError`."""
     pages = {"cost": cost, "performance": performance, "routing": routing, "fleet": fleet}
-    return {f"{name}.json": module.page().to_json() for name, module in pages.items()}
+    return {f"{name}.json": module.page(labels).to_json() for name, module in pages.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write them all, or with `--check` only compare; the exit status."""
     parser = argparse.ArgumentParser(prog="fleetmeter_dashboards", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; 1 if a file is not what the code builds")
-    check = parser.parse_args(arguments).check
+    parser.add_argument("--labels", default="", help="labels of your own, for variables and panels: team,tenant")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where to write them (default: %(default)s)")
+    given = parser.parse_args(arguments)
     try:
-        files = texts()
-    except DashboardError as error:
+        labels = tuple(name for name in (name.strip() for name in given.labels.split(",")) if name)
+        labels_of("--labels", dict.fromkeys(labels, 1))
+        files = texts(labels)
+    except (DashboardError, SettingError) as error:
         sys.stderr.write(f"fleetmeter_dashboards: {error}\n")
         return 1
-    if check:
+    if given.check:
         return _compare(files)
-    FOLDER.mkdir(exist_ok=True)
+    given.folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
+        (given.folder / name).write_text(text, encoding="utf-8")
     return 0
 
 

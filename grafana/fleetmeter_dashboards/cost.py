@@ -1,13 +1,25 @@
 """What the models cost, and what was saved."""
 
+from collections.abc import Sequence
+
 from fleetmeter_dashboards import first_row
+from fleetmeter_dashboards.families import declared
 from fleetmeter_dashboards.page import Page, Variable
 from fleetmeter_dashboards.panel import Panel, Target, Value, falling, rising
 from fleetmeter_dashboards.panels import bars, pie, rows_of, series, stat_of
 from fleetmeter_dashboards.queries import Expression, Queries, quotient, ratio
 
 MODEL = Variable("model", "openai_api_calls_total", "The model that answered.")
-INTENT = Variable("intent", "model_selections_total", "What a question is about.")
+INTENT = Variable("intent", "openai_api_calls_total", "What a call is about.")
+
+
+def own(labels: Sequence[str]) -> tuple[Variable, ...]:
+    """The variables of the user's own labels."""
+    return tuple(
+        Variable(label, "openai_api_calls_total", f"Calls are given a {label} by fleetmeter.llm.attributes().")
+        for label in labels
+    )
+
 
 _LONG = (
     "Needs a retention of 31 days in Prometheus, and counts from the first of the month on: with less it is too low."
@@ -15,19 +27,20 @@ _LONG = (
 _CUMULATIVE = "Follows the variable model; not intent, which this long-lived family does not have."
 
 
-def page() -> Page:
-    """The dashboard."""
-    queries = Queries("model", "intent")
+def page(labels: Sequence[str] = ()) -> Page:
+    """The dashboard; `labels` are those of the user's own."""
+    queries = Queries("model", "intent", labels=labels, families=declared(labels))
     return Page(
         "fleetmeter-cost",
         "Fleetmeter / Cost",
         "What the models cost the whole fleet, by model, intent and kind of token, and what routing and the "
         "cache save.",
-        (MODEL, INTENT),
+        (MODEL, INTENT, *own(labels)),
         (
             ("", _first_row(queries)),
             ("Where the money goes", _money(queries)),
             ("Price of the work", _price(queries)),
+            *([("Who spends it", [_by_label(queries, label) for label in labels])] if labels else []),
         ),
     )
 
@@ -111,6 +124,16 @@ def _money(queries: Queries) -> list[Panel]:
             },
         ),
     ]  # fmt: skip
+
+
+def _by_label(queries: Queries, label: str) -> Panel:
+    spent = queries.rate("openai_cost_usd", label, part="sum").per_hour()
+    return series(
+        f"Which {label} spends the money?",
+        f"US dollars per hour by {label}; the ten that cost most within the time shown.",
+        [Target(queries.top(spent, "openai_cost_usd", label, part="sum"), f"{{{{{label}}}}}")],
+        Value(low=0), stack=True, width=24,
+    )  # fmt: skip
 
 
 def _price(queries: Queries) -> list[Panel]:

@@ -1,11 +1,12 @@
 """Every family that a scrape of a fleet can show, as its owner declares it."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from fleetmeter.attribution.families import _followers
 from fleetmeter.instrumentation import HTTPMetrics, default_registry
 from fleetmeter.instrumentation.replica_metrics import replica_gauges
 from fleetmeter.llm import REGISTRY
@@ -40,12 +41,16 @@ class DeclaredFamily:
         return self.name if self.type == "histogram" else self.series[0]
 
 
-def declared() -> dict[str, DeclaredFamily]:
-    """All families by name."""
+def declared(labels: Sequence[str] = ()) -> dict[str, DeclaredFamily]:
+    """All families by name; those that follow the labels of the user's own have these."""
     HTTPMetrics()
     replica_gauges()
     found = [*_of(default_registry()), *_of(REGISTRY), *_of(Telemetry().registry), *_of_the_exporter()]
-    return {family.name: family for family in found}
+    followers = {metric._name for metric in _followers} if labels else set()  # noqa: SLF001
+    return {
+        family.name: replace(family, labels=(*family.labels, *labels)) if family.name in followers else family
+        for family in found
+    }
 
 
 def by_series(families: Mapping[str, DeclaredFamily]) -> dict[str, DeclaredFamily]:

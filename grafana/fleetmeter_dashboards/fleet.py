@@ -1,5 +1,7 @@
 """Whether the counting itself works."""
 
+from collections.abc import Sequence
+
 from fleetmeter_dashboards import first_row
 from fleetmeter_dashboards.colours import BAD, GOOD
 from fleetmeter_dashboards.page import Page
@@ -11,8 +13,8 @@ _ANY: Steps = ((None, GOOD), (0.5, BAD))
 """None is right, and one is wrong."""
 
 
-def page() -> Page:
-    """The dashboard."""
+def page(_labels: Sequence[str] = ()) -> Page:
+    """The dashboard; what the machinery counts has no labels of the user's own."""
     queries = Queries()
     return Page(
         "fleetmeter-fleet",
@@ -178,8 +180,11 @@ def _losses(queries: Queries) -> list[Panel]:
         bars(
             "Which families have too many series?",
             "Within the time shown: series for which a family had no place (max_series); their amounts are under "
-            "__overflow__. Take labels with fewer values.",
-            [Target(queries.or_zero(dropped, "family"), "{{family}}")],
+            "__overflow__. Take labels with fewer values. Of labels of your own: values that were counted as other.",
+            [
+                Target(queries.or_zero(dropped, "family"), "{{family}}"),
+                Target(queries.increase("label_overflows", "label").occurred(), "label {{label}}"),
+            ],
             Value(low=0, decimals=0, steps=_ANY),
         ),
         bars(

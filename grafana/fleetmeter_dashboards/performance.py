@@ -1,22 +1,25 @@
 """How fast and how reliably the fleet answers."""
 
+from collections.abc import Sequence
+
 from fleetmeter_dashboards import first_row
-from fleetmeter_dashboards.cost import INTENT, MODEL
+from fleetmeter_dashboards.cost import INTENT, MODEL, own
+from fleetmeter_dashboards.families import declared
 from fleetmeter_dashboards.page import Page
 from fleetmeter_dashboards.panel import Panel, Target, Value, falling, quantiles, rising
 from fleetmeter_dashboards.panels import dial, series, stat_of
 from fleetmeter_dashboards.queries import Expression, Queries, ratio
 
 
-def page() -> Page:
-    """The dashboard."""
-    queries = Queries("model", "intent")
+def page(labels: Sequence[str] = ()) -> Page:
+    """The dashboard; `labels` are those of the user's own."""
+    queries = Queries("model", "intent", labels=labels, families=declared(labels))
     return Page(
         "fleetmeter-performance",
         "Fleetmeter / Performance",
         "Latency, throughput and errors of the whole fleet's requests, of the models behind it, of the prompt "
         "cache and tools.",
-        (MODEL, INTENT),
+        (MODEL, INTENT, *own(labels)),
         (
             ("", _first_row(queries)),
             ("Requests", _requests(queries)),
@@ -164,8 +167,8 @@ def _errors(queries: Queries) -> list[Panel]:
     return [
         series(
             "Which errors does the service answer?",
-            "Errors per second by type.",
-            [Target(_types(queries, "errors"), "{{type}}")],
+            "Errors per second by type; for a service that records no types, the 5xx that HTTP counted.",
+            _answered_errors(queries),
             Value(unit="ops", low=0), stack=True,
         ),
         series(
@@ -175,6 +178,16 @@ def _errors(queries: Queries) -> list[Panel]:
             Value(unit="ops", low=0), colour="error", stack=True,
         ),
     ]  # fmt: skip
+
+
+def _answered_errors(queries: Queries) -> list[Target]:
+    """Errors by type, and if a service records none, what HTTP counted: never both, as they are the same events."""
+    recorded = queries.rate("errors", "type")
+    http = queries.or_zero(queries.rate("http_requests", "status", status="~5.."), "status")
+    return [
+        Target(queries.top(recorded, "errors", "type"), "{{type}}"),
+        Target(queries.unless(http, recorded), "{{status}}"),
+    ]
 
 
 def _types(queries: Queries, family: str) -> Expression:

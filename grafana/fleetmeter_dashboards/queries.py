@@ -6,7 +6,7 @@ sums; the first panel of every dashboard says so (`first_row.trust`).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fleetmeter_dashboards.errors import DashboardError, UndeclaredFamily, UndeclaredLabel
@@ -49,13 +49,16 @@ class Expression:
 
 
 class Queries:
-    """Builds expressions; `variables` are the dashboard's variables that choose label values.
+    """Builds expressions; `variables` are the dashboard's variables that choose label values, `labels` the user's own.
 
     A family that has a label of that name is filtered by it. Raises `UndeclaredFamily` and `UndeclaredLabel`.
     """
 
-    def __init__(self, *variables: str, families: Mapping[str, DeclaredFamily] | None = None) -> None:
-        self._variables = variables
+    def __init__(
+        self, *variables: str, labels: Sequence[str] = (), families: Mapping[str, DeclaredFamily] | None = None
+    ) -> None:
+        self._variables = (*variables, *labels)
+        self._labels = labels
         self._families = declared() if families is None else families
 
     def rate(self, name: str, *by: str, part: str = "", **where: str) -> Expression:
@@ -76,8 +79,9 @@ class Queries:
         return Expression(text, expression.unit, (*expression.families, family))
 
     def only(self, *variables: str) -> "Queries":
-        """The same, filtered by these of the variables."""
-        return Queries(*(name for name in self._variables if name in variables), families=self._families)
+        """The same, filtered by these of the variables, and by the labels of the user's own."""
+        named = [name for name in self._variables if name in variables and name not in self._labels]
+        return Queries(*named, labels=self._labels, families=self._families)
 
     def value(self, name: str, *by: str, how: str = "max", **where: str) -> Expression:
         """A gauge as it stands; `how` decides between the namespaces that an exporter may serve side by side."""
@@ -113,6 +117,11 @@ class Queries:
         if label:
             zero = f'label_replace({zero}, "{label}", "{text}", "", "")'
         return replace(expression, text=f"{expression.text} or on () {zero}")
+
+    def unless(self, expression: Expression, other: Expression) -> Expression:
+        """The expression, or nothing if another one has a series."""
+        text = f"({expression.text}) unless on () {other.text}"
+        return Expression(text, expression.unit, (*expression.families, *other.families))
 
     def _sum(
         self, function: str, window: str, name: str, by: tuple[str, ...], part: str, where: dict[str, str]

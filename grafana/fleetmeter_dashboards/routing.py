@@ -1,8 +1,11 @@
 """Which model gets which question, and why."""
 
+from collections.abc import Sequence
+
 from fleetmeter_dashboards import first_row
 from fleetmeter_dashboards.colours import BAD, GOOD, WARNING
-from fleetmeter_dashboards.cost import INTENT, MODEL
+from fleetmeter_dashboards.cost import INTENT, MODEL, own
+from fleetmeter_dashboards.families import declared
 from fleetmeter_dashboards.page import Page
 from fleetmeter_dashboards.panel import Panel, Target, Value, falling, rising
 from fleetmeter_dashboards.panels import heat, pie, rows_of, series, stat_of
@@ -12,14 +15,14 @@ _DAY = 86_400
 _CIRCUIT = {"0": ("closed", GOOD), "1": ("half-open", WARNING), "2": ("open", BAD)}
 
 
-def page() -> Page:
-    """The dashboard."""
-    queries = Queries("model", "intent")
+def page(labels: Sequence[str] = ()) -> Page:
+    """The dashboard; `labels` are those of the user's own."""
+    queries = Queries("model", "intent", labels=labels, families=declared(labels))
     return Page(
         "fleetmeter-routing",
         "Fleetmeter / Routing",
         "Which models the router chooses for which intents, how often it has to fall back, and what stands in its way.",
-        (MODEL, INTENT),
+        (MODEL, INTENT, *own(labels)),
         (
             ("", _first_row(queries)),
             ("Decisions", _decisions(queries)),

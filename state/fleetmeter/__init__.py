@@ -13,6 +13,7 @@ from fleetmeter.errors import (
     StoreUnreachable,
 )
 from fleetmeter.instrumentation import instrument_fastapi
+from fleetmeter.instrumentation.openai.instrument import instrument_openai, uninstrument_openai
 from fleetmeter.process.durability import durable
 from fleetmeter.process.installation import aflush, flush, hand_over, install, shutdown, uninstall
 from fleetmeter.process.transaction import atomic
@@ -29,6 +30,8 @@ __all__ = [
     "atomic",
     "durable",
     "instrument_fastapi",
+    "instrument_openai",
+    "uninstrument_openai",
     # errors
     "FleetmeterError",
     "BlockError",

@@ -46,9 +46,9 @@ def RedisValue(process_identifier: Callable[[], object] = os.getpid) -> type[Any
 def mark_process_dead(pid: object) -> None:
     """Let a process of this host that has ended no longer count as living, without waiting for its heartbeat to age.
 
-    `pid` is its process id, or what its `process_identifier` told. Its counts stay, and so do its gauges but for those
-    of a `live*` mode. It never raises because of the store: a dead process drops out by itself, 15 s after its last
-    sign of life.
+    `pid` is its process id, or what its `process_identifier` returned. Its counts stay, and so do its gauges, except
+    those of a `live*` mode. It never raises because of the store: a dead process drops out by itself, 15 s after its
+    last sign of life.
     """
     runtime = current()
     settings = runtime.settings if runtime is not None else Settings.from_env()

@@ -105,7 +105,7 @@ def pool_arguments(
 
 
 def followed(call: Callable[[], T]) -> T:
-    """What a call answers; made again, a few times, where the store did nothing since another node has the data."""
+    """What a call answers. Made again, a few times, if the store did nothing because another node has the data."""
     for _ in range(FOLLOWS):
         try:
             return call()
@@ -117,7 +117,7 @@ def followed(call: Callable[[], T]) -> T:
 
 @contextmanager
 def asked(client: redis.Redis, error: AskError) -> Iterator[redis.Redis]:
-    """A client of the node that a store sends one call on to while a slot is being moved."""
+    """A client of the node to which the store redirects one call while a slot is being moved."""
     pool = client.connection_pool
     options = {**pool.connection_kwargs, "finder": Fixed(node_of(error, "localhost"))}
     there = redis.Redis.from_pool(redis.ConnectionPool(connection_class=pool.connection_class, **options))

@@ -1,4 +1,4 @@
-"""As whom a store is entered: from its URL, a provider, or the environment. A password shows in no repr."""
+"""The user and password for a store: from its URL, a provider, or the environment. A password shows in no repr."""
 
 import asyncio
 from collections.abc import Callable, Mapping

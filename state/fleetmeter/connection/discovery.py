@@ -14,10 +14,10 @@ class Finder(Protocol):
     """Says where a new connection goes."""
 
     must_be_master: bool
-    """Whether who answers there has to be asked for its role first: whoever named it may be behind the times."""
+    """Whether a node has to be asked for its role first: the one that named it may have old information."""
 
     def find(self) -> Node:
-        """The node to connect to. Raises `redis.RedisError` where nobody knows."""
+        """The node to connect to. Raises `redis.RedisError` if nobody knows."""
 
     def distrust(self) -> None:
         """Note that the last answer did not lead to the data: ask somebody else first."""
@@ -46,7 +46,7 @@ class Fixed:
 
 
 class _Inquiry(ABC):
-    """Asks one place after the other; who knew is asked first the next time."""
+    """Asks one place after the other. The place that knew is asked first the next time."""
 
     must_be_master = False
 

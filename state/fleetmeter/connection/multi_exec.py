@@ -11,7 +11,7 @@ Command = tuple[str | bytes | int, ...]
 def read_together(client: redis.Redis, commands: Sequence[Command]) -> list[Any]:
     """The replies to commands that are run in one MULTI/EXEC, as the store sends them: hashes as flat lists.
 
-    A command that was run and failed has its error in the place of its reply. Raises redis-py's errors where nothing
+    A command that was run and failed has its error in the place of its reply. Raises redis-py's errors if nothing
     was run at all. redis-py's own pipeline makes a dict of each hash, and one failure an error of them all.
     """
     pool = client.connection_pool

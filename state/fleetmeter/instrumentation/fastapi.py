@@ -1,11 +1,12 @@
 """`instrument_fastapi`: HTTP metrics for a FastAPI or Starlette application, with one call."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from fleetmeter.instrumentation.http import DEFAULT_EXCLUDED, ASGIApp, HTTPMiddleware
+from fleetmeter.attribution.families import labels_from_environment
+from fleetmeter.instrumentation.http import DEFAULT_EXCLUDED, ASGIApp, HTTPMiddleware, Scope
 from fleetmeter.instrumentation.http_metrics import HTTPMetrics
 from fleetmeter.instrumentation.replica_metrics import replica_gauges
 from fleetmeter.keywords import names_its_arguments
@@ -14,6 +15,7 @@ from fleetmeter.process.runtime import EXIT_TIMEOUT
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+    from starlette.requests import Request
 
 _STACK = "middleware_stack"
 _INSTRUMENTED = "_fleetmeter_instrumented"
@@ -23,7 +25,13 @@ _logger = logging.getLogger("fleetmeter")
 
 
 @names_its_arguments
-def instrument_fastapi(app: "Starlette", *, prefix: str = "", excluded: Collection[str] = DEFAULT_EXCLUDED) -> None:
+def instrument_fastapi(
+    app: "Starlette",
+    *,
+    prefix: str = "",
+    excluded: Collection[str] = DEFAULT_EXCLUDED,
+    labels: "Callable[[Request], Mapping[str, object]] | None" = None,
+) -> None:
     """Count every HTTP request of a FastAPI or Starlette application, and flush when its lifespan ends.
 
     The middleware stands outside of everything, error handlers included, so it sees each response as the
@@ -34,8 +42,14 @@ def instrument_fastapi(app: "Starlette", *, prefix: str = "", excluded: Collecti
         app: an application that has not been started.
         prefix: stands before the `http_*` family names, for services where another library owns them.
         excluded: route templates that are not counted.
+        labels: a function of the request that returns values of the labels of your own by name
+            (`fleetmeter.llm.configure(labels=…)`), as `lambda request: {"team": request.headers.get("x-team")}`. They
+            are in force while the request is answered, as those of `fleetmeter.llm.attributes` are, and the `http_*`
+            families have them. The function is asked again at the end: what a dependency has put into `request.state`
+            counts for the request itself.
 
     Raises:
+        SettingError: `FLEETMETER_LABELS` cannot be used.
         TypeError: `app` is not a Starlette or FastAPI application.
         RuntimeError: the application has started, or was instrumented with other arguments.
     """
@@ -46,12 +60,12 @@ def instrument_fastapi(app: "Starlette", *, prefix: str = "", excluded: Collecti
         )
     if isinstance(excluded, str):
         raise TypeError(f"excluded is the text {excluded!r}, expected a list of route templates: [{excluded!r}]")
-    settings = (prefix, frozenset(excluded))
+    settings = (prefix, frozenset(excluded), labels)
     before = getattr(app, _INSTRUMENTED, settings)
     if before != settings:
         raise RuntimeError(
-            f"this application is instrumented with prefix {before[0]!r} and excluded "
-            f"{sorted(before[1])}; call instrument_fastapi() once, or with the same arguments"
+            f"this application is instrumented with prefix {before[0]!r}, excluded "
+            f"{sorted(before[1])} and labels {before[2]}; call instrument_fastapi() once, or with the same arguments"
         )
     if hasattr(app, _INSTRUMENTED):
         return
@@ -59,11 +73,14 @@ def instrument_fastapi(app: "Starlette", *, prefix: str = "", excluded: Collecti
         raise RuntimeError(
             "this application has already started; call instrument_fastapi(app) right after the app is made"
         )
+    if labels is not None:
+        labels_from_environment()
     gauges = replica_gauges()
     counted = partial(
         HTTPMiddleware,
-        metrics=HTTPMetrics(prefix),
+        metrics=HTTPMetrics(prefix, labelled=labels is not None),
         excluded=excluded,
+        labels=None if labels is None else _of_request(labels),
         on_start=_say_if_not_installed,
         on_shutdown=_flush,
         requests_gauge=gauges.requests,
@@ -71,6 +88,12 @@ def instrument_fastapi(app: "Starlette", *, prefix: str = "", excluded: Collecti
     )
     setattr(app, _INSTRUMENTED, settings)
     app.__class__ = _counting(type(app), counted)
+
+
+def _of_request(labels: "Callable[[Request], Mapping[str, object]]") -> Callable[[Scope], Mapping[str, object]]:
+    from starlette.requests import Request
+
+    return lambda scope: labels(Request(scope))
 
 
 def _counting(kind: type[Any], counted: Callable[[ASGIApp], ASGIApp]) -> type[Any]:

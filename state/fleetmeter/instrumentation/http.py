@@ -1,13 +1,14 @@
 """A pure ASGI middleware that counts HTTP requests, to the last byte."""
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any
 
 from prometheus_client import Gauge
 
+from fleetmeter.attribution.context import Attributes, current_attributes, in_force
 from fleetmeter.instrumentation.endpoints import Endpoints
 from fleetmeter.instrumentation.http_metrics import HTTPMetrics
 from fleetmeter.keywords import names_its_arguments
@@ -54,6 +55,9 @@ class HTTPMiddleware:
         metrics: the families to record in; without it, `HTTPMetrics()`.
         excluded: route templates that are not counted. A request whose path is one of them passes through
             untouched; one that turns out to have such a template shows in `http_requests_in_progress` only.
+        labels: values of the labels of the user's own, by name, for a request's scope. It is asked when a request
+            begins, for what is recorded while it is answered, and again at its end, for the request itself: what
+            the application has put into `scope["state"]` is there by then. `metrics` have to be labelled.
         on_start: called once, when the application begins to serve: when its lifespan has started, or at the first
             request.
         on_shutdown: awaited before the server learns that the lifespan has ended, so that the last counts
@@ -69,6 +73,7 @@ class HTTPMiddleware:
         *,
         metrics: HTTPMetrics | None = None,
         excluded: Collection[str] = DEFAULT_EXCLUDED,
+        labels: Callable[[Scope], Mapping[str, object]] | None = None,
         on_start: Callable[[], object] | None = None,
         on_shutdown: Callable[[], Awaitable[object]] | None = None,
         requests_gauge: Gauge | None = None,
@@ -78,6 +83,7 @@ class HTTPMiddleware:
         self._metrics = HTTPMetrics() if metrics is None else metrics
         self._in_progress = self._metrics.families.in_progress
         self._excluded = frozenset(excluded)
+        self._labels = labels
         self._on_start = on_start
         self._on_shutdown = on_shutdown
         self._requests_gauge = requests_gauge
@@ -102,10 +108,23 @@ class HTTPMiddleware:
         scope[_COUNTED_BY] = (*outer, self._metrics.families)
         exchange = _Exchange(self, scope, receive, send, outermost=not outer)
         self._begin()
+        exchange.attributes = self._attributes(scope)
+        with in_force(exchange.attributes):
+            try:
+                await self.app(scope, exchange.receive, exchange.send)
+            finally:
+                exchange.finish()
+
+    def _attributes(self, scope: Scope) -> Attributes:
+        """The values in force for a request, with those that `labels` tells of it."""
+        found = current_attributes()
+        if self._labels is None:
+            return found
         try:
-            await self.app(scope, exchange.receive, exchange.send)
-        finally:
-            exchange.finish()
+            return Attributes({**found, **self._labels(scope)})
+        except Exception as error:  # noqa: BLE001 - the user's function must not cost a request
+            self._trouble("the labels of an HTTP request are not known", error)
+            return found
 
     def _begin(self) -> None:
         try:
@@ -121,7 +140,10 @@ class HTTPMiddleware:
             if status is None:
                 status = CLIENT_CLOSED_REQUEST if exchange.client_left else 500
             endpoint = self._endpoints.template(scope)
-            with atomic():
+            found = self._attributes(scope)
+            if found == exchange.attributes:
+                found = exchange.attributes  # so that a value which is not admitted is counted once
+            with in_force(found), atomic():
                 self._in_progress.dec()
                 if endpoint in self._excluded:
                     return
@@ -178,6 +200,7 @@ class _Exchange:
         "_receive",
         "_send",
         "_started",
+        "attributes",
         "client_left",
         "outermost",
         "received",
@@ -194,6 +217,7 @@ class _Exchange:
         self._send = send
         self._done = False
         self.scope = scope
+        self.attributes = Attributes()
         self.outermost = outermost
         self.status: int | None = None
         self.client_left = False

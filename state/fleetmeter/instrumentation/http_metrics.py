@@ -5,11 +5,18 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-FamilyType = TypeVar("FamilyType", Counter, Gauge, Histogram)
+from fleetmeter.attribution.context import current_attributes
+from fleetmeter.attribution.families import AttributedCounter, AttributedHistogram, counter, follow, histogram
+
+if TYPE_CHECKING:
+    from fleetmeter.attribution.labels import UserLabels
+
+_LabelValues = tuple[str, str, int, tuple[str, ...]]
+FamilyType = TypeVar("FamilyType", AttributedCounter, Gauge, AttributedHistogram)
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 """Seconds. An LLM call may take minutes: 600 s is the openai SDK's own timeout."""
@@ -37,11 +44,16 @@ def default_registry() -> CollectorRegistry:
 class HTTPFamilies:
     """One set of `http_*` families; there is one for each registry and prefix."""
 
-    requests: Counter
-    duration: Histogram
-    request_size: Histogram
-    response_size: Histogram
+    requests: AttributedCounter
+    duration: AttributedHistogram
+    request_size: AttributedHistogram
+    response_size: AttributedHistogram
     in_progress: Gauge
+
+    def follow_labels(self) -> None:
+        """Have the labels of the user's own from now on, all but the gauge."""
+        for family in (self.requests, self.duration, self.request_size, self.response_size):
+            follow(family)
 
 
 _declared: weakref.WeakKeyDictionary[CollectorRegistry, dict[str, HTTPFamilies]] = weakref.WeakKeyDictionary()
@@ -65,22 +77,23 @@ def _declare(prefix: str, registry: CollectorRegistry) -> HTTPFamilies:
         done.append(made)
         return made
 
-    def histogram(text: str, unit: str, buckets: tuple[float, ...]) -> Callable[[str], Histogram]:
+    def sized(text: str, unit: str, buckets: tuple[float, ...]) -> Callable[[str], AttributedHistogram]:
         labels = ("method", "endpoint")
-        return lambda name: Histogram(name, text, labels, unit=unit, buckets=buckets, registry=None)
+        return lambda name: histogram(name, text, labels, unit=unit, buckets=buckets, registry=None, following=False)
 
     return HTTPFamilies(
         requests=family(
-            lambda name: Counter(
+            lambda name: counter(
                 name,
                 "HTTP requests answered, by method, route template and status code.",
                 ("method", "endpoint", "status"),
                 registry=None,
+                following=False,
             ),
             "http_requests",
         ),
         duration=family(
-            histogram(
+            sized(
                 "Seconds from the arrival of an HTTP request to the last byte of its response.",
                 "seconds",
                 DURATION_BUCKETS,
@@ -88,11 +101,11 @@ def _declare(prefix: str, registry: CollectorRegistry) -> HTTPFamilies:
             "http_request_duration_seconds",
         ),
         request_size=family(
-            histogram("Bytes of HTTP request bodies that the application read.", "bytes", SIZE_BUCKETS),
+            sized("Bytes of HTTP request bodies that the application read.", "bytes", SIZE_BUCKETS),
             "http_request_size_bytes",
         ),
         response_size=family(
-            histogram("Bytes of HTTP response bodies that were sent.", "bytes", SIZE_BUCKETS),
+            sized("Bytes of HTTP response bodies that were sent.", "bytes", SIZE_BUCKETS),
             "http_response_size_bytes",
         ),
         in_progress=family(
@@ -118,20 +131,24 @@ class HTTPMetrics:
         prefix: stands before every family name, for services where another library owns
             `http_requests_total`.
         registry: where the families are registered; without it, `default_registry()`.
+        labelled: whether they have the labels of the user's own, too, with the values of `attributes()`.
 
     Raises:
         ValueError: the registry holds a family of that name which is not ours; nothing is registered then.
     """
 
-    def __init__(self, prefix: str = "", registry: CollectorRegistry | None = None) -> None:
+    def __init__(self, prefix: str = "", registry: CollectorRegistry | None = None, *, labelled: bool = False) -> None:
         registry = default_registry() if registry is None else registry
         with _declaring:
             by_prefix = _declared.setdefault(registry, {})
             if prefix not in by_prefix:
                 by_prefix[prefix] = _declare(prefix, registry)
             self.families = by_prefix[prefix]
+            if labelled:
+                self.families.follow_labels()
         self.prefix = prefix
-        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram, Histogram, Histogram]] = {}
+        self._children: dict[_LabelValues, tuple[Counter, Histogram, Histogram, Histogram]] = {}
+        self._made_for: UserLabels | None = None
 
     def record(self, method: str, endpoint: str, status: int, seconds: float, received: int, sent: int) -> None:
         """Count one finished request; inside `atomic()`, all of it appears together.
@@ -144,7 +161,11 @@ class HTTPMetrics:
             received: bytes of the request's body.
             sent: bytes of the response's body.
         """
-        key = (method if method in METHODS else OTHER_METHOD, endpoint, status)
+        labels = self.families.requests.further
+        if labels is not self._made_for:  # other labels than those that the children at hand were made for
+            self._children, self._made_for = {}, labels
+        texts = () if labels is None else labels.texts(current_attributes())
+        key = (method if method in METHODS else OTHER_METHOD, endpoint, status, texts)
         children = self._children.get(key)
         if children is None:
             children = self._make_children(*key)
@@ -155,7 +176,7 @@ class HTTPMetrics:
         response_size.observe(sent)
 
     def _make_children(
-        self, method: str, endpoint: str, status: int
+        self, method: str, endpoint: str, status: int, texts: tuple[str, ...]
     ) -> tuple[Counter, Histogram, Histogram, Histogram]:
         families = self.families
         children = (
@@ -165,5 +186,5 @@ class HTTPMetrics:
             families.response_size.labels(method, endpoint),
         )
         if len(self._children) < MAX_CACHED_CHILDREN:
-            self._children[method, endpoint, status] = children
+            self._children[method, endpoint, status, texts] = children
         return children

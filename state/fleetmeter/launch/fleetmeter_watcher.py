@@ -27,7 +27,7 @@ _AWAITED = ("prometheus_client", "fleetmeter", "uvicorn")
 
 
 class Watcher:
-    """A finder that finds what the others find, and lets `install` run behind the import of what we wait for."""
+    """A finder that finds what the others find, and runs `install` after the import of what we wait for."""
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
         """The module's specification, with a loader that calls us when it is done; None for all other modules."""

@@ -4,6 +4,7 @@ The metrics themselves are in `fleetmeter.llm.catalogue`, the fixed label values
 `fleetmeter.llm.vocabulary`.
 """
 
+from fleetmeter.attribution.context import attributes
 from fleetmeter.llm.catalogue import REGISTRY
 from fleetmeter.llm.configuration import configure
 from fleetmeter.llm.records import (
@@ -24,6 +25,7 @@ __all__ = [
     # the registry and its labels
     "REGISTRY",
     "configure",
+    "attributes",
     # routing
     "record_model_selection",
     "record_model_fallback",

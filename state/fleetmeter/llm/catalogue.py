@@ -2,13 +2,16 @@
 
 The objects are ordinary `prometheus_client` metrics. A registry of their own means that importing the
 catalogue can never clash with another library's families. Label values come from
-`fleetmeter.llm.vocabulary`.
+`fleetmeter.llm.vocabulary`. What `counter` and `histogram` make has the labels of the user's own, too
+(`configure(labels=…)`); gauges state facts about models, which belong to nobody.
 """
 
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Info
 
+from fleetmeter.attribution.families import counter, histogram
+from fleetmeter.attribution.overflows import overflows
 from fleetmeter.llm.buckets import (
     CALL_SECONDS,
     COST_USD,
@@ -27,25 +30,30 @@ from fleetmeter.llm.vocabulary import (
 
 REGISTRY = CollectorRegistry()
 
+# The user's own labels
+
+LABEL_OVERFLOWS = overflows()
+REGISTRY.register(LABEL_OVERFLOWS)
+
 # The service
 
 SERVICE = Info("service", "Name and version of the running services, one series for each version.", registry=REGISTRY)
 
 # Routing
 
-MODEL_SELECTIONS = Counter(
+MODEL_SELECTIONS = counter(
     "model_selections_total",
     "Requests for which the router chose a model, by intent, model and tier.",
     ["intent", "model", "tier"],
     registry=REGISTRY,
 )
-MODEL_FALLBACKS = Counter(
+MODEL_FALLBACKS = counter(
     "model_fallbacks_total",
     "Times the router went on to the next model of a fallback chain, by intent and by the reason.",
     ["intent", "reason"],
     registry=REGISTRY,
 )
-MODEL_ROUTING_DURATION = Histogram(
+MODEL_ROUTING_DURATION = histogram(
     "model_routing_duration_seconds",
     "Time that it took to choose a model, in seconds.",
     ["intent"],
@@ -90,13 +98,13 @@ PROMPT_CACHE_EVICTIONS = Counter(
 
 # Calls
 
-OPENAI_API_CALLS = Counter(
+OPENAI_API_CALLS = counter(
     "openai_api_calls_total",
     "Calls made through the SDK that came to an end, answered or not; retries inside the SDK not included.",
     ["model", "endpoint", "intent", "stream"],
     registry=REGISTRY,
 )
-OPENAI_API_DURATION = Histogram(
+OPENAI_API_DURATION = histogram(
     "openai_api_duration_seconds",
     "Time from the start of a call to its end, to the last chunk for streams, retries included, in seconds.",
     ["model", "endpoint"],
@@ -104,7 +112,7 @@ OPENAI_API_DURATION = Histogram(
     buckets=CALL_SECONDS,
     registry=REGISTRY,
 )
-OPENAI_TIME_TO_FIRST_TOKEN = Histogram(
+OPENAI_TIME_TO_FIRST_TOKEN = histogram(
     "openai_time_to_first_token_seconds",
     "Time from the start of a streamed call to its first content, in seconds.",
     ["model"],
@@ -112,13 +120,13 @@ OPENAI_TIME_TO_FIRST_TOKEN = Histogram(
     buckets=FIRST_TOKEN_SECONDS,
     registry=REGISTRY,
 )
-OPENAI_RETRIES = Counter(
+OPENAI_RETRIES = counter(
     "openai_retries_total",
     "Requests that the SDK sent again inside a call; calls plus retries are what the upstream saw.",
     ["model"],
     registry=REGISTRY,
 )
-OPENAI_STREAM_ABORTS = Counter(
+OPENAI_STREAM_ABORTS = counter(
     "openai_stream_aborts_total",
     "Streams that were left before their end, by whether their usage was reported or had to be estimated.",
     ["model", "usage"],
@@ -135,7 +143,7 @@ OPENAI_MODEL_SHUTDOWN_TIMESTAMP = Gauge(
 
 # Tokens
 
-OPENAI_TOKENS_USED = Histogram(
+OPENAI_TOKENS_USED = histogram(
     "openai_tokens_used",
     "Tokens of an answered call by disjoint type (prompt not cached, cached, cache_write, completion without "
     "reasoning, reasoning, audio and image in and out where stated); the sum over the types is the call's total.",
@@ -143,7 +151,7 @@ OPENAI_TOKENS_USED = Histogram(
     buckets=TOKENS,
     registry=REGISTRY,
 )
-OPENAI_TOKENS_PER_CALL = Histogram(
+OPENAI_TOKENS_PER_CALL = histogram(
     "openai_tokens_per_call",
     "Tokens of an answered call, all types together.",
     ["model", "intent"],
@@ -153,7 +161,7 @@ OPENAI_TOKENS_PER_CALL = Histogram(
 
 # Money
 
-OPENAI_COST_USD = Histogram(
+OPENAI_COST_USD = histogram(
     "openai_cost_usd",
     "Cost of an answered call in US dollars, rounded to the nano-dollar.",
     ["model", "intent"],
@@ -161,27 +169,27 @@ OPENAI_COST_USD = Histogram(
     buckets=COST_USD,
     registry=REGISTRY,
 )
-OPENAI_TOTAL_COST_USD = Counter(
+OPENAI_TOTAL_COST_USD = counter(
     "openai_total_cost_usd",
     "Cost of all answered calls in US dollars.",
     ["model"],
     unit="usd",
     registry=REGISTRY,
 )
-OPENAI_UNPRICED_CALLS = Counter(
+OPENAI_UNPRICED_CALLS = counter(
     "openai_unpriced_calls_total",
     "Answered calls whose price is not known; their cost is missing from every cost family.",
     ["model"],
     registry=REGISTRY,
 )
-COST_SAVINGS_USD = Counter(
+COST_SAVINGS_USD = counter(
     "cost_savings_usd",
     "US dollars that were not spent, by source: routing below the baseline model, or prompt_cache.",
     ["intent", "source"],
     unit="usd",
     registry=REGISTRY,
 )
-ROUTING_EXTRA_COST_USD = Counter(
+ROUTING_EXTRA_COST_USD = counter(
     "routing_extra_cost_usd",
     "US dollars that were spent on top of the baseline model's price, where routing chose a dearer model.",
     ["intent"],
@@ -213,19 +221,19 @@ ERRORS = Counter(
     ["type", "endpoint"],
     registry=REGISTRY,
 )
-OPENAI_ERRORS = Counter(
+OPENAI_ERRORS = counter(
     "openai_errors_total",
     "Calls that ended in an error, by model and by the SDK's exception class.",
     ["model", "type"],
     registry=REGISTRY,
 )
-TOOL_EXECUTIONS = Counter(
+TOOL_EXECUTIONS = counter(
     "tool_executions_total",
     "Tools that were run for a model, by tool and outcome.",
     ["tool_name", "status"],
     registry=REGISTRY,
 )
-TOOL_EXECUTION_DURATION = Histogram(
+TOOL_EXECUTION_DURATION = histogram(
     "tool_execution_duration_seconds",
     "Time that a tool ran for, whatever its outcome, in seconds.",
     ["tool_name"],

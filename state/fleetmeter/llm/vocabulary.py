@@ -36,7 +36,7 @@ TOKEN_TYPES = (
 )
 """Disjoint; those of the second row exist only for models whose answers state them."""
 TOOL_STATUSES = ("success", "error", "timeout")
-ABORT_USAGES = ("reported", "estimated")
+ABORT_USAGES = ("reported", "estimated", "unknown")
 API_ENDPOINTS = (
     "chat.completions",
     "responses",

@@ -41,8 +41,8 @@ local function add_noted(key, first, last, parted)
 end
 
 -- Adds to a family that may be full, one item at a time: a series that is new to it goes to `__overflow__` if it is.
--- While there is room an item is added first, and only where that made a field is there a question. Where `noted`, it is
--- noted which series are new.
+-- While there is room an item is added first, and only a new field is looked at. With `noted`, new series
+-- are noted.
 local function add_bounded(key, length, labels, first, last, parted, noted)
   local overflow = overflow_of(labels, parted)
   local size, overflowed = size_of(key, length, parted, overflow), 0

@@ -4,21 +4,22 @@
 -- KEYS[8] returned
 -- KEYS[9..] the numbers of each family that the body touches
 -- ARGV[1] epoch id  ARGV[2] writer id  ARGV[3] prev  ARGV[4] token of the batch prev  ARGV[5] seq  ARGV[6] token of seq
--- ARGV[7] batches given up  ARGV[8] `alive`, or `goodbye` where the writer ends
+-- ARGV[7] batches given up  ARGV[8] `alive`, or `goodbye` if the writer ends
 -- ARGV[9] label sets that a family may hold
 -- ARGV[10..] the body: sections of { operation, index into KEYS, number of items, items … }, in this order of effect:
---   define    item = field, definition       `<first µs> <defined µs> <definition>`, all of it kept where it is the newest
---   expect    item = field                     nothing is written; the answer tells where a definition is missing
+--   define    item = field, definition       `<first µs> <defined µs> <definition>`, kept if it is the newest already
+--   expect    item = field                     nothing is written; the answer says if its definition is missing
 --   remove    item = family field, pattern, `one` or `parts`: every series whose label values fit (null fits any);
 --                                            one section has all those of a family, which is that of its key
 --   unset     item = series                  this writer's gauge
 --   gauge     item = series, value           this writer's gauge
---   add       item = field, amount           HINCRBY, or HINCRBYFLOAT where that is refused; each field is one series
+--   add       item = field, amount           HINCRBY, or HINCRBYFLOAT if that is refused; each field is one series
 --   add_part  item = field, amount           the same; a series has several fields, which differ in their last element
---   exemplar  item = field, `<µs> <exemplar>`  kept where it is newer than what is there, and its number is there
+--   exemplar  item = field, `<µs> <exemplar>`  kept if it is newer than what is there, and its number is there
 -- The body holds the sum of the writer's batches after prev up to seq.
--- A row is a number and the token of the batch that it stands for; both must agree. One without a token (0, or what a
--- version without tokens left) agrees with any. An empty token is none.
+-- A row has the number and the token of the batch that was applied last; both must agree. If two copies of a process
+-- send a batch 7, the token says whose it was. A row without a token (number 0, or written by a version without tokens)
+-- agrees with any token. An empty token is none.
 -- Reply: { status, row, batches that the row has given up, its token, epoch, store time in µs, number of refused items,
 -- then pairs of kind and text }; status is
 --   applied  row was prev: everything is in, row is seq now
@@ -26,7 +27,7 @@
 --   behind   row is neither: nothing changed
 --   unknown  the writer has no row, nothing changed (it must say hello)
 --   epoch    the namespace has another epoch, or none; nothing changed
--- and the pairs are
+-- The pairs are
 --   refused   `key field: error`, up to 10 of them
 --   overflow  `<number of series> <key>`: what went to the series `__overflow__`, as its family is full
 --   conflict  `<field> <definition>`: one that stood there, or stands beside, and says something else; up to 10
@@ -34,8 +35,8 @@
 -- The row is written first, by `call`: out of memory, read-only and the like stop the script with nothing written.
 -- Each number follows by `pcall`, so that none can block a writer.
 -- Cost: O(number of items); define O(families); a section of remove O(numbers of the family + all exemplars, and all
--- returns where it has a pattern with null), and so often as it has such patterns; add_part to a family that may be
--- full O(its numbers), where it has others than when somebody last looked.
+-- returns if it has a pattern with null), once for each such pattern; add_part to a family that may be full O(its
+-- numbers), if these are not the ones that were last counted.
 
 local FIXED, OVERFLOW, SUM = 8, '__overflow__', '"sum"]'
 
@@ -155,7 +156,7 @@ local function stored(key, field)
 end
 
 -- A definition that is new, says something else than before, or was not the family's newest, is the newest from now on:
--- later than every other, also where the clock went back or one batch defines several.
+-- later than every other, even if the clock went back or one batch defines several.
 local function define(key, field, definition)
   local first, defined, was = stored(key, field)
   if was ~= definition then

@@ -9,8 +9,9 @@
 -- moves to `retired`, with the token of its batch). One that said goodbye and has no gauge of mode `all` goes after its
 -- farewell: its number moves to `retired`, as if folded so long ago that it is dropped when the grace is over.
 -- Its gauges go too; of those with mode sum, min, max and mostrecent the value joins the one
--- remainder of all such writers, `@folded <series>`. `@horizon` of `retired` is the newest heartbeat that was
--- dropped; with a number of `retired` it is the time since when a writer of such long silence cannot have been answered.
+-- remainder of all such writers, `@folded <series>`. `@horizon` of `retired` is the newest heartbeat of all
+-- rows that were dropped. If it is 12:00, a writer without a row that was last answered at 11:00 was dropped.
+-- A folded number counts there with the latest time at which a writer of such long silence may have been answered.
 -- Everything is judged here, by the store's clock, so that a second copy of a call, or a late one, changes nothing.
 -- Reply: { `folded` or `epoch`, number of writers put away, number of records dropped }.
 -- Cost: O(writers + gauges + records named).

@@ -1,6 +1,6 @@
--- Makes a writer known: the only call that creates a row, and the epoch where a namespace has none.
+-- Makes a writer known: the only call that creates a row, and the epoch if a namespace has none.
 --
--- The epoch stands in `writers` and in `retired`. Where one of them lacks it, that key was evicted: every row that is
+-- The epoch stands in `writers` and in `retired`. If one of them lacks it, that key was evicted: every row that is
 -- missing, or every retired number, may be one that was dropped.
 -- KEYS[1] writers    KEYS[2] writer:<id>    KEYS[3] retired
 -- ARGV[1] writer id  ARGV[2] id for a new epoch  ARGV[3] state format

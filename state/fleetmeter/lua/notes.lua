@@ -1,6 +1,6 @@
 -- A part of apply.lua, forget.lua and reset.lua: what a field beside the numbers is about, and how many notes stand.
 
--- A layout, and the number, series or pattern that stands behind it in a field; nil where nothing does.
+-- A layout, and the number, series or pattern that stands behind it in a field; nil if nothing does.
 -- A family's name may hold spaces; a layout does not.
 local function split_note(text)
   return string.match(text, '^(.-:[^: ]+) (%[.*)$')
@@ -21,7 +21,7 @@ end
 
 -- Notes of removals that stand one by one, at most.
 local MOST_NOTES = 1000
--- In the place of a pattern: something of the layout was removed until then, and nobody knows any more what.
+-- In the place of a pattern: series of the layout were removed until that time, and nobody knows which.
 local SOMETHING = '[[]]'
 
 -- Keeps `removed` small, however often something is removed: if there are too many notes, the newest half of what may

@@ -1,8 +1,8 @@
 -- A part of apply.lua: removals.
 
 -- Removes the series that fit any of the patterns, in one walk through the family's numbers and one through the
--- exemplars: a walk for each pattern would keep the store busy for seconds. Returns are walked through where a pattern
--- has null, and where there are some of this family.
+-- exemplars: a walk for each pattern would keep the store busy for seconds. Returns are walked through if a pattern
+-- has null, and if this family has any.
 local function remove(key, first, last)
   local family, parted = ARGV[first], ARGV[first + 2] == 'parts'
   local every, exact, loose, labels = false, {}, {}, 0

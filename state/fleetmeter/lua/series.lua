@@ -1,6 +1,6 @@
 -- A part of apply.lua: series, how many a family holds, and which came to it after a removal.
 
--- A field's series: the text before its last element, and that element, where a series has several fields.
+-- A field's series: the text before its last element, and that element, if a series has several fields.
 local function split(field, parted)
   if not parted then
     return field, ''
@@ -21,7 +21,7 @@ local function overflow_of(labels, parted)
   return parted and series or string.sub(series, 1, -2) .. ']'
 end
 
--- Label sets of a family, as `sizes` has them; nil where its fields are not those of which that was said.
+-- Label sets of a family, as `sizes` has them; nil if its fields are not those that were counted.
 local function remembered(key, length)
   local known = redis.pcall('HGET', KEYS[7], key)
   local size, fields = string.match(type(known) == 'string' and known or '', '^(%d+) (%d+)$')
@@ -59,7 +59,7 @@ local function had_removals(key)
   return any_removed and number(redis.pcall('HEXISTS', KEYS[8], string.sub(key, #stem + 1))) == 1
 end
 
--- The field that tells of a series that it is there: `sum` where it has several.
+-- The field that shows that a series is there: `sum` if it has several.
 local function marker_of(series, parted)
   return parted and series .. SUM or series
 end

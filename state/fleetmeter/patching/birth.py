@@ -1,4 +1,4 @@
-"""Whether this process is a forked copy of another one, and since when: what it holds from before is the other's."""
+"""Whether this process is a forked copy of another, and since when. What it holds from before belongs to the other."""
 
 import os
 import time
@@ -8,10 +8,12 @@ _PROC = Path("/proc")
 
 
 def copied_at() -> float:
-    """The Unix time at which this process was forked from one that still runs; 0 where it was not, or nobody can tell.
+    """The Unix time at which this process was forked from one that still runs; 0 if it was not, or if nobody can tell.
 
-    A copy runs the very command of its parent. One whose parent has ended, as a daemon's has, is the only one to hold
-    what was recorded before. Known on Linux only, to a hundredth of a second, downwards.
+    The command line is compared with the parent's: a fork without exec runs the very command of its parent, while a
+    program that was started by another one has a command of its own. If the parent has ended, as a daemon's has, nobody
+    else holds what was recorded before, so it counts here. Known on Linux only, rounded down to a hundredth of a
+    second.
     """
     try:
         command = (_PROC / "self" / "cmdline").read_bytes()

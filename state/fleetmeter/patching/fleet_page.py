@@ -1,8 +1,8 @@
-"""The page of prometheus_client's multiprocess mode that a program serves itself: under fleetmeter it is the fleet's.
+"""The page of prometheus_client's multiprocess mode that a program serves itself: under fleetmeter it shows the fleet.
 
-Their `MultiProcessCollector` adds up files that processes write. Our cells write none, so that the page would go empty,
-or stay as it was before. The exporter's collector takes its place. This library comes without the exporter and never
-imports it; it is looked up by name at the first scrape, by then in a process that serves, and only if somebody asks.
+Their `MultiProcessCollector` adds up files that processes write. Our cells write none, so the page would become empty,
+or would stay as it was. The exporter's collector takes its place. This library comes without the exporter and never
+imports it. At the first scrape it looks the exporter up by name: then the process serves, and somebody asks.
 """
 
 import importlib
@@ -18,7 +18,7 @@ _EXPORTER = "fleetmeter_exporter"
 
 
 def fleet_collect(original: Callable[[Any], Iterable[Any]]) -> Callable[[Any], Iterable[Any]]:
-    """`MultiProcessCollector.collect` that yields the fleet's families; the stock one if the exporter cannot be had."""
+    """`MultiProcessCollector.collect` that yields the fleet's families; the stock one if there is no exporter."""
     collectors: dict[int, Any] = {}  # by process: a forked child must not share its parent's connection, nor its locks
 
     @wraps(original)
@@ -35,7 +35,7 @@ def fleet_collect(original: Callable[[Any], Iterable[Any]]) -> Callable[[Any], I
 
 
 def _collector() -> Any:
-    """The exporter's collector for the fleet that this process records into; None, and a warning, without it."""
+    """The exporter's collector for the fleet that this process records into; None and a warning if there is none."""
     try:
         return importlib.import_module(_EXPORTER).RedisCollector()
     except ImportError as error:

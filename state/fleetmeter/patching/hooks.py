@@ -1,8 +1,8 @@
 """Puts our cells behind prometheus_client's metrics, and takes them out again.
 
 prometheus_client looks `values.ValueClass` up each time a metric is initialised, so replacing it is enough for the
-values. What never reaches a value class is hooked on the metric classes: the unit and the bounds of a family (read
-from the metric while it is initialised), an observation as one step, functions, Info, Enum, and what is removed.
+values. Some things never reach a value class and are hooked on the metric classes: the unit and the bounds of a family
+(read from the metric while it is initialised), an observation as one step, functions, Info, Enum, and removals.
 """
 
 import threading
@@ -40,7 +40,7 @@ _PARTS = {"_bucket": None, "_sum": "sum", "_count": "count"}
 
 
 class Hooks:
-    """The changes made to prometheus_client, and what stood there before."""
+    """The changes made to prometheus_client, and what was there before."""
 
     def __init__(self, accumulator: Accumulator) -> None:
         self._accumulator = accumulator
@@ -68,11 +68,11 @@ class Hooks:
         self._install_rest(self._withdrawal)
 
     def join(self) -> None:
-        """Hook only what has to act on metrics whose values somebody asks `value` for: removals, and a page of them."""
+        """Hook only what metrics with values from `value` need: removals, and the page of multiprocess mode."""
         self._install_rest(Withdrawal(self._accumulator, self._definition_by_cells))
 
     def uninstall(self) -> None:
-        """Put everything back; existing metrics go on with this process's own totals.
+        """Put everything back. Existing metrics go on with this process's own totals.
 
         They remember what was handed over, so that a later installation does not count it a second time.
         """
@@ -83,7 +83,7 @@ class Hooks:
 
     @contextmanager
     def for_new_metrics(self) -> Iterator[None]:
-        """Metrics that are made inside the block have our cells, whether the hooks are installed or not."""
+        """Metrics that are made inside the block get our cells, whether the hooks are installed or not."""
         if self._installed:
             yield
             return
@@ -156,7 +156,7 @@ class Hooks:
         return __init__
 
     def attach(self, metric: Any) -> None:
-        """Give an Info or an Enum a cell beside it."""
+        """Give an Info or an Enum a cell of its own, as it has no value that could be replaced."""
         metric._fleetmeter = cell_of(self._accumulator, self.define(metric), metric._labelvalues, None)
 
     def define(self, metric: Any) -> Definition:
@@ -174,8 +174,12 @@ class Hooks:
         self._accumulator.define(definition)
         return definition
 
+    def undefine(self, metric: Any) -> None:
+        """Forget the family of a metric that nobody will record in: its store need not know of it."""
+        self._accumulator.undefine(self.define(metric))
+
     def _definition_by_cells(self, metric: Any) -> Definition | None:
-        """What the family of a metric is that has our values; None for one that has others, or none yet."""
+        """The family of a metric with our values; None if the metric has other values, or none yet."""
         children = list(getattr(metric, "_metrics", {}).values())
         ours = (cell for child in children for cell in cells_of(child) if cell.accumulator is self._accumulator)
         cell = next(ours, None)
@@ -207,7 +211,7 @@ class Hooks:
         return cell_of(self._accumulator, definition, labelvalues, part)
 
     def _bounds_with(self, family: str, part: str | None) -> list[str]:
-        """The bounds of a histogram whose values come one by one; none until the last of them, `+Inf`, has come."""
+        """The bounds of a histogram whose values are made one by one. None until the last of them, `+Inf`, has come."""
         bounds = self._bounds.setdefault(family, set())
         if part not in (None, "sum", "count"):
             bounds.add(str(part))
@@ -215,10 +219,10 @@ class Hooks:
 
 
 def _bounds_of(metric: Any) -> list[float]:
-    """The upper bounds of a histogram, which is a list that its observations are looked up in; none for others.
+    """The upper bounds of a histogram, a list in which its observations are looked up; none for other metrics.
 
-    A bound NaN, which prometheus_client lets pass, becomes the one after it: no amount is below NaN, and a search in a
-    list that has one goes astray. The list keeps its length, as there is a value for each bound.
+    prometheus_client permits a bound NaN. It is replaced by the bound after it: no amount is below NaN, and a binary
+    search goes wrong in a list that has one. The list keeps its length, as there is a value for each bound.
     """
     bounds: list[float] = getattr(metric, "_upper_bounds", [])
     if any(map(isnan, bounds)):

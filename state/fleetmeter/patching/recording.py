@@ -1,6 +1,6 @@
 """The recording methods that stand in for prometheus_client's while fleetmeter is installed.
 
-Each takes the method that it replaces, which goes on to raise what a wrong call raises.
+Each gets the method that it replaces, and calls it for wrong calls, so that the same errors are raised.
 """
 
 from bisect import bisect_left
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fleetmeter.values.levels import Level
 
 _SMALL = 2**62
-"""A whole amount up to this is usable as it is, whatever the scale."""
+"""A whole amount up to this can be used unchanged, whatever the scale."""
 
 
 def counter_inc(original: Any) -> Any:
@@ -166,7 +166,7 @@ def enum_state(original: Any) -> Any:
 
 
 def tell(metric: Any) -> None:
-    """Set the cell beside an Info or an Enum to what the metric says; of two threads' words the later one stays."""
+    """Set the cell beside an Info or an Enum to the metric's value. If two threads set it, the later one counts."""
     cell: Level | None = getattr(metric, "_fleetmeter", None)
     said = _said(metric)
     while cell is not None:

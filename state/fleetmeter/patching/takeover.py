@@ -1,4 +1,4 @@
-"""Metrics that exist already: taken over with what this process has counted, and given back with it."""
+"""Takes over metrics that exist already, with what this process has counted, and gives them back with it."""
 
 import gc
 from collections.abc import Callable, Iterable, Sequence
@@ -16,16 +16,16 @@ from fleetmeter.values.levels import Level
 HOOKED = (Counter, Gauge, Histogram, Summary, Info, Enum)
 
 _HANDED_OVER = "_fleetmeter_handed_over"
-"""What an ended installation had sent to its store, and when the metric was created, kept on the metric."""
+"""Kept on the metric: what an ended installation had sent to its store, and when the metric was created."""
 
 _LOCK_PATIENCE = 1.0
-"""Seconds to wait for a metric's lock: a forked child may have inherited one that nobody frees."""
+"""Seconds to wait for a metric's lock: a forked child may have inherited a locked one that nobody unlocks."""
 
 
 class Takeover:
     """Gives our cells to the metrics of this process, and stock values back to them.
 
-    `define` makes a metric's family known; `attach` gives an Info or an Enum a cell beside it.
+    `define` makes a metric's family known; `attach` gives an Info or an Enum a cell of its own.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class Takeover:
         self._attach = attach
 
     def take(self) -> None:
-        """Take over every metric, with its counts; metrics that are made from now on have our values already.
+        """Take over every metric, with its counts. Metrics that are made from now on have our values already.
 
-        What a counter, histogram or summary held before this process was forked from one that still runs is that
-        one's to count; so that not every child of a preloading parent counts it, none does. They must install before
-        they count.
+        A forked child holds what its parent counted before the fork. If the parent still runs, the child does not count
+        it: with 10 children of a parent that preloads, the same amounts would count ten times. As no child counts them,
+        the parent must install before it counts.
         """
         metrics = _metrics()
         removed = _removed(metrics)
@@ -69,7 +69,7 @@ class Takeover:
             _restore(metric, totals, totals if is_parents else known, let_go)
 
     def give_back(self) -> None:
-        """Give stock values back to every metric, with this process's own totals."""
+        """Give every metric stock values again, with this process's own totals."""
         for metric in _metrics():
             if isinstance(metric, Info | Enum):
                 metric.__dict__.pop("_fleetmeter", None)
@@ -82,12 +82,12 @@ class Takeover:
 
 
 def is_parent(metric: Any) -> bool:
-    """Whether a metric has labels and no values of its own; one that is half made has neither yet."""
+    """Whether a metric has labels and no values of its own. A half made metric has neither yet, and is none."""
     return bool(getattr(metric, "_labelnames", ()) and not getattr(metric, "_labelvalues", True))
 
 
 def cells_of(metric: Any) -> list[Any]:
-    """The cells of a metric that has values, those of Info and Enum included; what is no cell of ours is left out."""
+    """The cells of a metric that has values, those of Info and Enum included. Other values are left out."""
     if isinstance(metric, Info | Enum):
         cell = getattr(metric, "_fleetmeter", None)
         return [] if cell is None else [cell]
@@ -95,15 +95,16 @@ def cells_of(metric: Any) -> list[Any]:
 
 
 def _metrics() -> list[Any]:
+    # The heap is searched because no registry knows all metrics: some are registered nowhere, or in one of their own.
     # type(), because isinstance() asks proxy objects for a class: lazy ones would load, dead ones raise
     return [item for item in gc.get_objects() if issubclass(type(item), HOOKED)]
 
 
 def _removed(metrics: Iterable[Any]) -> set[int]:
-    """The ids of children that were removed, and that somebody still holds: a living parent has them no more.
+    """The ids of removed children that somebody still holds. A living parent does not list them any more.
 
-    To be asked after the list was made: a child that is being made is not among its parent's until the parent's lock is
-    free again.
+    Call this after the list of metrics was made. A child that is being made is in its parent's list only when the
+    parent's lock is free again.
     """
     parents: set[Any] = set()
     held: set[int] = set()
@@ -138,7 +139,7 @@ def _values_of(metric: Any) -> list[Any]:
 
 
 def _totals(metric: Any) -> list[Any] | None:
-    """What this process has counted in a metric; None for one that has no values, as a parent of labelled children."""
+    """What this process has counted in a metric; None if the metric has no values, as a parent of labelled children."""
     try:
         if isinstance(metric, Info):
             return [dict(metric._value)]
@@ -150,7 +151,7 @@ def _totals(metric: Any) -> list[Any] | None:
 
 
 def _known(metric: Any) -> Sequence[float]:
-    """What of a metric's totals is in a store already; nothing, where it was reset since."""
+    """What of a metric's totals is in a store already. Nothing, if the metric was reset since."""
     created, handed_over = metric.__dict__.pop(_HANDED_OVER, (None, ()))
     return handed_over if created == metric.__dict__.get("_created") else ()
 
@@ -165,11 +166,11 @@ def _restore(
     handed_over: Sequence[float] = (),
     let_go: Callable[[Sequence[Any]], None] = _keep,
 ) -> None:
-    """Make a metric's values anew, and give them what the old ones held; it was not created just now.
+    """Make a metric's values anew, with the totals of the old ones. The time of its creation stays.
 
-    They are made in a stand-in and change places in one step: other threads may be recording. Of `totals`, what was
-    `handed_over` by an earlier installation shows in this process's total and is not recorded again. `let_go` gets the
-    new values while they are empty.
+    The new values are made in a stand-in and swapped in one step, because other threads may be recording. Of `totals`,
+    what an earlier installation has `handed_over` is part of this process's total and is not recorded again. `let_go`
+    gets the new values while they are empty.
     """
     before = [] if isinstance(metric, Gauge) else [(value, value.get()) for value in _values_of(metric)]
     made = object.__new__(type(metric))
@@ -201,7 +202,7 @@ def _restore(
 
 
 def _set_gauge(value: Any, metric: Gauge, total: float) -> None:
-    """Give a gauge's value back to it, or the function that tells it."""
+    """Give a gauge its value back, or the function that supplies it."""
     samples = metric.__dict__.get("_child_samples")  # what set_function() leaves
     if samples is not None and isinstance(value, Level):
         value.follow(lambda: next(iter(samples())).value)

@@ -1,9 +1,11 @@
 """`remove()`, `remove_by_labels()` and `clear()`, which act on the fleet while fleetmeter is installed.
 
-Counters, histograms and summaries lose the series in the whole fleet, whichever replica made it, with the next batch; a
-replica that counts on brings it back with what it counts from then on. Of gauges, infos and state sets only this
-process's own values go. Inside an `atomic()` block they act at once, as outside: what the block has recorded for the
-removed child is gone with it, what it records for a new one of these labels is added at its end.
+Counters, histograms and summaries lose the series in the whole fleet with the next batch, whichever replica made it. If
+a replica goes on counting, the series comes back with what it counts from then on. Of gauges, infos and state sets only
+this process's own values go.
+
+Inside an `atomic()` block they act at once, as outside. What the block has recorded for the removed child is gone with
+it. What it records for a new child with the same labels is added at the block's end.
 """
 
 import threading
@@ -19,9 +21,10 @@ _FLEET_WIDE = ("counter", "histogram", "summary")
 
 
 class Withdrawal:
-    """The methods that stand in for prometheus_client's; each takes the one that it replaces, which checks the call.
+    """The methods that stand in for prometheus_client's. Each gets the one that it replaces, which checks the call.
 
-    `define` makes a metric's family known; for one that is not the fleet's it says None, and the stock method acts.
+    `define` makes a metric's family known. If it returns None, the metric is not the fleet's, and the stock method
+    acts.
     """
 
     def __init__(self, accumulator: Accumulator, define: Callable[[Any], Definition | None]) -> None:
@@ -63,7 +66,7 @@ class Withdrawal:
         return clear
 
     def _checked(self, original: Any, metric: Any, *arguments: Any) -> Definition | None:
-        """What the family is that a call acts on, once nothing is wrong with the call; None if the call is made."""
+        """The family that a call acts on, once the call was found correct; None if the stock method has acted."""
         definition = self._define(metric)
         if definition is None:
             original(metric, *arguments)
@@ -72,7 +75,7 @@ class Withdrawal:
         return definition
 
     def _act(self, metric: Any, definition: Definition, pattern: Sequence[str | None]) -> None:
-        """Remove what fits: a child that is asked for from here on is a new one, and is behind the removal."""
+        """Remove what fits. A child that is asked for from now on is a new one, and comes after the removal."""
         accumulator = self._accumulator
         with metric._lock:
             children = metric._metrics
@@ -94,7 +97,7 @@ def _fits(values: Sequence[str], pattern: Sequence[str | None]) -> bool:
 
 
 def _check(original: Any, metric: Any, *arguments: Any) -> None:
-    """Let the stock method raise, or warn of, whatever it would, without an effect on the metric."""
+    """Let the stock method raise or warn as it would, without an effect on the metric."""
     stand_in = object.__new__(type(metric))
     stand_in.__dict__.update(metric.__dict__)
     if "_metrics" in metric.__dict__:

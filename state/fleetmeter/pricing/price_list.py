@@ -144,6 +144,10 @@ class PriceList:
                 kept[key] = found
         return found
 
+    def provider(self, base_url: object) -> str | None:
+        """Who answers at a base URL, as genai-prices names them; None if nobody knows."""
+        return self._place(None, base_url).provider
+
     def saving(self, cost: Cost, usage: Usage, at: datetime | None = None, *, tier: str | None = None) -> Cost | None:
         """What the baseline model costs for the same usage at the same tier, minus `cost`; below 0 if it is cheaper.
 

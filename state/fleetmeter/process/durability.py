@@ -1,4 +1,4 @@
-"""Durable blocks: what is recorded inside one is in the store when the block ends, or the caller is told."""
+"""Durable blocks: when the block ends, its records are in the store, or `NotDurable` is raised."""
 
 import asyncio
 from types import TracebackType
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Durable:
-    """One durable block, for `with` or `async with`; made by `durable`. It can be used again, when it has ended."""
+    """One durable block, for `with` or `async with`; made by `durable`. It can be used again after it has ended."""
 
     def __init__(self, timeout: float, replicas: int) -> None:
         self._timeout = timeout
@@ -63,14 +63,14 @@ class Durable:
 def durable(timeout: float = 5.0, replicas: int = 0) -> Durable:
     """A block whose records are in the store when it ends; for `with` and for `async with`.
 
-    What this thread or task records inside is added together at the block's end, as with `atomic()`, and the end waits
-    for the store to acknowledge it: `timeout` seconds at most, in a thread where it is `async with`. With `replicas`
-    it waits until so many replicas of the store have it, too (WAIT), so that a failover to one of them loses nothing.
+    What this thread or task records inside is added together at the block's end, as with `atomic()`. The end waits
+    until the store acknowledges it, for `timeout` seconds at most; with `async with` it waits in a thread. With
+    `replicas` it also waits until that many replicas of the store have it (WAIT), so that a failover to one of them
+    loses nothing.
 
-    Raises `NotDurable` where that was not confirmed in time: the records are kept and sent later, so do not make them
-    again. What the block's body raises is raised as it is, with a note where nothing was confirmed; the records made
-    until then are added and sent all the same. Raises `BlockError` inside another block. Without `install()` it does
-    nothing.
+    Raises `NotDurable` if that was not confirmed in time. The records are kept and sent later, so do not make them
+    again. What the block's body raises is raised as it is, with a note if nothing was confirmed; the records made until
+    then are added and sent all the same. Raises `BlockError` inside another block. Without `install()` it does nothing.
     """
     if not _is_number(timeout) or not 0 <= timeout <= 3600:
         raise SettingError("timeout", f"{quoted(timeout)} is no duration; expected seconds, from 0 to 3600")
@@ -80,12 +80,12 @@ def durable(timeout: float = 5.0, replicas: int = 0) -> Durable:
 
 
 def _is_number(argument: object, *, whole: bool = False) -> bool:
-    """Whether an argument, which a caller may have taken from anywhere, is a number at all."""
+    """Whether an argument is a number at all: a caller may have read it from anywhere."""
     return isinstance(argument, int) or (not whole and isinstance(argument, float))
 
 
 def _report(error: BaseException | None, failure: NotDurable | None) -> None:
-    """Raise a failure, or add it to what the block raises."""
+    """Raise a failure; if the block has raised something already, add the failure to that."""
     if failure is None:
         return
     if error is None:

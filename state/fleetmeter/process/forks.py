@@ -1,4 +1,4 @@
-"""Forks: what a process does around one, whoever makes it."""
+"""What a process does before and after a fork, whoever forks."""
 
 import os
 import threading
@@ -16,14 +16,14 @@ class Forkable(Protocol):
         """Called by the thread that forks."""
 
     def after_fork_in_parent(self) -> None:
-        """Called by the same thread, also where the fork failed."""
+        """Called by the same thread, even if the fork failed."""
 
     def after_fork_in_child(self) -> None:
         """Called by the child's only thread."""
 
 
 class Forks:
-    """Calls the current `Forkable` around each fork of this process, and `end` where a framework's child ends.
+    """Calls the current `Forkable` around each fork of this process, and `end` when a framework's child ends.
 
     Make one per process: the interpreter's fork hooks cannot be taken back.
     """
@@ -36,7 +36,7 @@ class Forks:
         pending.prepare()
 
     def join_frameworks(self) -> None:
-        """Ask the frameworks that make children, and that the application has imported, to let these end well."""
+        """Hook the frameworks that make children and are imported already, so that these children end well."""
         self._frameworks.join()
 
     def _before(self) -> None:
@@ -51,7 +51,7 @@ class Forks:
             runtime.after_fork_in_parent()
 
     def _in_child(self) -> None:
-        """Be another process; who forks in C may call this alone, or never."""
+        """Be another process. If C code forks, it may call this alone, or never."""
         runtime = getattr(self._forking, "runtime", None) or self._current()
         self._forking.runtime = None
         if runtime is not None:

@@ -1,4 +1,4 @@
-"""What makes and ends processes in ways of its own; it is joined if the application has imported it."""
+"""Frameworks that make and end processes in their own ways. Each is joined if the application has imported it."""
 
 import os
 import sys
@@ -7,14 +7,14 @@ from types import ModuleType
 from typing import Any
 
 _LAST = -1000
-"""The priority of our finalizer in a child: behind those that the application gave."""
+"""The priority of our finalizer in a child: lower than those of the application, so that it runs after them."""
 
 _MULTIPROCESSING = ("multiprocessing", "multiprocess")
 """Packages whose children run the finalizers of their own `util`; the second is pathos'."""
 
 _LEAVING = ("rq.worker", "rq.worker.base", "rq.worker.worker_classes", "billiard.pool", "billiard.popen_fork",
             "billiard.forkserver")  # fmt: skip
-"""Modules that end a child by `os._exit` and ask nobody before: RQ's, and those of Celery's billiard."""
+"""Modules that end a child by `os._exit` without calling anything before: RQ's, and those of Celery's billiard."""
 
 
 class _Leaving(ModuleType):
@@ -35,7 +35,7 @@ class _Leaving(ModuleType):
 
 
 class Frameworks:
-    """Calls `end` where a framework's child ends, and `forked` in the children that uWSGI forks in C."""
+    """Calls `end` when a framework's child ends, and `forked` in the children that uWSGI forks in C."""
 
     def __init__(self, end: Callable[[], None], forked: Callable[[], None]) -> None:
         self._end = end
@@ -44,7 +44,7 @@ class Frameworks:
         self._known: set[str] = set()
 
     def join(self) -> None:
-        """Join those that were imported since the last call."""
+        """Join the frameworks that were imported since the last call."""
         for package in _MULTIPROCESSING:
             self._join_multiprocessing(package)
         for name in _LEAVING:
@@ -65,8 +65,8 @@ class Frameworks:
     def _join_multiprocessing(self, package: str) -> None:
         """Let a package like multiprocessing run `end` in its children.
 
-        They run no atexit callbacks. What was registered with `Finalize` is dropped when a child begins, after the
-        interpreter's fork hooks; what `register_after_fork` knows runs just behind that.
+        They run no atexit callbacks, only finalizers. A finalizer that was registered with `Finalize` before is dropped
+        when a child begins. So `register_after_fork` registers it again in each child, just after that.
         """
         util = self._is_new(f"{package}.util", "register_after_fork")
         if util is None:

@@ -72,6 +72,13 @@ def install(
             )
 
 
+def forget_family(metric: object) -> None:
+    """Let the store not know of a metric's family, if nothing of it was handed over; its place was taken by another."""
+    runtime = _current
+    if runtime is not None:
+        runtime.hooks.undefine(metric)
+
+
 def join(identify: Callable[[], object]) -> Runtime:
     """The runtime of this process; if there is none, one that leaves new metrics alone, by the environment's settings.
 
@@ -86,7 +93,7 @@ def join(identify: Callable[[], object]) -> Runtime:
 
 
 def _enter(runtime: Runtime) -> Runtime:
-    """Let this process have that runtime."""
+    """Make a runtime the one of this process."""
     global _current, _forks
     if _forks is None:
         _forks = Forks(current, _at_end)

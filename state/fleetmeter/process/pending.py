@@ -1,7 +1,7 @@
-"""Starts our threads again behind a fork, when Python has counted the threads of the process.
+"""Starts our threads again after a fork, once Python has counted the threads of the process.
 
-From 3.12 on Python warns of a fork beside threads, and counts them behind the hooks of the fork. The hooks therefore
-start none: a pending call of the interpreter does, which runs as soon as `os.fork` is back in Python.
+From 3.12 on Python warns of a fork beside threads, and counts them after the fork hooks have run. The hooks therefore
+start none. A pending call of the interpreter does, which runs as soon as `os.fork` is back in Python.
 """
 
 import os
@@ -19,7 +19,7 @@ _entry: Any = None
 
 
 def prepare() -> None:
-    """Let each later fork call what waits, if Python counts threads. Called once, behind our other hooks."""
+    """Let each later fork call what waits, if Python counts threads. Called once, after our other hooks."""
     global _entry
     if not _COUNTS:
         return

@@ -1,4 +1,4 @@
-"""One process' part in the fleet: composed here, from the settings, and nowhere else."""
+"""One process' part in the fleet, put together from the settings here and nowhere else."""
 
 import gc
 import os
@@ -30,11 +30,11 @@ EXIT_TIMEOUT = 2.0
 class Runtime:
     """Everything that `install()` sets up. It lives on in forked children, as a writer of their own.
 
-    Who forks need not say so: the process id is asked wherever a thread, a connection or an id is used. Once the
-    interpreter is finalising nothing is sent and no thread is started, as neither would end.
+    Code that forks need not say so: the process id is checked whenever a thread, a connection or an id is used. While
+    the interpreter is finalising, nothing is sent and no thread is started, because neither would end.
 
-    Until `hook()` is called it records only what asks `hooks.value` for a value. `identify` tells, in each process,
-    what stands in the place of the pid.
+    Until `hook()` is called, only what asks `hooks.value` for a value is recorded. `identify` returns, in each process,
+    what to use in the place of the pid.
     """
 
     def __init__(self, settings: Settings, identify: Callable[[], object] = os.getpid) -> None:
@@ -85,7 +85,7 @@ class Runtime:
         self._pid = self._getpid()
 
     def _notice_fork(self) -> None:
-        """Be another writer where this is another process than the one that all this was made in."""
+        """Be another writer if this is another process than the one that all this was made in."""
         if self._getpid() == self._pid:
             return
         with self._noticing:
@@ -132,9 +132,9 @@ class Runtime:
         return held > 0
 
     def confirm(self, timeout: float, replicas: int) -> NotDurable | None:
-        """Hand over everything recorded before the call, to the store and so many replicas of it.
+        """Hand over everything recorded before the call, to the store and to that many replicas of it.
 
-        Returns what `durable` raises where that was not confirmed in time.
+        Returns what `durable` raises if that was not confirmed in time.
         """
         if self._finalising():
             return NotDurable(timeout, replicas, None, "the interpreter is at its end")
@@ -164,14 +164,14 @@ class Runtime:
         return done and not self._held_back()
 
     def at_exit(self) -> None:
-        """Shut down at the interpreter's end. Later on nothing can be sent any more, so garbage has its say now."""
+        """Shut down at the interpreter's end. Garbage is collected now: its finalizers may still record."""
         if gc.isenabled():
             gc.collect()
         self.end()
         self.accumulator.wait_for_nobody()
 
     def end(self) -> None:
-        """Shut down at the process' end; what is recorded after that is handed over at once.
+        """Shut down at the process' end. What is recorded after that is handed over at once.
 
         Blocks that suspended generators keep open are closed.
         """
@@ -187,7 +187,7 @@ class Runtime:
         self.hooks.uninstall()
 
     def before_fork(self) -> None:
-        """Hold still, so that the child's copy is whole, and have no thread beside the fork if it can end in time."""
+        """Hold still, so that the child's copy is whole, and end our threads first if they can end in time."""
         self._forking.acquire()
         self._flusher.park()
         self._callbacks.park()
@@ -204,11 +204,11 @@ class Runtime:
         self._callbacks.unpark()
 
     def after_fork_in_child(self) -> None:
-        """Be another writer: nothing of the parent's is handed over, its thread and its connection stay behind."""
+        """Be another writer. Nothing of the parent's is handed over; its thread and its connection stay behind."""
         self._forking = self._noticing = threading.RLock()
         self.accumulator.after_fork_in_child()
         self._be_another()
 
 
 def _nothing() -> None:
-    """Stands where there is nothing to call yet."""
+    """Stands in while there is nothing to call yet."""

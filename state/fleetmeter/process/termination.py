@@ -1,4 +1,4 @@
-"""SIGTERM: what a process that is told to end must do so that nothing it recorded is lost."""
+"""SIGTERM: how a process that must end hands over everything it recorded."""
 
 import _thread
 import os
@@ -10,17 +10,17 @@ from types import FrameType
 from typing import Any, Protocol
 
 LAST_WORDS = 2.0
-"""Seconds that a process told to end by the default action of SIGTERM stays for handing over what it recorded."""
+"""Seconds that a process stays to hand over its records, if the default action of SIGTERM would end it."""
 
 STALL = 0.02
-"""Seconds without a call to the store, after which the interrupted code is taken to hold what sending waits for."""
+"""Seconds without a call to the store. Then the interrupted code is assumed to hold a lock that sending needs."""
 
 GO_ON = 0.001
 """Seconds for which the interrupted code goes on, before the signal comes again."""
 
 
 class Sender(Protocol):
-    """What hands over, from a thread of its own, and can be asked to without taking a lock; see `Flusher`."""
+    """What hands over, in a thread of its own, and can be asked to without a lock; see `Flusher`."""
 
     @property
     def calling(self) -> bool:
@@ -41,17 +41,17 @@ class Sender(Protocol):
 
 
 class Termination:
-    """A SIGTERM handler that takes no lock, does no I/O, and hands on to the one that was there before.
+    """A SIGTERM handler that takes no lock and does no I/O, and then calls the one that was there before.
 
-    From the signal on the flush thread sends each record at once. Where the former action is to end the process, the
-    process lives on until everything was sent, or `LAST_WORDS` are over. Other threads go on until the last batch is
-    drained. From then on they wait at their next record, so that nobody is answered whose record would be lost. The
-    signal may have interrupted code that holds something which sending waits for; the handler then returns, and the
-    signal comes again a moment later.
+    From the signal on the flush thread sends each record at once. If the former action is to end the process, the
+    process lives on until everything was sent, or until `LAST_WORDS` are over. Other threads go on until the last batch
+    is drained. From then on they wait at their next record, so that no request is answered whose record would be lost.
+    The signal may have interrupted code that holds a lock which sending needs. Then the handler returns, and the signal
+    comes again a moment later.
 
-    uvicorn puts the default action back when it has served its last request, and raises the signal again in its own
-    thread, so that no exit handler runs. There that second signal is held back until `release`, which the exit
-    handler calls, or until `LAST_WORDS` are over; the process ends by the signal all the same.
+    uvicorn restores the default action when it has served its last request, and raises the signal again in its own
+    thread, so that no exit handler would run. There that second signal is held back until the exit handler calls
+    `release`, or until `LAST_WORDS` are over. The process ends by the signal all the same.
     """
 
     def __init__(self, sender: Sender) -> None:
@@ -67,21 +67,21 @@ class Termination:
                 signal.signal(signal.SIGTERM, self._handle)
 
     def uninstall(self) -> None:
-        """Give the signal back; where somebody has taken it since, or outside the main thread, only hand it on."""
+        """Give the signal back. Outside the main thread, or if somebody has taken it since, only hand it on."""
         in_main_thread = threading.current_thread() is threading.main_thread()
         if in_main_thread and signal.getsignal(signal.SIGTERM) == self._handle:
             signal.signal(signal.SIGTERM, self._former)
         self.release()
 
     def follow(self, sender: Sender) -> None:
-        """Let this sender do the sending; a forked child has one of its own."""
+        """Let this sender do the sending. A forked child has one of its own."""
         self._sender = sender
         self._deadline: float | None = None
         self._receipt: SimpleQueue[None] | None = None
         self.release()
 
     def release(self) -> None:
-        """Let a signal through that was held back; the process may end here."""
+        """Let a signal through that was held back. The process may end here."""
         if self._held:
             self._held = False
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -145,7 +145,7 @@ def _raises_it_again(handler: object) -> bool:
 
 
 def _send_again() -> bool:
-    """Let the signal come again in a moment; False where no thread can be had for it."""
+    """Let the signal come again in a moment; False if no thread can be had for it."""
     try:
         _thread.start_new_thread(_terminate_self, ())  # `threading` would take locks
     except RuntimeError:

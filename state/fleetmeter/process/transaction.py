@@ -10,13 +10,13 @@ from fleetmeter.process.installation import current
 def atomic() -> Iterator[None]:
     """Records made inside the block, by this thread or task, are added together at its end.
 
-    No lock is held while the block runs. A block inside another joins it. A block that ends with an exception adds
-    its records all the same: what happened has happened. `remove()`, `remove_by_labels()`, `clear()` and
+    No lock is held while the block runs. A block inside another joins it. If a block ends with an exception, its
+    records are added all the same: what happened has happened. `remove()`, `remove_by_labels()`, `clear()` and
     `set_function()` are no records: they act at once.
 
-    A generator that is suspended inside the block leaves it open for its caller, as Python's context variables go: what
-    the caller records then is added when the generator goes on, is closed, or the process ends. `flush()` returns False
-    meanwhile, and the log says why. Without `install()` it does nothing.
+    If a generator is suspended inside the block, the block stays open for its caller, as Python's context variables do.
+    What the caller then records is added when the generator goes on, is closed, or the process ends. Meanwhile
+    `flush()` returns False, and the log says why. Without `install()` it does nothing.
     """
     runtime = current()
     if runtime is None:

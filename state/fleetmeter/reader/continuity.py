@@ -1,8 +1,9 @@
-"""What an exporter may show so that no number it has served goes down but on purpose, whatever became of the store.
+"""What an exporter may show, so that no number it has served goes down except on purpose.
 
-The rows of a snapshot are a vector clock: a store that was rolled back shows a row lower than before, or lacks it. The
-last good snapshot is then held for a while, in which living writers send again what was lost. After that each stored
-number is shown as the larger of served and stored: flat for as long as was lost, and never a decrease.
+The rows of a snapshot tell how far each writer has come: a store that was rolled back shows a lower row, or none. Then
+the last good snapshot is held for a while, in which living writers send again what was lost. After that each number is
+shown as the larger of served and stored. If 120 was served and the store is back at 100, the exporter shows 120 until
+the store is above 120: the counter stands still for a while, and never goes down.
 """
 
 import time
@@ -25,8 +26,8 @@ HOLD = 30.0
 class Shown:
     """What to serve.
 
-    `held` tells of an older snapshot; `counts_behind` is how many numbers of the store are below what is served.
-    `cause` says why either is so, as it was found when that began; None if neither is.
+    `held` is true if an older snapshot is shown in the place of the newest. `counts_behind` is how many numbers of the
+    store are below what is served. `cause` is the reason for either, as it was found when that began; else None.
     """
 
     snapshot: Snapshot
@@ -41,7 +42,7 @@ class Continuity:
     def __init__(self, hold_seconds: float = HOLD, clock: Callable[[], float] = time.monotonic) -> None:
         self._hold = hold_seconds
         self._clock = clock
-        # what was shown last, its rows those of the store then; of a family that could not be read, what was before
+        # what was shown last, with the store's rows of that time; a family that could not be read stays as it was
         self._served: Snapshot | None = None
         self._legibility = Legibility()
         self._floors = Floors()
@@ -51,11 +52,11 @@ class Continuity:
 
     @property
     def known(self) -> frozenset[str]:
-        """The writers whose rows were served: what became of those that are missing decides about the next snapshot."""
+        """The writers whose rows were served. If one is missing next time, its fate decides what may be shown."""
         return frozenset(self._served.rows) if self._served is not None else frozenset()
 
     def show(self, snapshot: Snapshot) -> Shown:
-        """What to serve now that the store holds this."""
+        """What to serve, given what the store holds now."""
         served = self._served
         if served is None or _began_anew(served, snapshot):
             return self._accept(snapshot, Floors(), {})
@@ -75,14 +76,14 @@ class Continuity:
                 self._behind_since, self._cause = now, cause
             if now - self._behind_since < self._hold:
                 return Shown(replace(served, numbers=numbers), held=True, counts_behind=lost.count, cause=self._cause)
-        elif verdict is Verdict.AHEAD:  # and yet numbers may be missing: an evicted key, or deleted by hand
+        elif verdict is Verdict.AHEAD:  # numbers may be missing all the same: a key was evicted, or deleted by hand
             lost = lost.without_new_sums(self._floors, numbers, snapshot.numbers)
         if self._cause is None and lost.count:
             self._cause = cause or Cause(verdict, Reason.NUMBERS_LOWER, served.epoch.id if served.epoch else "")
         return self._accept(snapshot, lost, numbers)
 
     def _returned(self, stored: Returned, served: Snapshot, numbers: Numbers, since: Removed) -> Returned:
-        """What to show of the stored times: mostly they are those of the scrape before, and so is the answer."""
+        """When removed series came back, as it is to be shown; mostly this is the answer of the last scrape."""
         if stored is self._stored_returned and not since:
             return served.returned
         self._stored_returned = stored
@@ -106,9 +107,9 @@ class Continuity:
         return Shown(shown, counts_behind=floors.count, cause=self._cause)
 
     def _legible(self, shown: Snapshot, before: Numbers) -> Numbers:
-        """The numbers of families that are served; of one that cannot be read nothing is, so that those `before` stay.
+        """The numbers of families that can be served. If a family cannot be read, those from `before` are kept for it.
 
-        What nobody was shown is never put back: a field that is no series, or a text that is no number.
+        A field that is no series, or a text that is no number, was never shown to anybody, so it is never put back.
         """
         kept = {}
         for stored in shown.definitions:

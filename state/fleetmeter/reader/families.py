@@ -26,8 +26,8 @@ SERVED_TYPES = STATED_TYPES | {"counter", "histogram", "summary"}
 class Family:
     """One family of the fleet: the newest definition, and the samples of all its layouts, in exposition order.
 
-    `first_us` is when it was first registered, `returned_us` when series came that count from a later time;
-    `ever_set` tells of a gauge whether anybody has set it.
+    `first_us` is when it was first registered. `returned_us` has, by series, a later time from which that series
+    counts. `ever_set` says of a gauge whether anybody has set it.
     """
 
     definition: Definition
@@ -62,7 +62,7 @@ class Families:
 
     @cached_property
     def left_out(self) -> dict[str, str]:
-        """The families that are of a later version, by name: each with its type, which this one does not know."""
+        """The families of a type that this version does not know, as a later version writes them: type by name."""
         types = {name: source.newest.type for name, source in self._all.items()}
         return {name: kind for name, kind in types.items() if kind not in SERVED_TYPES}
 
@@ -92,7 +92,7 @@ class Families:
         return family
 
     def _read_samples(self, name: str) -> list[Sample] | None:
-        """What is read, and not recorded, of a gauge that nobody has set; None for most gauges."""
+        """The samples of a gauge that is read from the store by a `GaugeRead`; None for a gauge that replicas set."""
         read, replies = (self.snapshot.extras or {}).get(name, (None, ()))
         if read is None:
             return None
@@ -144,9 +144,9 @@ class Families:
 
 
 def families_of(snapshot: Snapshot) -> list[Family]:
-    """The families of a snapshot, by name. Raises `StateError` for whatever of it cannot be read.
+    """The families of a snapshot, by name. Raises `StateError` if any of it cannot be read.
 
-    Those whose newest type this version does not know are left out; `types_left_out` names them.
+    A family whose newest type this version does not know is left out; `types_left_out` names it.
     """
     families, problems = legible_families(snapshot)
     for problem in problems:
@@ -155,7 +155,7 @@ def families_of(snapshot: Snapshot) -> list[Family]:
 
 
 def legible_families(snapshot: Snapshot) -> tuple[list[Family], list[StateError]]:
-    """The families of a snapshot that can be read, by name, and why others, or other parts of it, cannot."""
+    """The families of a snapshot that can be read, by name; and for everything that cannot be read, why not."""
     families = Families(snapshot)
     problems = [*snapshot.problems]
     made = []
@@ -168,7 +168,7 @@ def legible_families(snapshot: Snapshot) -> tuple[list[Family], list[StateError]
 
 
 def types_left_out(snapshot: Snapshot) -> dict[str, str]:
-    """The families that `families_of` leaves out, by name: each with its type, which this version does not know."""
+    """The families that `families_of` leaves out, by name, each with its type."""
     return Families(snapshot).left_out
 
 
@@ -176,7 +176,8 @@ def types_left_out(snapshot: Snapshot) -> dict[str, str]:
 class _Series:
     """The numbers of one series by part, over all layouts, and the newest exemplar of each; `key` says its place.
 
-    `since_us` is when the first of its layouts had it back; 0 where one had it ever since it was registered.
+    `since_us` is the time from which the series counts, if it was removed and came back; of several layouts the
+    earliest. It is 0 if any layout has had the series since its registration.
     """
 
     key: bytes
@@ -199,9 +200,10 @@ def _summary_samples(_newest: Definition, labels: Labels, series: _Series) -> It
 
 
 def _histogram_samples(newest: Definition, labels: Labels, series: _Series) -> Iterator[Sample]:
-    """Cumulative buckets; a count under a bound that the newest list lacks moves up to the next one that it has.
+    """Cumulative buckets. A count under a bound that the newest list lacks moves to the next higher bound of that list.
 
-    Its exemplar moves along; of those that meet in one bucket the newest is shown.
+    If the list was `0.1, 0.5` and is `0.25, 1` now, what was counted under 0.5 is shown under 1. Its exemplar moves
+    along; if several meet in one bucket, the newest is shown.
     """
     texts = newest.bounds or tuple(sorted({*series.parts, "+Inf"} - {"sum"}, key=float))
     bounds = [float(text) for text in texts]

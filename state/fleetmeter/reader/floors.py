@@ -1,4 +1,7 @@
-"""Numbers below which nothing is shown, because that much was served already."""
+"""Floors: numbers that were served already, below which nothing is shown.
+
+If 120 was served and the store has 100, the floor is 120. It is shown until the store has at least that.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,7 +11,7 @@ from fleetmeter.schema.definition import series_key
 
 
 class Floors:
-    """Served numbers that the store is below, or lacks."""
+    """Served numbers that are missing in the store, or lower there."""
 
     def __init__(self, numbers: Numbers | None = None) -> None:
         self._numbers = {layout: group for layout, group in (numbers or {}).items() if group}
@@ -20,13 +23,15 @@ class Floors:
 
     @property
     def families(self) -> Iterable[str]:
-        """The layouts that have such numbers."""
+        """The layouts that have floors."""
         return self._numbers.keys()
 
     def without_new_sums(self, before: "Floors", served: Numbers, stored: Numbers) -> "Floors":
-        """These, but for sums that went down alone, by new observations, without a floor before: some may be negative.
+        """The floors without sums that went down because negative amounts were observed.
 
-        A sum that the store lacks, or that is lower though its series was observed no more often, is lost.
+        A summary may observe -5, so its sum may go from 20 to 15 while its count goes up by one: that is no loss. A sum
+        that is missing, or that is lower though nothing was observed in between, is lost. A sum that had a floor before
+        keeps it.
         """
         kept = dict(self._numbers)
         for layout, group in self._numbers.items():
@@ -54,12 +59,12 @@ class Floors:
 
 
 def lost_numbers(served: Numbers, stored: Numbers) -> Floors:
-    """Every served number that the store is below, or lacks, or holds something else in the place of."""
+    """Every served number that the store lacks, or that is lower there, or that is no number any more."""
     return Floors({layout: Hash.of(stored.get(layout, {})).below(Hash.of(group)) for layout, group in served.items()})
 
 
 def _observed(served: Mapping[bytes, bytes], stored: Mapping[bytes, bytes]) -> set[bytes]:
-    """The series of which another number than the sum is not as it was served."""
+    """The series of which a count or a bucket changed, so that its sum may have changed too."""
     return {
         series_key(number, has_part=True)
         for number, text in stored.items()

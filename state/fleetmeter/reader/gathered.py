@@ -1,4 +1,8 @@
-"""Removals that are on record only as many: what of the served numbers may have gone with them."""
+"""Gathered removals: of many removals only one note is left, which does not say which series went.
+
+If a label churns, the store keeps the newest removal notes one by one. The older ones become one note per layout:
+"until 12:00 some series of this layout were removed". An exporter that last read at 11:00 has to conclude the rest.
+"""
 
 from collections.abc import Mapping
 
@@ -10,10 +14,10 @@ from fleetmeter.schema.definition import Definition, series_key
 
 
 def without_gathered(served: Numbers, since: Removed, before: Snapshot, now: Snapshot) -> Numbers:
-    """The `served` numbers, of `before`, without those of series that may have gone with gathered removals.
+    """The `served` numbers without the series that gathered removals may have removed since `before` was read.
 
-    Of a layout with such removals those series went which the store lacks `now`, and those that came anew after
-    `before` was read. A number that is there and merely lower was lost.
+    In a layout with such a note, a series may have been removed if the store lacks it `now`, or if it came anew after
+    `before` was read. A series that is still there and merely lower was lost, not removed, and stays.
     """
     layouts = {stored.definition.field: stored.definition for stored in before.definitions}
     kept = dict(served)

@@ -1,8 +1,9 @@
-"""Gauges that are read and not recorded: whoever keeps something beside the counts can have it shown with them.
+"""Gauges that are read and not recorded: a program can show what it keeps in the store beside the counts.
 
 A program declares the gauge (`prometheus_client.Gauge`) and never sets it. It registers a `GaugeRead` of that name as
 an entry point of the group `fleetmeter.reads`. Each exporter that finds the package sends its commands in the
-transaction that reads the counts, and shows what it makes of the replies; so do `fleetmeter ls` and `fleetmeter top`.
+transaction that reads the counts, and shows the samples that it makes of the replies; so do `fleetmeter ls` and
+`fleetmeter top`.
 """
 
 import logging
@@ -27,12 +28,12 @@ Others = Callable[[str], Sequence[Sample] | None]
 
 @dataclass(frozen=True)
 class GaugeRead:
-    """What to read besides, and what the gauge `family` shows of it while no replica has ever set that.
+    """What else to read, and the samples of the gauge `family` that follow from it. They count until a replica sets it.
 
-    `commands` gets the namespace's keys and the store's time in µs, and returns commands that only read, always as many
-    of them; keys of your own are `keys.beside("name")`. `samples` gets their replies as the store sends them (numbers
-    are int, texts bytes, hashes flat lists) and other families, and returns the gauge's samples, or None to leave the
-    gauge as it is. It does no I/O.
+    `commands` gets the namespace's keys and the store's time in µs. It returns commands that only read, the same number
+    of them each time; keys of your own are `keys.beside("name")`. `samples` gets their replies as the store sends them
+    (numbers are int, texts bytes, hashes flat lists) and other families. It returns the gauge's samples, or None to
+    leave the gauge as it is. It does no I/O.
     """
 
     family: str
@@ -42,7 +43,7 @@ class GaugeRead:
 
 @cache
 def registered() -> tuple[GaugeRead, ...]:
-    """Those that installed packages register. One that cannot be loaded is left out, and logged."""
+    """What installed packages have registered. An entry that cannot be loaded is left out, and logged."""
     found = []
     for point in entry_points(group=GROUP):
         try:

@@ -1,4 +1,4 @@
-"""A hash as it came from the store: texts until somebody needs more."""
+"""A hash as it came from the store. Its texts become numbers only when somebody needs them, which saves time."""
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -9,13 +9,13 @@ from typing import Self
 from fleetmeter.schema.scale import parse_number
 
 _FLOATS = 10**308
-"""Below this, every whole number has a float that is next to it."""
+"""Below this limit every whole number has a float of exactly its value."""
 
 
 class Hash(Mapping[bytes, bytes]):
     """Raw field → raw text. `fields` and `texts` are the same in two lists, in the order in which the store gave them.
 
-    What was derived from the `fields` of one can be used for another whose fields are equal, or the same object.
+    What was derived from the `fields` of one hash can be used for another if their `fields` are equal.
     """
 
     def __init__(self, fields: list[bytes], texts: list[bytes]) -> None:
@@ -24,14 +24,15 @@ class Hash(Mapping[bytes, bytes]):
 
     @classmethod
     def of(cls, raw: Mapping[bytes, bytes]) -> Self:
-        """The same content; the mapping itself where it is one of these."""
+        """A hash of this content. If the mapping is a `Hash` already, it is returned as it is."""
         return raw if isinstance(raw, cls) else cls(list(raw), list(raw.values()))
 
     @classmethod
     def flat(cls, reply: list[bytes], before: Self | None = None) -> Self:
-        """That of a HGETALL reply: field, text, field, text.
+        """A hash from a HGETALL reply: field, text, field, text.
 
-        As much of it as is equal in what was read `before` is that same object, which need not be looked at again.
+        If its fields, or all of it, are equal to what was read `before`, the earlier object is used, so that nothing
+        that was derived from it is made again.
         """
         fields, texts = reply[0::2], reply[1::2]
         if before is None or fields != before.fields:
@@ -40,7 +41,7 @@ class Hash(Mapping[bytes, bytes]):
 
     @cached_property
     def wholes(self) -> list[int] | None:
-        """The numbers, where every one is a whole number from 0, and any sum of them a float; None where not."""
+        """The numbers, if each is whole and not negative, and a float can hold the sum of any of them; else None."""
         if not (all(self.texts) and b"".join(self.texts).isdigit()) and self.texts:
             return None
         try:
@@ -50,7 +51,7 @@ class Hash(Mapping[bytes, bytes]):
         return numbers if sum(numbers) < _FLOATS else None
 
     def below(self, served: "Hash") -> dict[bytes, bytes]:
-        """Those of `served` that are lacking here, or lower here, or are no number any more, as they were served.
+        """The served numbers that are missing here, or lower here, or no number any more, as they were served.
 
         Each of `served` is a number. Those that are not finite are left out.
         """

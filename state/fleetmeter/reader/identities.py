@@ -15,7 +15,7 @@ _AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class Identity:
-    """One writer; the texts are empty where the store does not know them."""
+    """One writer. A text is empty if the store does not know it."""
 
     replica: str = ""
     pid: str = ""
@@ -23,7 +23,7 @@ class Identity:
 
     @property
     def name(self) -> str:
-        """As the label `replica` has it; empty where the store does not know."""
+        """The label `replica` of this writer; empty if the store does not know it."""
         return f"{self.replica}:{self.pid}" if self.replica and self.pid else ""
 
 

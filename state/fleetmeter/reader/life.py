@@ -1,4 +1,4 @@
-"""Since when the store's process runs, as its INFO says: what tells that its data cannot have gone back since."""
+"""Since when the store's process runs, as its INFO says: since then its data cannot have gone back."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -18,10 +18,10 @@ class Life:
 
     @classmethod
     def parse(cls, info: bytes, now_us: int) -> Self | None:
-        """From the sections `server` and `replication`; `now_us` is the store's time, taken after them.
+        """Read INFO's sections `server` and `replication`; `now_us` is the store's time, taken after them.
 
-        None if the store is a replica or was one: a failover takes data back without a start. None also for a server
-        that does not say all of it, as one that is neither Redis nor Valkey.
+        None if the store is a replica or ever was one: a failover takes data back without a start. None also for a
+        server whose INFO lacks one of these facts, as one that is neither Redis nor Valkey.
         """
         told = dict(line.split(":", 1) for line in info.decode("utf-8", "replace").splitlines() if ":" in line)
         always_master = told.get("role") == "master" and told.get("master_replid2") == NO_PREDECESSOR

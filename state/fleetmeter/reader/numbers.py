@@ -35,13 +35,13 @@ def stored_numbers(
 
 
 class Legibility:
-    """Tells whether a layout's hash can be read as a whole, as only then anything of it is served.
+    """Whether a layout's hash can be read as a whole. A layout is served only if it can.
 
-    To look at 100,000 fields takes some 50 ms; that is done only if they are not those of the time before.
+    To look at 100,000 fields takes some 50 ms. It is done only if the fields changed since the last read.
     """
 
     def __init__(self) -> None:
-        self._fitting: dict[str, list[bytes]] = {}  # by layout: the fields that were found to be series of it
+        self._fitting: dict[str, list[bytes]] = {}  # by layout: the fields that were checked and belong to series of it
 
     def of(self, layout: Definition, numbers: Mapping[bytes, bytes]) -> bool:
         """Whether `stored_numbers` reads all of them."""
@@ -54,9 +54,10 @@ class Legibility:
 
 
 def _taken_apart(layout: Definition, field: bytes) -> tuple[list[str], str]:
-    """Label values by sorted name, and the part; raises ValueError, TypeError or IndexError for no field of a layout.
+    """Label values by sorted name, and the part.
 
-    The caller sees to it that there are as many values as labels.
+    Raises ValueError, TypeError or IndexError if it is no field of the layout. The caller checks that there are as many
+    values as labels.
     """
     values = texts_of(read_json(field))
     part = values.pop() if layout.has_parts else ""
@@ -72,7 +73,7 @@ def _check_part(layout: Definition, part: str) -> None:
 
 
 def _fits(layout: Definition, field: bytes) -> bool:
-    """Whether a field is one of a series of the layout."""
+    """Whether a field belongs to a series of the layout."""
     try:
         return len(_taken_apart(layout, field)[0]) == len(layout.labels)
     except (ValueError, TypeError, IndexError):
@@ -80,10 +81,10 @@ def _fits(layout: Definition, field: bytes) -> bool:
 
 
 def _all_plain(layout: Definition, fields: list[bytes]) -> bool:
-    """Whether all fields are such, read in one go; False may also mean that it cannot be told so.
+    """Whether all fields belong to series of the layout, checked in one go. False may also mean that nobody can say.
 
-    No two fields are taken for one, or one for two: between them is a line feed, which no text of JSON may hold, and
-    each begins a list of its own, which holds texts only.
+    The fields are joined by line feeds and read as one JSON text. No two fields can pass for one, nor one for two: JSON
+    permits no line feed inside a text, and each field must begin a list of its own that holds only texts.
     """
     if not all(field.startswith(b"[") for field in fields):
         return False
@@ -101,7 +102,7 @@ def _all_plain(layout: Definition, fields: list[bytes]) -> bool:
 
 
 def _are_numbers(texts: list[bytes]) -> bool:
-    """Whether each is what `parse_number` reads, which is whatever `float` does."""
+    """Whether `parse_number` can read each of them, which is so if `float` can."""
     try:
         for _ in map(float, texts):
             pass

@@ -25,23 +25,23 @@ from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, SOMETHING, STATE_
 from fleetmeter.schema.rows import Epoch, Row, is_writer
 
 _NUMBER_TYPES = frozenset(("counter", "histogram", "summary"))
-"""Families whose values stand under a key of their own; what a later version keeps there is not asked for."""
+"""Families whose values stand under a key of their own. Types of a later version are not asked for."""
 
 
 Extras = dict[str, tuple[GaugeRead, Sequence[Any]]]
-"""Extra reads with their replies, by the family that they are for."""
+"""The registered reads that were sent, each with its replies, by family."""
 
 
 _READS = "reads"
-"""Under which name a `StateError` tells of a registered read."""
+"""The `key` of a `StateError` about a registered read begins with this."""
 
 
 class Reader:
     """Reads snapshots of one namespace. For one thread at a time.
 
-    Every family is read inside one MULTI/EXEC, together with the list of families itself: where that names a family
-    that was not read, the read is repeated. What was written by one script call is therefore seen together. `returns`
-    tells to read also when removed series came back, `reads` what else to read in that transaction.
+    Every family is read inside one MULTI/EXEC, together with the list of families. If that list names a family that was
+    not read, the read is repeated. What one script call wrote is therefore seen together. With `returns`, the reader
+    also reads when removed series came back. `reads` are further reads to send in that transaction.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Reader:
     def read(self, known: Collection[str] = ()) -> Snapshot:
         """The namespace now. Raises `StoreError` when the store fails, `StateError` for what cannot be understood.
 
-        Of `known` writers that have no row any more, the snapshot tells whether they were folded.
+        If a writer of `known` has no row any more, the snapshot says whether it was folded.
         """
         with translated():
             while True:
@@ -85,7 +85,7 @@ class Reader:
                     return self._with_retired(self._snapshot(asked, replies, extras), known)
 
     def glance(self) -> Snapshot:
-        """The epoch and the rows alone, at the cost of two small hashes. Raises as `read`, where `read` would."""
+        """The epoch and the rows only: two small hashes. Raises what `read` would raise for them."""
         with translated():
             commands: list[Command] = [("HGETALL", self.keys.families), ("HGETALL", self.keys.writers), ("TIME",)]
             families, writers, (seconds, micros) = followed(partial(self._read_together, commands))
@@ -96,9 +96,9 @@ class Reader:
         return Snapshot(int(seconds) * 10**6 + int(micros), epoch, rows, (), {}, {}, {}, None, swept_us=swept_us)
 
     def life(self) -> Life | None:
-        """Since when the store's data cannot have gone back, for all that it says; None if that cannot be known.
+        """Since when the store's data cannot have gone back, as far as it says; None if that cannot be known.
 
-        Raises `StoreUnreachable`. A user who may not ask for INFO is told nothing.
+        Raises `StoreUnreachable`. A user who may not call INFO gets None.
         """
         commands: list[Command] = [("INFO", "server"), ("INFO", "replication"), ("TIME",)]
         try:
@@ -145,11 +145,11 @@ class Reader:
 
     @property
     def _reads_returned(self) -> bool:
-        """Whether to read when series came: somebody wants to know, or only that tells of gathered removals."""
+        """Whether to read when series came: if the caller wants it, or if gathered removals make it necessary."""
         return self._returns or self._gathered
 
     def _estimated_now(self) -> int:
-        """The store's clock: as it was told with the last read, moved on by ours."""
+        """The store's clock now: its time at the last read, plus what our own clock has counted since."""
         if self._store_now is None:
             seconds, micros = self._client.time()
             self._store_now = (seconds * 10**6 + micros, self._clock())
@@ -203,7 +203,7 @@ class Reader:
             numbers={
                 name.decode(): readable(keys.family(name.decode()), reply)
                 for name, reply in zip(asked, numbers, strict=True)
-                if name in self._fields  # else its definition is gone, and with it what the numbers mean
+                if name in self._fields  # without its definition nobody knows what the numbers mean
             },
             gauges=stated,
             replicas=self._identities.names({raw.partition(b" ")[0].decode("utf-8", "replace") for raw in stated}),
@@ -216,7 +216,7 @@ class Reader:
         )
 
     def _parsed_returns(self, raw: Hash) -> Returned:
-        """What stands in a hash, which is mostly the one of the read before."""
+        """The content of a hash. Mostly that is what the last read found, and the same object."""
         if raw is not self._returned[0]:
             self._returned = raw, Returned(raw)
         return self._returned[1]
@@ -239,12 +239,12 @@ def _is_error(reply: Any) -> bool:
 
 
 def _has_gathered(removed: Any) -> bool:
-    """Whether a reply with notes of removals has one that stands for many."""
+    """Whether a reply with removal notes has a gathered one."""
     return isinstance(removed, list) and any(note.endswith(SOMETHING) for note in removed[0::2])
 
 
 def _horizon(text: bytes | None) -> int:
-    """The newest heartbeat among rows that were dropped on purpose; 0 if none was."""
+    """The newest heartbeat among rows that were dropped on purpose; 0 if none was dropped."""
     if text is None:
         return 0
     try:
@@ -254,14 +254,14 @@ def _horizon(text: bytes | None) -> int:
 
 
 def _hash(key: str, reply: Any, before: Mapping[str, Hash]) -> Hash:
-    """A hash as it was read; what is equal in it is what was read before. Raises `StateError` where it is none."""
+    """A hash as it was read; if nothing changed, the object of the last read. Raises `StateError` for another type."""
     if isinstance(reply, Exception):
         raise _something_else(key, reply)
     return Hash.flat(reply, before.get(key))
 
 
 def is_of_read(problem: StateError) -> bool:
-    """Whether a problem of a snapshot is that a registered read got no answer."""
+    """Whether a problem of a snapshot is that a registered read failed."""
     return problem.key.startswith(f"{_READS}[")
 
 
@@ -270,7 +270,7 @@ def _something_else(key: str, error: Exception) -> StateError:
 
 
 def _definition(key: str, raw: bytes, text: bytes) -> StoredDefinition | StateError:
-    """A definition as it was read, or why it cannot be."""
+    """A definition as it was read, or the reason why it cannot be read."""
     try:
         name = _text(key, raw)
         return StoredDefinition.parse(name, _text(f"families[{name}]", text))
@@ -283,7 +283,7 @@ def _epoch_and_rows(key: str, writers: Hash) -> tuple[Epoch | None, dict[str, Ro
     rows = {}
     for raw_writer, raw_text in zip(writers.fields, writers.texts, strict=True):
         if not is_writer(raw_writer) and raw_writer != EPOCH_FIELD.encode():
-            continue  # what a later version keeps beside the epoch is no writer
+            continue  # a later version may keep more fields with `@`, which are no writers
         writer = _text(key, raw_writer)
         text = raw_text.decode() if raw_text.isascii() else _text(f"writers[{writer}]", raw_text)
         if writer != EPOCH_FIELD:
@@ -297,8 +297,8 @@ def _epoch_and_rows(key: str, writers: Hash) -> tuple[Epoch | None, dict[str, Ro
 
 
 def _text(place: str, raw: bytes) -> str:
-    """Text that was read at a place; raises `StateError` for what is no UTF-8 and so no text of ours."""
+    """The text at a place in the store. Raises `StateError` if it is not UTF-8: fleetmeter writes nothing else."""
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        raise StateError(place, f"{raw!r} is no UTF-8; a fleetmeter writer stores nothing else") from error
+        raise StateError(place, f"{raw!r} is not UTF-8; a fleetmeter writer stores nothing else") from error

@@ -1,7 +1,7 @@
-"""Which series were removed on purpose, as it is on record in the store.
+"""Which series were removed on purpose, as the store has noted.
 
-Each removal has a note of its own, which a newer one takes the place of. Where there were very many, the older ones are
-gathered: of those it is only known until when some series of a layout went.
+Each removal has a note; a newer removal of the same thing replaces it. If there are more than 1,000 notes, the older
+ones are gathered: one note per layout says only until when some of its series were removed.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ from fleetmeter.schema.definition import read_json, texts_of
 from fleetmeter.schema.keys import SOMETHING, split_note
 
 _DIGITS = 18
-"""A time of more digits is none: it would not be of this millennium."""
+"""Digits of the longest number that is taken for a time (µs): enough beyond the year 30,000."""
 
 CLOCKS_APART_US = 10_000_000
-"""By how much the clocks of two masters may differ, one of which takes over from the other."""
+"""By how much two masters' clocks may differ when one takes over from the other (µs)."""
 
 
 class Removed:
-    """Removals since an earlier snapshot: whole layouts, and of others single series and patterns of label values."""
+    """Removals since an earlier snapshot: whole layouts, or single series and patterns of label values in a layout."""
 
     def __init__(
         self,
@@ -31,14 +31,14 @@ class Removed:
         self._series = series or {}
         self._patterns = patterns or {}
         self.gathered = gathered
-        """Layouts of which series went that nobody can name any more."""
+        """Layouts with gathered removals: some of their series went, and nobody knows which."""
 
     @classmethod
     def since(cls, before: Mapping[bytes, bytes], now: Mapping[bytes, bytes], taken_us: int = 0) -> Self:
-        """What `now` has on record and `before` had not, or with an earlier time. What cannot be read removes nothing.
+        """The removals that `now` has on record and `before` had not, or had with an earlier time.
 
-        An earlier time than before is no removal, but one from a state that the store went back to. `taken_us` is when
-        `before` was read: whoever read it then knows of all removals until then, gathered or not.
+        A note that has become older is no new removal: the store went back to an earlier state. A note that cannot be
+        read removes nothing. `taken_us` is when `before` was read: it contains all removals until then.
         """
         if now is before:
             return cls()
@@ -113,5 +113,5 @@ def _later(time: bytes, before: bytes | None) -> bool:
 
 
 def time_of(text: bytes) -> int | None:
-    """The time that a note holds, µs; None for what is none: a note with that tells nothing."""
+    """The time that a note holds, µs; None if it is not a time, and then the note removes nothing."""
     return int(text) if text.isdigit() and len(text) <= _DIGITS else None

@@ -1,4 +1,8 @@
-"""When series came to a family of which something had been removed: some of them are those, and count anew."""
+"""When series came to a family from which something had been removed. Some of them are the removed ones, counting anew.
+
+A series that was removed at 7 and came back at 12:00 begins at 0: `_created` shows 12:00, so that nobody takes its
+first amounts for a continuation.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -10,7 +14,7 @@ from fleetmeter.schema.keys import split_note
 
 
 class Returned:
-    """The times of a snapshot, from what is stored; see `keys`. What cannot be read is left out."""
+    """The times of a snapshot, as they are stored; see `keys`. A time that cannot be read is left out."""
 
     def __init__(self, raw: Mapping[bytes, bytes] | None = None) -> None:
         self._times: dict[str, dict[bytes, int]] = defaultdict(dict)
@@ -26,17 +30,17 @@ class Returned:
         return frozenset(self._times)
 
     def of(self, layout: str) -> Mapping[bytes, int]:
-        """Those of one layout (its field in `families`), µs, by the number that tells of the series.
+        """The times (µs) of one layout, given its field in `families`, by the field that keeps a series' time.
 
-        That is its only one, or its sum.
+        That is the field of the series' only number, or of its sum.
         """
         return self._times.get(layout, {})
 
     def but_served(self, served: "Returned", numbers: Mapping[str, Mapping[bytes, bytes]]) -> "Returned":
-        """These, but those of series that are shown already stay as they were `served`.
+        """The times of now, except that a series which is being shown keeps the time with which it was `served`.
 
-        `numbers` are those that were served, without what was removed since. A store that was rolled back gets its
-        series anew: to whoever reads the later time, a counter that goes on would begin again.
+        `numbers` are the served numbers, without what was removed since. When a store that was rolled back gets a
+        series again, its time is later. If that were shown, a counter that goes on at 120 would seem to begin anew.
         """
         kept = Returned()
         for layout in self.layouts | served.layouts:
@@ -49,11 +53,11 @@ class Returned:
 
 
 NO_RETURNS = Returned()
-"""Where there are none, or nobody wants to know."""
+"""No times at all: there are none, or nobody asked."""
 
 
 def telling_number(field: bytes, *, has_part: bool) -> bytes:
-    """The number under which the time of a series is kept, given any number of it."""
+    """The field under which the time of a series is kept, given any field of the series."""
     if not has_part:
         return field
     series = series_key(field, has_part=True)
@@ -63,7 +67,7 @@ def telling_number(field: bytes, *, has_part: bool) -> bytes:
 def kept_registrations(
     served: tuple[StoredDefinition, ...], since: Removed, stored: tuple[StoredDefinition, ...]
 ) -> tuple[StoredDefinition, ...]:
-    """The stored definitions, none registered later than it was `served` with, but for layouts removed `since`."""
+    """The stored definitions; only those of layouts removed `since` may be registered later than they were `served`."""
     before = {one.definition.field: one.first_us for one in served}
 
     def kept(one: StoredDefinition) -> StoredDefinition:

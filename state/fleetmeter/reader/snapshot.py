@@ -14,17 +14,18 @@ from fleetmeter.schema.rows import Epoch, Row
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything of a namespace at one instant.
+    """Everything of a namespace at one instant. Times are the store's, µs.
 
-    `epoch` is None where nobody has written yet. `numbers` maps each family's field in `families` to its stored
-    numbers, as raw field → raw text; `gauges`, `exemplars` and `removed` are the raw hashes. `returned` is there where
-    it was asked for. `replicas` names the writers that have gauges. `extras` has each `GaugeRead` that was sent
-    along, by its family, with its replies; None if there was none.
-    `problems` tells of families, and of other parts, that are there and cannot be read; nothing of them is in the
-    snapshot. `retired` has the rows of folded writers that were asked about, `horizon_us` the newest heartbeat of any
-    row that was dropped on purpose, 0 where nothing was asked about. `came` is `returned`, read also if nobody asked
-    for it while gathered removals are on record. `swept_us` is when ended writers were last put away; only a glance has
-    it, and 0 if it is not known. Times are the store's, µs.
+    `epoch` is None if nobody has written yet. `numbers` maps each family's field in `families` to its stored numbers,
+    as raw field → raw text. `gauges`, `exemplars` and `removed` are the raw hashes. `replicas` names the writers that
+    have gauges. `extras` has each `GaugeRead` that was sent along, by its family, with its replies; None if none was
+    sent.
+
+    `problems` lists families and other parts that exist and cannot be read; nothing of them is in the snapshot.
+    `retired` has the rows of the folded writers that the caller asked about. `horizon_us` is the newest heartbeat of
+    any row that was dropped on purpose; 0 if the caller asked about no writer. `returned` has content only if the
+    caller asked for it. `came` is the same, and is also read when gathered removals are on record. `swept_us` is when
+    ended writers were last put away; only a glance reads it, and 0 means unknown.
     """
 
     taken_us: int
@@ -46,7 +47,7 @@ class Snapshot:
 
     @cached_property
     def alive(self) -> frozenset[str]:
-        """The writers that live."""
+        """The writers that are alive."""
         return frozenset(writer for writer, row in self.rows.items() if row.alive(self.taken_us))
 
     @property
@@ -57,7 +58,7 @@ class Snapshot:
 
     @property
     def last_write_goodbye(self) -> bool | None:
-        """Whether that newest one was a goodbye: who wrote last has ended as it should. None if nobody wrote."""
+        """Whether the last writer of all ended with a goodbye, so that silence is in order. None if nobody wrote."""
         newest = self._newest
         return None if newest is None else newest.said_goodbye
 

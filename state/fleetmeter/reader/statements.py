@@ -1,4 +1,4 @@
-"""What writers state, and replace: gauges merged by their mode, infos, state sets."""
+"""Statements: values that a writer replaces and does not add up. Gauges merged by their mode, infos, state sets."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -16,11 +16,11 @@ from fleetmeter.schema.keys import FOLDED_WRITER
 STATED_TYPES = frozenset(("gauge", "info", "stateset"))
 """The types whose values are replaced, not added up."""
 
-"""In the writer's place: what writers left that were put away. It is none of them, and does not live."""
+"""Stands in the writer's place for the remainder: what put-away writers left. It is no writer, and is never alive."""
 
 
 class GaugeValue(NamedTuple):
-    """One writer's value of a gauge; `set_us` is 0 where it was created and never set."""
+    """One writer's value of a gauge; `set_us` is 0 if the gauge was created and never set."""
 
     writer: str
     set_us: int
@@ -30,7 +30,7 @@ class GaugeValue(NamedTuple):
 class Statements:
     """The statements of all writers in one snapshot. Methods raise `StateError` for one that cannot be read.
 
-    `problems` tells of those that cannot even be told whose they are, or of which family.
+    `problems` lists those of which not even the writer or the family can be read.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -56,7 +56,7 @@ class Statements:
         return [item for item in members if item.writer in alive]
 
     def _gauge(self, newest: Definition, layout: Definition) -> Iterator[Sample]:
-        """One sample per series, or, for `all` and `liveall`, per series and replica."""
+        """One sample per series; with the modes `all` and `liveall`, one per series and replica."""
         mode = newest.mode
         for values, stated in sorted(self._of(layout).items()):
             members = self._living(stated) if mode.startswith("live") else stated
@@ -79,9 +79,9 @@ class Statements:
     def _by_replica(
         self, labels: Labels, members: Iterable[GaugeValue], taken: str = ""
     ) -> list[tuple[GaugeValue, tuple[str, str]]]:
-        """Each writer's value, with the label that says whose it is.
+        """Each writer's value, with the label that names the writer.
 
-        Where two writers have one name, their ids tell them apart. `taken` is a label that the samples will also have.
+        If two writers have one name, their ids tell them apart. `taken` is a label that the samples will also have.
         """
         known = self._snapshot.replicas
         members = [item for item in members if item.writer != FOLDED_WRITER]
@@ -103,9 +103,9 @@ class Statements:
             yield Sample("_info", labels, 1)
 
     def _states(self, newest: Definition, layout: Definition) -> Iterator[Sample]:
-        """Each living writer's state: a sample per state, of which the present one has the value 1.
+        """Each living writer's state: a sample per possible state, 1 for the present one and 0 for the others.
 
-        A state that the newest definition does not list, as an older version's, is shown beside those that it lists.
+        If an older version states one that the newest definition lacks, it is shown beside those of the definition.
         """
         for values, members in sorted(self._of(layout).items()):
             labels = _labels(layout, values)
@@ -136,7 +136,7 @@ def _values_of(
 
 @lru_cache(maxsize=100_000)
 def _whose(field: bytes) -> tuple[str, str, str, tuple[str, ...]]:
-    """Writer, family, layout and label values that a field of `gauges` names; the same ones are read at each scrape."""
+    """Writer, family, layout and label values of a field of `gauges`. Cached, as each scrape reads the same fields."""
     writer, _, series = field.decode().partition(" ")
     *family, values = read_json(series)
     name, layout = texts_of(family)
@@ -180,7 +180,7 @@ def _number(value: GaugeValue) -> float:
 
 
 def _comparable(members: Iterable[GaugeValue]) -> list[float]:
-    """Their numbers; without NaN, which is neither small nor large, unless there is nothing else."""
+    """The numbers that can be compared: NaN is neither small nor large, and counts only if there is nothing else."""
     numbers = [_number(item) for item in members]
     return [number for number in numbers if not isnan(number)] or numbers
 

@@ -1,4 +1,4 @@
-"""How a snapshot stands to the one that was served before, and why."""
+"""How a snapshot compares with the one that was served before, and why."""
 
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
@@ -9,18 +9,18 @@ from fleetmeter.schema.rows import Row
 
 
 class Verdict(IntEnum):
-    """How a snapshot stands to the one that was served before."""
+    """How a snapshot compares with the one that was served before."""
 
     AHEAD = 0
-    """Everything that was served is in it."""
+    """It has everything that was served."""
     LOSS = 1
-    """Something is gone for good, or may be: no waiting brings it back."""
+    """Something is gone for good, or may be: waiting does not bring it back."""
     BEHIND = 2
-    """Something is missing that living writers may send again."""
+    """Something is missing, and living writers may send it again."""
 
 
 class Reason(StrEnum):
-    """What was found that is not as it was served."""
+    """What was found to differ from what was served."""
 
     EPOCH_MISSING = "epoch_missing"
     ROW_MISSING = "row_missing"
@@ -38,9 +38,9 @@ HOLDING = (Reason.EPOCH_MISSING, Reason.ROW_MISSING, Reason.ROW_LOWER)
 class Cause:
     """Why a snapshot is not ahead of what was served.
 
-    `writer` is the first one, by id, of whom that is so, `writers` is how many there are. `served` and `found` are its
-    rows; `found` is None if it has none, and `folded` tells of one that was put away. `epoch` is the id of the epoch
-    that was served. Without a writer it is about the whole namespace.
+    `writer` is the first writer, by id, that this concerns; `writers` is how many there are. `served` and `found` are
+    its rows; `found` is None if it has none, and `folded` is true if it was put away. `epoch` is the id of the epoch
+    that was served. Without a writer the cause is about the whole namespace.
     """
 
     verdict: Verdict
@@ -54,7 +54,7 @@ class Cause:
 
 
 def judge(served: Snapshot, snapshot: Snapshot) -> Cause | None:
-    """Why a snapshot of the same life of the namespace is not ahead of what was served; None if it is."""
+    """Why a snapshot of the same epoch is not ahead of what was served; None if it is ahead."""
     epoch = served.epoch.id if served.epoch is not None else ""
     if snapshot.epoch is None and served.epoch is not None:
         return Cause(Verdict.BEHIND, Reason.EPOCH_MISSING, epoch)
@@ -67,7 +67,7 @@ def judge(served: Snapshot, snapshot: Snapshot) -> Cause | None:
 
 
 def _went_on(before: Row, now: Row | None) -> bool:
-    """Whether a row is above itself: there are thousands, and hardly ever one that is not."""
+    """Whether a row went up or stayed, and gave nothing up: of thousands of rows hardly one ever does otherwise."""
     return now is not None and now.applied >= before.applied and now.given_up == before.given_up
 
 
@@ -79,7 +79,7 @@ def _judge_row(writer: str, before: Row, snapshot: Snapshot, epoch: str) -> Caus
         return Cause(verdict, reason, epoch, writer, before, now, here is None and folded is not None)
 
     if now is None:
-        # who said goodbye sends nothing again: its row was dropped, or lost with all that it counted
+        # a writer that said goodbye sends nothing again: its row was dropped, or was lost with all that it counted
         gone = before.said_goodbye or before.heartbeat_us <= snapshot.horizon_us
         return cause(Verdict.LOSS, Reason.ROW_GONE) if gone else cause(Verdict.BEHIND, Reason.ROW_MISSING)
     if now.applied < before.applied:

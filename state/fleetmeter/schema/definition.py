@@ -17,7 +17,7 @@ OWN_PREFIX = "fleetmeter_"
 """What the names of the machinery's own families begin with."""
 
 MAX_SERIES = 10_000
-"""Label sets that a family may hold; what comes on top goes to one series whose label values are `__overflow__`."""
+"""Label sets that a family may hold. Further ones go to one series whose label values are `__overflow__`."""
 
 
 def compact_json(value: Any) -> str:
@@ -26,7 +26,7 @@ def compact_json(value: Any) -> str:
 
 
 def read_json(raw: bytes | str) -> Any:
-    """What a stored JSON text holds; raises `ValueError` for whatever is none, too deep nesting included."""
+    """What a stored JSON text holds. Raises `ValueError` if it is no JSON, or nested too deeply."""
     try:
         return json.loads(raw if isinstance(raw, str) else raw.decode())
     except RecursionError:
@@ -91,7 +91,7 @@ class Definition:
         mode: str,
         states: Sequence[str] = (),
     ) -> "Definition":
-        """A definition whose scale is decided by the unit or the name."""
+        """A definition whose scale follows from the unit or the name."""
         scale = scale_of(name, unit, metric_type)
         shown = distinct_bounds(bounds)
         return cls(name, metric_type, help_text, unit, tuple(labels), shown, mode, scale, tuple(states))
@@ -146,7 +146,7 @@ class StoredDefinition:
 
     @classmethod
     def parse(cls, field: str, text: str) -> "StoredDefinition":
-        """Read one field of `families`; raises `StateError` where it is not of this format."""
+        """Read one field of `families`. Raises `StateError` if it is not in this format."""
         try:
             first, defined, body = text.split(" ", 2)
             raw = read_json(body)
@@ -183,7 +183,7 @@ def _checked_labels(labels: list[str]) -> tuple[str, ...]:
 
 
 def _checked_bounds(bounds: list[str]) -> tuple[str, ...]:
-    """None at all, or ascending up to infinity, so that every observation has a bucket; each of them once."""
+    """No bounds, or bounds that ascend up to infinity, so that every observation has a bucket; each of them once."""
     distinct = distinct_bounds(bounds)
     numbers = [float(text) for text in distinct]
     if numbers and not (all(low < high for low, high in pairwise(numbers)) and numbers[-1] == inf):

@@ -18,7 +18,7 @@ _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def read_exemplar(text: str) -> Exemplar | None:
-    """An exemplar as it was stored; None for one that cannot be served: an example must not cost a scrape."""
+    """An exemplar as it was stored; None if it cannot be served: an example must not cost a scrape."""
     try:
         raw = read_json(text)
         labels = dict(raw["labels"])
@@ -48,7 +48,7 @@ class Exemplars:
             self._raw[layout][number] = text
 
     def of(self, layout: str) -> dict[bytes, Exemplar]:
-        """Those of one layout (its field in `families`), by the number's field; what cannot be served is left out."""
+        """The exemplars of a layout (its field in `families`), by number's field, if they can be served."""
         found = {}
         for number, text in self._raw.get(layout, {}).items():
             exemplar = _read_again(text)
@@ -58,7 +58,7 @@ class Exemplars:
 
 
 def newer(first: Exemplar, second: Exemplar | None) -> Exemplar:
-    """The one with the later time; of one time, the same one whichever comes first."""
+    """The exemplar with the later time. With equal times the choice does not depend on the order."""
     return first if second is None or _rank(first) >= _rank(second) else second
 
 

@@ -52,19 +52,19 @@ EPOCH_FIELD = "@epoch"
 """The field of `writers`, and of `retired`, that is no writer: writer ids never start with `@`."""
 
 HORIZON_FIELD = "@horizon"
-"""The field of `retired` that tells the newest heartbeat of any row that was dropped on purpose, or evicted."""
+"""The field of `retired` with the horizon: the newest heartbeat of any row that was dropped on purpose, or evicted."""
 
 SWEPT_FIELD = "@swept"
-"""The field of `writers` that tells when ended writers were last put away."""
+"""The field of `writers` that holds when ended writers were last put away."""
 
 FOLDED_WRITER = "@folded"
-"""Who holds what the gauges of ended writers left."""
+"""Stands in the writer's place for the remainder: what the gauges of put-away writers left."""
 
 SOMETHING = b"[[]]"
-"""In the place of a pattern in `removed`: series went until that time, and it is not noted which; see lua/notes.lua."""
+"""Stands for a pattern in `removed`: until that time series went, and it is not noted which; see lua/notes.lua."""
 
 NAMESPACES = "{fm:*:0}:writers"
-"""What SCAN is asked for to find the namespaces of a store; see `namespace_of`."""
+"""The pattern for SCAN that finds the namespaces of a store; see `namespace_of`."""
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _NOTE = re.compile(rb"(.*?:[^: ]+) ([\[{].*)", re.DOTALL)
@@ -127,7 +127,7 @@ class Keys:
 
     @property
     def patterns(self) -> tuple[str, str]:
-        """What SCAN is asked for to find the keys of all families' numbers, and of all writers."""
+        """The patterns for SCAN that find the keys of all families' numbers, and of all writers."""
         return f"{self._tag}:family:*", f"{self._tag}:writer:*"
 
 

@@ -11,13 +11,13 @@ HEARTBEAT = 5.0
 """Seconds between two signs of life of a writer that has nothing to hand over."""
 
 ALIVE_US = int(3 * HEARTBEAT * 1e6)
-"""Microseconds: a writer whose heartbeat is older is not alive, as it missed three."""
+"""Microseconds. A writer whose heartbeat is older is not alive: it has missed three."""
 
 TOKEN_BITS = 32
 """Bits of a batch's token: two copies of one process draw the same one once in four billion times."""
 
 _LIMIT = 2**63
-"""No number or time of a row reaches this; what does may be more than a float can show."""
+"""Numbers and times of a row are below this. A float may not show larger ones exactly."""
 
 
 def random_id() -> str:
@@ -26,7 +26,7 @@ def random_id() -> str:
 
 
 def random_token() -> int:
-    """32 bits of the system's own randomness, which the copy of a process draws anew.
+    """32 bits of the system's own randomness. The copy of a process draws other ones.
 
     A generator in memory (`random`) would not do: a copy continues it with the same numbers.
     """
@@ -34,7 +34,7 @@ def random_token() -> int:
 
 
 def token_text(token: int) -> str:
-    """A token as a row has it. It begins with a letter, so that no version takes it for a time."""
+    """A token as a row has it. It begins with a letter, so that no version mistakes it for a time."""
     return f"t{token:08x}"
 
 
@@ -42,7 +42,7 @@ def token_text(token: int) -> str:
 class Epoch:
     """Identity of a namespace's life: a new one means that the counts started anew.
 
-    `deliberate` tells of one that an operator began.
+    `deliberate` is true if an operator began it.
     """
 
     id: str
@@ -63,7 +63,7 @@ class Epoch:
 class Row(NamedTuple):
     """How far a writer is: last applied number, batches given up, last heartbeat (store clock, µs).
 
-    `token` tells the last applied batch from one of the same number that another process has sent under this id; it is
+    Two copies of a process may both send a batch 7 under one id. `token` says which of the two the row means. It is
     empty for a row at 0, and for one that a version without tokens wrote.
     """
 
@@ -75,7 +75,7 @@ class Row(NamedTuple):
 
     @classmethod
     def parse(cls, writer: str, text: str) -> "Row":
-        """Read `<applied> <given up> <heartbeat µs> <alive or goodbye>`, perhaps a token, whatever words follow.
+        """Read `<applied> <given up> <heartbeat µs> <alive or goodbye>`, perhaps a token; further words are ignored.
 
         Raises `StateError`.
         """
@@ -89,7 +89,7 @@ class Row(NamedTuple):
 
     @classmethod
     def parse_retired(cls, writer: str, text: str) -> "Row":
-        """Read `<applied> <given up> <heartbeat µs>`, whatever words follow; raises `StateError`."""
+        """Read `<applied> <given up> <heartbeat µs>`; further words are ignored. Raises `StateError`."""
         try:
             applied, given_up, heartbeat, *_ = text.split(" ")
             return cls(_whole(applied), _whole(given_up), _whole(heartbeat), said_goodbye=False)
@@ -104,13 +104,13 @@ class Row(NamedTuple):
 def is_writer(field: bytes) -> bool:
     """Whether a field of `writers` or `retired`, or the first word of one of `gauges`, is a writer's id.
 
-    What begins with `@` is kept beside the writers: the epoch, and whatever a later version may add.
+    Fields that begin with `@` stand beside the writers: the epoch, and whatever a later version may add.
     """
     return not field.startswith(b"@")
 
 
 def rows_of(fields: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-    """The rows of writers in a hash as it was read, without what is kept beside them."""
+    """The rows of writers in a hash as it was read, without the fields that begin with `@`."""
     return {writer: row for writer, row in fields.items() if is_writer(writer)}
 
 

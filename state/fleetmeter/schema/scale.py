@@ -11,7 +11,7 @@ from typing import Any, SupportsFloat
 from prometheus_client.utils import floatToGoString
 
 LARGEST = 1e290
-"""The largest amount, in stored units, that can be counted: no sum of such amounts leaves what a float can hold."""
+"""The largest amount, in stored units, that can be counted. A float can hold any sum of such amounts."""
 
 
 class Scale(IntEnum):
@@ -55,7 +55,7 @@ def is_finite(number: Any) -> bool:
 
 
 def number_text(number: float) -> str:
-    """A number as it is sent: whole where it is whole, otherwise with all its digits; NaN and infinities too."""
+    """A number as it is sent: a whole one without a point, others with all their digits; NaN and infinities too."""
     if not -inf < number < inf:
         return repr(float(number))
     whole = int(number)
@@ -68,7 +68,7 @@ def bound_text(bound: float) -> str:
 
 
 def parse_number(raw: bytes) -> float:
-    """A stored number; an `int` where the text is whole, so that no digit is lost."""
+    """A stored number; an `int` if the text is whole, so that no digit is lost."""
     try:
         return int(raw)
     except ValueError:
@@ -76,9 +76,9 @@ def parse_number(raw: bytes) -> float:
 
 
 def unscaled(stored: float, scale: int) -> float:
-    """A stored number in the family's own unit; the division of whole numbers is rounded once, correctly.
+    """A stored number in the family's own unit. The division of whole numbers is rounded once, correctly.
 
-    Infinite where no float is as large: the store adds up further than floats go.
+    Infinite if no float is as large: the store adds up further than floats go.
     """
     try:
         if scale != 1:

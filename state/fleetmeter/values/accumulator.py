@@ -20,20 +20,23 @@ if TYPE_CHECKING:
 log = logging.getLogger("fleetmeter")
 
 MANY = 10_000
-"""Records in one block after which the log asks whether its end was forgotten."""
+"""Records in one block after which the log asks whether somebody forgot to end it."""
 
 
 class Accumulator:
-    """All cells of the process, which of them changed, and which have never been handed over.
+    """All cells of the process: which of them changed, and which were never handed over.
 
-    `wake` is called, without the lock, when a record arrives in a process that has recorded nothing before.
-    `reject` is told, without the lock, of amounts that are not finite.
-    The machinery's own cells are quiet: they ride along with other records and never wake anything.
-    A cell that is detached stays dirty for ever and stands in no list: whoever still records into it changes nothing.
-    A fork that Python is not told of, as a server makes in C, is noticed when a clean cell changes: the process id is
-    asked for then, and not for each record.
-    The lock is reentrant: garbage collection and signal handlers run in whichever thread is at hand, even in one that
-    holds it, and a finalizer or a handler may record.
+    `wake` is called, without the lock, when a record arrives in a process that has recorded nothing before. `reject` is
+    called, without the lock, with each amount that is not finite.
+
+    The machinery's own cells are quiet: they go along with other records and never wake anything. A cell that is
+    detached stays dirty for ever and is in no list, so that recording into it changes nothing.
+
+    Server programs may fork in C, and Python does not notice. Such a fork is noticed when a clean cell changes: the
+    process id is asked for then, and not for each record.
+
+    The lock is reentrant: garbage collection and signal handlers run in any thread, even in one that holds the lock,
+    and a finalizer or a handler may record.
     """
 
     def __init__(self, wake: Callable[[], None], reject: Callable[["Definition", object], None]) -> None:
@@ -65,14 +68,20 @@ class Accumulator:
                 self._definitions[definition] = None
                 self._undefined[definition] = None
 
+    def undefine(self, definition: "Definition") -> None:
+        """Take a family's definition back, if it was not handed over yet and has no cell."""
+        with self.lock:
+            if definition in self._undefined and all(cell.definition != definition for cell in list(self._cells)):
+                del self._definitions[definition], self._undefined[definition]
+
     def adopt(self, cell: "Cell") -> None:
-        """Take in a new cell; it is in the store, at 0, from the next batch on."""
+        """Take in a new cell. From the next batch on it is in the store, at 0."""
         with self.lock:
             self._cells.add(cell)
             self._born[cell] = None
 
     def mark(self, cell: "Cell") -> bool:
-        """Note, under the lock, that a cell changed. Whether `wake()` must be called once the lock is released."""
+        """Note, under the lock, that a cell changed. Returns whether `wake()` must be called after its release."""
         if getpid() != self._pid:
             self.notice_fork()
         cell.dirty = True
@@ -83,7 +92,7 @@ class Accumulator:
         return self._rouse()
 
     def _rouse(self) -> bool:
-        """Be awake. Whether `wake()` must be called once the lock is released."""
+        """Note that this process records. Returns whether `wake()` must be called after the lock is released."""
         if not self._resting:
             return False
         self._resting = False
@@ -91,9 +100,9 @@ class Accumulator:
         return True
 
     def remove(self, cells: Iterable["Cell"], definition: "Definition", pattern: Sequence[str | None]) -> bool:
-        """Detach these cells and remove the fleet's series that fit the pattern (display order, None fits any).
+        """Detach these cells, and remove the fleet's series that fit the pattern (display order, None fits any value).
 
-        Whether `wake()` must be called: the caller may hold a lock.
+        Returns whether `wake()` must be called: the caller may hold a lock.
         """
         with self.lock:
             self.detach(cells)
@@ -101,7 +110,7 @@ class Accumulator:
             return self._rouse()
 
     def unset(self, cells: Iterable["Cell"]) -> bool:
-        """Detach these cells and take their values from the fleet's; whether `wake()` must be called."""
+        """Detach these cells and take their values from the fleet. Returns whether `wake()` must be called."""
         with self.lock:
             gone = list(cells)
             self.detach(gone)
@@ -111,7 +120,7 @@ class Accumulator:
             return self._rouse()
 
     def detach(self, cells: Iterable["Cell"]) -> None:
-        """Let go of cells whose metric is gone: what they hold is handed over no more."""
+        """Let go of cells whose metric is gone: what they hold is not handed over any more."""
         with self.lock:
             for cell in cells:
                 cell.dirty = True
@@ -122,7 +131,7 @@ class Accumulator:
                 self._born.pop(cell, None)
 
     def follow(self, cell: "Cell") -> None:
-        """Let a function tell a cell's value, which counts as a record; `functions` names such cells."""
+        """Let a function supply a cell's value, which counts as a record. The cell joins `functions`."""
         with self.lock:
             if cell not in self._cells:
                 return
@@ -132,7 +141,7 @@ class Accumulator:
 
     @property
     def functions(self) -> list[Any]:
-        """The cells whose values functions tell."""
+        """The cells whose values come from functions."""
         if not self._functions:
             return []
         with self.lock:  # a fork must not copy the set while it is being walked through
@@ -140,7 +149,7 @@ class Accumulator:
 
     @property
     def has_work(self) -> bool:
-        """Whether something waits for a batch: a record, or, in a process that has recorded, a new series."""
+        """Whether something waits for a batch: a record; or a new series, if this process has recorded."""
         news = self._born or self._undefined or self._unset
         return bool(self._dirty or self._removals or (self._awake and news))
 
@@ -171,12 +180,12 @@ class Accumulator:
 
     @property
     def in_block(self) -> bool:
-        """Whether what this context records now is kept for the end of a block."""
+        """Whether a block is open in this context, so that records are kept for its end."""
         return bool(self.open_blocks) and innermost_open(self._block.get()) is not None
 
     @property
     def held_back(self) -> int:
-        """How many records wait for the end of blocks that are open in this context."""
+        """How many records wait for the end of the blocks that are open in this context."""
         return held_in(innermost_open(self._block.get())) if self.open_blocks else 0
 
     def begin(self) -> AtomicBlock:
@@ -189,7 +198,7 @@ class Accumulator:
         return block
 
     def commit(self, block: AtomicBlock) -> None:
-        """Close a block: its records go to the block around it, or, without one that is open, in at once."""
+        """Close a block. Its records go to the block around it, or, if there is none, into the cells at once."""
         self.notice_fork()
         if self._block.get() is block:  # else it was opened in another context, or one inside it is still open
             self._block.set(block.outer)
@@ -208,7 +217,7 @@ class Accumulator:
             self.wake()
 
     def commit_all(self) -> None:
-        """Close every block that is open in this context, as its process is at its end."""
+        """Close every block that is open in this context, because its process ends."""
         while (block := innermost_open(self._block.get())) is not None:
             self.commit(block)
 
@@ -258,15 +267,15 @@ class Accumulator:
                 self._born[cell] = None
 
     def wait_for_nobody(self) -> None:
-        """Let no record wait for the lock once the interpreter is finalising: whoever holds it never runs again."""
+        """Let no record wait for the lock while the interpreter is finalising: its holder never runs again."""
         if not isinstance(self.lock, LastLock):
             self.lock = LastLock(self.lock)
 
     def notice_fork(self) -> None:
-        """Start empty if this is another process than before, whatever forked it.
+        """Start empty if this process is another one than before, in whatever way it was forked.
 
-        What a dirty cell holds is taken for the parent's, as nobody can tell the two apart; a clean one has only what
-        was recorded here.
+        A dirty cell may hold amounts of the parent and of the child, which nobody can tell apart: they are left to the
+        parent. A clean cell holds only what was recorded here.
         """
         if getpid() == self._pid:
             return
@@ -291,7 +300,7 @@ class Accumulator:
         self.lock.release()
 
     def after_fork_in_child(self) -> None:
-        """Start empty, with a lock of its own: what the parent recorded is the parent's to hand over."""
+        """Start empty, with a new lock: what the parent recorded is handed over by the parent."""
         self.lock = threading.RLock()
         self._pid = getpid()
         self._leave_blocks()
@@ -301,7 +310,7 @@ class Accumulator:
         self._start_empty()
 
     def _leave_blocks(self) -> None:
-        """Forget the blocks that are open: what stands in them is the parent's too."""
+        """Forget the blocks that are open: their records are the parent's too."""
         for block in self.open_blocks:
             block.close()
         self.open_blocks = set()

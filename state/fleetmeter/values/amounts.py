@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def put_exemplar(batch: "Batch", definition: "Definition", number: str, exemplar: Any) -> None:
-    """Put the newest exemplar of one number into a batch; what cannot be served is left out.
+    """Put the newest exemplar of one number into a batch. One that cannot be served is left out.
 
-    prometheus_client has checked it by then, and lets amounts and label names pass that no exposition can hold.
+    prometheus_client has checked it before, but permits amounts and label names that no exposition can hold.
     """
     try:
         at = float(exemplar.timestamp or 0.0)
@@ -33,7 +33,7 @@ def put_exemplar(batch: "Batch", definition: "Definition", number: str, exemplar
 
 
 class Amount:
-    """A number that only grows: a counter, a bucket, a count or a sum, in stored units as they come."""
+    """A number that only grows: a counter, a bucket, a count or a sum, in stored units."""
 
     __slots__ = (
         "__weakref__", "accumulator", "definition", "dirty", "exemplar", "field", "flushed", "labelvalues", "part",
@@ -41,7 +41,7 @@ class Amount:
     )  # fmt: skip
     largest = LARGEST
     takes_whole = True
-    """Whether a whole amount is added as it is."""
+    """Whether a whole amount is added unchanged."""
 
     def __init__(
         self, accumulator: "Accumulator", definition: "Definition", labelvalues: Sequence[str], part: str | None = None
@@ -60,7 +60,7 @@ class Amount:
         accumulator.adopt(self)
 
     def units(self, amount: float | Decimal) -> float | None:
-        """An amount in the family's unit as it is added to `pending`; None, and a rejected value, if it cannot be."""
+        """An amount as it is added to `pending`. If it cannot be added, it is rejected, and None is returned."""
         # sums and comparisons of mixed number types may fail, wrap around or warn, where nobody sees it
         usable = amount if type(amount) is float or type(amount) is int else float_of(amount)
         if -self.largest <= usable <= self.largest:
@@ -73,7 +73,7 @@ class Amount:
         return float(units)
 
     def inc(self, amount: float | Decimal) -> None:
-        """Add an amount in the family's unit; what no finite float can hold is refused and counted."""
+        """Add an amount in the family's unit. If no finite float can hold it, it is refused and counted."""
         units = self.units(amount)
         if units is not None:
             self.record(units)
@@ -98,7 +98,7 @@ class Amount:
             self.accumulator.mark(self)
 
     def set(self, value: float, timestamp: float | None = None) -> None:  # noqa: ARG002  the client names it
-        """Set this process's own total, which the stock client does when a counter is reset; never the fleet's."""
+        """Set this process's own total, never the fleet's. The stock client does so when a counter is reset."""
         accumulator = self.accumulator
         if accumulator.open_blocks and accumulator.defer(self.begin_at, value):
             return
@@ -106,7 +106,7 @@ class Amount:
             self.begin_at(value)
 
     def begin_at(self, value: float) -> None:
-        """Let this process's own total be so much, in the family's unit, under the lock; what is pending stays so."""
+        """Set this process's own total, in the family's unit, under the lock. What is pending stays pending."""
         self.flushed = value - self.pending
 
     def get(self) -> float:
@@ -115,7 +115,7 @@ class Amount:
             return self.in_unit(self.flushed + self.pending)
 
     def handed_over(self) -> float:
-        """What of this process's total has left it, in the family's unit."""
+        """How much of this process's total was handed over, in the family's unit."""
         with self.accumulator.lock:
             return self.in_unit(self.flushed)
 
@@ -139,14 +139,14 @@ class Amount:
         return not self.dirty and self.accumulator.mark(self)
 
     def take(self) -> float:
-        """The stored units to hand over; nothing of them stays pending."""
+        """The stored units to hand over. None of them stays pending."""
         amount = self.pending
         self.flushed += amount
         self.pending = 0
         return amount
 
     def put(self, batch: "Batch", taken: float) -> None:
-        """Put stored units into a batch; a zero makes the series exist, and a bucket exists with its sum."""
+        """Put stored units into a batch. A zero makes the series exist; a bucket exists as soon as its sum does."""
         exemplar, counts = self.exemplar, taken or self.part in (None, "sum", "count")
         if not counts and exemplar is self.sent_exemplar:
             return
@@ -169,14 +169,14 @@ class Amount:
         self.dirty = False
 
     def forget_parent(self) -> None:
-        """Keep what is pending: the cell was clean when the process was forked."""
+        """Keep what is pending: the cell was clean when the process was forked, so all of it was recorded here."""
         self.flushed = 0
         if self.exemplar is self.sent_exemplar:
             self.exemplar = self.sent_exemplar = None
 
 
 class Seconds(Amount):
-    """Seconds, handed over as whole microseconds; what is less than one stays pending for the next batch."""
+    """Seconds, handed over as whole microseconds. A rest of less than 1 µs stays pending for the next batch."""
 
     __slots__ = ()
     largest = LARGEST / Scale.MICRO
@@ -191,14 +191,14 @@ class Seconds(Amount):
 
 
 class Money(Amount):
-    """US dollars, kept as whole nano-dollars; each amount is rounded by itself, so that any order gives one total."""
+    """US dollars, kept as whole nano-dollars. Each amount is rounded by itself, so any order gives the same total."""
 
     __slots__ = ()
     largest = LARGEST / Scale.NANO
     takes_whole = False
 
     def units(self, amount: float | Decimal) -> float | None:
-        """Nano-dollars, a Decimal's exactly; None, and a rejected value, if it cannot be."""
+        """An amount in nano-dollars, exact for a Decimal. If it cannot be added, it is rejected: None."""
         usable = super().units(amount)
         if usable is None:
             return None

@@ -14,8 +14,8 @@ GaugeName = tuple[str, str, tuple[str, ...]]
 class Batch:
     """Deltas that belong together: they are applied in one script call, or not at all.
 
-    `definitions` and `adds` are keyed by the family's field in `families`. A gauge holds the monotonic time at which it
-    was set (None: never), and its text; an exemplar its Unix time and its text.
+    `definitions` and `adds` are keyed by the family's field in `families`. A gauge has the monotonic time at which it
+    was set (None: never) and its text. An exemplar has its Unix time and its text.
     """
 
     definitions: dict[str, str] = field(default_factory=dict)
@@ -31,22 +31,22 @@ class Batch:
         self.definitions[definition.field] = definition.to_json()
 
     def add(self, definition: Definition, number: str, amount: float) -> None:
-        """Add stored units to one number; equal series add up, whichever object recorded them."""
+        """Add stored units to one number. If two objects recorded the same series, their amounts are added up."""
         numbers = self.adds.setdefault(definition.field, {})
         numbers[number] = numbers.get(number, 0) + amount
         if definition.has_parts:
             self.has_parts.add(definition.field)
 
     def remove(self, definition: Definition, pattern: Sequence[str | None]) -> None:
-        """Remove the fleet's series whose label values, in display order, fit; None fits any.
+        """Remove the fleet's series whose label values, in display order, fit the pattern; None fits any value.
 
-        It takes effect before everything that this batch adds.
+        The removal takes effect before everything that this batch adds.
         """
         by_name = [pattern[position] for position in definition.sorted_positions]
         self.removals.append(Removal(definition.field, compact_json(by_name), definition.has_parts))
 
     def set_gauge(self, definition: Definition, labelvalues: Sequence[str], set_at: float | None, text: str) -> None:
-        """Set this writer's value of a gauge; of equal series the one that was set last stands."""
+        """Set this writer's value of a gauge. If two objects set the same series, the later one counts."""
         name = _gauge_name(definition, labelvalues)
         old = self.gauges.get(name)
         if old is None or (set_at or 0.0) >= (old[0] or 0.0):
@@ -64,10 +64,11 @@ class Batch:
             self.exemplars[name] = (at, text)
 
     def freeze(self, store_now_us: int, monotonic_now: float) -> Delta:
-        """The content to send, from now on unchangeable.
+        """The content to send, which never changes from now on.
 
-        The time at which a gauge was set is told by the store's clock, which reads `store_now_us` when this process'
-        monotonic clock reads `monotonic_now`, so that a copy that arrives late still tells the same time.
+        The time at which a gauge was set is converted to the store's clock, which shows `store_now_us` when this
+        process' monotonic clock shows `monotonic_now`. A gauge set 2 s ago gets the store's time minus 2 s, even in a
+        late copy.
         """
 
         def stamped(set_at: float | None, text: str) -> str:

@@ -15,7 +15,7 @@ class AtomicBlock:
         self.closed = False
 
     def close(self) -> list[tuple[Callable[[Any], object], Any]]:
-        """End the block; its records, which it keeps no longer."""
+        """End the block and return its records; the block keeps none."""
         self.closed = True
         records, self.records = self.records, []
         return records

@@ -1,4 +1,4 @@
-"""Gauges whose values functions tell: each replica calls its own, in a thread that does nothing else."""
+"""Gauges whose values come from functions. Each replica calls its own functions, in a thread that does nothing else."""
 
 import logging
 import queue
@@ -19,21 +19,21 @@ EVERY = 5.0
 """Seconds between two calls of a function, as between two signs of life."""
 
 PATIENCE = 0.25
-"""Seconds that whoever flushes waits for the functions, at most: counts are not to wait for a function that blocks."""
+"""Seconds that a flush waits for the functions, at most: counts must not wait for a function that blocks."""
 
 STOP = 0.1
-"""Seconds that the end of the thread is waited for; one that is inside a function ends after it, by itself."""
+"""Seconds to wait for the end of the thread. If it is inside a function, it ends by itself after that."""
 
 Asked = queue.SimpleQueue[queue.SimpleQueue[None] | None]
-"""Wakes the thread; who puts a queue in gets one item when every function has been called."""
+"""Wakes the thread. A caller that puts a queue in gets one item when every function has been called."""
 
 
 class Callbacks:
-    """Calls the functions every `EVERY` seconds once the process has recorded, and when somebody asks.
+    """Calls the functions every `EVERY` seconds once the process has recorded, and whenever it is asked to.
 
-    No lock is held meanwhile. What a function returns is recorded like any other value and goes with the next batch. A
-    function that raises is told to `failed`, and the gauge keeps its last good value; one that blocks holds up the
-    other functions of this process, and nothing else.
+    No lock is held meanwhile. The value that a function returns is recorded like any other, and goes with the next
+    batch. If a function raises, `failed` is called, and the gauge keeps its last good value. A function that blocks
+    delays the other functions of this process, and nothing else.
     """
 
     def __init__(self, accumulator: Accumulator, failed: Callable[[Definition, BaseException], None]) -> None:
@@ -49,7 +49,7 @@ class Callbacks:
         self._parked = self._was_running = self._wanted = False
 
     def wake(self) -> None:
-        """Start the thread if there are functions; where one is new, it is called at once. Never raises."""
+        """Start the thread if there are functions. A new function is called at once. Never raises."""
         cells = self._accumulator.functions
         if not cells or not self._accumulator.awake:
             return
@@ -59,9 +59,9 @@ class Callbacks:
             self._asked.put(None)
 
     def ask(self, timeout: float) -> None:
-        """Have every function called now, and wait for it a moment: `timeout` seconds, and never above `PATIENCE`.
+        """Have every function called now, and wait for that: `timeout` seconds, and never more than `PATIENCE`.
 
-        One that does not return holds up the first who asks; the next ones do not wait for it again.
+        If a function does not return, only the first caller waits in vain; later callers do not wait for it again.
         """
         if not self._accumulator.functions or not self._running():
             return
@@ -77,7 +77,7 @@ class Callbacks:
             done.get(timeout=max(0.0, min(timeout, PATIENCE)))
 
     def park(self) -> None:
-        """Have no thread until `unpark`, for a fork; one that is inside a function stays."""
+        """End the thread before a fork, until `unpark`. If it is inside a function, it stays."""
         self._parked = True
         thread, asked = self._thread, self._asked
         if thread is None or threading.get_ident() == self._ident or not (self._running() and is_native(asked)):
@@ -86,7 +86,7 @@ class Callbacks:
             self._thread, self._was_running = None, True
 
     def unpark(self) -> None:
-        """Let the thread go on that was parked."""
+        """Let the parked thread go on."""
         self._parked = False
         if self._was_running or self._wanted:
             self._start()
@@ -156,7 +156,7 @@ class Callbacks:
 
 
 def _pause(asked: Asked, pause: float) -> "tuple[bool, list[queue.SimpleQueue[None]]]":
-    """Wait, in seconds, or until somebody asks; whether somebody did, and who waits for the next round."""
+    """Wait, in seconds, or until a caller asks. Returns whether one did, and the queues of those that wait."""
     waiting = []
     with suppress(Empty):
         waiting.append(asked.get(timeout=max(0.0, pause)))

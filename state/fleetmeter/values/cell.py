@@ -17,10 +17,10 @@ class Cell(Protocol):
     quiet: bool
 
     def take(self) -> Any:
-        """What is pending, which is pending no longer; called under the lock."""
+        """What is pending, which is then pending no more; called under the lock."""
 
     def drop(self) -> None:
-        """Let go of what is pending and cannot be taken."""
+        """Drop what is pending and cannot be taken."""
 
     def put(self, batch: "Batch", taken: Any) -> None:
         """Put what was taken into a batch; called without the lock."""
@@ -29,4 +29,4 @@ class Cell(Protocol):
         """Start from nothing, as a forked child does."""
 
     def forget_parent(self) -> None:
-        """Start from nothing but what this process recorded; called for a cell that was clean when it was forked."""
+        """Drop what the parent recorded; called for a cell that was clean at the fork."""

@@ -1,4 +1,4 @@
-"""Which cell stands behind a value of a metric: an amount, which grows, or a level, which is replaced."""
+"""Which kind of cell a metric's value gets: an amount, which grows, or a level, which is replaced."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ _AMOUNTS = {Scale.PLAIN: Amount, Scale.MICRO: Seconds, Scale.NANO: Money}
 def cell_of(
     accumulator: "Accumulator", definition: "Definition", labelvalues: Sequence[str], part: str | None
 ) -> Amount | Level:
-    """The cell for one value: its kind follows from the family's type, its scale and the part of the series."""
+    """The cell for one value. Its kind depends on the family's type, its scale and the part of the series."""
     if definition.type == "info":
         return InfoLevel(accumulator, definition, labelvalues)
     if definition.type == "stateset":

@@ -1,6 +1,7 @@
-"""What one batch says, as it is sent again and again if need be: a content that never changes.
+"""What one batch says. Its content never changes, so it can be sent again as often as necessary.
 
-Amounts are sums and can be merged with those of other batches; everything else is said once, by the newest batch.
+Amounts are sums: those of batches 4, 5 and 6 can be added up and sent as one. Everything else is taken from the newest
+batch.
 """
 
 import json
@@ -18,7 +19,7 @@ Adds = Mapping[str, Mapping[str, float]]
 class Removal:
     """Every series of a layout whose label values fit `pattern`: a JSON array by sorted label name, null fits any.
 
-    `family` is the layout's field in `families`; `has_parts` tells of a family with several numbers per series.
+    `family` is the layout's field in `families`; `has_parts` is true if its series have several numbers.
     """
 
     family: str
@@ -30,9 +31,9 @@ class Removal:
 class Delta:
     """The content of one batch.
 
-    `has_parts` names the families of `adds` that have several numbers per series. `definitions` are JSON texts by
-    field of `families`; `unset` are series of this writer's gauges, `gauges` their values (`<set at µs> <value>`, by
-    the store's clock), `exemplars` likewise by their field (Unix time).
+    `has_parts` names the families of `adds` whose series have several numbers. `definitions` are JSON texts by field of
+    `families`. `unset` are series of this writer's gauges, `gauges` their values (`<set at µs> <value>`, by the store's
+    clock). `exemplars` are keyed by family and then field, with Unix times.
     """
 
     adds: Adds = field(default_factory=dict)
@@ -48,7 +49,7 @@ class Delta:
 
     @property
     def size(self) -> int:
-        """Characters of it, about the bytes on the wire."""
+        """Its length in characters, which is about the bytes that are sent."""
         texts = (self.definitions, self.gauges, self.exemplars)
         return sum(len(key) + len(text) for group in texts for key, text in group.items()) + sum(
             len(name) + 4 for numbers in self.adds.values() for name in numbers
@@ -70,11 +71,11 @@ def merged(every: Iterable[Adds]) -> dict[str, dict[str, float]]:
 
 
 def packed(adds: Adds) -> bytes:
-    """Amounts in a form that takes little memory; whole ones stay whole, others keep all their digits."""
+    """Amounts in a form that takes little memory. Whole ones stay whole, others keep all their digits."""
     return zlib.compress(compact_json(adds).encode(), 1)
 
 
 def unpacked(data: bytes) -> Adds:
-    """What `packed` made small."""
+    """The amounts that `packed` was given."""
     adds: dict[str, dict[str, float]] = json.loads(zlib.decompress(data))
     return adds

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Level:
-    """A gauge: the newest value of this process and when it was set.
+    """A gauge: the newest value of this process, and when it was set.
 
-    Where a function tells the value, nothing else changes it. Until the function has told the first one the gauge is
-    hidden from the fleet: a 0 that nobody set would be wrong.
+    If a function supplies the value, nothing else changes it. Until the function has returned for the first time, the
+    fleet does not see the gauge: a 0 that nobody set would be wrong.
     """
 
     __slots__ = (
@@ -74,14 +74,14 @@ class Level:
         return self.function is None and self._become(value)
 
     def follow(self, function: Callable[[], float]) -> None:
-        """Let a function tell the value from now on; this process calls it now and then, without the lock."""
+        """Let a function supply the value from now on. This process calls it now and then, without the lock."""
         with self.accumulator.lock:
             self.function = function
             self.hidden = True
         self.accumulator.follow(self)
 
     def take_in(self, function: Callable[[], float], value: float) -> None:
-        """Take in what a function returned, unless another has been set meanwhile."""
+        """Take in what a function returned, unless the gauge got another function meanwhile."""
         accumulator = self.accumulator
         with accumulator.lock:
             if self.function is not function:
@@ -128,7 +128,7 @@ class Level:
         return number_text(float(value))
 
     def drop(self) -> None:
-        """Keep the value, which is not pending but present."""
+        """Keep the value: it is the present state, not something pending."""
 
     def forget(self) -> None:
         """Start from nothing."""
@@ -138,7 +138,7 @@ class Level:
         self.hidden = self.function is not None
 
     def forget_parent(self) -> None:
-        """Start from nothing: a value is replaced once the fork was noticed."""
+        """Start from nothing: a value is replaced only after the fork was noticed."""
         self.forget()
 
 

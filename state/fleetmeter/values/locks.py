@@ -1,4 +1,4 @@
-"""A lock for the end of a process, when the threads that may hold it never run again."""
+"""A lock for the end of a process, when a thread that holds it may never run again."""
 
 import sys
 from threading import RLock
@@ -6,9 +6,9 @@ from types import TracebackType
 
 
 class LastLock:
-    """A reentrant lock that nobody waits for once the interpreter is finalising.
+    """A reentrant lock that does not make anybody wait while the interpreter is finalising.
 
-    From then on only one thread runs. A daemon thread that was stopped while it held the lock would hold it for ever,
+    From then on only one thread runs. If a daemon thread was stopped while it held the lock, it would hold it for ever,
     and a finalizer that records would hang.
     """
 

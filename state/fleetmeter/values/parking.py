@@ -1,4 +1,8 @@
-"""Lets a thread of ours end before a fork, so that there is none beside it."""
+"""Ends a thread of ours before a fork, so that no thread runs beside the fork.
+
+A fork copies only the thread that forks. A lock that another thread holds stays locked in the child for ever, and from
+3.12 on Python warns if a process with several threads forks.
+"""
 
 import os
 import queue
@@ -8,20 +12,20 @@ from collections.abc import Callable
 from time import monotonic, sleep
 
 PATIENCE = 0.1
-"""Seconds that a fork waits, at most, for a thread of ours: one that is in a call to a slow store goes on beside it."""
+"""Seconds that a fork waits, at most, for a thread of ours. In a call to a slow store, the thread goes on beside it."""
 
 _GONE = 0.01
-"""Seconds that the system may take, at most, to let a thread go that has ended."""
+"""Seconds that the system may take, at most, to remove a thread that has ended."""
 
 
 class Parking:
-    """One thread's place to end at: it looks whether it was called in, between two pieces of work."""
+    """The place where one thread ends: between two pieces of work it looks whether it was called in."""
 
     def __init__(self) -> None:
         self._calls: deque[None] = deque()  # whoever takes the one item out of it decides
 
     def called(self) -> bool:
-        """Whether the thread shall end now; it must, if so."""
+        """Whether the thread was called in. If so, it must end now."""
         try:
             self._calls.pop()
         except IndexError:
@@ -29,7 +33,7 @@ class Parking:
         return True
 
     def call_in(self, thread: threading.Thread, nudge: Callable[[], None]) -> bool:
-        """Have a thread end that `nudge` wakes; whether it did. One that is busy for too long goes on as before."""
+        """Wake a thread by `nudge` to end it. Returns whether it ended: if it is busy for too long, it goes on."""
         self._calls.append(None)
         nudge()
         try:
@@ -45,12 +49,12 @@ class Parking:
 
 
 def is_native(made: object) -> bool:
-    """Whether a queue, and so the thread that was made with it, is the interpreter's own: gevent has others."""
+    """Whether a queue is the interpreter's own, and so the thread that was made with it. gevent has others."""
     return type(made).__module__ == "_queue" and queue.SimpleQueue.__module__ == "_queue"
 
 
 def _wait_until_gone(thread: threading.Thread) -> None:
-    """Wait for the system's own part of a thread that has ended: Python 3.12 counts that when it forks."""
+    """Wait until the system has removed a thread that has ended: Python 3.12 still counts it when it forks."""
     place, deadline = f"/proc/self/task/{thread.native_id}", monotonic() + _GONE
     while os.path.exists(place) and monotonic() < deadline:  # noqa: PTH110  one call, many times
         sleep(0)

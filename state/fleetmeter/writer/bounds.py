@@ -7,9 +7,9 @@ from fleetmeter.values.batch import Batch, GaugeName
 
 
 class GaugeBound:
-    """Which label sets of gauges, infos and state sets this replica shows: of each family the first `limit`.
+    """Which label sets of gauges, infos and state sets this replica shows: the first `limit` of each family.
 
-    One that was shown stays; one that was removed makes room for another, which is shown from when it is set next.
+    A label set that was shown stays. If one is removed, another takes its place when it is set next.
     """
 
     def __init__(self, limit: int) -> None:
@@ -17,7 +17,7 @@ class GaugeBound:
         self._shown: dict[str, set[GaugeName]] = {}
 
     def hold(self, batch: Batch) -> Counter[str]:
-        """Take what is too much out of a batch; how many values that were, by family."""
+        """Take what is too much out of a batch. Returns how many values that were, by family."""
         for name in batch.unset:
             self._of(name).discard(name)
         dropped: Counter[str] = Counter()

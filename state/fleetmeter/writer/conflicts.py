@@ -1,4 +1,4 @@
-"""In what two definitions of one family disagree."""
+"""How two definitions of one family differ."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,14 +7,14 @@ from fleetmeter.schema.definition import read_json
 from fleetmeter.schema.keys import split_family_field
 
 CONFLICTS = ("type", "labels", "scale", "mode", "unit", "bounds", "label_order", "help", "other")
-"""Every reason, from what hides numbers to what is ordinary life: a deploy that changes a help text or buckets."""
+"""Every reason, the worst first: `type` hides numbers; a changed help text or bucket list is usual in a deploy."""
 
 
 def reasons(field: str, stored: str, own: Mapping[str, str]) -> list[str]:
-    """Why a definition that was found in the store conflicts with this writer's own: some of `CONFLICTS`.
+    """How a definition in the store differs from this writer's own: some of `CONFLICTS`.
 
-    `field` is its field of `families`, `stored` its text; `own` has the texts that the writer sent, by field. Where
-    the types differ nothing else counts.
+    `field` is its field in `families`, `stored` its text; `own` has the texts that the writer sent, by field. If the
+    types differ, that is the only reason given.
     """
     family = split_family_field(field)[0]
     mine = own.get(field)

@@ -19,16 +19,16 @@ REPLICATION = 0.5
 """Seconds to wait for the store's replicas in one call; meanwhile nothing else is sent."""
 
 ROUNDS = 4
-"""Times that one hand-over may go on to say everything again, should the store lose it as often."""
+"""Times that one hand-over may send everything again: the store may lose it each time."""
 
 LAST_CALLS = 4
-"""Calls that a goodbye may take: a store that went back meanwhile is brought up to date first."""
+"""Calls that a goodbye may take: if the store went back meanwhile, it is brought up to date first."""
 
 
 class Exchange:
-    """Hands the accumulator's content to the store. Every method raises `StoreError`; none is called under its lock.
+    """Hands the accumulator's content to the store. Every method raises `StoreError`; call none under its lock.
 
-    `identity` is what hello says of this process; `clock` tells seconds and never goes back.
+    `identity` is what hello says of this process; `clock` returns seconds and never goes back.
     """
 
     def __init__(
@@ -64,14 +64,14 @@ class Exchange:
 
     @property
     def living(self) -> bool:
-        """Whether this process has recorded, and not said goodbye since."""
+        """Whether this process has recorded something, and has not said goodbye since."""
         return self._accumulator.awake and not self._writer.ended
 
     def hand_over(self) -> None:
-        """Send what is in flight, then everything recorded before this call; a heartbeat when it is time for one.
+        """Send the batch in flight, then everything recorded before this call; a heartbeat if it is time for one.
 
-        Where the store turns out to have lost something, definitions, zeroes and gauges go out too before this returns:
-        what was handed over can be read then.
+        If the store has lost something, definitions, zeroes and gauges go out too before this returns. What was handed
+        over can therefore be read afterwards.
         """
         with self._sending:  # a thread that was stopped may still be in its last call
             work = self.has_work or self._news_is_overdue
@@ -80,21 +80,21 @@ class Exchange:
             while self._writer.behind or not drained:
                 drained = drained or not (self._writer.behind or self._writer.must_greet)
                 self._found_loss = False
-                self._call(drain=work)  # flushes alone make no batch: that would be a flush of its own
+                self._call(drain=work)  # our own metrics alone make no batch, or each would make the next
                 if self._found_loss and rounds_left:
                     rounds_left -= 1
                     work, drained = True, False
             self._keep_house(self._housekeeper.look)
 
     def beat(self) -> None:
-        """A heartbeat when it is time for one, and nothing else but what somebody would act on."""
+        """Send a heartbeat if it is time for one; with it goes only news that somebody would act on."""
         with self._sending:
             if self._silent and not (self._writer.behind or self._writer.must_greet):
                 self._call(drain=self._news_is_overdue)
             self._keep_house(self._housekeeper.look)
 
     def say_goodbye(self) -> None:
-        """Tell the store that this process ends, so that it is no replica from now on; first what nobody knows yet."""
+        """Tell the store that this process ends and is no replica any more. News of the machinery is sent first."""
         with self._sending:
             if self._has_news:
                 self._call(drain=True)
@@ -107,10 +107,10 @@ class Exchange:
                     self._keep_house(self._housekeeper.look_once)
 
     def replicate(self, replicas: int) -> int:
-        """Wait until so many replicas of the store have what was handed over; how many have it.
+        """Wait until that many replicas of the store have what was handed over; returns how many have it.
 
-        A sign of life is sent and waited for: what is replicated after something has that, too.
-        Raises `StoreError` (`replicas`) where fewer had it in time.
+        A sign of life is sent and waited for: a store replica that has it has everything that was written before.
+        Raises `StoreError` (`replicas`) if fewer had it in time.
         """
         with self._sending:
             reached, done = replicas, self._writer.ended or not self._accumulator.awake
@@ -131,7 +131,7 @@ class Exchange:
 
     @property
     def _has_news(self) -> bool:
-        """Whether a writer that lives has something to tell of the machinery."""
+        """Whether a living writer has news of the machinery to send."""
         return self._telemetry.has_news and self._accumulator.awake and not self._writer.ended
 
     @property
@@ -140,11 +140,11 @@ class Exchange:
 
     @property
     def _silent(self) -> bool:
-        """Whether a writer that lives has not been heard of for long."""
+        """Whether a living writer has sent nothing for so long that a heartbeat is due."""
         return self._clock() - self._answered_at >= HEARTBEAT and self._accumulator.awake and not self._writer.ended
 
     def _call(self, *, drain: bool, goodbye: bool = False, replicas: int = 0) -> int:
-        """One call and its answer; how many replicas of the store have it, of those that are waited for."""
+        """One call and its answer; with `replicas`, also how many replicas of the store have it."""
         writer = self._writer
         if drain and not (writer.in_flight or writer.must_greet):
             self._submit()  # which makes it another writer, if it had said goodbye

@@ -19,10 +19,10 @@ LONGEST_PAUSE = 2.0
 """Seconds between two tries while the store is away, at most."""
 
 STRETCH = 20
-"""A call that took so long is followed by a pause of so many times its duration, so that a busy store is asked less."""
+"""A call is followed by a pause of this many times its duration, so that a slow store is asked less often."""
 
 HURRY = 0.01
-"""Seconds between two looks for something to send once the process was told to end; a record is sent at once then."""
+"""Seconds between two looks for something to send, once the process was told to end: each record goes at once then."""
 
 STILL = 1.0
 """Seconds to wait, at most, until nobody records, and then until the process is gone."""
@@ -34,13 +34,13 @@ START_PAUSE = 1.0
 """Seconds until a thread that could not be had is asked for again."""
 
 Receipt = queue.SimpleQueue[None]
-"""Gets one item when what was asked for is in the store. It can be waited for without any lock of Python's."""
+"""A receipt: it gets one item when what was asked for is in the store. Waiting for it needs no lock of Python's."""
 
 
 class Request(NamedTuple):
-    """What a receipt is for: how many replicas of the store shall have it, and whether goodbye shall be said by then.
+    """What a receipt stands for: how many replicas of the store must have it, and whether goodbye must be said first.
 
-    With `last` nothing is recorded after that: this process is at its end.
+    With `last` nothing is recorded afterwards: the process is at its end.
     """
 
     replicas: int = 0
@@ -59,8 +59,8 @@ def flush_pause(interval: float, call_seconds: float) -> float:
 class Flusher:
     """Sends the accumulator's content to the store, from a thread of its own.
 
-    Only that thread talks to the store: a signal handler that raises, as Ctrl-C does, can then never cut off a
-    call half-way. `interval` is in seconds.
+    Only that thread talks to the store. A signal handler that raises, as Ctrl-C does, runs in the main thread, so it
+    can never cut off a call half-way. `interval` is in seconds.
     """
 
     def __init__(self, accumulator: Accumulator, exchange: Exchange, telemetry: Telemetry, interval: float) -> None:
@@ -85,7 +85,7 @@ class Flusher:
         self._leaving = False
 
     def wake(self) -> None:
-        """Start the thread; where it runs, let it look for work. Never raises: what is recorded is kept."""
+        """Start the thread; if it runs already, let it look for work. Never raises: what is recorded is kept."""
         if self.running():
             self._signals.put(None)
             return
@@ -94,11 +94,11 @@ class Flusher:
         if monotonic() < self._next_start:
             self._accumulator.rest()
             return
-        if not self._starting.acquire(blocking=False):  # somebody does, perhaps the code that a handler interrupted
+        if not self._starting.acquire(blocking=False):  # it is being started, perhaps by interrupted code
             return
         try:
             if not (self.running() or self._parked):
-                # gevent may have replaced threads and queues since the import or the fork, and needs both or neither
+                # gevent may have replaced threads and queues since the import or the fork; both must be of one kind
                 signals: queue.SimpleQueue[None] = queue.SimpleQueue()
                 self._signals = signals
                 self._due = self._due if self._was_running else monotonic() + self._interval
@@ -115,9 +115,12 @@ class Flusher:
             self._starting.release()
 
     def park(self) -> None:
-        """Have no thread until `unpark`, for a fork; one that is in a call for too long stays."""
+        """End the thread before a fork, until `unpark`. A thread that is in a call for too long stays.
+
+        The reason stands in `values/parking.py`.
+        """
         self._parked = True
-        if self._starting.acquire(timeout=PATIENCE):  # whoever starts one now is done, whoever comes later sees it
+        if self._starting.acquire(timeout=PATIENCE):  # no start is half done now, and a later one sees `_parked`
             self._starting.release()
         thread, signals = self._thread, self._signals
         if thread is None or thread is threading.current_thread() or not (self.running() and is_native(signals)):
@@ -126,7 +129,7 @@ class Flusher:
             self._thread, self._was_running = None, True
 
     def unpark(self) -> None:
-        """Let the thread go on that was parked; one is started, too, for what was recorded meanwhile."""
+        """Let the parked thread go on. A thread is also started if something was recorded meanwhile."""
         self._parked = False
         if not self.running() and (self._was_running or self.has_work):
             self.wake()
@@ -161,10 +164,10 @@ class Flusher:
     def ask(self, *, goodbye: bool = False, replicas: int = 0, last: bool = False) -> Receipt:
         """Ask for everything recorded before the call to be handed over. Takes no lock: signal handlers call it.
 
-        The receipt gets one item when that is done, and so many replicas of the store have it; whoever waits no longer
-        gives it to `forget`. With `goodbye` the store is told, too, that this process is no replica any more, unless
-        it records again. With `last` it cannot record again until the receipt is given to `forget`, and goodbye is
-        said: for a process that ends as soon as it has the receipt.
+        The receipt gets one item when that is done, and when that many replicas of the store have it. A caller that
+        stops waiting gives the receipt to `forget`. With `goodbye` the store is also told that this process is no
+        replica any more, unless it records again. With `last`, goodbye is said and nothing can be recorded until the
+        receipt is given to `forget`: for a process that ends as soon as it has the receipt.
         """
         self._leaving = self._leaving or goodbye
         receipt: Receipt = type(self._signals)()  # of the kind that the thread can put into
@@ -179,7 +182,7 @@ class Flusher:
     def flush(self, timeout: float, *, goodbye: bool = False, replicas: int = 0) -> bool:
         """Hand over everything recorded before the call; whether the store acknowledged it in time (seconds).
 
-        With `replicas`, so many replicas of the store must have it, too.
+        With `replicas`, that many replicas of the store must have it, too.
         """
         if not self.running():
             if not (self.has_work or replicas):
@@ -197,12 +200,12 @@ class Flusher:
         return True
 
     def take_leave(self) -> None:
-        """Say goodbye from the calling thread where a record has made this process a replica again meanwhile."""
+        """Say goodbye from the calling thread, if a record has made this process a replica again meanwhile."""
         if not self.running() and self._exchange.living:
             self._send_here(goodbye=True, replicas=0)
 
     def _send_here(self, *, goodbye: bool, replicas: int) -> bool:
-        """Hand over from the calling thread, for want of one of our own."""
+        """Hand over from the calling thread, because no thread of our own can be had."""
         try:
             self._exchange.hand_over()
             if replicas:
@@ -223,7 +226,7 @@ class Flusher:
                 if not self._signalled and monotonic() < self._due:
                     self._exchange.beat()
                     continue
-                # who asks during the call is not answered by this round, and may have recorded since it began
+                # requests made during the call wait for the next round: their caller may have recorded since this began
                 leaving = self._leaving or any(request.goodbye for _, request in asked)
                 self._exchange.hand_over()
                 self._failures, self.trouble = 0, None
@@ -240,7 +243,7 @@ class Flusher:
             self._due = monotonic() + self._pause()
 
     def _settle(self, asked: list[tuple[Receipt, Request]]) -> None:
-        """Give those who asked their receipts; the longer ones are waited for last."""
+        """Give receipts to those who wait. Requests that take longer are served last."""
         reached = 0
         for receipt, request in sorted(asked, key=lambda item: (item[1].last, item[1].replicas)):
             if request.last:
@@ -254,8 +257,8 @@ class Flusher:
     def _say_last_word(self, receipt: Receipt) -> None:
         """Hand over the rest and say goodbye while no other thread can record, and keep it so until the process ends.
 
-        A record that came after the goodbye would be lost with the process, or make it a replica once more. A process
-        that the signal does not end, as the first one of a container, goes on after `STILL`.
+        A record after the goodbye would be lost with the process, or would make it a replica once more. If the signal
+        does not end the process, as with the first process of a container, it goes on after `STILL`.
         """
         lock = self._accumulator.lock
         if not lock.acquire(timeout=STILL):

@@ -1,14 +1,14 @@
-"""Which of a writer's batches were lost for good: acknowledged, gone, and no longer kept for sending again."""
+"""Gaps: batches that are lost for good. The store acknowledged and lost them, and the log has them no more."""
 
 Runs = tuple[tuple[int, int], ...]
 """First and last number of each run, in order."""
 
 
 class Gaps:
-    """The numbers that were lost at any time, each counted once.
+    """The numbers of lost batches, each counted once.
 
-    It stays one loss where a former life of the namespace comes back, in which others are missing. Numbers up to
-    `excused` are nobody's loss: an operator began the namespace anew.
+    A batch stays one loss if a former life of the namespace comes back that lacks it too. Numbers up to `excused` are
+    no loss: an operator began the namespace anew.
     """
 
     def __init__(self) -> None:
@@ -16,15 +16,15 @@ class Gaps:
         self._excused = 0
 
     def excuse(self, last: int) -> None:
-        """Take the numbers up to `last` for lost on purpose."""
+        """Take the numbers up to `last` as deleted on purpose, so that they are never counted as lost."""
         self._excused = last
 
     def between(self, row: int, last: int) -> int:
-        """How many batches after `row`, up to `last`, are a loss where the store lacks them."""
+        """How many batches after `row`, up to `last`, are a loss if the store lacks them."""
         return max(0, last - max(row, self._excused))
 
     def count(self, row: int, last: int) -> int:
-        """Count the batches after `row`, up to `last`, as lost; how many of them were not counted before."""
+        """Count the batches after `row`, up to `last`, as lost. Returns how many of them were not counted before."""
         first, before = max(row, self._excused) + 1, _length(self._counted)
         if first <= last:
             self._counted = _joined((*self._counted, (first, last)))

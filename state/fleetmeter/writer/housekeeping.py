@@ -18,39 +18,39 @@ EVERY = 60.0
 """Seconds between two sweeps of a namespace."""
 
 FAREWELL = 60.0
-"""Seconds that the row of a writer which said goodbye is read by every scrape, if it left no series of its own.
+"""Seconds that every scrape reads the row of a writer which said goodbye, if it left no series of its own.
 
-Processes that live for a second are then few to read, though there may be thousands in an hour. The number is kept in
-`retired` until the grace is over.
+Then the row is folded: its number moves to `retired` until the grace is over. So scrapes stay small even if thousands
+of processes an hour live for a second each.
 """
 
 GOODBYE_GRACE = 900.0
 """Seconds that the number of a writer which said goodbye is kept, so that no late copy of its calls counts again.
 
-Gauges of the mode `all`, which have a series for each process, are shown for so long, too.
+Gauges of the mode `all`, which have a series for each process, are shown for the same time.
 """
 
 SILENCE = 86_400.0
-"""Seconds without a sign of life, after which a writer is folded."""
+"""Seconds without a sign of life (a day), after which a writer is folded: its number moves to `retired`."""
 
 RETIRED_LIFE = 90 * 86_400.0
-"""Seconds that a folded writer's number is kept, should it wake up again."""
+"""Seconds that a folded writer's number is kept (90 days), in case the writer wakes up again."""
 
 REMOVED_LIFE = 86_400.0
-"""Seconds that a removal is on record, for exporters that served what is gone."""
+"""Seconds that a removal note is kept, for exporters that have served the removed numbers."""
 
 LIVES = (FAREWELL, GOODBYE_GRACE, SILENCE, RETIRED_LIFE, REMOVED_LIFE)
 """In the order in which lua/fold.lua wants them."""
 
 WRITERS_PER_CALL = 200
-"""Writers that one call puts away, at most: the store does nothing else meanwhile."""
+"""Writers that one call puts away, at most: while a script runs, the store does nothing else."""
 
 
 class Attic(Protocol):
     """What a sweep asks of a store; see `Store`."""
 
     def leftovers(self) -> Leftovers:
-        """The hashes that tell what is due."""
+        """The hashes that show what is due."""
 
     def gauge_fields(self) -> list[bytes]:
         """The fields of all gauges' values."""
@@ -66,7 +66,7 @@ class Attic(Protocol):
 
 
 class Housekeeper:
-    """Sweeps one namespace, at most every `EVERY` seconds, and only where no other replica has done so meanwhile."""
+    """Sweeps one namespace, at most every `EVERY` seconds, and only if no other replica has done so meanwhile."""
 
     def __init__(self, store: Attic, clock: Callable[[], float] = monotonic) -> None:
         self._store = store
@@ -81,7 +81,7 @@ class Housekeeper:
         self.look_once(epoch, store_now_us)
 
     def look_once(self, epoch: str, store_now_us: int) -> None:
-        """Sweep if nobody has for a while. Processes that end ask, as none may live for longer. Raises `StoreError`."""
+        """Sweep if nobody has for a while. Ending processes call it: perhaps none lives longer. Raises `StoreError`."""
         if store_now_us - self._store.swept_us() >= EVERY * 1e6:
             self._store.fold(Fold(epoch, LIVES))  # which notes the sweep: others that end now need not make one
             self.sweep(epoch, store_now_us)
@@ -104,7 +104,7 @@ class Housekeeper:
 
 
 def due_writers(rows: Mapping[bytes, bytes], now_us: int) -> list[str]:
-    """The writers that said goodbye a while ago, or were silent for long; a row that cannot be read stays."""
+    """The writers that said goodbye a while ago, or were silent for long. A row that cannot be read stays."""
     due = []
     for raw, text in rows_of(rows).items():
         try:
@@ -125,7 +125,7 @@ def _orphans(fields: list[bytes], rows: Mapping[bytes, bytes]) -> bool:
 def _gauges(
     fields: list[bytes], modes: Mapping[str, str], rows: Mapping[bytes, bytes], due: list[str]
 ) -> dict[str, list[tuple[str, str]]]:
-    """By writer that goes, or has no row: series and mode of each of its gauges; no mode if it ends with its writer."""
+    """Series and mode of each gauge, by writer that goes or has no row; an empty mode if the value just goes."""
     going = set(due)
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for raw in fields:

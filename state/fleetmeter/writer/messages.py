@@ -1,4 +1,4 @@
-"""What a writer and the store say to each other, and what a writer makes of an answer."""
+"""What a writer and the store say to each other, and what follows from an answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,11 +8,12 @@ from fleetmeter.values.delta import NOTHING, Delta
 
 @dataclass(frozen=True)
 class Hello:
-    """Make `writer` known; `epoch` is used where the namespace has none.
+    """Make `writer` known. If the namespace has no epoch, it gets `epoch`.
 
-    A row that is missing was dropped on purpose, not lost, where the namespace is in one of the `lives` (epochs) in
-    which its writer had it, and the writer was last answered, at `heard_us` by the store's clock, no later than some
-    writer whose row was dropped.
+    `lives` are the epochs in which the writer had a row, `heard_us` is when the store last answered it, by the store's
+    clock. A row that is missing was dropped on purpose, not lost, if the namespace is in one of these epochs, and if
+    `heard_us` is not after the horizon: the newest heartbeat of all rows that were dropped. Example: horizon 12:00,
+    last answer at 11:00, no row: dropped. Last answer at 13:00: the row was lost.
     """
 
     writer: str
@@ -25,9 +26,9 @@ class Hello:
 class Apply:
     """Apply `delta`, the sum of the writer's batches after `prev` up to `seq`.
 
-    With `prev` = `seq` and no content it is a heartbeat. `given_up` counts the batches up to `seq` that the store will
-    not hold; `goodbye` says that the writer ends. `prev_token` and `token` are those of the batches `prev` and `seq`:
-    empty for number 0, and for a row that has none.
+    If `prev` equals `seq` and there is no content, it is a heartbeat. `given_up` counts the batches up to `seq` that
+    the store will never hold; `goodbye` says that the writer ends. `prev_token` and `token` are the tokens of the
+    batches `prev` and `seq`. A token is empty for number 0, and for a row without one.
     """
 
     epoch: str
@@ -49,10 +50,10 @@ class Answer:
     """The store's answer.
 
     `row` is the writer's last applied number, `token` that batch's token (empty for none), `given_up` how many batches
-    up to it the row counts as lost; `epoch` the namespace's, `deliberate` if an operator began it; `refused` the
-    numbers that could not be added, and how many in all; `undefined` whether a family that was added to has no
-    definition there; `overflowed` how many series went to `__overflow__`, by key; `conflicts` the definitions that say
-    something else than this writer's: field of `families` and stored text.
+    up to it the row counts as lost. `epoch` is the namespace's; `deliberate` is true if an operator began it. `refused`
+    are the numbers that could not be added, and how many in all. `undefined` is true if a family that was added to has
+    no definition in the store. `overflowed` is how many series went to `__overflow__`, by key. `conflicts` are the
+    definitions that differ from this writer's: field of `families` and stored text.
     """
 
     status: str
@@ -71,7 +72,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an answer meant: `trouble` is None or the reason to count, `lost` the batches now known to be gone."""
+    """What follows from an answer: `trouble` is the reason to count, or None; `lost` are batches now known as gone."""
 
     trouble: str | None = None
     lost: int = 0
@@ -84,10 +85,10 @@ Ended = tuple[str, tuple[tuple[str, str], ...]]
 
 @dataclass(frozen=True)
 class Fold:
-    """What one call shall put away, if the store finds it due: writers, numbers of `retired`, records of removals.
+    """What one call shall put away, if the store finds it due: writers, numbers of `retired`, removal notes.
 
     `lives` are, in seconds: the time from a goodbye until the number moves to `retired`, and until it is dropped; the
-    silence after which a writer is folded; the life of its retired number; the life of a record of a removal.
+    silence after which a writer is folded; the life of its number in `retired`; the life of a removal note.
     """
 
     epoch: str
@@ -99,7 +100,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class Leftovers:
-    """The hashes that tell what is due, as they are stored."""
+    """The hashes that show what is due, as they are stored."""
 
     writers: Mapping[bytes, bytes]
     retired: Mapping[bytes, bytes]

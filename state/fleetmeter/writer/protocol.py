@@ -17,9 +17,9 @@ from fleetmeter.writer.tokens import Tokens
 
 
 class Place(NamedTuple):
-    """How far the store is in one life of the namespace: its row, the batches up to it that it counts as lost.
+    """How far the store is in one epoch: its row, and how many batches up to it the row counts as lost.
 
-    `base` is how far the log had forgotten then.
+    `base` is the highest number that the log had forgotten at that time.
     """
 
     row: int
@@ -30,9 +30,9 @@ class Place(NamedTuple):
 class Writer:
     """One writer's place in the protocol.
 
-    `seq` is the highest number given to a batch, `row` the number that the store is known to have applied last. Where
-    they differ, the next call brings the store from one to the other. `given_up` counts the batches up to `row` that
-    the store lost and this writer could not send again.
+    `seq` is the highest number given to a batch, `row` the number that the store is known to have applied last. If they
+    differ, the next call brings the store from one to the other: with row 3 and batch 6, the call says "after 3, up to
+    6". `given_up` counts the batches up to `row` that the store lost and this writer could not send again.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Writer:
         self.epoch: str | None = None
         self.seq = 0
         self.row = self.given_up = 0
-        self._row_token = ""  # that of a row whose token this writer does not remember
+        self._row_token = ""  # the token of the row, if this writer does not keep it any more
         self.log = log or ReplayLog()
         self._tokens = Tokens()
         self._gaps = Gaps()
@@ -68,7 +68,7 @@ class Writer:
 
     @property
     def behind(self) -> bool:
-        """Whether the store lacks something that this writer can send: a batch in flight, or one to be sent again."""
+        """Whether the store lacks what this writer can send: the batch in flight, or batches to be sent again."""
         return self._in_flight is not None or self.row < self.seq
 
     @property
@@ -78,12 +78,12 @@ class Writer:
 
     @property
     def ended(self) -> bool:
-        """Whether goodbye was said, and nothing since."""
+        """Whether goodbye was said, and nothing was sent since."""
         return self._ended
 
     @property
     def retained(self) -> int:
-        """Bytes that are held for sending again."""
+        """Bytes that are kept for sending again."""
         return self.log.size + (self._in_flight.size if self._in_flight is not None else 0)
 
     def greet(self) -> Hello:
@@ -92,7 +92,7 @@ class Writer:
         return Hello(self.id, self._new_id(), self._answered_us, tuple(lives))
 
     def submit(self, delta: Delta) -> None:
-        """Give the next number, and a token, to a batch; it is in flight from here on."""
+        """Give a batch the next number, and a token. It is in flight from here on."""
         if self._in_flight is not None:
             raise RuntimeError("a batch is in flight already")
         if self._ended:
@@ -105,10 +105,10 @@ class Writer:
         self._in_flight = delta
 
     def next_apply(self, *, goodbye: bool = False) -> Apply:
-        """What brings the store from its row to this writer's newest batch, in one call; else a heartbeat.
+        """The call that brings the store from its row to this writer's newest batch; a heartbeat if it is there.
 
-        A `goodbye` is this writer's last word: whatever is recorded later goes under a new id, so that a row which
-        was dropped on purpose is never taken for one that was lost. Everything must be acknowledged before it.
+        A `goodbye` is this writer's last word, and everything must be acknowledged before it. Whatever is recorded
+        later goes under a new id, so that a row which was dropped on purpose is never taken for one that was lost.
         """
         if self.epoch is None:
             raise RuntimeError("hello comes first")
@@ -150,7 +150,7 @@ class Writer:
         raise ValueError(f"the store answered apply with {answer.status!r}")
 
     def unanswered(self, call: Call) -> None:
-        """Note that a call may have reached the store though no answer came."""
+        """Note that a call may have reached the store although no answer came."""
         if isinstance(call, Apply):
             self._sent = max(self._sent, call.seq)
             self._doubtful = max(self._doubtful, call.seq)
@@ -183,20 +183,22 @@ class Writer:
         return Outcome("behind" if behind else None, lost, send_all_again=greeted_before)
 
     def _is_mine(self, answer: Answer, sent: int) -> bool:
-        """Whether the row is one that this writer left, and not the row of another process that uses its id.
+        """Whether this writer left the row. The other case is another process with the same id.
 
-        A row without a token is known by its number, which is in no call above `sent`. So old a row that its token is
-        not kept is taken for its own: whatever this writer can send came later, and is not in.
+        Their tokens differ: 32 random bits per batch, so two processes that both sent a batch 7 have two tokens for it.
+        A row without a token is known by its number, which is in no call above `sent`. If the row is so old that its
+        token is not kept any more, it is taken for this writer's own: whatever this writer can send came later, and is
+        not in.
         """
         if not answer.token:
             return answer.row <= sent
         return answer.row <= self.seq and self._tokens.of(answer.row) in (answer.token, None)
 
     def _stand_at(self, row: int, given_up: int, token: str, base: int | None = None) -> int:
-        """Take in how far the store is; the batches now known to be lost.
+        """Note how far the store is. Returns the batches that are now known to be lost.
 
-        A row above the one that was known comes from calls that stayed without an answer. What they gave up is what it
-        counts more, and ends at the `base` of the log.
+        If the row is above the known one, calls without an answer have reached the store. What the row counts as lost
+        beyond the known figure was given up in these calls, and ends at the `base` of the log.
         """
         last = self.log.base if base is None else base
         more = given_up - self.given_up if row > self.row else 0
@@ -204,7 +206,7 @@ class Writer:
         return self._gaps.count(last - more, last) if more > 0 else 0
 
     def _acknowledge(self, given_up: int, token: str) -> int:
-        """The store holds every batch, but for those given up; the batches now known to be lost."""
+        """Note that the store holds every batch except those given up. Returns the batches now known to be lost."""
         lost = self._stand_at(self.seq, given_up, token)
         self._keep()
         return lost
@@ -217,9 +219,9 @@ class Writer:
     def _leave_id(self, row: int) -> Outcome:
         """Take a new id: another process uses this one, and its batch stands at `row`.
 
-        From that number on nothing of this writer is in the store: what is kept of it, and what is in flight, is sent
-        again under the new id. What the store was known to lack below that may have been sent by the other process,
-        if it was there before they became two: it is given up.
+        Of this writer's batches, those from that number on are not in the store: what is kept of them, and what is in
+        flight, is sent again under the new id. Below that number, the store lacked some batches; the other process may
+        have sent them, if they are from before the two became two. They are given up.
         """
         acknowledged = self.seq - self.in_flight
         first = max(row, self.log.base + 1)
@@ -232,9 +234,9 @@ class Writer:
         return Outcome("foreign", lost, send_all_again=True)
 
     def _dropped(self) -> Outcome:
-        """Take a new id: the row was dropped on purpose, so what was acknowledged up to it is counted.
+        """Take a new id: the row was dropped on purpose, so the numbers acknowledged up to it are counted.
 
-        What was sent after that may be counted too, which nobody can tell any more: it is given up.
+        What was sent after that may be counted too. Nobody can tell any more, so it is given up.
         """
         in_flight = None if self._doubtful >= self.seq else self._in_flight
         lost = self._gaps.count(self.row, self.seq - (in_flight is not None))
@@ -242,7 +244,7 @@ class Writer:
         return Outcome("unknown", lost, send_all_again=True)
 
     def _renew(self, in_flight: Delta | None = None) -> None:
-        """Be another writer from here on, with what is in flight as the first batch."""
+        """Be a new writer from here on. The batch in flight becomes its first one."""
         self.id = self._new_id()
         self.seq = self.row = self.given_up = self._sent = self._doubtful = self._answered_us = 0
         self._row_token = ""

@@ -1,4 +1,4 @@
-"""What the store has acknowledged to a writer, kept for sending again should the store lose it."""
+"""The replay log: what the store has acknowledged, kept for sending it again if the store loses it."""
 
 from collections import deque
 from dataclasses import dataclass, replace
@@ -21,7 +21,8 @@ class _Entry:
 class ReplayLog:
     """The amounts of a writer's newest acknowledged batches, one entry for each number after `base`.
 
-    It shrinks only when a batch is added, which is when one is acknowledged: never during an outage.
+    It shrinks only when a batch is added, which happens when one is acknowledged. An outage, however long, costs
+    nothing.
     """
 
     def __init__(self, keep_seconds: float = KEEP_SECONDS, keep_bytes: int = KEEP_BYTES) -> None:
@@ -29,9 +30,9 @@ class ReplayLog:
         self._keep_bytes = keep_bytes
         self._entries: deque[_Entry] = deque()
         self.base = 0
-        """The highest number whose batch is not kept any more; those up to it cannot be sent again."""
+        """The highest number that is not kept any more. Batches up to it cannot be sent again."""
         self.size = 0
-        """Bytes held."""
+        """Bytes that are kept."""
         self._has_parts: frozenset[str] = frozenset()
 
     @property
@@ -40,7 +41,7 @@ class ReplayLog:
         return self.base + len(self._entries)
 
     def append(self, delta: Delta, now: float) -> None:
-        """Keep the amounts of the batch after `newest`, and let go of what is too old or too much.
+        """Keep the amounts of the batch after `newest`, and drop what is too old or too much.
 
         `now` is in seconds of a clock that never goes back.
         """
@@ -53,14 +54,14 @@ class ReplayLog:
             self.base += 1
 
     def after(self, number: int, newest: Delta = NOTHING) -> Delta:
-        """What a batch says that also brings the kept amounts after a number; the rest is `newest`'s own."""
+        """A batch whose amounts also hold everything kept after a number. All else that it says is from `newest`."""
         kept = [unpacked(entry.data) for entry in list(self._entries)[max(0, number - self.base) :]]
         if not kept:
             return newest
         return replace(newest, adds=merged([*kept, newest.adds]), has_parts=self._has_parts | newest.has_parts)
 
     def forget(self, base: int) -> None:
-        """Let go of everything; the next number is the one after `base`."""
+        """Drop everything; the next number is the one after `base`."""
         self._entries.clear()
         self.base = base
         self.size = 0

@@ -43,11 +43,11 @@ class Store:
             return answer_of(self._run(*self.apply_call(call)))
 
     def apply_and_wait(self, call: Apply, replicas: int, timeout: float) -> tuple[Answer, int]:
-        """Send a batch or a heartbeat, then wait until so many replicas of the store have it, or `timeout` seconds.
+        """Send a batch or a heartbeat, then wait until that many replicas of the store have it, or `timeout` seconds.
 
-        Returns the answer and how many replicas have it, which may be fewer or more; 0 at once unless the answer is
-        `applied`, as nothing was written then that could be waited for. A replica that has this write has every
-        earlier one of the same store.
+        Returns the answer and how many replicas have it, which may be fewer or more. Unless the answer is `applied`,
+        nothing was written that could be waited for, and the count is 0 at once. A replica that has this write has
+        every earlier one of the same store.
         """
         script, keys, arguments = self.apply_call(call)
 
@@ -88,7 +88,7 @@ class Store:
         """A script's reply, from whichever node has the keys."""
         try:
             return followed(lambda: script(keys=keys, args=arguments))
-        except AskError as error:  # a slot that is being moved: this one call, and no other, may go there
+        except AskError as error:  # a slot is being moved: only this one call may go there
             if isinstance(error, MovedError):
                 raise
             with asked(self._client, error) as there:
@@ -99,7 +99,7 @@ class Store:
                 return pipeline.execute()[-1]
 
     def leftovers(self) -> Leftovers:
-        """The hashes that tell what is due to be put away."""
+        """The hashes that show what is due to be put away."""
         return Leftovers(*(self._hash(key) for key in (self.keys.writers, self.keys.retired, self.keys.removed)))
 
     def gauge_fields(self) -> list[bytes]:

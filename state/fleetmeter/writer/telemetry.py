@@ -35,7 +35,7 @@ FLUSH_ERRORS = (
 )
 
 REJECTIONS = ("not_finite", "too_large", "store", "callback")
-"""Why a value was not recorded."""
+"""The reasons why a value was not recorded."""
 
 _TROUBLES = {
     "format": "the namespace is kept in another state format; use the version that wrote it, or another namespace",
@@ -44,7 +44,7 @@ _TROUBLES = {
     "behind": "the store went back to an earlier state; counting goes on from there",
     "foreign": "another process uses this writer's id (a restored checkpoint?); it takes a new one",
 }
-"""What each answer means to whoever reads the log."""
+"""What each answer means, for whoever reads the log."""
 
 
 class Telemetry:
@@ -120,11 +120,11 @@ class Telemetry:
             log.info("%s answers again; what was recorded meanwhile is handed over", self._store)
 
     def retain(self, size: int) -> None:
-        """So many bytes are held for sending again."""
+        """Show how many bytes are kept for sending again."""
         self._retained.set(size)
 
     def failed(self, reason: str, message: str, defect: BaseException | None = None) -> None:
-        """A call failed; `defect` is an error of our own, whose traceback is worth keeping."""
+        """Count a failed call. `defect` is an error of our own, so its traceback goes to the log."""
         self._failing = True
         self._news(self._error[reason])
         text = message.rstrip(".")
@@ -133,14 +133,14 @@ class Telemetry:
         )
 
     def left_behind(self) -> None:
-        """The process may end now, and the store has not taken everything."""
+        """Warn that the process may end now although the store has not taken everything."""
         log.warning(
             "%s did not take everything that this process recorded; what it did not is lost when the process ends",
             self._store,
         )
 
     def held_back(self, records: int) -> None:
-        """Somebody asked for a flush inside a block, whose records are added at its end only."""
+        """Warn of a flush inside a block: the block's records are added only at its end."""
         self._log(
             "block",
             "fleetmeter: %d records wait for the end of an atomic() or durable() block that is open here and were not "
@@ -149,7 +149,7 @@ class Telemetry:
         )
 
     def answered(self, outcome: Outcome, writer: str) -> None:
-        """An answer said that the store and the writer disagree."""
+        """Count an answer that shows that the store and the writer disagree."""
         if outcome.trouble is not None:
             self._news(self._error[outcome.trouble])
             self._log(outcome.trouble, "%s, writer %s: %s", self._store, writer, _TROUBLES[outcome.trouble])
@@ -164,9 +164,10 @@ class Telemetry:
             )
 
     def noted(self, answer: Answer, sent: Delta = NOTHING) -> None:
-        """An answer told of numbers that could not be added, of full families, of definitions unlike those `sent`.
+        """Count what an answer reports: refused numbers, full families, definitions that differ from those `sent`.
 
-        What became of a batch of our own metrics alone is no news: it would make another such batch.
+        If the batch held only metrics of the machinery, what is counted waits for the next batch of the application:
+        otherwise it would make another such batch, for ever.
         """
         news = not sent.adds or not all(family.startswith(OWN_PREFIX) for family in sent.adds)
         if answer.refused_count:
@@ -179,7 +180,7 @@ class Telemetry:
             self._conflicting(split_family_field(field)[0], reasons(field, stored, sent.definitions), news=news)
 
     def dropped(self, family: str, series: int, *, news: bool = True) -> None:
-        """So many series of a batch had no place in their family."""
+        """Count the series of a batch that had no place in their family."""
         self._news(self._dropped.labels(family), series, news=news)
         self._log(
             f"overflow {family}",

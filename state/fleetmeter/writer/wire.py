@@ -1,4 +1,4 @@
-"""How a batch stands on the wire: the keys and arguments of `apply` (see lua/apply.lua)."""
+"""How a batch is written as keys and arguments of `apply` (see lua/apply.lua)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

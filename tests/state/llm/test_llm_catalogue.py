@@ -17,6 +17,7 @@ budget_limit_usd                         gauge      budget,window               
 budget_spent_usd                         gauge      budget,window                 usd      mostrecent
 cost_savings_usd                         counter    intent,source                 usd      -
 errors                                   counter    type,endpoint                 -        -
+label_overflows                          counter    label                         -        -
 model_circuit_state                      gauge      model                         -        mostrecent
 model_fallbacks                          counter    intent,reason                 -        -
 model_routing_duration_seconds           histogram  intent                        seconds  -

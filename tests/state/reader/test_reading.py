@@ -186,7 +186,7 @@ def test_a_familys_name_that_is_no_utf8_is_a_state_error(
     assert replica.flush()
     text = client.hget(store.keys.families, counter.definition.field)
     client.hset(store.keys.families, b"\xff:" + counter.definition.layout.encode(), text)
-    with pytest.raises(StateError, match="no UTF-8"):
+    with pytest.raises(StateError, match="not UTF-8"):
         families_of(reader.read())
 
 

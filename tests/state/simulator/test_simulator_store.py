@@ -109,13 +109,14 @@ def test_every_script_replies_as_in_a_real_store(store: StoreAddress) -> None:
                 prev + random.randrange(3),
                 tokens[1],
                 0,
-                "alive",
+                random.choice(("alive", "alive", "goodbye")),
                 random.choice((2, 9)),
             ]
             arguments = [*map(str, head), *body.arguments]
         else:
             names = [keys.writers, keys.retired, keys.gauges, keys.removed, keys.writer(writer)]
-            arguments = ["E", "1", random.choice(("0", "99999999")), "99999999", "99999999"]
+            farewell, grace, silence = (random.choice(("1", "99999999")) for _ in range(3))
+            arguments = ["E", farewell, grace, silence, "99999999", "99999999"]
             arguments += ["1", writer, "1", '["g","x",[]]', random.choice(("sum", "max", "all")), "0", "0"]
         expected = masked(plain(real[name](keys=names, args=arguments)))
         assert masked(scripts.run(name, double, names, arguments)) == expected

@@ -1,0 +1,1 @@
+"""Counting and pricing every call of the openai SDK, whoever makes it."""

@@ -1,0 +1,54 @@
+"""An estimate of a stream's tokens, from what was asked and what was delivered; only if somebody wants one."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from fleetmeter.errors import InstallError
+from fleetmeter.pricing import Usage
+
+Tokenizer = Callable[[str, str], int]
+
+
+def tokenizer_of(estimate: bool | Tokenizer) -> Tokenizer | None:
+    """The function that counts tokens; None if nothing is to be estimated. Raises `InstallError` without tiktoken."""
+    if callable(estimate):
+        return estimate
+    if not estimate:
+        return None
+    try:
+        import tiktoken
+    except ImportError as error:
+        raise InstallError(
+            "instrument_openai(estimate=True) needs tiktoken; install it with: pip install tiktoken, "
+            "or pass a function of a model and a text that returns the number of tokens"
+        ) from error
+
+    def count(model: str, text: str) -> int:
+        try:
+            encoding = tiktoken.encoding_for_model(model)
+        except KeyError:
+            encoding = tiktoken.get_encoding("o200k_base")
+        return len(encoding.encode(text, disallowed_special=()))
+
+    return count
+
+
+def estimated(tokenizer: Tokenizer, model: str, body: Any, delivered: list[str]) -> Usage:
+    """The tokens of the request's texts, and of the text that was delivered. Hidden reasoning is in neither."""
+    prompt = "\n".join(_texts(body))
+    return Usage(prompt=tokenizer(model, prompt), completion=tokenizer(model, "".join(delivered)))
+
+
+def _texts(body: Any, depth: int = 0) -> Iterator[str]:
+    """The texts of a request's messages or input, whatever they are nested in."""
+    if depth > 8:
+        return
+    if isinstance(body, str):
+        yield body
+    elif isinstance(body, Mapping):
+        for name in ("messages", "input", "instructions", "prompt", "content", "text", "output"):
+            if name in body:
+                yield from _texts(body[name], depth + 1)
+    elif isinstance(body, list | tuple):
+        for one in body:
+            yield from _texts(one, depth + 1)

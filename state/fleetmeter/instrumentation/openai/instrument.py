@@ -1,0 +1,62 @@
+"""`instrument_openai` and `uninstrument_openai`: what a service calls; nothing of the SDK is imported before that."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fleetmeter.errors import InstallError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fleetmeter.pricing import PriceList
+
+Tokenizer = Callable[[str, str], int]
+"""The number of tokens that a model (first argument) sees in a text (second argument)."""
+
+
+def instrument_openai(
+    client: Any = None,
+    *,
+    prices: "PriceList | str | Path | None" = None,
+    ask_for_usage: bool = False,
+    estimate: bool | Tokenizer = False,
+) -> None:
+    """Count and price every call of the openai SDK in this process: sync and async, streams, raw responses, `.parse()`.
+
+    Clients made before and after are counted alike. Results keep their types, and nothing of ours is raised into the
+    caller. What a stream cost that told no usage is unknown: the call counts in `openai_unpriced_calls_total`.
+    A second call with the same arguments changes nothing. See `uninstrument_openai` for the way back.
+
+    Args:
+        client: count this client only, and its copies (`with_options()`), which share its connections; None counts
+            all clients of the process. May be called again for further clients.
+        prices: a `PriceList`, or the path of a TOML file with own prices; None takes the listed prices.
+        ask_for_usage: ask for usage on streams of chat completions whose caller left it open; the chunk that
+            it adds is not shown to the caller.
+        estimate: estimate the tokens of streams that told no usage from what was delivered. True takes the library
+            tiktoken; a function of a model and a text returns the number of tokens.
+
+    Raises:
+        InstallError: the openai SDK is missing or too old, or all clients are counted already with other arguments.
+        TypeError: `client` is no client of the openai SDK.
+        SettingError: the file of prices cannot be used.
+    """
+    try:
+        from fleetmeter.instrumentation.openai import patches
+    except ImportError as error:
+        raise InstallError(
+            f"instrument_openai() needs {error.name}; install it with: pip install 'fleetmeter[openai]'"
+        ) from error
+    patches.add(client, patches.options_of(prices, ask_for_usage=ask_for_usage, estimate=estimate))
+
+
+def uninstrument_openai(client: Any = None) -> None:
+    """Stop counting: this client, or everything, with the SDK's classes as they were.
+
+    Calls that have begun are counted to their end.
+    """
+    import sys
+
+    patches = sys.modules.get("fleetmeter.instrumentation.openai.patches")
+    if patches is not None:
+        patches.remove(client)
