@@ -1,10 +1,10 @@
-"""What the command `fleetmeter-exporter` starts, with a clear word where its extra is not installed."""
+"""What the command `fleetmeter-exporter` starts, with a clear word if its extra is not installed."""
 
 import sys
 
 
 def main() -> None:
-    """Run the exporter; exit status 1 where it cannot be imported."""
+    """Run the exporter; exit status 1 if it cannot be imported."""
     try:
         from fleetmeter_exporter.main import main as run
     except ImportError as error:

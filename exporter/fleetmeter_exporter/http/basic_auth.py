@@ -73,7 +73,7 @@ class TooMany(Exception):
 
 
 def credentials(header: bytes) -> tuple[bytes, bytes] | None:
-    """User and password of an `Authorization` header, None where it holds none."""
+    """User and password of an `Authorization` header, None if it holds none."""
     scheme, _, encoded = header.strip().partition(b" ")
     if scheme.lower() != b"basic":
         return None
@@ -87,5 +87,5 @@ def credentials(header: bytes) -> tuple[bytes, bytes] | None:
 def _fits(password: bytes, stored: bytes) -> bool:
     try:
         return bcrypt.checkpw(password[:BYTES], stored)
-    except ValueError:  # such as a password with a zero byte, where bcrypt takes none
+    except ValueError:  # such as a password with a zero byte, which bcrypt refuses
         return False

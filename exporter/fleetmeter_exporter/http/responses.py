@@ -28,7 +28,7 @@ class Response:
 
 
 async def respond(scope: Message, send: Send, response: Response) -> None:
-    """Send an answer, compressed where that is accepted; to HEAD without its body."""
+    """Send an answer, compressed if the client accepts that; to HEAD without its body."""
     body, coding = response.body, response.coding
     if response.status == 200 and not coding and accepts_gzip(headers_of(scope)):
         body, coding = compressed(body), "gzip"

@@ -63,7 +63,7 @@ class Section:
         return SettingError(f"{self._file}: {self._path}{key}", problem)
 
     def section(self, key: str, *known: str) -> "Section":
-        """The mapping under a key, empty where there is none; `known` are the keys that it may have, all if empty."""
+        """The mapping under a key, empty if there is none; `known` are the keys that it may have, all if empty."""
         content = self._content.get(key, {})
         if not isinstance(content, dict):
             raise self.error(key, f"found {_kind(content)}; expected a mapping")
@@ -98,7 +98,7 @@ class Section:
         return text in _YES
 
     def whole(self, key: str) -> int:
-        """A whole number from 0 on; 0 where there is none."""
+        """A whole number from 0 on; 0 if there is none."""
         text = self.text(key, "0")
         if not (text.isascii() and text.isdigit() and len(text) < 10):
             raise self.error(key, f"{text!r} is no whole number; expected one from 0 to 999999999")

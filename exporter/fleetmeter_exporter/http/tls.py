@@ -40,12 +40,12 @@ SUITES = {
 }
 """OpenSSL's names for the suites of TLS 1.2 that Go's documentation lists as secure, best first."""
 SUITES_13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
-"""Always on where TLS 1.3 is spoken, in Go as well: the format's list counts up to TLS 1.2."""
+"""Always on when TLS 1.3 is spoken, in Go as well: the format's list counts up to TLS 1.2."""
 
 
 @dataclass(frozen=True)
 class TLSSettings:
-    """What a TLS server is to do; equal where nothing has changed, file contents included."""
+    """What a TLS server is to do; equal if nothing has changed, file contents included."""
 
     certificate: bytes
     key: bytes = field(repr=False)
@@ -68,7 +68,7 @@ class TLS:
         self._allowed = {_plain(name) for name in settings.allowed_sans}
 
     def refusal(self, peer: ssl.SSLObject) -> str:
-        """Why a client whose certificate is verified may not come in all the same; empty where it may."""
+        """Why a client whose certificate is verified may not come in all the same; empty if it may."""
         if not self._allowed:
             return ""
         certificate: Any = peer.getpeercert() or {}
@@ -77,7 +77,7 @@ class TLS:
 
 
 def read_tls(section: Section, files: Files) -> TLS | None:
-    """The TLS that a section asks for, tried out; None where it asks for none. Raises `SettingError`."""
+    """The TLS that a section asks for, tried out; None if it asks for none. Raises `SettingError`."""
     if not section.keys:
         return None
     certificate = _pem(section, files, "cert", "cert_file")

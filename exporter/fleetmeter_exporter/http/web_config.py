@@ -17,7 +17,7 @@ HEADERS: dict[str, tuple[str, ...]] = {
     "X-Frame-Options": ("deny", "sameorigin"),
     "X-XSS-Protection": (),
 }
-"""The response headers that may be set, and their values where those are a closed set."""
+"""The response headers that may be set, and their values if only some are permitted."""
 MOST_COST = 18
 """Of a bcrypt hash, in powers of two: one check then takes some 20 s, which is more than a scrape may."""
 
@@ -43,7 +43,7 @@ class WebConfig:
     tls: TLS | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """User → bcrypt hash; empty where nobody is asked for a password."""
+    """User → bcrypt hash; empty if nobody is asked for a password."""
     rate_limit: RateLimit | None = None
 
 

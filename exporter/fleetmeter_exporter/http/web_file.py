@@ -18,7 +18,7 @@ log = logging.getLogger("fleetmeter.exporter")
 
 
 class WebFile:
-    """A web configuration file and the files that it names. Raises `SettingError` where the first reading fails.
+    """A web configuration file and the files that it names. Raises `SettingError` if the first reading fails.
 
     Files are compared by what `stat` says of them, when `current()` is called and no more often than once in `LOOK`
     seconds. A version that cannot be used is logged once, and what was in force stays so.
@@ -53,7 +53,7 @@ class WebFile:
             log.info("the web configuration has changed and is in force", extra=fields(file=self._path))
 
     def _follow(self, found: WebConfig) -> WebConfig:
-        """The new configuration, with the former TLS where that is the same. Raises `SettingError` for an opening."""
+        """The new configuration, with the former TLS if that is the same. Raises `SettingError` for an opening."""
         former = self._current
         if (found.tls is None) != (former.tls is None):
             raise SettingError(f"{self._path}: tls_server_config", "TLS is switched on and off by a restart only")
