@@ -171,9 +171,10 @@ def _holds(snapshot: Snapshot, epoch: Epoch, life: Life | None) -> Check:
             Status.OK,
             subject,
             "the store runs since before counting began",
-            "it cannot have gone back: nothing to hold",
+            f"no restart took it back; if somebody put older data into it, {ask}",
         )
-    started = f"the store started {seconds_text((snapshot.taken_us - life.started_us) / 1e6)} ago"
+    age_us = max(0, snapshot.taken_us - life.started_us)  # INFO's whole seconds may name a start that is yet to come
+    started = f"the store started {seconds_text(age_us / 1e6)} ago"
     counting = [row for row in snapshot.rows.values() if not row.said_goodbye]
     lagging = [writer for writer, row in snapshot.rows.items() if row.heartbeat_us < life.started_us]
     lagging = [writer for writer in lagging if not snapshot.rows[writer].said_goodbye]
