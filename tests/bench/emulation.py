@@ -20,7 +20,7 @@ from fleetmeter.schema.keys import Keys
 from fleetmeter.values.accumulator import Accumulator
 from fleetmeter.values.cells import cell_of
 from fleetmeter.writer.exchange import Exchange
-from fleetmeter.writer.flusher import STRETCH
+from fleetmeter.writer.pace import STRETCH
 from fleetmeter.writer.protocol import Writer
 from fleetmeter.writer.store import Store
 from fleetmeter.writer.telemetry import Telemetry

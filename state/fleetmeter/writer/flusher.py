@@ -13,22 +13,11 @@ from fleetmeter.schema.rows import HEARTBEAT
 from fleetmeter.values.accumulator import Accumulator
 from fleetmeter.values.parking import PATIENCE, Parking, is_native
 from fleetmeter.writer.exchange import Exchange
+from fleetmeter.writer.pace import HURRY, Pace
 from fleetmeter.writer.telemetry import Telemetry, log
-
-LONGEST_PAUSE = 2.0
-"""Seconds between two tries while the store is away, at most."""
-
-STRETCH = 20
-"""A call is followed by a pause of this many times its duration, so that a slow store is asked less often."""
-
-HURRY = 0.01
-"""Seconds between two looks for something to send, once the process was told to end: each record goes at once then."""
 
 STILL = 1.0
 """Seconds to wait, at most, until nobody records, and then until the process is gone."""
-
-RETRY = 0.05
-"""Seconds to the next try when a call failed while somebody waits in `flush`; doubled with each further failure."""
 
 START_PAUSE = 1.0
 """Seconds until a thread that could not be had is asked for again."""
@@ -48,14 +37,6 @@ class Request(NamedTuple):
     last: bool = False
 
 
-def flush_pause(interval: float, call_seconds: float) -> float:
-    """Seconds from one flush to the next: the interval, or longer if the store is slow.
-
-    With an interval of 0.25 s and calls of 1 ms it is 0.25 s; with calls of 50 ms it is 1 s.
-    """
-    return max(interval, STRETCH * call_seconds)
-
-
 class Flusher:
     """Sends the accumulator's content to the store, from a thread of its own.
 
@@ -68,6 +49,7 @@ class Flusher:
         self._exchange = exchange
         self._telemetry = telemetry
         self._interval = interval
+        self._pace = Pace(interval)
         self._starting = threading.Lock()
         self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._receipts: dict[Receipt, Request] = {}
@@ -76,10 +58,8 @@ class Flusher:
         self._due = 0.0
         self._parking = Parking()
         self._parked = self._was_running = False
-        self._failures = 0
         self.trouble: StoreError | None = None
         """Why the last call failed; None when it did not."""
-        self._hurried = False
         self._next_start = 0.0
         self._signalled = False
         self._leaving = False
@@ -105,7 +85,7 @@ class Flusher:
                 self._was_running = False
                 self._thread = threading.Thread(target=self._run, args=(signals,), name="fleetmeter-flush", daemon=True)
                 self._thread.start()
-                if self._hurried or self._receipts:  # asked for when there was no thread
+                if self._pace.hurried or self._receipts:  # asked for when there was no thread
                     signals.put(None)
         except RuntimeError as error:  # no thread can be had, as at the interpreter's end
             log.debug("no flush thread: %s", error)
@@ -144,7 +124,7 @@ class Flusher:
 
     def hurry(self) -> None:
         """Send each record at once from now on. Takes no lock: signal handlers call it."""
-        self._hurried = True
+        self._pace.hurried = True
         self._signals.put(None)
 
     def running(self) -> bool:
@@ -221,7 +201,7 @@ class Flusher:
         while self._go_on_after(signals, min(self._due - monotonic(), HEARTBEAT)):
             asked = list(self._receipts.items())
             try:
-                if self._hurried and not self._failures:
+                if self._pace.hurried and not self._pace.failures:
                     self._accumulator.rest()  # so that the next record wakes this thread
                 if not self._signalled and monotonic() < self._due:
                     self._exchange.beat()
@@ -229,7 +209,8 @@ class Flusher:
                 # requests made during the call wait for the next round: their caller may have recorded since this began
                 leaving = self._leaving or any(request.goodbye for _, request in asked)
                 self._exchange.hand_over()
-                self._failures, self.trouble = 0, None
+                self._pace.went_well()
+                self.trouble = None
                 if leaving:
                     self._leaving = False
                     self._exchange.say_goodbye()
@@ -237,10 +218,10 @@ class Flusher:
             except StoreError as error:
                 self._failed(error)
             except Exception as error:  # noqa: BLE001  a defect of ours must not end the thread, nor reach the application
-                self._failures = min(self._failures + 1, 8)
+                self._pace.failed()
                 self._accumulator.send_all_again()
                 self._telemetry.failed("internal", "an unexpected error in the flush thread", error)
-            self._due = monotonic() + self._pause()
+            self._due = monotonic() + self._pace.pause(self._exchange.duration, awaited=bool(self._receipts))
 
     def _settle(self, asked: list[tuple[Receipt, Request]]) -> None:
         """Give receipts to those who wait. Requests that take longer are served last."""
@@ -285,16 +266,7 @@ class Flusher:
                 signals.get_nowait()
         return self._thread is not None and self._signals is signals and not self._parking.called()
 
-    def _pause(self) -> float:
-        """Seconds until the next round, if nobody signals."""
-        if self._hurried:
-            return HURRY
-        if self._failures:
-            first = RETRY if self._receipts else self._interval
-            return min(LONGEST_PAUSE, first * 2.0**self._failures)
-        return flush_pause(self._interval, self._exchange.duration)
-
     def _failed(self, error: StoreError) -> None:
-        self._failures = min(self._failures + 1, 8)
+        self._pace.failed()
         self.trouble = error
         self._telemetry.failed(error.reason, str(error))

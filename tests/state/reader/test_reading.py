@@ -217,7 +217,7 @@ def test_another_state_format_stops_writers_and_is_counted(replica: Replica, cli
     assert not replica.flush(0.01)
     assert client.hlen(store.keys.writers) == 1
     replica.close()
-    assert replica.errors("format") == replica.flusher._failures
+    assert replica.errors("format") == replica.flusher._pace.failures
     assert replica.flusher.has_work
 
 

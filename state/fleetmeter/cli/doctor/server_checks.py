@@ -8,14 +8,14 @@ from fleetmeter.cli.doctor.check import Check, Status, not_seen
 from fleetmeter.cli.doctor.facts import Facts
 from fleetmeter.cli.printing import bytes_text, counted, seconds_text
 from fleetmeter.settings import DEFAULT_FLUSH_INTERVAL
-from fleetmeter.writer.flusher import flush_pause
+from fleetmeter.writer.pace import flush_pause
 
 _OLDEST = (6, 2)
 _TORN_LOG_SEEN_IN = (7, 0)
 _TORN_LOG_MENDED_IN = (9, 1, 2)
 """Redis 7.0, and Valkey before 9.1.2, leave half a script in a torn log (valkey-io/valkey#4342)."""
 _SLOW = 0.05
-"""Seconds; with slower calls a replica flushes less than once a second (see `flusher.STRETCH`)."""
+"""Seconds; with slower calls a replica flushes less than once a second (see `pace.STRETCH`)."""
 _CLOCKS_APART = 2.0
 """Seconds from which a graph that compares the store's times with Prometheus' own is visibly wrong."""
 _MEMORY_WARN, _MEMORY_FAIL = 0.75, 0.95
