@@ -142,6 +142,7 @@ def _check(
         series = prometheus.matrix(expression, own.start, own.end, own.step)
         found = [(labels, [value for _, value in points]) for labels, points in series]
     if not found and any(mark in expression for mark in _MAY_BE_EMPTY):
+        report.answered += 1
         return
     if not found:
         report.complaints.append(f"{place}: no data for {expression}")

@@ -54,7 +54,7 @@ def test_wheel_holds_three_packages_and_nothing_else(wheel: Path) -> None:
     """No package of ours can overwrite a user's: the top level has our names and the launcher's line, with data."""
     names = ZipFile(wheel).namelist()
     top = {name.partition("/")[0] for name in names if ".dist-info/" not in name and ".data/" not in name}
-    assert top == {"fleetmeter", "fleetmeter_exporter", "fleetmeter_app", "fleetmeter-run.pth"}
+    assert top == {"fleetmeter", "fleetmeter_exporter", "fleetmeter_app", "fleetmeter_pytest", "fleetmeter-run.pth"}
     for data in (
         "fleetmeter/py.typed",
         "fleetmeter/lua/apply.lua",
