@@ -11,7 +11,7 @@ from fleetmeter.schema.keys import EPOCH_FIELD
 from fleetmeter.schema.rows import HEARTBEAT, Epoch
 from fleetmeter_exporter.start import Start
 from simulator.door import Connection, reader_through
-from simulator.ledger import FAMILIES, GONE, TOOK, number_of
+from simulator.ledger import FAMILIES, GONE, TOOK, missing, number_of
 from simulator.world import KEYS, NUMBERS, Caller, Violation, World
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
@@ -39,6 +39,7 @@ class Exporter:
         self._whole = True
         self.held = False
         self._rows: dict[str, int] = {}
+        self._shared_row = 0
         self._held_since: float | None = None
 
     def _seconds(self) -> float:
@@ -116,17 +117,32 @@ class Exporter:
         removes = any(int(time) > int(self._removed.get(field, 0)) for field, time in removed.items())
         if self._served is not None and self._epoch == epoch and not self._world.unseen:
             for series, before in self._served.items():
-                may_go = (removes and series[0].startswith(GONE.name)) or self._ambiguous(series)
+                may_go = (removes and series[0].startswith(GONE.name)) or self._ambiguous(series, snapshot)
                 if served.get(series, -1) < before and not may_go:
                     raise Violation(f"decrease: {series[0]} from {before} to {served.get(series)}")
         self._served, self._epoch, self._removed = served, epoch, removed
+        self._shared_row = self._row_of_copies(snapshot)
 
-    def _ambiguous(self, series: Series) -> bool:
+    def _ambiguous(self, series: Series, snapshot: Snapshot) -> bool:
         """Whether a lower number may be right for all that an exporter knows: a sum, if observations are negative.
 
-        Only a key that was evicted has one, where it was filled anew with more observations than were served.
+        A key that was evicted has one, if it was filled anew with more observations than were served. So has a store
+        that lost a batch of one copy of a process, if the other copy has brought the row above that batch.
         """
-        return series[0] == f"{TOOK.name}_sum" and NUMBERS[TOOK.name] in self._world.evictions
+        return series[0] == f"{TOOK.name}_sum" and (
+            NUMBERS[TOOK.name] in self._world.evictions or self._other_copy_went_on(snapshot)
+        )
+
+    def _other_copy_went_on(self, snapshot: Snapshot) -> bool:
+        """Whether the store lacks what was served, and the row that two copies share is above the one served."""
+        served = int((self._served or {}).get(("paid_total", ()), 0))
+        lost = self._world.switches and missing(served, self._connection.counted)
+        return bool(lost) and 0 < self._shared_row < self._row_of_copies(snapshot)
+
+    def _row_of_copies(self, snapshot: Snapshot) -> int:
+        shared = self._world.shared_id
+        row = snapshot.rows.get(shared) or snapshot.retired.get(shared)
+        return row.applied if row is not None else 0
 
 
 def _served(snapshot: Snapshot) -> Served:

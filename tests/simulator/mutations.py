@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest import mock
 
-from fleetmeter.reader import continuity
+from fleetmeter.reader import continuity, verdict
 from fleetmeter.reader.floors import Floors
 from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.reading import Reader
@@ -16,6 +16,7 @@ from fleetmeter.values import amounts
 from fleetmeter.values.accumulator import Accumulator
 from fleetmeter.values.delta import NOTHING, Delta, merged
 from fleetmeter.writer.exchange import Exchange
+from fleetmeter.writer.messages import Answer, Call, Outcome
 from fleetmeter.writer.protocol import Writer
 from fleetmeter.writer.replay import ReplayLog
 from fleetmeter_exporter import start
@@ -92,6 +93,16 @@ def _stand_at_the_number(self: Writer, row: int, given_up: int, token: str, base
     return _stand_at(self, row, self.given_up if row > self.row else given_up, token, base)
 
 
+def _receive_as_renewed(self: Writer, call: Call, answer: Answer) -> Outcome:
+    """An answer that changed nothing in the store counts as if it had renewed the row."""
+    identity = self.id
+    outcome = _receive(self, call, answer)
+    if answer.status in ("already", "behind") and self.id == identity:
+        self._answered_us = answer.store_now_us
+    return outcome
+
+
+_receive = Writer.receive
 _accept = continuity.Continuity._accept
 _stand_at = Writer._stand_at
 MUTATIONS = (
@@ -130,6 +141,8 @@ MUTATIONS = (
     Mutation("sending again what the store lost", methods=((ReplayLog, "after", _only_the_newest),)),
     Mutation("the horizon", (("hello", "redis.call('HGET', KEYS[3], '@horizon') or '0'", "'0'"),)),
     Mutation("the horizon after an eviction", (("hello", ", '@horizon', now)", ")"),)),
+    Mutation("the time at which a row was renewed", methods=((Writer, "receive", _receive_as_renewed),)),
+    Mutation("the token of a served row", methods=((verdict, "_is_foreign", lambda *_: False),)),
     Mutation("the store's start", methods=((start, "went_nowhere", lambda *_: True),)),
     Mutation("judging rows", methods=((continuity, "judge", lambda *_: None),)),
     Mutation(

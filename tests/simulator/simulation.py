@@ -132,7 +132,7 @@ class Simulation:
         """One machine is copied while it runs: what it had not handed over is then recorded twice."""
         replica = self._acting(index)
         if replica and not self.world.twins:
-            self.world.twins = True
+            self.world.twins, self.world.shared_id = True, replica.writer.id
             self.world.doubtful |= replica.waiting | replica.in_flight
             self.replicas.append(replica.twin(f"replica {len(self.replicas)}"))
 

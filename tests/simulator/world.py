@@ -83,6 +83,7 @@ class World:
         self.network: list[Request] = []
         self.vanished = self.evicted = self.excused = self.doubtful = 0
         self.twins = False
+        self.shared_id = ""  # the id that two copies of a process had when they became two
         self.evictions: set[str] = set()
         self.unseen = False
         """Whether a store that had dropped a row on purpose went back: no row tells an exporter of what it lost."""

@@ -4,7 +4,7 @@
 -- missing, or every retired number, may be one that was dropped.
 -- KEYS[1] writers    KEYS[2] writer:<id>    KEYS[3] retired
 -- ARGV[1] writer id  ARGV[2] id for a new epoch  ARGV[3] state format
--- ARGV[4] store time of the last answer that proved the writer's row, µs; 0 for none
+-- ARGV[4] store time of the last answer that renewed the writer's row, µs; 0 for none
 -- ARGV[5] ids of the epochs in which it had one, with a space between two
 -- ARGV[6..] field and value pairs that say who the writer is
 -- Reply: { status, row, batches that the row has given up, token of its batch, epoch, store time in µs }; status is

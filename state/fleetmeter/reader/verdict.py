@@ -27,6 +27,7 @@ class Reason(StrEnum):
     ROW_LOWER = "row_lower"
     GIVEN_UP = "given_up"
     ROW_GONE = "row_gone"
+    ROW_FOREIGN = "row_foreign"
     NUMBERS_LOWER = "numbers_lower"
 
 
@@ -68,7 +69,14 @@ def judge(served: Snapshot, snapshot: Snapshot) -> Cause | None:
 
 def _went_on(before: Row, now: Row | None) -> bool:
     """Whether a row went up or stayed, and gave nothing up: of thousands of rows hardly one ever does otherwise."""
-    return now is not None and now.applied >= before.applied and now.given_up == before.given_up
+    if now is None or now.applied < before.applied or now.given_up != before.given_up:
+        return False
+    return now.applied > before.applied or not _is_foreign(before, now)
+
+
+def _is_foreign(before: Row, now: Row) -> bool:
+    """Whether two rows of one number mean two batches: another copy of the process sent its own after a roll-back."""
+    return bool(before.applied == now.applied and before.token and now.token and before.token != now.token)
 
 
 def _judge_row(writer: str, before: Row, snapshot: Snapshot, epoch: str) -> Cause | None:
@@ -84,4 +92,6 @@ def _judge_row(writer: str, before: Row, snapshot: Snapshot, epoch: str) -> Caus
         return cause(Verdict.LOSS, Reason.ROW_GONE) if gone else cause(Verdict.BEHIND, Reason.ROW_MISSING)
     if now.applied < before.applied:
         return cause(Verdict.BEHIND, Reason.ROW_LOWER)
+    if _is_foreign(before, now):
+        return cause(Verdict.LOSS, Reason.ROW_FOREIGN)
     return cause(Verdict.LOSS, Reason.GIVEN_UP) if now.given_up > before.given_up else None

@@ -89,10 +89,11 @@ class Row(NamedTuple):
 
     @classmethod
     def parse_retired(cls, writer: str, text: str) -> "Row":
-        """Read `<applied> <given up> <heartbeat µs>`; further words are ignored. Raises `StateError`."""
+        """Read `<applied> <given up> <heartbeat µs>`, perhaps when it was folded and a token; raises `StateError`."""
         try:
-            applied, given_up, heartbeat, *_ = text.split(" ")
-            return cls(_whole(applied), _whole(given_up), _whole(heartbeat), said_goodbye=False)
+            applied, given_up, heartbeat, *more = text.split(" ")
+            token = more[1] if len(more) > 1 else ""
+            return cls(_whole(applied), _whole(given_up), _whole(heartbeat), said_goodbye=False, token=token)
         except ValueError as error:
             raise StateError(f"retired[{writer}]", f"{text!r} is no folded row") from error
 

@@ -10,10 +10,10 @@ from fleetmeter.values.delta import NOTHING, Delta
 class Hello:
     """Make `writer` known. If the namespace has no epoch, it gets `epoch`.
 
-    `lives` are the epochs in which the writer had a row, `heard_us` is when the store last answered it, by the store's
-    clock. A row that is missing was dropped on purpose, not lost, if the namespace is in one of these epochs, and if
-    `heard_us` is not after the horizon: the newest heartbeat of all rows that were dropped. Example: horizon 12:00,
-    last answer at 11:00, no row: dropped. Last answer at 13:00: the row was lost.
+    `lives` are the epochs in which the writer had a row, `heard_us` is when the store last renewed its row, by the
+    store's clock. A row that is missing was dropped on purpose, not lost, if the namespace is in one of these epochs,
+    and if `heard_us` is not after the horizon: the newest heartbeat of all rows that were dropped. Example: horizon
+    12:00, renewed at 11:00, no row: dropped. Renewed at 13:00: the row was lost.
     """
 
     writer: str

@@ -57,7 +57,7 @@ class Writer:
         self._doubtful = 0  # the highest number of any call but those that met no row: its batch may be in
         self._known = False
         self._in_flight: Delta | None = None
-        self._answered_us = 0  # the store's time of the last answer that proved this writer's row
+        self._answered_us = 0  # the store's time of the last answer that renewed this writer's row
         self._left: dict[str, Place] = {}  # epochs that it was in before, and how far they were
         self._ended = False
 
@@ -128,7 +128,7 @@ class Writer:
         sent, self._sent = self._sent, max(self._sent, call.seq)
         if answer.status != "unknown":
             self._doubtful = max(self._doubtful, call.seq)
-        if answer.status in ("applied", "already", "behind"):
+        if answer.status == "applied":  # no other answer renews the row, which may be dropped a moment later
             self._answered_us = answer.store_now_us
         if answer.status != "applied":
             self._ended = False  # the store has gone back, and not taken the last word

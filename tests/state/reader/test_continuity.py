@@ -425,6 +425,32 @@ def test_what_is_shown_has_its_cause(
     assert continuity.show(store({"w": row(12, 2)}, {"a": 12, "b": 5})).cause is None
 
 
+@pytest.mark.parametrize("place", ["rows", "retired"])
+def test_a_batch_of_another_copy_in_the_place_of_the_one_served_is_a_loss(place: str) -> None:
+    """Two copies of a process share an id; the store loses the batch of one, and has that of the other."""
+    continuity = Continuity()
+    first, other = row(1)._replace(token="one"), row(1)._replace(token="two")
+    layout = Definition.of("h", "histogram", "x", "", (), ("1", "+Inf"), "")
+    more: dict[str, Any] = {"definitions": (StoredDefinition(layout, 1, 1),)}
+    served = {b'["sum"]': b"20", b'["1"]': b"1"}
+    continuity.show(store({"w": first}, {}, numbers={layout.field: served}, **more))
+    found = {b'["sum"]': b"15", b'["1"]': b"2"}
+    here = {"rows": {}, "numbers": {layout.field: found}, **more, place: {"w": other}}
+    shown = continuity.show(store(here.pop("rows"), {}, **here))
+    assert shown.snapshot.numbers[layout.field] == {b'["sum"]': b"20", b'["1"]': b"2"}
+    assert shown.cause == Cause(
+        Verdict.LOSS, Reason.ROW_FOREIGN, "E", "w", first, other, folded=place == "retired", writers=1
+    )
+
+
+@pytest.mark.parametrize(("before", "now"), [("", "two"), ("one", ""), ("one", "one")])
+def test_a_row_that_lacks_a_token_is_known_by_its_number(before: str, now: str) -> None:
+    """A version without tokens took over, or was taken over; or nothing happened."""
+    continuity = Continuity()
+    continuity.show(store({"w": row(1)._replace(token=before)}, {"a": 1}))
+    assert continuity.show(store({"w": row(1)._replace(token=now)}, {"a": 1})).cause is None
+
+
 def test_of_many_causes_the_worst_is_told_with_the_number_of_writers(continuity: Continuity) -> None:
     """A loss that no waiting mends does not hide that others may send again."""
     three = {name: row(10) for name in "uvw"}

@@ -24,6 +24,8 @@ FOUND_BY = {
     "sending again what the store lost": 34,
     "the horizon": 23,
     "the horizon after an eviction": 480,
+    "the time at which a row was renewed": 88745,
+    "the token of a served row": 69692,
     "the store's start": 215,
     "judging rows": 113,
     "the row before the numbers": 102,
@@ -59,6 +61,46 @@ REGRESSIONS: dict[str, tuple[int, list[Step]]] = {
             ("flush", 3, ("copy", "late")),
             ("flush", 1, ("crash9", "crash1", "ok")),
             ("restore", 82),
+        ],
+    ),
+    "the time at which a row was renewed": (
+        88745,
+        [
+            ("record", 0, True),
+            ("scrape", 0, (), ("flush", 2, ())),
+            ("record", 2, True),
+            ("start", False),
+            ("record", 3, False),
+            ("flush", 3, ()),
+            ("flush", 2, ()),
+            ("fork", 1),
+            ("record", 0, False),
+            ("flush", 0, ()),
+            ("wait", 90000),
+            ("record", 2, False),
+            ("flush", 0, ()),
+            ("beat", 1, ("crash9",)),
+            ("flush", 2, ()),
+            ("wait", 9000000),
+            ("beat", 0, ()),
+        ],
+    ),
+    "the token of a served row": (
+        69692,
+        [
+            ("record", 1, False),
+            ("record", 2, False),
+            ("record", 2, False),
+            ("wait", 35),
+            ("twin", 2),
+            ("record", 3, False),
+            ("record", 3, False),
+            ("record", 2, False),
+            ("flush", 2, ()),
+            ("scrape", 1, (), ()),
+            ("failover", 1, 0.1),
+            ("flush", 0, ()),
+            ("scrape", 1, (), ()),
         ],
     ),
 }
@@ -104,13 +146,25 @@ def test_no_clause_can_be_left_out(mutation: Mutation) -> None:
 
 @pytest.mark.parametrize("clause", REGRESSIONS)
 def test_what_once_went_wrong_goes_well_because_of_the_clause(clause: str, scripts: Scripts) -> None:
-    """A copy that shares an id with a store that went back; a loss in a call whose reply was lost."""
+    """Copies that share an id with a store that went back; a reply that was lost; a number dropped after an answer."""
     seed, steps = REGRESSIONS[clause]
     assert run(seed, draw(seed), scripts) is None
     assert run(seed, steps, scripts) is None
     (mutation,) = (mutation for mutation in MUTATIONS if mutation.clause == clause)
     with mutation.applied() as without:
         assert run(seed, steps, without) is not None
+
+
+def test_a_number_dropped_between_two_calls_makes_no_loss(scripts: Scripts) -> None:
+    """A writer that slept for months hears that its last batch is in; its number is dropped before it calls again."""
+    steps: list[Step] = [
+        ("start", False), ("record", 1, False), ("flush", 1, ()),
+        ("record", 0, False), ("flush", 0, ()), ("record", 0, False), ("flush", 0, ("no_reply",)),
+        ("wait", 90000), ("flush", 1, ()), ("wait", 9000000),
+        ("flush", 0, ("ok", "no_request")), ("flush", 1, ()), ("flush", 0, ()),
+    ]  # fmt: skip
+    for seed in range(10):
+        assert (seed, run(seed, steps, scripts)) == (seed, None)
 
 
 def test_a_schedule_is_shortened_to_what_matters() -> None:

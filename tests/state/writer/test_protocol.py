@@ -3,6 +3,7 @@
 import random
 import re
 from copy import deepcopy
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -337,6 +338,19 @@ def test_a_row_may_be_dropped_while_hello_goes_unanswered(sent_before: bool) -> 
     assert outcome == Outcome("unknown", int(sent_before), send_all_again=True)
     assert (writer.id != old, writer.must_greet, writer.behind) == (True, True, False)
     assert (writer.greet().heard_us, writer.receive(writer.greet(), answer("hello")).lost) == (0, 0)
+
+
+@pytest.mark.parametrize(("status", "row"), [("already", 3), ("behind", 1)])
+def test_only_an_answer_that_renewed_the_row_proves_it(status: str, row: int) -> None:
+    """What is in already, or behind, keeps the time that it had in the store: it may be dropped a moment later."""
+    writer = greeted()
+    advance(writer, 2)
+    call = sent(writer)
+    writer.unanswered(call)
+    writer.receive(call, replace(answer(status, row), store_now_us=99))
+    assert writer.greet().heard_us == 1
+    writer.receive(writer.next_apply(), replace(answer("applied", 3), store_now_us=100))
+    assert writer.greet().heard_us == 100
 
 
 def test_a_row_dropped_in_a_life_that_came_back_counts_what_that_life_lacks() -> None:
