@@ -17,6 +17,9 @@ UNIT   := -m "not long" \
 	$(addprefix tests/exporter/,test_collector.py test_asgi.py exposition/test_exposition.py http/test_server.py) \
 	$(addprefix tests/app/test_,api.py gateway.py calls.py)
 
+# Tests start hundreds of Pythons: each would compile our modules anew if the machine's environment forbade to keep that.
+export PYTHONDONTWRITEBYTECODE :=
+
 KILLS    ?= 50
 SENTINEL ?= 20
 CLUSTER  ?= 20
@@ -56,7 +59,7 @@ test-newest: $(READY)  ## run the shorter tests and the wheel's under the newest
 	if [ -z "$$newest" ]; then echo "test-newest: skipped, no Python here is newer than $$($(BIN)/python --version)"; \
 	else \
 	  $(BIN)/uv venv --quiet --clear --seed --python "$$newest" $(NEWEST) && \
-	  $(BIN)/uv pip install --quiet --python $(NEWEST)/bin/python --constraint constraints.txt --editable '.[test]' && \
+	  $(BIN)/uv pip install --quiet --compile-bytecode --python $(NEWEST)/bin/python --constraint constraints.txt --editable '.[test]' && \
 	  $(NEWEST)/bin/python --version && \
 	  $(NEWEST)/bin/python -m pytest $(UNIT) && \
 	  $(NEWEST)/bin/python -m pytest tests/packaging; \
@@ -65,7 +68,7 @@ test-newest: $(READY)  ## run the shorter tests and the wheel's under the newest
 test-oldest: $(READY)  ## run the shorter tests with the oldest versions that pyproject.toml permits
 	$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(OLDEST)
 	PYTHONPATH=tests $(BIN)/python -m support.oldest >$(OLDEST)/constraints.txt
-	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --constraint $(OLDEST)/constraints.txt --editable '.[test]'
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(OLDEST)/bin/python --constraint $(OLDEST)/constraints.txt --editable '.[test]'
 	$(OLDEST)/bin/python -m pytest $(UNIT)
 
 SEEDS ?= 1000

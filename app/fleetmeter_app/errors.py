@@ -8,8 +8,6 @@ GatewayError
     └── UpstreamFailedError  no model of the chain answered: 400, 429, 502 or 504
 """
 
-import openai
-
 
 class GatewayError(Exception):
     """Anything that this package raises on purpose."""
@@ -89,33 +87,14 @@ class ModelNotFoundError(ApiError):
 
 
 class UpstreamFailedError(ApiError):
-    """No model answered; `model` was the last one asked, the cause is the SDK's error.
+    """No model answered; `model` was the last one asked, and `cause` is the name of what it did.
 
-    Says of the upstream's answer no more than its kind: its text may hold what the caller must not see.
+    Says of the upstream's answer no more than its kind: its text may hold what the caller must not see. `failures.py`
+    makes it from the SDK's error, so that programs without the SDK start quickly.
     """
 
-    def __init__(self, model: str, error: openai.APIError) -> None:
-        status, code, what = _failure_of(error)
+    def __init__(self, model: str, cause: str, *, status: int, code: str, what: str) -> None:
         error_type = {400: "invalid_request_error", 429: "rate_limit_error"}.get(status, "upstream_error")
         super().__init__(status, error_type, f"No model answered; the last one asked, {model}, {what}.", code=code)
         self.model = model
-        self.cause = type(error).__name__
-
-
-def _failure_of(error: openai.APIError) -> tuple[int, str, str]:
-    """Status, code and words for what the last model did."""
-    match error:
-        case openai.APITimeoutError():
-            return 504, "upstream_timeout", "did not answer in time"
-        case openai.RateLimitError():
-            return 429, error.code or "rate_limit_exceeded", "is rate limited"
-        case openai.BadRequestError():
-            return 400, error.code or "invalid_request", "refused the request"
-        case openai.AuthenticationError() | openai.PermissionDeniedError():
-            return 502, "upstream_credentials", "refused this gateway's key"
-        case openai.APIStatusError(status_code=status):
-            return 502, "upstream_error", f"answered {status}"
-        case openai.APIConnectionError():
-            return 502, "upstream_unreachable", "cannot be reached"
-        case _:
-            return 502, "upstream_error", "gave an answer that cannot be read"
+        self.cause = cause

@@ -19,7 +19,8 @@ from fleetmeter.pricing import Cost, PriceList
 from fleetmeter_app.cache import Entry, PromptCache, Stored, digest_of
 from fleetmeter_app.calls import ModelAnswer, ModelCalls
 from fleetmeter_app.config import GatewayConfig, Intent
-from fleetmeter_app.errors import InvalidRequestError, UpstreamFailedError
+from fleetmeter_app.errors import InvalidRequestError
+from fleetmeter_app.failures import upstream_failed
 from fleetmeter_app.intents import IntentClassifier
 from fleetmeter_app.router import ModelRouter, Selection, reason_of
 
@@ -114,7 +115,7 @@ class Gateway:
                 reason = reason_of(error)
                 following = None if reason is None else self._router.fallback(selection, reason)
                 if reason is None or following is None:
-                    raise UpstreamFailedError(selection.model, error) from error
+                    raise upstream_failed(selection.model, error) from error
                 record_model_fallback(selection.intent, reason)
                 reasons.append(reason)
                 selection = following

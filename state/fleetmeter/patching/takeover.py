@@ -1,7 +1,7 @@
 """Takes over metrics that exist already, with what this process has counted, and gives them back with it."""
 
 import gc
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import isfinite
 from typing import Any
 
@@ -96,8 +96,18 @@ def cells_of(metric: Any) -> list[Any]:
 
 def _metrics() -> list[Any]:
     # The heap is searched because no registry knows all metrics: some are registered nowhere, or in one of their own.
-    # type(), because isinstance() asks proxy objects for a class: lazy ones would load, dead ones raise
-    return [item for item in gc.get_objects() if issubclass(type(item), HOOKED)]
+    # type(), because isinstance() asks proxy objects for a class: lazy ones would load, dead ones raise. By id, because
+    # a class may have no hash, and because issubclass() takes a microsecond for each of some 300,000 objects.
+    heap = gc.get_objects()
+    kinds = set(map(id, _kinds(HOOKED)))
+    return [item for item in heap if id(type(item)) in kinds]
+
+
+def _kinds(classes: Iterable[type]) -> Iterator[type]:
+    """These classes, and every class that is derived from one of them."""
+    for kind in classes:
+        yield kind
+        yield from _kinds(type.__subclasses__(kind))
 
 
 def _removed(metrics: Iterable[Any]) -> set[int]:

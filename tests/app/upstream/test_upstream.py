@@ -464,3 +464,9 @@ def test_a_refused_configuration_is_one_line_and_a_status(tmp_path: Path) -> Non
     assert run.returncode == 2
     assert run.stderr.startswith(f"{path}: sed: unknown key")
     assert run.stderr.count("\n") == 1
+
+
+def test_it_starts_without_the_sdk() -> None:
+    """What it imports does not bring `openai`, which takes longer to load than all the rest."""
+    code = "import sys, fleetmeter_app.upstream.server; sys.exit('openai' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
