@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # genai-prices 0.2.3: a tier that it does not know is charged at the standard price, in silence.
 #
-# A price context names the tier: {"service_tier": "flex"} halves the price of gpt-6-luna. One would expect an unknown model
-# and an unknown tier to be treated alike: the model raises LookupError. The tier does not: {"service_tier": "batch"} (the
-# batch discount is spelt {"processing": "batch"}), a tier that has no row, a slip of the pen and a wrong key all give the
-# standard price. A ledger that passes the provider's tier on looks right, and is wrong by a factor of two for batch jobs.
+# A price context names the tier: {"service_tier": "flex"} halves the price of gpt-6-luna. One would expect an unknown
+# model and an unknown tier to be treated alike: the model raises LookupError. The tier does not: {"service_tier":
+# "batch"} (the batch discount is spelt {"processing": "batch"}), a tier that has no row, a slip of the pen and a
+# wrong key all give the standard price. A ledger that passes the provider's tier on looks right, and is wrong by a
+# factor of two for batch jobs.
 #
-# Seen 2026-11-30: "default 0.015, flex 0.0075, processing batch 0.0075", "service_tier batch, scale, Flex, key tier: 0.015".
+# Seen 2026-11-30: "default 0.015, flex 0.0075, processing batch 0.0075", "service_tier batch, scale, Flex, key tier:
+# 0.015".
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # langchain-openai 1.7.4 and pydantic-ai-slim 2.68.0: five chunks of one answer that costs 120 tokens count as 560.
 #
-# Compatible servers can state the usage so far on every chunk (vLLM calls it continuous usage statistics): 104, 108, 112,
-# 116, 120. The last one is the bill, and one would expect a framework to keep it. Both add all of them up: the prompt of
-# 100 tokens is counted five times, once for each chunk. The longer an answer, the larger the factor, so the error hides in
-# short tests. Whoever meters with the framework's own figures, on `usage_metadata` or on a run's `usage`, overbills.
+# Compatible servers can state the usage so far on every chunk (vLLM calls it continuous usage statistics): 104, 108,
+# 112, 116, 120. The last one is the bill, and one would expect a framework to keep it. Both add all of them up: the
+# prompt of 100 tokens is counted five times, once for each chunk. The longer an answer, the larger the factor, so the
+# error hides in short tests. Whoever meters with the framework's own figures, on `usage_metadata` or on a run's
+# `usage`, overbills.
 #
 # Seen 2026-11-30: "billed 120", "langchain-openai 560", "pydantic-ai 560".
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check openai==3.57.0 langchain-openai==1.7.4 pydantic-ai-slim==2.68.0 2>/dev/null
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
+    openai==3.57.0 langchain-openai==1.7.4 pydantic-ai-slim==2.68.0 2>/dev/null
 cat >"$folder/try.py" <<'PYTHON'
 import asyncio
 import functools

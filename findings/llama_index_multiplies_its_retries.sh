@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # llama-index-llms-openai 0.8.3 with openai 2.54.0: max_retries=3 sends twelve requests.
 #
-# One would expect `max_retries=3` to mean what it means to the SDK below it: one request and up to three more. The number
-# is given to the SDK, and used by a second loop around it as its count of attempts: 3 attempts of 1 + 3 requests. A
-# provider that is out of quota gets three times the traffic, and whoever counts calls of the SDK, or reads its retry
-# header (which begins at 0 again), sees three calls where the program made one.
+# One would expect `max_retries=3` to mean what it means to the SDK below it: one request and up to three more. The
+# number is given to the SDK, and used by a second loop around it as its count of attempts: 3 attempts of 1 + 3
+# requests. A provider that is out of quota gets three times the traffic, and whoever counts calls of the SDK, or
+# reads its retry header (which begins at 0 again), sees three calls where the program made one.
 #
 # Seen 2026-11-30: "max_retries=2: 6 requests", "max_retries=3: 12 requests", headers 0 1 2 3 0 1 2 3 0 1 2 3.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check openai==2.54.0 llama-index-llms-openai==0.8.3 2>/dev/null
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
+    openai==2.54.0 llama-index-llms-openai==0.8.3 2>/dev/null
 cat >"$folder/try.py" <<'PYTHON'
 import http.server
 import json

@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # openai 3.57.0 with aiohttp 3.14.5: nobody listens, and the error is a timeout, at once.
 #
-# The SDK offers two transports. One would expect the same failure to raise the same class with both. A refused connection
-# and one that is dropped before the answer raise APIConnectionError by default; with DefaultAioHttpClient both raise
-# APITimeoutError, within milliseconds of a call whose time limit is 30 s. Whoever counts errors by class sees an outage
-# as slowness, and the answer to it, a longer time limit, as no help.
+# The SDK offers two transports. One would expect the same failure to raise the same class with both. A refused
+# connection and one that is dropped before the answer raise APIConnectionError by default; with DefaultAioHttpClient
+# both raise APITimeoutError, within milliseconds of a call whose time limit is 30 s. Whoever counts errors by class
+# sees an outage as slowness, and the answer to it, a longer time limit, as no help.
 #
-# Seen 2026-11-30: "default: refused APIConnectionError, dropped APIConnectionError",
-# "aiohttp: refused APITimeoutError, dropped APITimeoutError".
+# Seen 2026-11-30: "default: refused APIConnectionError, dropped APIConnectionError", "aiohttp: refused
+# APITimeoutError, dropped APITimeoutError".
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check 'openai[aiohttp]==3.57.0' aiohttp==3.14.5 2>/dev/null
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
+    'openai[aiohttp]==3.57.0' aiohttp==3.14.5 2>/dev/null
 cat >"$folder/try.py" <<'PYTHON'
 import asyncio
 import socket

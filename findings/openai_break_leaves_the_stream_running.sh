@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # openai 3.57.0: `break` out of a stream and forgetting it does not end it; the provider goes on, and goes on billing.
 #
-# A function takes the first chunk, breaks and returns. One would expect CPython to free the stream at that moment, because
-# nothing refers to it any more, and to close the connection as it does for a file. The stream and its generator refer to
-# each other, so reference counting never frees them: the provider writes on until the garbage collector happens to run,
-# which in a quiet process may be never. Completion tokens, open connections and in-flight gauges all run on unseen.
+# A function takes the first chunk, breaks and returns. One would expect CPython to free the stream at that moment,
+# because nothing refers to it any more, and to close the connection as it does for a file. The stream and its
+# generator refer to each other, so reference counting never frees them: the provider writes on until the garbage
+# collector happens to run, which in a quiet process may be never. Completion tokens, open connections and in-flight
+# gauges all run on unseen.
 #
 # Seen 2026-11-30: "client gone after break and return: False", "client gone after gc.collect(): True".
 set -euo pipefail

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # openai 3.57.0: the same cut answer carries its usage when it is parsed whole, and none when it is streamed.
 #
-# An answer with a response format reaches its length limit. `parse()` raises LengthFinishReasonError, and the error holds
-# the completion with its 120 tokens. One would expect the stream helper, asked for usage by `include_usage`, to give the
-# same. It raises at the chunk with the finish reason, one chunk before the one with the usage: `error.completion.usage`
-# is None and the chunk is never read. The longest and dearest answers are the ones that an accounting misses. The error is
-# no APIError either, so `except APIError` does not see it.
+# An answer with a response format reaches its length limit. `parse()` raises LengthFinishReasonError, and the error
+# holds the completion with its 120 tokens. One would expect the stream helper, asked for usage by `include_usage`, to
+# give the same. It raises at the chunk with the finish reason, one chunk before the one with the usage:
+# `error.completion.usage` is None and the chunk is never read. The longest and dearest answers are the ones that an
+# accounting misses. The error is no APIError either, so `except APIError` does not see it.
 #
-# Seen 2026-11-30: "parse: LengthFinishReasonError, 120 tokens, APIError False", "stream: LengthFinishReasonError, None".
+# Seen 2026-11-30: "parse: LengthFinishReasonError, 120 tokens, APIError False", "stream: LengthFinishReasonError,
+# None".
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

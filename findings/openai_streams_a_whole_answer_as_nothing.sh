@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # openai 3.57.0: a provider that ignores `stream` is paid, and the caller gets an empty stream.
 #
-# Some compatible servers and proxies do not know `stream=True`, or fall back to a cached answer: they send one complete
-# JSON answer with its usage. One would expect the SDK to notice that application/json is no event stream, and to raise or
-# to hand on the one answer. It reads the lines as a stream, finds no line that begins with "data:", and ends: no chunk,
-# no usage, no error. The call looks like a success of zero tokens, although 120 were billed.
+# Some compatible servers and proxies do not know `stream=True`, or fall back to a cached answer: they send one
+# complete JSON answer with its usage. One would expect the SDK to notice that application/json is no event stream,
+# and to raise or to hand on the one answer. It reads the lines as a stream, finds no line that begins with "data:",
+# and ends: no chunk, no usage, no error. The call looks like a success of zero tokens, although 120 were billed.
 #
 # Seen 2026-11-30: "tokens in the answer: 120", "chunks: 0, error None".
 set -euo pipefail

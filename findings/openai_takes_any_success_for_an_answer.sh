@@ -3,8 +3,8 @@
 #
 # Proxies answer 200 with a sign-in page, and some compatible servers 200 with an error object. One would expect
 # APIResponseValidationError, or APIError. `create()` returns a plain `str` for the page, and for the error object a
-# ChatCompletion whose every field is None, `choices` and `model` too: the types say that cannot be. Metrics code
-# that trusts the annotations raises inside the caller's request, and an error rate that counts exceptions stays at 0.
+# ChatCompletion whose every field is None, `choices` and `model` too: the types say that cannot be. Metrics code that
+# trusts the annotations raises inside the caller's request, and an error rate that counts exceptions stays at 0.
 #
 # Seen 2026-11-30: "page: str", "error object: ChatCompletion, model None, choices None".
 set -euo pipefail

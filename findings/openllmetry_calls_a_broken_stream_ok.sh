@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
-# opentelemetry-instrumentation-openai 0.62.4 (openllmetry): a stream that raises in the caller's hands is a span "OK".
+# opentelemetry-instrumentation-openai 0.62.4 (openllmetry): a stream that raises in the caller's hands is a span
+# "OK".
 #
 # A refused call gets a span with status ERROR and counts as an exception. One would expect the same of a stream that
-# brings an error event after its first chunk, because the SDK raises APIError from the loop that reads it. The span ends
-# with status OK, without an error attribute, and the counter of exceptions stays where it was. Overload shows itself
-# mostly in the middle of streams: an error rate from these spans or metrics is lowest when it should be highest.
+# brings an error event after its first chunk, because the SDK raises APIError from the loop that reads it. The span
+# ends with status OK, without an error attribute, and the counter of exceptions stays where it was. Overload shows
+# itself mostly in the middle of streams: an error rate from these spans or metrics is lowest when it should be
+# highest.
 #
-# Seen 2026-11-30: "refused: RateLimitError, span ERROR", "broken stream: APIError, span OK", "exceptions counted 1 of 2".
+# Seen 2026-11-30: "refused: RateLimitError, span ERROR", "broken stream: APIError, span OK", "exceptions counted 1 of
+# 2".
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check openai==3.57.0 opentelemetry-instrumentation-openai==0.62.4 opentelemetry-sdk==1.45.2 2>/dev/null
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
+    openai==3.57.0 opentelemetry-instrumentation-openai==0.62.4 opentelemetry-sdk==1.45.2 2>/dev/null
 cat >"$folder/try.py" <<'PYTHON'
 import http.server
 import json

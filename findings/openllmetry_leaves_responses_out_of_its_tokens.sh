@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# opentelemetry-instrumentation-openai 0.62.4 (openllmetry): the token metric does not know calls of the Responses API.
+# opentelemetry-instrumentation-openai 0.62.4 (openllmetry): the token metric does not know calls of the Responses
+# API.
 #
 # Both ways of asking are instrumented, and both write spans with their tokens. One would expect the histogram
-# `gen_ai.client.token.usage` to hold both. It holds the chat calls only: of 1,320 tokens it shows 120, and the histogram of
-# durations has one call of two. The dashboards stay plausible, and spending falls on them with each program that moves to
-# the newer interface.
+# `gen_ai.client.token.usage` to hold both. It holds the chat calls only: of 1,320 tokens it shows 120, and the
+# histogram of durations has one call of two. The dashboards stay plausible, and spending falls on them with each
+# program that moves to the newer interface.
 #
 # Seen 2026-11-30: "tokens on spans 1320", "tokens in the metric 120", "calls made 2, in the duration metric 1".
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check openai==3.57.0 opentelemetry-instrumentation-openai==0.62.4 opentelemetry-sdk==1.45.2 2>/dev/null
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
+    openai==3.57.0 opentelemetry-instrumentation-openai==0.62.4 opentelemetry-sdk==1.45.2 2>/dev/null
 cat >"$folder/try.py" <<'PYTHON'
 import http.server
 import json
