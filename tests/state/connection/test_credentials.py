@@ -21,8 +21,8 @@ from fleetmeter.reader.reading import Reader
 from fleetmeter.settings import Settings
 from fleetmeter.writer.messages import Hello
 from fleetmeter.writer.store import Store
+from fleetmeter_app.config.settings import AppSettings
 from fleetmeter_app.main import create_app
-from fleetmeter_app.settings import AppSettings
 from fleetmeter_exporter import RedisCollector
 from fleetmeter_exporter.settings import ExporterSettings
 from support.node import Node, until

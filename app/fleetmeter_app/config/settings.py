@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
 from fleetmeter.connection.credentials import VARIABLES
+from fleetmeter_app.config.deployments import problem_of_key, problem_of_url
 from fleetmeter_app.errors import ConfigError
 from fleetmeter_exporter.flags import LOG_FLAGS, Flag, Given, Parser, log_format, log_level, read
 
@@ -40,10 +40,12 @@ class AppSettings:
     log_format: str = "logfmt"
 
     def __post_init__(self) -> None:
-        if self.openai_base_url is not None and (problem := _problem_of(self.openai_base_url)):
+        if self.openai_base_url is not None and (problem := problem_of_url(self.openai_base_url)):
             raise ConfigError(
                 "environment", "OPENAI_BASE_URL", f"{problem}; expected a URL as in https://api.openai.com/v1"
             )
+        if self.openai_api_key is not None and (problem := problem_of_key(self.openai_api_key)):
+            raise ConfigError("environment", "OPENAI_API_KEY", problem)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -77,28 +79,6 @@ class AppSettings:
             log_level=log_level(given),
             log_format=log_format(given),
         )
-
-
-def _problem_of(url: str) -> str | None:
-    """What keeps a URL from being an upstream's; never quotes it, as it may hold a password."""
-    if not url.isprintable() or " " in url:
-        return "has a space or a control character in it"
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:  # an IPv6 address that is none
-        return "has no usable host"
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    if parts.scheme not in ("http", "https"):
-        return "does not begin with http:// or https://"
-    if not host:
-        return "has no host"
-    if port == 0:
-        return "has a port that is not from 1 to 65535"
-    return None
 
 
 def port_of(given: Given) -> int:
