@@ -111,6 +111,7 @@ elif way == "from several threads":
         thread.join()
 elif way == "interrupted child":
     parent = os.getpid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 
     def interrupt(frame: FrameType, event: str, _: object) -> None:
         """Send an interrupt from the midst of what a fork calls in the child."""

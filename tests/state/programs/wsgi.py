@@ -34,6 +34,7 @@ if os.environ.get("OWN_HOOK"):
     uwsgi.post_fork_hook = own_hook
 if os.environ.get("INTERRUPT_ONE"):
     master = os.getpid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 
     def interrupt_one(frame: FrameType, event: str, _: object) -> None:
         """In the first worker that comes by, send an interrupt from the midst of what a fork calls."""
