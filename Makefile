@@ -90,9 +90,10 @@ matrix: $(READY)  ## try servers and job runners of others, each in an environme
 	PYTHONPATH=tests $(BIN)/python -m matrix $(ONLY)
 
 ROUNDS ?= 10
-matrix-openai: $(READY)  ## hold calls by each SDK version, transport and form, and by frameworks, against the upstream's ledger
+matrix-openai: $(READY)  ## hold calls by each SDK version, transport and form, by frameworks, and of examples/, against the upstream's ledger
 	PYTHONPATH=tests $(BIN)/python -m matrix.openai --rounds $(ROUNDS)
 	PYTHONPATH=tests $(BIN)/python -m matrix.frameworks
+	PYTHONPATH=tests $(BIN)/python -m matrix.examples
 
 SPEED ?= 30
 drill: $(READY)  ## let faults happen to a demo, windows divided by SPEED: do all alerts reach a webhook, and resolve?
