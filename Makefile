@@ -86,7 +86,7 @@ bench: $(READY)  ## run the side-by-side benchmarks (ONLY=flush runs one)
 chaos: $(READY)  ## run real stores under real faults at full size, about 12 min (KILLS, SENTINEL, CLUSTER, MINUTES, WATCHED set it)
 	PYTHONPATH=tests $(BIN)/python -m chaos --kills $(KILLS) --sentinel $(SENTINEL) --cluster $(CLUSTER) --minutes $(MINUTES) --watched $(WATCHED)
 
-matrix: $(READY)  ## try servers and job runners of others, each in an environment of its own (ONLY=rq runs one)
+matrix: $(READY)  ## try servers, job runners and metric libraries of others, each in an environment of its own (ONLY=rq runs one)
 	PYTHONPATH=tests $(BIN)/python -m matrix $(ONLY)
 
 ROUNDS ?= 10
