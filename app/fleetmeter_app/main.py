@@ -18,6 +18,7 @@ from fleetmeter.llm import configure
 from fleetmeter.llm.catalogue import SERVICE
 from fleetmeter.pricing import ModelPrice, PriceList
 from fleetmeter.schema.keys import Keys
+from fleetmeter.secret_file import twin
 from fleetmeter.settings import Settings, without_password
 from fleetmeter_app.api import make_api
 from fleetmeter_app.cache import PromptCache
@@ -25,7 +26,7 @@ from fleetmeter_app.calls import ModelCalls
 from fleetmeter_app.config import GatewayConfig
 from fleetmeter_app.errors import ConfigError
 from fleetmeter_app.gateway import Gateway
-from fleetmeter_app.settings import AppSettings
+from fleetmeter_app.settings import KEY, AppSettings
 from fleetmeter_exporter import make_asgi_app
 from fleetmeter_exporter.http.listeners import place
 from fleetmeter_exporter.logs import configure as configure_log
@@ -48,7 +49,7 @@ def create_app(settings: AppSettings | None = None, environ: Mapping[str, str] |
     config = GatewayConfig.load(settings.config)
     if not settings.openai_api_key:
         raise ConfigError(
-            "environment", "OPENAI_API_KEY", "is not set; the upstream needs a key, any text for a test one"
+            "environment", KEY, f"is not set, nor {twin(KEY)}; the upstream needs a key, any text for a test one"
         )
     prices = _prices(config, str(settings.config or "gateway.toml"))
     store = _store(settings, environ)

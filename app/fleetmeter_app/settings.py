@@ -8,8 +8,11 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from fleetmeter.connection.credentials import VARIABLES
+from fleetmeter.secret_file import secret_of, twin
 from fleetmeter_app.errors import ConfigError
 from fleetmeter_exporter.flags import LOG_FLAGS, Flag, Given, Parser, log_format, log_level, read
+
+KEY = "OPENAI_API_KEY"
 
 _FLAGS = (
     Flag("host", "HOST", "address to listen on", "127.0.0.1"),
@@ -60,7 +63,7 @@ class AppSettings:
         parser = Parser(
             "fleetmeter-app",
             "The LLM gateway: one of any number of replicas.",
-            "Also read: OPENAI_BASE_URL, OPENAI_API_KEY, FLEETMETER_NAMESPACE, FLEETMETER_REDIS_URL, "
+            f"Also read: OPENAI_BASE_URL, {KEY} or {twin(KEY)}, FLEETMETER_NAMESPACE, FLEETMETER_REDIS_URL, "
             f"and, for a URL without a password, {', '.join(VARIABLES)}.",
             "app",
         )
@@ -71,7 +74,7 @@ class AppSettings:
             port=port_of(given["port"]),
             config=Path(config) if config else None,
             openai_base_url=environ.get("OPENAI_BASE_URL") or None,
-            openai_api_key=environ.get("OPENAI_API_KEY") or None,
+            openai_api_key=_key_of(environ),
             redis_url=environ.get("FLEETMETER_REDIS_URL") or None,
             namespace=environ.get("FLEETMETER_NAMESPACE") or None,
             log_level=log_level(given),
@@ -99,6 +102,16 @@ def _problem_of(url: str) -> str | None:
     if port == 0:
         return "has a port that is not from 1 to 65535"
     return None
+
+
+def _key_of(environ: Mapping[str, str]) -> str | None:
+    """The upstream's key, from its variable or its file; raises `ConfigError` for one that no header can carry."""
+    key = secret_of(KEY, environ, "the upstream's key")
+    if not (key.isascii() and key.isprintable()) or key != key.strip():
+        source = KEY if environ.get(KEY) else twin(KEY)
+        problem = "has a space at its end, a line break or a character beyond ASCII in it"
+        raise ConfigError("environment", source, f"{problem}; expected the key alone, on one line")
+    return key or None
 
 
 def port_of(given: Given) -> int:
