@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from fleetmeter.secret_file import read_secret
 from fleetmeter_app.config.names import require_name
 from fleetmeter_app.config.tables import Table
 
@@ -90,11 +90,10 @@ def problem_of_key(key: str) -> str | None:
 def _key(table: Table, environ: Mapping[str, str]) -> tuple[str, str]:
     """The key, and the name of the setting that it comes from."""
     if "key_file" in table.names():
-        path = Path(table.take_text("key_file"))
         try:
-            return path.read_text(encoding="utf-8").rstrip("\r\n"), "key_file"  # editors end a file with a newline
-        except (OSError, UnicodeDecodeError) as error:
-            table.refuse("key_file", f"cannot be read: {error}")
+            return read_secret(table.take_text("key_file")), "key_file"
+        except ValueError as error:
+            table.refuse("key_file", f"{error}; expected a readable file with the deployment's key")
     variable = table.take_text("key_env", "OPENAI_API_KEY")
     if variable not in environ:
         table.refuse("key_env", f"names {variable}, which is not set in the environment")

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Self
 
 from fleetmeter.connection.credentials import VARIABLES
+from fleetmeter.secret_file import secret_of, twin
 from fleetmeter_app.config.deployments import problem_of_key, problem_of_url
 from fleetmeter_app.errors import ConfigError
 from fleetmeter_exporter.flags import LOG_FLAGS, Flag, Given, Parser, log_format, log_level, read
+
+KEY = "OPENAI_API_KEY"
 
 _FLAGS = (
     Flag("host", "HOST", "address to listen on", "127.0.0.1"),
@@ -62,7 +65,7 @@ class AppSettings:
         parser = Parser(
             "fleetmeter-app",
             "The LLM gateway: one of any number of replicas.",
-            "Also read: OPENAI_BASE_URL, OPENAI_API_KEY, FLEETMETER_NAMESPACE, FLEETMETER_REDIS_URL, "
+            f"Also read: OPENAI_BASE_URL, {KEY} or {twin(KEY)}, FLEETMETER_NAMESPACE, FLEETMETER_REDIS_URL, "
             f"and, for a URL without a password, {', '.join(VARIABLES)}.",
             "app",
         )
@@ -73,12 +76,20 @@ class AppSettings:
             port=port_of(given["port"]),
             config=Path(config) if config else None,
             openai_base_url=environ.get("OPENAI_BASE_URL") or None,
-            openai_api_key=environ.get("OPENAI_API_KEY") or None,
+            openai_api_key=_key_of(environ),
             redis_url=environ.get("FLEETMETER_REDIS_URL") or None,
             namespace=environ.get("FLEETMETER_NAMESPACE") or None,
             log_level=log_level(given),
             log_format=log_format(given),
         )
+
+
+def _key_of(environ: Mapping[str, str]) -> str | None:
+    """The upstream's key, from its variable or its file; raises `ConfigError` for one that no header can carry."""
+    key = secret_of(KEY, environ, "the upstream's key")
+    if key and (problem := problem_of_key(key)):
+        raise ConfigError("environment", KEY if environ.get(KEY) else twin(KEY), problem)
+    return key or None
 
 
 def port_of(given: Given) -> int:

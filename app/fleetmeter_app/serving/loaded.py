@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from fleetmeter.errors import SettingError
 from fleetmeter.pricing import ModelPrice, PriceList
+from fleetmeter.secret_file import twin
 from fleetmeter_app.accounting.calls import Accounts, Origin
 from fleetmeter_app.config.deployments import DEFAULT, OPENAI_URL, Deployment
 from fleetmeter_app.config.gateway import GatewayConfig
+from fleetmeter_app.config.settings import KEY
 from fleetmeter_app.errors import ConfigError
 from fleetmeter_app.routing.classifiers import find_classifier
 from fleetmeter_app.routing.intents import IntentClassifier
@@ -40,7 +42,7 @@ class Loaded:
         """
         if default is None and config.needs_default_deployment:
             raise ConfigError(
-                "environment", "OPENAI_API_KEY", "is not set; the upstream needs a key, any text for a test one"
+                "environment", KEY, f"is not set, nor {twin(KEY)}; the upstream needs a key, any text for a test one"
             )
         prices = _prices(config, file)
         deployments = dict(config.deployments)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from fleetmeter.pricing.answer import LONGEST_NAME
 from fleetmeter.pricing.book import Book
 from fleetmeter.pricing.cost import Cost
 from fleetmeter.pricing.counts import brief
@@ -22,8 +23,8 @@ OTHER = "other"
 """What an unknown model is called."""
 _MOST_KEPT = 2048
 """Tariffs and places that are remembered; what callers send is not bounded."""
-_LONGEST_NAME = 256
-"""Characters of a model's name; a longer one is nobody's."""
+_SHOWN = 64
+"""Characters that a message shows of a name that is nobody's."""
 
 
 class PriceList:
@@ -223,8 +224,14 @@ class PriceList:
 
     def _find(self, model: object, place: Place) -> tuple[str, ModelPrice | Entry] | Unpriced:
         """The own price or the list's entry of a model, and the name to count it under."""
-        if not isinstance(model, str) or not model or len(model) > _LONGEST_NAME:
+        if model is None or model == "":
+            return Unpriced("model", "none", "no model is named")
+        if not isinstance(model, str):
             return Unpriced("model", brief(model), f"the model {brief(model)} has no price: that is no model's name")
+        if len(model) >= LONGEST_NAME:
+            beginning = repr(model[:_SHOWN])
+            reason = f"the model {beginning}… has no price: a name of {LONGEST_NAME} characters or more is no model's"
+            return Unpriced("model", beginning, reason)
         book = self._current()
         name = book.real_name(model).lower()
         own = book.find(name, place.provider)
