@@ -8,7 +8,7 @@ from typing import Self
 from fleetmeter.pricing.book import Book
 from fleetmeter.pricing.cost import Cost
 from fleetmeter.pricing.counts import brief
-from fleetmeter.pricing.doubt import Doubt, Unpriced
+from fleetmeter.pricing.doubt import NO_USAGE, Doubt, Unpriced
 from fleetmeter.pricing.listed import tariff_of
 from fleetmeter.pricing.price import ModelPrice
 from fleetmeter.pricing.price_data import Entry, PriceData
@@ -41,6 +41,7 @@ class PriceList:
         self.baseline = baseline
         self._data = PriceData()
         self._kept: dict[tuple[object, ...], Tariff | Unpriced] = {}
+        self._names: dict[tuple[object, ...], str] = {}
         self._places: dict[str, Place] = {}
 
     @classmethod
@@ -80,9 +81,28 @@ class PriceList:
         The user's own name of it, or its name in the price list, which snapshots and aliases share: bare for OpenAI,
         with the provider before it for others (`groq/llama-3.3-70b-versatile`). `other` for a model that neither knows.
         """
-        found = self._find(model, self._place(provider, base_url))
-        if isinstance(found, Unpriced):
-            return model if model in self.models() and provider is None and base_url is None else OTHER
+        self._current()
+        if self._data.snapshot is not None:
+            self._refresh()
+        if not _is_name(model):
+            return OTHER
+        key = (model, provider, None if base_url is None else str(base_url))
+        kept = self._names  # what another thread forgets meanwhile is not to be remembered again
+        name = kept.get(key)
+        if name is None:
+            name = self._name(model, provider, base_url)
+            if len(kept) >= _MOST_KEPT:
+                self._names = kept = {}
+            kept[key] = name
+        return name
+
+    def _name(self, model: str, provider: str | None, base_url: object) -> str:
+        try:
+            found = self._find(model, self._place(provider, base_url))
+            if isinstance(found, Unpriced):
+                return model if model in self.models() and provider is None and base_url is None else OTHER
+        except ImportError:  # without genai-prices no other model is known
+            return OTHER
         return found[0]
 
     def cost(self, model: str, usage: Usage, at: datetime | None = None) -> Cost | None:
@@ -138,7 +158,7 @@ class PriceList:
         found = kept.get(key)
         if found is None:
             found = self._make(book, model, tier, self._place(provider, base_url), when)
-            if isinstance(found, Unpriced) or not found.changes_within_days:
+            if _is_name(model) and (isinstance(found, Unpriced) or not found.changes_within_days):
                 if len(kept) >= _MOST_KEPT:
                     self._kept = kept = {}
                 kept[key] = found
@@ -165,9 +185,10 @@ class PriceList:
         base_url: object,
         at: datetime | None,
     ) -> Cost | Unpriced:
+        if usage is None:
+            return NO_USAGE
         if not isinstance(usage, Usage):
-            reason = "the answer states no usage" if usage is None else str(usage)
-            return Unpriced("usage", "none" if usage is None else f"{usage.kind}: {usage.shape}", reason)
+            return Unpriced("usage", f"{usage.kind}: {usage.shape}", str(usage))
         tariff = self.tariff(model, tier=tier, provider=provider, base_url=base_url, at=at)
         return tariff if isinstance(tariff, Unpriced) else tariff.cost(usage)
 
@@ -182,7 +203,7 @@ class PriceList:
     def _place(self, provider: str | None, base_url: object) -> Place:
         book = self._current()
         if provider is not None:
-            return Place(provider.lower())
+            return Place(str(provider).lower())
         if base_url is None:
             return Place(book.provider)
         self._refresh()
@@ -202,7 +223,7 @@ class PriceList:
 
     def _forget(self) -> None:
         """Other prices are in force: nothing that was worked out holds any more."""
-        self._kept, self._places = {}, {}
+        self._kept, self._places, self._names = {}, {}, {}
 
     def _make(self, book: Book, model: str, tier: str | None, place: Place, at: datetime) -> Tariff | Unpriced:
         wanted = tier_of(tier)
@@ -221,9 +242,9 @@ class PriceList:
             return source.tiers[wanted].tariff(name, f"{book.source}, {wanted}")
         return Unpriced("tier", f"{name} {wanted}", f"your own price of {name} has no tier {wanted!r}")
 
-    def _find(self, model: object, place: Place) -> tuple[str, ModelPrice | Entry] | Unpriced:
+    def _find(self, model: str, place: Place) -> tuple[str, ModelPrice | Entry] | Unpriced:
         """The own price or the list's entry of a model, and the name to count it under."""
-        if not isinstance(model, str) or not model or len(model) > _LONGEST_NAME:
+        if not _is_name(model):
             return Unpriced("model", brief(model), f"the model {brief(model)} has no price: that is no model's name")
         book = self._current()
         name = book.real_name(model).lower()
@@ -249,3 +270,8 @@ class PriceList:
             if provider == "litellm":
                 return self._data.find(OPENAI, name)
         return entry
+
+
+def _is_name(model: object) -> bool:
+    """Whether it can be a model's name; callers hand on what answers and users say."""
+    return isinstance(model, str) and 0 < len(model) <= _LONGEST_NAME
