@@ -75,8 +75,7 @@ def main() -> None:
             "portkey": lambda: _portkey(stack, place, upstream),
         }
         for name, make in makers.items():
-            with ExitStack() as one:
-                stack = one
+            with ExitStack() as stack:
                 try:
                     way = make()
                     _wait(way)
@@ -114,7 +113,7 @@ def _print(found: dict[tuple[str, bool, int], Figures], memory: dict[str, float]
         show(title, head, rows, [*notes, *troubles])
 
 
-def _notes(found: dict[tuple[str, bool, int], Figures], memory: dict[str, float], stream: bool) -> list[str]:  # noqa: FBT001
+def _notes(found: dict[tuple[str, bool, int], Figures], memory: dict[str, float], stream: bool) -> list[str]:
     ours = found["fleetmeter", stream, 32].cpu
     notes = []
     if "litellm" in memory:
@@ -222,7 +221,7 @@ def _wait(way: Way) -> None:
     raise RuntimeError(f"no call went through: {said}")
 
 
-def _measured(wrk: str, place: Path, way: Way, stream: bool, connections: int) -> Figures:  # noqa: FBT001
+def _measured(wrk: str, place: Path, way: Way, stream: bool, connections: int) -> Figures:
     script = place / "request.lua"
     headers = "".join(
         f'wrk.headers["{name}"] = "{value}"\n'
