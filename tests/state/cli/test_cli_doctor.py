@@ -97,7 +97,7 @@ def test_a_healthy_store() -> None:
 @pytest.mark.parametrize(
     ("facts", "subject", "status", "words"),
     [
-        (replace(HEALTHY, latency=0.2), "reachable", Status.WARN, "every 4.0 s at most"),
+        (replace(HEALTHY, latency=0.2), "reachable", Status.WARN, "flush only every 4.0 s"),
         (replace(HEALTHY, greeting={"server": "redis", "version": "6.0.16"}), "server", Status.FAIL, "too old"),
         (replace(HEALTHY, greeting={"server": "redis", "version": "6.2.0"}), "server", Status.OK, "supported"),
         (replace(HEALTHY, greeting={"server": "dragonfly", "version": "9.9"}), "server", Status.WARN, "not tried"),
@@ -420,7 +420,7 @@ def test_older_data_that_was_put_back_without_a_restart(
     replica.close()
     client.close()
     said = found["held scrapes"]
-    assert said["found"] == "the store runs since before counting began"
+    assert said["found"] == "the store has run since before counting began"
     assert "no restart took it back" in said["meaning"]
     assert "ask an exporter: fleetmeter_snapshot_held_reason" in said["meaning"]
 
