@@ -3,7 +3,19 @@
 import sys
 from time import monotonic
 
-from bench import capacity, flush, hot_path, idle, kinds, memory, openai_calls, replay, scrape, scrape_costs, short_lived
+from bench import (
+    capacity,
+    flush,
+    hot_path,
+    idle,
+    kinds,
+    memory,
+    openai_calls,
+    replay,
+    scrape,
+    scrape_costs,
+    short_lived,
+)
 from bench.tables import machine
 
 BENCHMARKS = {
