@@ -10,7 +10,7 @@ Each line begins with its line feed: the text of a block goes behind what stands
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import repeat
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any
 
@@ -65,23 +65,25 @@ class Starts:
         self._patterns = patterns
         self._count = len(lines)
 
-    def of(self, series: Sequence[Sequence[str]]) -> list[list[str]]:
-        """The starts of the lines of each series, given its label values."""
+    def of(self, series: Sequence[Sequence[str]]) -> list[str]:
+        """The starts of the lines of all series, given their label values: those of the first, then of the next."""
         if not series:
             return []
         patterns, own = self._patterns()
         if own != list(range(len(own))):
             pick = picker(own)
             series = [pick(values) for values in series]
-        if _BETWEEN in "".join(patterns) or any(map(_is_special, map("".join, series))):
-            return [[pattern % tuple(map(escaped, values)) for pattern in patterns] for values in series]
+        if _BETWEEN in "".join(patterns) or _is_special("".join(chain.from_iterable(series))):
+            return [pattern % tuple(map(escaped, values)) for values in series for pattern in patterns]
         if self._count == 1:
-            return [[patterns[0] % tuple(values)] for values in series]
+            (pattern,) = patterns
+            return [pattern % tuple(values) for values in series]
         pattern = _BETWEEN.join(patterns)
-        return [(pattern % (tuple(values) * self._count)).split(_BETWEEN) for values in series]
+        return _BETWEEN.join([pattern % (tuple(values) * self._count) for values in series]).split(_BETWEEN)
 
 
 def _is_special(text: str) -> bool:
+    """Whether something of a text must be escaped, or would be taken for what stands between lines."""
     return "\\" in text or '"' in text or "\n" in text or _BETWEEN in text
 
 

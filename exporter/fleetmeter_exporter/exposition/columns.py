@@ -9,6 +9,10 @@ from fleetmeter.reader.sample import Labels
 from fleetmeter_exporter.exposition.block import Subject
 
 
+_SPARE = 64
+"""Bounds that are not in the newest list, and have columns all the same, beside as many as that has itself."""
+
+
 class Columns:
     """The numbers of a family's series as columns: one per part, in which each series has its number.
 
@@ -24,6 +28,8 @@ class Columns:
         self._by_part = {part: column for column, part in enumerate(parts)}
         self._own = len(parts)
         self._moved: list[int] = []
+        self.most = 2 * self._own + _SPARE if self._bounds else self._own
+        """How many columns there may be."""
         self.scaled = len(parts) - 1
         """The column whose numbers are in stored units; those of the others are counts."""
         self.possible = (newest.type == "histogram") == bool(newest.bounds)
@@ -45,7 +51,7 @@ class Columns:
     def of(self, part: str) -> int | None:
         """The column of a part, which may be a new one; None if it can have none."""
         column = self._by_part.get(part)
-        if column is None and (bucket := self._bucket(part)) is not None:
+        if column is None and self.count < self.most and (bucket := self._bucket(part)) is not None:
             column = self._by_part[part] = self.count
             self._moved.append(bucket)
         return column

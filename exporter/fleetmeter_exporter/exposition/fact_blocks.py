@@ -58,7 +58,7 @@ class InfoBlock(StatedBlock[_Texts]):
             if names not in self._starts:
                 self._starts[names] = Starts(self.subject.newest.name, names, [("_info", ())], self.subject)
             starts = self._starts[names].of([[value for _, value in labels] for _, labels in several])
-            made |= {key: (labels, f"{start[0]}1.0") for (key, labels), start in zip(several, starts, strict=True)}
+            made |= {key: (labels, f"{start}1.0") for (key, labels), start in zip(several, starts, strict=True)}
         return made
 
 

@@ -1,25 +1,23 @@
 """The series of a family's layouts: which there are, in their order, and where each layout has their numbers.
 
-What is known of a series stays between two scrapes. Each number has a *slot*: the number of its series times `MOST`,
-plus its column. So a scrape that finds new fields takes apart those, and finds the others' slots in a dict.
+What is known of a series stays between two scrapes. Each number has a *slot*: the number of its series times the
+columns that there may be, plus its own column. A scrape that finds new fields takes apart those, and no others.
 """
 
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import chain, repeat
-from operator import add, floordiv
+from operator import add
 from typing import Any
 
+from fleetmeter.reader.hashes import Fields
 from fleetmeter.reader.numbers import plain_values
 from fleetmeter.schema.definition import Definition, series_key
 from fleetmeter_exporter.exposition.block import Subject, picker
 from fleetmeter_exporter.exposition.columns import Columns
 
-MOST = 4096
-"""Columns that a series may have."""
-
-Make = Callable[[int, Sequence[Sequence[str]]], list[list[str]]]
-"""Given a layout's place and label values of series in it: what stands before the numbers of each."""
+Make = Callable[[int, Sequence[Sequence[str]]], list[str]]
+"""Given a layout's place and label values of series in it: what stands before their numbers, series by series."""
 
 
 class Series:
@@ -39,8 +37,10 @@ class Series:
         self._tails: dict[bytes, int] = {}
         self._keys: list[Any] = []  # by number: what a series is sorted by
         self._starts: list[str] = []  # so many for each series
-        self._known = [(list[bytes](), array("q")) for _ in self._layouts]
+        self._known = [(Fields(), array("q")) for _ in self._layouts]
+        self._strays = False  # whether there may be series of which no field is known
         self._order: list[int] = []
+        self._stride = columns.most
         self.picks: list[Callable[[Sequence[float]], Sequence[float]]] = []
         """By layout: what takes its numbers, and behind them a 0 for what is missing, to columns of all series."""
 
@@ -49,26 +49,35 @@ class Series:
         """How many series there are."""
         return len(self._order)
 
-    def learn(self, fields: Sequence[list[bytes]]) -> bool:
+    def learn(self, fields: Sequence[Fields]) -> bool:
         """Find the series of each layout's fields; False if one is not as a writer spells it. Raises `UnfitName`."""
+        gone = self._strays
+        self._strays = True
         found = []
-        for at, some in enumerate(fields):
-            slots = self._slots(at, some)
+        for at, (some, (known, _)) in enumerate(zip(fields, self._known, strict=True)):
+            places = some.places_in(known)
+            slots = self._slots(at, some, places)
             if slots is None:
                 return False
+            gone = gone or len(places) - places.count(None) < len(known)
             found.append(slots)
-        here = set(map(floordiv, chain.from_iterable(found), repeat(MOST)))
-        if len(here) < len(self._keys):
-            found = self._without_others(here, found)
+        self._order += range(len(self._order), len(self._keys))
+        if gone:
+            found = self._without_others({slot // self._stride for slots in found for slot in slots}, found)
         self._known = [(some, array("q", slots)) for some, slots in zip(fields, found, strict=True)]
-        self._order = sorted(range(len(self._keys)), key=self._keys.__getitem__)
-        first = [number * MOST for number in self._order]
-        self.picks = []
-        for slots in found:
-            places = dict(zip(slots, range(len(slots)), strict=True))
-            wanted = chain.from_iterable(map(add, first, repeat(column)) for column in range(self._columns.count))
-            self.picks.append(picker(list(map(places.get, wanted, repeat(len(slots))))))
+        self._strays = False
+        self._order.sort(key=self._keys.__getitem__)  # of which most is in order
+        self.picks = [self._pick(slots) for slots in found]
         return True
+
+    def _pick(self, slots: Sequence[int]) -> Callable[[Sequence[float]], Sequence[float]]:
+        missing, stride = len(slots), self._stride
+        places = [missing] * (len(self._keys) * stride)
+        for place, slot in enumerate(slots):
+            places[slot] = place
+        first = self._order if stride == 1 else [number * stride for number in self._order]
+        wanted = chain.from_iterable(map(add, first, repeat(column)) for column in range(self._columns.count))
+        return picker(list(map(places.__getitem__, wanted)))
 
     def starts(self) -> list[str]:
         """What stands before the numbers of all series, in their order."""
@@ -81,28 +90,26 @@ class Series:
         """By field of a layout: the rank of its series, and its column."""
         ranks = {number: rank for rank, number in enumerate(self._order)}
         fields, slots = self._known[at]
-        return {field: (ranks[slot // MOST], slot % MOST) for field, slot in zip(fields, slots, strict=True)}
+        pairs = (divmod(slot, self._stride) for slot in slots)
+        return {field: (ranks[number], column) for field, (number, column) in zip(fields, pairs, strict=True)}
 
-    def _slots(self, at: int, fields: list[bytes]) -> list[int] | None:
-        known = dict(zip(*self._known[at], strict=True))
-        slots: list[Any] = list(map(known.get, fields))
-        new = [place for place, slot in enumerate(slots) if slot is None]
-        if new:
-            apart = self._parted if self._layouts[at].has_parts else self._whole
-            made = apart(at, [fields[place] for place in new])
-            if made is None:
-                return None
-            for place, slot in zip(new, made, strict=True):
-                slots[place] = slot
+    def _slots(self, at: int, fields: Fields, places: Sequence[int | None]) -> list[int] | None:
+        """The slots of fields, given their places among those that are known."""
+        known = self._known[at][1]
+        slots: list[Any] = [known[place] if place is not None else None for place in places] if known else []
+        new = [place for place, slot in enumerate(slots) if slot is None] if slots else range(len(fields))
+        apart = self._parted if self._layouts[at].has_parts else self._whole
+        made = apart(at, [fields[place] for place in new] if slots else fields)
+        if made is None or not slots:
+            return made
+        for place, slot in zip(new, made, strict=True):
+            slots[place] = slot
         return slots
 
     def _whole(self, at: int, fields: list[bytes]) -> list[int] | None:
         """The slots of new fields of series that have one number each."""
         values = plain_values(self._layouts[at], fields)
-        if values is None:
-            return None
-        self._add(at, fields, values)
-        return [self._numbers[self._set_of[at]][field] * MOST for field in fields]
+        return None if values is None else self._add(at, fields, values)
 
     def _parted(self, at: int, fields: list[bytes]) -> list[int] | None:
         """The slots of new fields of series that have several.
@@ -124,24 +131,26 @@ class Series:
                 return None
             self._tails[tail] = column
         self._add(at, list(one_of_each), [texts[:-1] for texts in values])
-        return [numbers[key] * MOST + self._tails[tail] for key, tail in zip(keys, tails, strict=True)]
+        stride, columns = self._stride, self._tails
+        return [numbers[key] * stride + columns[tail] for key, tail in zip(keys, tails, strict=True)]
 
     def _column(self, layout: Definition, field: bytes) -> int | None:
         values = plain_values(layout, [field])
-        column = self._columns.of(values[0][-1]) if values is not None else None
-        return column if column is not None and column < MOST else None
+        return self._columns.of(values[0][-1]) if values is not None else None
 
-    def _add(self, at: int, keys: Sequence[bytes], values: Sequence[Sequence[str]]) -> None:
-        """Give numbers to the series that are new; of two layouts that share one, the first has it."""
-        group = self._set_of[at]
-        numbers = self._numbers[group]
-        new = [place for place, key in enumerate(keys) if key not in numbers]
-        starts = self._make(at, [values[place] for place in new])
-        for place, made in zip(new, starts, strict=True):
-            key = keys[place]
-            numbers[key] = len(self._keys)
-            self._keys.append(key if len(self._sets) == 1 else (key, self._pairs(at, values[place])))
-            self._starts += made
+    def _add(self, at: int, keys: Sequence[bytes], values: Sequence[Sequence[str]]) -> list[int]:
+        """The numbers of series, which are given to those that are new; of two layouts that share one, the first has it."""
+        numbers = self._numbers[self._set_of[at]]
+        if numbers:
+            new = [(key, own) for key, own in zip(keys, values, strict=True) if key not in numbers]
+            fresh, values = [key for key, _ in new], [own for _, own in new]
+        else:
+            fresh = list(keys)
+        self._starts += self._make(at, values)
+        numbers.update(zip(fresh, range(len(self._keys), len(self._keys) + len(fresh)), strict=True))
+        single = len(self._sets) == 1
+        self._keys += fresh if single else [(key, self._pairs(at, own)) for key, own in zip(fresh, values, strict=True)]
+        return [numbers[key] for key in keys]
 
     def _pairs(self, at: int, values: Sequence[str]) -> tuple[tuple[str, str], ...]:
         """The labels of a series in the order in which they are displayed: two sets of labels may have equal fields."""
@@ -152,10 +161,11 @@ class Series:
         """Forget the series that are not here, and number the others anew; the slots of those."""
         kept = sorted(here)
         anew = {number: place for place, number in enumerate(kept)}
-        width = self._width
+        width, stride = self._width, self._stride
         self._keys = [self._keys[number] for number in kept]
         self._starts = list(chain.from_iterable(self._starts[n * width : (n + 1) * width] for n in kept))
+        self._order = [anew[number] for number in self._order if number in anew]
         self._numbers = [
             {key: anew[number] for key, number in numbers.items() if number in anew} for numbers in self._numbers
         ]
-        return [[anew[slot // MOST] * MOST + slot % MOST for slot in slots] for slots in found]
+        return [[anew[slot // stride] * stride + slot % stride for slot in slots] for slots in found]

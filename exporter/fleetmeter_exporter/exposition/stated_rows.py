@@ -32,7 +32,8 @@ class Rows:
         names = [*sorted(layout.labels), *([label] if label else [])]
         self._make = Starts(layout.name, names, lines, subject)
         self._labels = len(layout.labels)
-        self._known: dict[Any, list[str]] = {}
+        self._width = len(lines)
+        self._known: dict[Any, Sequence[str]] = {}
         self.starts: list[str] = []
 
     def order(self, rows: Mapping[Any, Sequence[str]]) -> list[Any]:
@@ -42,7 +43,9 @@ class Rows:
         """
         new = [key for key in rows if key not in self._known]
         values = [rows[key] for key in new]
-        known = self._known | dict(zip(new, self._make.of(values), strict=True))
+        made, width = self._make.of(values), self._width
+        several = [made[place : place + width] for place in range(0, len(made), width)]
+        known = self._known | dict(zip(new, several, strict=True))
         keys = [key for key in self._known if key in rows] + new if self._known else new
         keys.sort()  # those that were there are sorted already
         self._known = {key: known[key] for key in keys}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from prometheus_client.samples import Exemplar
 
 from fleetmeter.errors import StateError
-from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.hashes import Fields, Hash
 from fleetmeter.reader.numbers import stored_numbers
 from fleetmeter.reader.returned import telling_number
 from fleetmeter.reader.sample import Labels, Sample
@@ -59,7 +59,7 @@ class Amounts(NamedTuple):
     by field; of the latter see `Returned.of`. While `fields` is the same object, what was derived from it holds.
     """
 
-    fields: list[bytes]
+    fields: Fields
     numbers: list[float] | None
     exemplars: Mapping[bytes, Exemplar]
     returned: Mapping[bytes, int]

@@ -1,8 +1,8 @@
 """A hash as it came from the store. Its texts become numbers only when somebody needs them, which saves time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import compress, repeat
+from itertools import compress
 from math import inf
 from operator import gt
 from typing import Self
@@ -16,6 +16,33 @@ _FLOATS = 10**307
 _KINDS = frozenset((int, float))
 
 
+class Fields(list[bytes]):
+    """The fields of a hash; what was derived from one such object holds wherever it is met again.
+
+    If they differ from those that were read before, they say in what, so that nobody has to find that out again.
+    """
+
+    _before: "Fields | None" = None
+    _places: Sequence[int | None] = ()
+
+    @classmethod
+    def after(cls, before: "Fields", fields: list[bytes]) -> Self:
+        """Fields of a hash that was read later. Those that are the same are the same objects."""
+        known = dict(zip(before, range(len(before)), strict=True))
+        places = list(map(known.get, fields))
+        made = cls(field if place is None else before[place] for field, place in zip(fields, places, strict=True))
+        made._before, made._places = before, places
+        before._before, before._places = None, ()
+        return made
+
+    def places_in(self, before: list[bytes]) -> Sequence[int | None]:
+        """For each field its place in another hash's fields; None if it is not among them."""
+        if before is self._before:
+            return self._places
+        known = dict(zip(before, range(len(before)), strict=True))
+        return list(map(known.get, self))
+
+
 class Hash(Mapping[bytes, bytes]):
     """Raw field → raw text. `fields` and `texts` are the same in two lists, in the order in which the store gave them.
 
@@ -23,7 +50,7 @@ class Hash(Mapping[bytes, bytes]):
     """
 
     def __init__(self, fields: list[bytes], texts: list[bytes]) -> None:
-        self.fields = fields
+        self.fields: Fields = fields if isinstance(fields, Fields) else Fields(fields)
         self.texts = texts
 
     @classmethod
@@ -39,8 +66,10 @@ class Hash(Mapping[bytes, bytes]):
         that was derived from it is made again.
         """
         fields, texts = reply[0::2], reply[1::2]
-        if before is None or fields != before.fields:
+        if before is None:
             return cls(fields, texts)
+        if fields != before.fields:
+            return cls(Fields.after(before.fields, fields), texts)
         return before if texts == before.texts else cls(before.fields, texts)
 
     @cached_property
@@ -72,8 +101,11 @@ class Hash(Mapping[bytes, bytes]):
         if before is None or now is None:
             return {field: text for field, text in served.items() if _below(self.get(field), text)}
         if not (self.fields is served.fields or self.fields == served.fields):
-            by_field = dict(zip(self.fields, now, strict=True))
-            now = list(map(by_field.get, served.fields, repeat(-inf)))
+            stored = [-inf] * len(before)
+            for place, number in zip(self.fields.places_in(served.fields), now, strict=True):
+                if place is not None:
+                    stored[place] = number
+            now = stored
         lower = list(map(gt, before, now))
         return dict(compress(zip(served.fields, served.texts, strict=True), lower)) if any(lower) else {}
 

@@ -5,7 +5,7 @@ from itertools import chain
 from math import isnan
 
 from fleetmeter.errors import StateError
-from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.hashes import Fields, Hash
 from fleetmeter.reader.sample import Labels
 from fleetmeter.schema.definition import Definition, compact_json, read_json, texts_of
 from fleetmeter.schema.scale import parse_number, unscaled
@@ -41,14 +41,15 @@ class Legibility:
     """
 
     def __init__(self) -> None:
-        self._fitting: dict[str, list[bytes]] = {}  # by layout: the fields that were checked and belong to series of it
+        self._fitting: dict[str, Fields] = {}  # by layout: the fields that were checked and belong to series of it
 
     def of(self, layout: Definition, numbers: Mapping[bytes, bytes]) -> bool:
         """Whether `stored_numbers` reads all of them."""
         stored = Hash.of(numbers)
-        before = self._fitting.get(layout.field, [])
+        before = self._fitting.get(layout.field, Fields())
         if before is not stored.fields:
-            new = list(set(stored.fields).difference(before)) if before else stored.fields
+            places = stored.fields.places_in(before)
+            new = [field for field, place in zip(stored.fields, places, strict=True) if place is None]
             if new and not (_all_plain(layout, new) or all(_fits(layout, field) for field in new)):
                 return False
             self._fitting[layout.field] = stored.fields
@@ -58,12 +59,16 @@ class Legibility:
 def plain_values(layout: Definition, fields: list[bytes]) -> list[list[str]] | None:
     """Label values by sorted name, and the part, of each field; None if one is not as this library's writers spell it.
 
-    A spelling is the shortest there is. So if all of them together are as long as what writers would write, each is.
+    Where nothing is escaped, theirs is the shortest spelling. So if all fields together are as short as can be, each is.
     """
     parsed = _parsed_together(layout, fields)
-    if parsed is None or compact_json(parsed).encode() != b"[" + b",".join(fields) + b"]":
-        return None
-    return parsed
+    if not parsed:
+        return parsed
+    if b"\\" in b"".join(fields):
+        return parsed if compact_json(parsed).encode() == b"[" + b",".join(fields) + b"]" else None
+    width = len(parsed[0])
+    shortest = len("".join(chain.from_iterable(parsed)).encode()) + len(parsed) * (3 * width + 1 if width else 2)
+    return parsed if sum(map(len, fields)) == shortest else None
 
 
 def _taken_apart(layout: Definition, field: bytes) -> tuple[list[str], str]:
@@ -104,10 +109,11 @@ def _parsed_together(layout: Definition, fields: list[bytes]) -> list[list[str]]
     The fields are joined by line feeds and read as one JSON text. No two fields can pass for one, nor one for two: JSON
     permits no line feed inside a text, and each field must begin a list of its own that holds only texts.
     """
-    if not all(field.startswith(b"[") for field in fields):
+    joined = b",\n".join(fields)
+    if fields and not (joined.startswith(b"[") and joined.count(b",\n[") == len(fields) - 1):
         return None
     try:
-        parsed: list[list[str]] = read_json(b"[" + b",\n".join(fields) + b"]")
+        parsed: list[list[str]] = read_json(b"[" + joined + b"]")
         if len(parsed) != len(fields) or not set(map(type, parsed)) <= {list}:
             return None
         texts_of(list(chain.from_iterable(parsed)))
