@@ -65,7 +65,7 @@ def test_the_build_sees_the_sources_alone() -> None:
     added = {line[1:] for line in lines if line.startswith("!")}
     assert {"pyproject.toml", "constraints.txt", "state", "exporter", "app"} <= added
     assert all((ROOT / name).exists() for name in added)
-    assert not added & {"deploy", ".git", ".venv"}
+    assert not added & {"deploy", "deploy/secrets", ".git", ".venv"}
 
 
 def test_compose_has_the_shape_of_the_specification() -> None:
