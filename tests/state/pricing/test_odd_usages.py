@@ -202,7 +202,7 @@ DOUBTFUL: list[tuple[str, object, str, str, dict[str, int]]] = [
     ("Anthropic's names, inside or outside", {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12,
      "cache_read_input_tokens": 100}, "contradiction", "neither clearly parts", {"completion": 3, "reasoning": 0}),
     ("two names that differ", {"prompt_tokens": 9, "completion_tokens": 3, "prompt_cache_hit_tokens": 4,
-     "prompt_tokens_details": {"cached_tokens": 5}}, "contradiction", "another name", {"completion": 3, "reasoning": 0}),
+     "prompt_tokens_details": {"cached_tokens": 5}}, "contradiction", "says 5", {"completion": 3, "reasoning": 0}),
     ("both APIs at once", {"prompt_tokens": 9, "completion_tokens": 3, "input_tokens": 8, "output_tokens": 3},
      "contradiction", "different counts", {}),
     ("video", {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12,
