@@ -32,7 +32,7 @@ together. The 0 leaves room for shards.
 | `<tag>:cache:entries`          | hash | digest → `<expiry µs> <entry>`: the gateway's prompt cache               |
 | `<tag>:cache:expiry`           | zset | digest, scored by its expiry (µs)                                        |
 | `<tag>:cache:order`            | zset | digest, scored by the time it was stored (µs)                            |
-| `<tag>:circuit:<model>`        | hash | the gateway's circuit breaker                                            |
+| `<tag>:circuit:<model>`        | hash | for a circuit breaker of the gateway                                     |
 | `<tag>:beside:<name>`          | any  | what a program of yours keeps beside, see `reader/gauge_read.py`         |
 
 `fleetmeter doctor` makes the same keys behind `<tag>:doctor:<id>`, and deletes them in the transaction that made them.
