@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleetmeter_app.config import GatewayConfig
+from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.demo import alertmanager, prometheus
 from fleetmeter_app.demo.ports import HOST, with_free_ports
 from fleetmeter_app.demo.processes import Program

@@ -4,7 +4,7 @@ import json
 import random
 from dataclasses import dataclass
 
-from fleetmeter_app.config import GatewayConfig
+from fleetmeter_app.config.gateway import GatewayConfig
 
 _TICKERS = ("TSLA", "AAPL", "NVDA", "MSFT", "AMZN", "GOOG", "META", "INTC", "ORCL", "SAP")
 _TOPICS = (

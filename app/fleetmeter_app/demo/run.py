@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
-from fleetmeter_app.config import GatewayConfig
+from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.demo.display import Display
 from fleetmeter_app.demo.fleet import DemoFleet, plan
 from fleetmeter_app.demo.load import Load

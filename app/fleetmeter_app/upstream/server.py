@@ -30,8 +30,8 @@ from starlette.routing import Route
 
 from fleetmeter.errors import SettingError
 from fleetmeter.escaping import printable
+from fleetmeter_app.config.settings import port_of
 from fleetmeter_app.errors import ApiError, ConfigError, InvalidRequestError
-from fleetmeter_app.settings import port_of
 from fleetmeter_app.upstream import others
 from fleetmeter_app.upstream.config import UpstreamConfig
 from fleetmeter_app.upstream.endpoints import Asked, Upstream

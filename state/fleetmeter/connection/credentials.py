@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Self
 
 import redis
 
 from fleetmeter.connection.provider import CredentialProvider, NoPassword, ask, named_provider
 from fleetmeter.errors import SettingError
+from fleetmeter.secret_file import check_file, read_secret, twin
 
 USERNAME = "FLEETMETER_REDIS_USERNAME"
 PASSWORD = "FLEETMETER_REDIS_PASSWORD"  # noqa: S105  a variable's name
-PASSWORD_FILE = "FLEETMETER_REDIS_PASSWORD_FILE"  # noqa: S105  a variable's name
+PASSWORD_FILE = twin(PASSWORD)
 PROVIDER = "FLEETMETER_REDIS_CREDENTIAL_PROVIDER"
 VARIABLES = (USERNAME, PASSWORD, PASSWORD_FILE, PROVIDER)
 """The environment's variables for user and password."""
@@ -52,10 +52,7 @@ class Credentials:
             except UnicodeEncodeError:
                 raise SettingError(name, "it holds characters that UTF-8 cannot hold; expected text") from None
         if file:
-            try:
-                _read(file)
-            except ValueError as error:
-                raise SettingError(PASSWORD_FILE, f"{error}; expected a readable file with the password") from None
+            check_file(PASSWORD_FILE, file, "the password")
         return cls(username, password, file, named_provider(PROVIDER, provider) if provider else None)
 
 
@@ -90,19 +87,6 @@ class Login(redis.CredentialProvider):
 
 def _from_file(file: str) -> tuple[str, str]:
     try:
-        return "", _read(file)
+        return "", read_secret(file)
     except ValueError as error:
         raise NoPassword(f"{PASSWORD_FILE}: {error}") from error
-
-
-def _read(file: str) -> str:
-    """The password in a file, without the line end behind it. Raises `ValueError`, which names the file."""
-    try:
-        password = Path(file).read_text(encoding="utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise ValueError(f"{file!r} is no UTF-8 text") from None
-    except OSError as error:
-        raise ValueError(f"{file!r} cannot be read: {error.strerror or type(error).__name__}") from None
-    if not password:
-        raise ValueError(f"{file!r} is empty")
-    return password

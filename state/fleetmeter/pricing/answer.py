@@ -9,8 +9,8 @@ from fleetmeter.pricing.counts import members
 from fleetmeter.pricing.doubt import Doubt
 from fleetmeter.pricing.usage import Usage, read_usage
 
-_LONGEST_NAME = 256
-"""Characters of a model's or tier's name that are kept; the longest real ones, of fine-tunes, have about 100."""
+LONGEST_NAME = 256
+"""Characters of a model's or tier's name that are kept, which no real one has: those of fine-tunes have about 100."""
 _BARE = ("prompt_tokens", "input_tokens")
 """An object with one of these members is a bare usage, not an answer that contains one."""
 _BESIDE = ("id", "model", "service_tier")
@@ -119,4 +119,4 @@ def _member(source: object, name: str) -> Any:
 
 def _name(value: object) -> str | None:
     """A name that can be used: a text that is not empty, cut to a bounded length."""
-    return str.__getitem__(value, slice(_LONGEST_NAME)) if isinstance(value, str) and value else None
+    return str.__getitem__(value, slice(LONGEST_NAME)) if isinstance(value, str) and value else None

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from fleetmeter.pricing.answer import LONGEST_NAME
 from fleetmeter.pricing.book import Book
 from fleetmeter.pricing.cost import Cost
 from fleetmeter.pricing.counts import brief
@@ -22,8 +23,8 @@ OTHER = "other"
 """The name under which unknown models are counted."""
 _MOST_KEPT = 2048
 """Tariffs, and places, that are remembered. There is a bound, because callers may send any number of names."""
-_LONGEST_NAME = 256
-"""Characters of a model's name. No real model has a longer one."""
+_SHOWN = 64
+"""Characters of an unknown name that a message shows."""
 
 
 class PriceList:
@@ -223,8 +224,14 @@ class PriceList:
 
     def _find(self, model: object, place: Place) -> tuple[str, ModelPrice | Entry] | Unpriced:
         """The name to count a model under, with its own price or its entry in the list."""
-        if not isinstance(model, str) or not model or len(model) > _LONGEST_NAME:
+        if model is None or model == "":
+            return Unpriced("model", "none", "no model is named")
+        if not isinstance(model, str):
             return Unpriced("model", brief(model), f"the model {brief(model)} has no price: that is no model's name")
+        if len(model) >= LONGEST_NAME:
+            beginning = repr(model[:_SHOWN])
+            reason = f"the model {beginning}… has no price: a name of {LONGEST_NAME} characters or more is no model's"
+            return Unpriced("model", beginning, reason)
         book = self._current()
         name = book.real_name(model).lower()
         own = book.find(name, place.provider)

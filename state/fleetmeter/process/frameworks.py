@@ -1,6 +1,7 @@
 """Frameworks that make and end processes in their own ways. Each is joined if the application has imported it."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -35,7 +36,10 @@ class _Leaving(ModuleType):
 
 
 class Frameworks:
-    """Calls `end` when a framework's child ends, and `forked` in the children that uWSGI forks in C."""
+    """Calls `end` when a framework's child ends, and `forked` in the children that uWSGI forks in C.
+
+    `forked` may raise `KeyboardInterrupt`: the child has been told to end.
+    """
 
     def __init__(self, end: Callable[[], None], forked: Callable[[], None]) -> None:
         self._end = end
@@ -114,10 +118,19 @@ class Frameworks:
 
 
 def _behind(forked: Callable[[], None], hook: Any) -> Callable[[], Any]:
-    """A hook that calls `forked`, then the application's own if there is one."""
+    """A hook that calls `forked`, then the application's own if there is one.
+
+    uWSGI takes SIGINT for a worker after these hooks only, and its master sends it once. Until then Python's handler
+    has it, which raises here, and uWSGI only prints what a hook raises: the worker would live on, and the master with
+    it, until the worker is killed after `--worker-reload-mercy`, 60 s. So the worker ends here; it has served nothing.
+    """
 
     def both() -> Any:
-        forked()
-        return hook() if callable(hook) else None
+        try:
+            forked()
+            return hook() if callable(hook) else None
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
 
     return both

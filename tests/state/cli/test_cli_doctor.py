@@ -442,6 +442,19 @@ def test_models_without_a_price(store: StoreAddress, capsys: pytest.CaptureFixtu
     assert found["prices"]["found"] == "calls without a price: other (3 calls), gpt-9 (3 calls), gpt-6-sol (1 call)"
 
 
+def test_models_without_a_price_add_up_over_labels_of_the_users(
+    store: StoreAddress, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model that two teams call is named once, with the calls of both."""
+    replica = Replica(store)
+    for team, count in (("search", 2), ("ads", 1)):
+        replica.counter("openai_unpriced_calls", labels=["model", "team"], values=["gpt-9", team]).inc(count)
+    assert replica.flush()
+    _, found = findings(store, capsys)
+    replica.close()
+    assert found["prices"]["found"] == "calls without a price: gpt-9 (3 calls)"
+
+
 @pytest.fixture
 def redis_pair(binary: Callable[[str], str]) -> Iterator[tuple[str, str]]:
     """A Redis server and a replica of it: the URLs of both."""

@@ -1,5 +1,6 @@
 """The check for calls of language models that have no price."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from fleetmeter.cli.doctor.check import Check, Status
@@ -17,7 +18,9 @@ def price_checks(families: Iterable[Family]) -> Iterator[Check]:
     samples = [sample for family in families if family.definition.name == _UNPRICED for sample in family.samples]
     if not samples:
         return
-    calls = {dict(sample.labels).get("model", ""): round(sample.value) for sample in samples}
+    calls: Counter[str] = Counter()
+    for sample in samples:  # a model has several, where calls have labels of the user's own
+        calls[dict(sample.labels).get("model", "")] += round(sample.value)
     without = sorted(((count, model) for model, count in calls.items() if count), reverse=True)
     if not without:
         yield Check(Status.OK, "prices", "every answered call has a price", "the cost of the fleet is complete")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fleetmeter.cli.printing import NOTHING, columns, counted, shown
+from fleetmeter.excerpt import cut
 from fleetmeter.pricing import Answer, Cost, Doubt, Unpriced, Usage
 
 _MOST_BROKEN = 20
@@ -13,6 +14,8 @@ _MOST_REASONS = 200
 """Different reasons that are listed; a file of nonsense may have one per line."""
 _MOST_MODELS = 1_000
 """Models that have a row of their own."""
+LONGEST_SHOWN = 100
+"""Characters that a table shows of a model's name; the longest real ones, of fine-tunes, have about as many."""
 _DOLLARS = 10**9
 
 
@@ -103,7 +106,7 @@ class Bill:
             ("model", "calls", *kinds, "USD", "unpriced"),
             (
                 (
-                    shown(name),
+                    shown(cut(name, LONGEST_SHOWN)),
                     f"{entry.calls:,}",
                     *(f"{entry.tokens[kind]:,}" for kind in kinds),
                     dollars(entry.nanodollars) if entry.unpriced < entry.calls else NOTHING,

@@ -11,7 +11,9 @@ from fleetmeter.cli.prices.rates import as_json, lines_of, overview
 from fleetmeter.cli.prices.usages import price_file
 from fleetmeter.cli.printing import Parser, complain, say, say_json
 from fleetmeter.errors import SettingError
-from fleetmeter.pricing import PriceList
+from fleetmeter.excerpt import quoted
+from fleetmeter.pricing import PriceList, Unpriced
+from fleetmeter.pricing.tiers import TIERS, tier_of
 
 _DESCRIPTION = """
 Without --usage: shows the rates of each MODEL in US dollars per million tokens, by tier and length of the prompt, with
@@ -52,6 +54,8 @@ def add_prices(subcommands: "argparse._SubParsersAction[Parser]") -> None:
 def prices(arguments: argparse.Namespace) -> int:
     """Print rates or a bill. Returns the exit status; raises `SettingError` and `CommandError`."""
     at = _day(arguments.at)
+    if arguments.tier is not None and isinstance(tier_of(arguments.tier), Unpriced):
+        raise SettingError("--tier", f"{quoted(arguments.tier)} has no prices; expected one of {', '.join(TIERS)}")
     price_list = PriceList.from_file(arguments.prices) if arguments.prices else PriceList.from_env(os.environ)
     place = {"provider": arguments.provider, "base_url": arguments.base_url}
     try:

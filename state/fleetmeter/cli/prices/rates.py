@@ -5,7 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from fleetmeter.cli.prices.bill import LONGEST_SHOWN
 from fleetmeter.cli.printing import NOTHING, columns, shown
+from fleetmeter.excerpt import cut
 from fleetmeter.pricing import PriceList, Tariff, Unpriced
 from fleetmeter.pricing.sheet import RATE_NAMES
 from fleetmeter.pricing.tiers import STANDARD, TIERS
@@ -60,7 +62,7 @@ def lines_of(found: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> list[str
     if not isinstance(found, Mapping):
         return _overview_lines(found)
     if "unpriced" in found:
-        return [f"{shown(found['model'])}: no price: {shown(found['unpriced'])}"]
+        return [f"{shown(cut(found['model'], LONGEST_SHOWN))}: no price: {shown(found['unpriced'])}"]
     counted = "" if found["counted_as"] == found["model"] else f", counted as {shown(found['counted_as'])}"
     steps = found["usd_per_million_tokens"]
     names = [name for name in RATE_NAMES if any(name in step["rates"] for step in steps)]

@@ -17,6 +17,10 @@ _LONGEST_LINE = 1 << 26
 """Bytes of a line at most. A longer one is no answer, and could fill the memory."""
 _LONG_FILE = 1 << 20
 """Bytes. A larger file takes long enough to show a bar of progress."""
+_JSON_NAMES = {
+    list: "a list", str: "a text", int: "a number", float: "a number", bool: "true or false", type(None): "null",
+}  # fmt: skip
+"""What a line may hold in the place of an object, in JSON's words."""
 _STEP = 1 << 16
 """Bytes between two movements of the bar."""
 
@@ -78,8 +82,8 @@ def _record(line: bytes) -> dict[str, Any]:
     except ValueError:
         raise ValueError("has a number with thousands of digits; expected counts of tokens") from None
     if not isinstance(record, dict):
-        found = type(record).__name__
-        raise ValueError(f"is a {found}; expected an object: an answer, or a usage with a model")  # noqa: TRY004
+        found = _JSON_NAMES[type(record)]
+        raise ValueError(f"is {found}; expected an object: an answer, or a usage with a model")  # noqa: TRY004
     return record
 
 
