@@ -22,10 +22,11 @@ from fleetmeter.process.installation import aflush
 from fleetmeter.process.runtime import EXIT_TIMEOUT
 from fleetmeter.schema.keys import Keys
 from fleetmeter.settings import Settings, without_password
-from fleetmeter_app.answer_cache import AskCache
-from fleetmeter_app.cache import PromptCache
+from fleetmeter_app.caching.scripts import Scripts
+from fleetmeter_app.caching.shared import SharedCache
+from fleetmeter_app.caching.vault import Vault
 from fleetmeter_app.config.gateway import GatewayConfig
-from fleetmeter_app.config.settings import AppSettings
+from fleetmeter_app.config.settings import CACHE_KEY, AppSettings
 from fleetmeter_app.errors import ConfigError
 from fleetmeter_app.routing.router import NO_TIER
 from fleetmeter_app.seams import Seams
@@ -54,21 +55,24 @@ def create_app(settings: AppSettings | None = None, environ: Mapping[str, str] |
     settings = settings or AppSettings.from_env(environ)
     loaded = load(settings, environ)
     store = _store(settings, environ)
-    cache = PromptCache(store.url, Keys(store.namespace), loaded.config.cache, credentials=store.credentials)
+    keys = Keys(store.namespace)
+    vault = Vault.from_text(CACHE_KEY, settings.cache_key)
+    scripts = Scripts(store.url, keys.cache_entries, "the prompt cache", credentials=store.credentials)
+    cache = SharedCache(scripts, keys, loaded.config.cache, vault)
     fleetmeter.install(
         url=store.url, namespace=store.namespace, flush_interval=store.flush_interval, replica=store.replica
     )
     configure_labels(loaded)
     SERVICE.info({"service": "fleetmeter-app", "version": fleetmeter.__version__})
     upstreams = Upstreams(loaded.config.upstream)
-    pipeline = Pipeline(loaded, upstreams.client, Seams(cache=AskCache(cache)))
+    pipeline = Pipeline(loaded, upstreams.client, Seams(cache=cache))
 
     async def start() -> None:
         upstreams.client()
 
     async def close() -> None:
+        await cache.close()
         await upstreams.close()
-        await pipeline.seams.cache.close()
 
     api = Api(pipeline, metrics=make_asgi_app(url=store.url, namespace=store.namespace), start=start, close=close)
     gauges = replica_gauges()

@@ -68,17 +68,16 @@ def main() -> None:
         port = free_port()
         stack.enter_context(_process([sys.executable, "-m", "bench.canned_upstream", str(port)], place, {}))
         upstream = f"http://127.0.0.1:{port}/v1"
-        makers: dict[str, Callable[[], Way]] = {
-            "direct": lambda: Way("direct", upstream, {}, None),
-            "fleetmeter": lambda: _ours(stack, place, upstream),
-            "litellm": lambda: _litellm(stack, place, upstream),
-            "portkey": lambda: _portkey(stack, place, upstream),
+        makers: dict[str, Callable[[ExitStack, Path, str], Way]] = {
+            "direct": lambda _stack, _place, upstream: Way("direct", upstream, {}, None),
+            "fleetmeter": _ours,
+            "litellm": _litellm,
+            "portkey": _portkey,
         }
         for name, make in makers.items():
             with ExitStack() as one:
-                stack = one
                 try:
-                    way = make()
+                    way = make(one, place, upstream)
                     _wait(way)
                 except (InstallFailed, RuntimeError, OSError) as error:
                     troubles.append(f"{name} did not run: {str(error).strip()[-300:]}")
@@ -114,7 +113,7 @@ def _print(found: dict[tuple[str, bool, int], Figures], memory: dict[str, float]
         show(title, head, rows, [*notes, *troubles])
 
 
-def _notes(found: dict[tuple[str, bool, int], Figures], memory: dict[str, float], stream: bool) -> list[str]:  # noqa: FBT001
+def _notes(found: dict[tuple[str, bool, int], Figures], memory: dict[str, float], stream: bool) -> list[str]:
     ours = found["fleetmeter", stream, 32].cpu
     notes = []
     if "litellm" in memory:
@@ -222,7 +221,7 @@ def _wait(way: Way) -> None:
     raise RuntimeError(f"no call went through: {said}")
 
 
-def _measured(wrk: str, place: Path, way: Way, stream: bool, connections: int) -> Figures:  # noqa: FBT001
+def _measured(wrk: str, place: Path, way: Way, stream: bool, connections: int) -> Figures:
     script = place / "request.lua"
     headers = "".join(
         f'wrk.headers["{name}"] = "{value}"\n'

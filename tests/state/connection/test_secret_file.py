@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from fleetmeter_app.config.settings import AppSettings
 
 from fleetmeter.errors import SettingError
 from fleetmeter.secret_file import read_secret, secret_of
 from fleetmeter_app.errors import ConfigError
-from fleetmeter_app.settings import AppSettings
 
 SECRET = "sk-very-secret"
 
