@@ -19,6 +19,7 @@ _FLAGS = (
     Flag("host", "HOST", "address to listen on", "127.0.0.1"),
     Flag("port", "PORT", "port to listen on, 0 for any free one", "8000"),
     Flag("config", "FILE", "TOML file with tiers, intents, limits and prices; the packaged one if there is none"),
+    Flag("check", "", "read the configuration, say whether it can be used, and end", "false", kind="switch"),
     *LOG_FLAGS,
 )
 
@@ -41,6 +42,7 @@ class AppSettings:
     redis_url: str | None = field(default=None, repr=False)
     cache_key: str | None = field(default=None, repr=False)
     namespace: str | None = None
+    check: bool = False
     log_level: str = "info"
     log_format: str = "logfmt"
 
@@ -79,16 +81,17 @@ class AppSettings:
             port=port_of(given["port"]),
             config=Path(config) if config else None,
             openai_base_url=environ.get("OPENAI_BASE_URL") or None,
-            openai_api_key=_key_of(environ),
+            openai_api_key=key_of(environ),
             redis_url=environ.get("FLEETMETER_REDIS_URL") or None,
             cache_key=secret_of(CACHE_KEY, environ, "the key of the cache's entries") or None,
             namespace=environ.get("FLEETMETER_NAMESPACE") or None,
+            check=given["check"].on,
             log_level=log_level(given),
             log_format=log_format(given),
         )
 
 
-def _key_of(environ: Mapping[str, str]) -> str | None:
+def key_of(environ: Mapping[str, str]) -> str | None:
     """The upstream's key, from its variable or its file; raises `ConfigError` for one that no header can carry."""
     key = secret_of(KEY, environ, "the upstream's key")
     if key and (problem := problem_of_key(key)):
