@@ -161,7 +161,7 @@ def _facts(value: GaugeValue) -> dict[str, str]:
         facts = {name: str(text) for name, text in read_json(value.text).items()}
         texts_of([*facts, *facts.values()])
     except (ValueError, TypeError, AttributeError) as error:
-        raise _bad("gauges", f"{value.text!r} of writer {value.writer} are no facts") from error
+        raise _bad("gauges", f"{value.text!r} of writer {value.writer} are no labels of an Info") from error
     return facts
 
 
@@ -169,7 +169,7 @@ def _state(value: GaugeValue) -> str:
     try:
         return texts_of([read_json(value.text)])[0]
     except (ValueError, TypeError) as error:
-        raise _bad("gauges", f"{value.text!r} of writer {value.writer} is no state") from error
+        raise _bad("gauges", f"{value.text!r} of writer {value.writer} is no state of an Enum") from error
 
 
 def _number(value: GaugeValue) -> float:
