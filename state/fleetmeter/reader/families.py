@@ -100,7 +100,7 @@ class Families:
         return Amounts(stored.fields, stored.numbers, examples, self.snapshot.returned.of(layout.field))
 
     def is_read(self, source: Source) -> bool:
-        """Whether a gauge shows what a `GaugeRead` makes of the store: one is registered, and nobody has set the gauge."""
+        """Whether a gauge shows the samples of a `GaugeRead`: one is registered, and nobody has set the gauge."""
         name = source.newest.name
         return name in (self.snapshot.extras or {}) and not any(map(self.statements.ever_set, source.layouts))
 

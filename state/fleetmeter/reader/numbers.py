@@ -57,9 +57,9 @@ class Legibility:
 
 
 def plain_values(layout: Definition, fields: list[bytes]) -> list[list[str]] | None:
-    """Label values by sorted name, and the part, of each field; None if one is not as this library's writers spell it.
+    """Label values by sorted name, and the part, of each field; None if our writers would not spell one of them so.
 
-    Where nothing is escaped, theirs is the shortest spelling. So if all fields together are as short as can be, each is.
+    If nothing is escaped, their spelling is the shortest. So if all fields together are as short as possible, each is.
     """
     parsed = _parsed_together(layout, fields)
     if not parsed:
