@@ -12,7 +12,7 @@ from fleetmeter_exporter.exposition.stated_block import StatedBlock
 from fleetmeter_exporter.exposition.stated_rows import Members, MergedRows, ReplicaRows
 
 _Values = tuple[Sequence[bytes], Sequence[bytes]]
-"""The texts of all statements that are shown, row by row, and when they were made if that matters."""
+"""The texts of all shown statements, row by row; and their times, which only the mode `mostrecent` needs."""
 
 _MERGE: dict[str, Callable[[list[float]], float]] = {
     "sum": sum,
@@ -60,7 +60,7 @@ class GaugeBlock(StatedBlock[_Values]):
         except ValueError:
             return None
         if self._mode == "sum":
-            values = list(map(add, values, repeat(0)))  # as in any sum, a negative zero is 0
+            values = list(map(add, values, repeat(0)))  # adding 0 makes a negative zero 0, as any sum does
         if not self._single:
             values = self._merged(values, picked[1])
         texts = list(map(repr, values))
@@ -75,7 +75,7 @@ class GaugeBlock(StatedBlock[_Values]):
             times = list(zip(map(int, set_us), self._writers_by_row, values, strict=True))
             return [max(times[first:last], key=_age)[2] for first, last in rows]
         merge = _MERGE[self._mode]
-        if self._mode != "sum" and not any(map(ne, values, values)):  # without NaN there is less to look at
+        if self._mode != "sum" and not any(map(ne, values, values)):  # without NaN the plain functions are right
             merge = min if self._mode == "min" else max
         return [merge(values[first:last]) for first, last in rows]
 

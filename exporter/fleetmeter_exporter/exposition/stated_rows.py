@@ -1,4 +1,4 @@
-"""The rows that statements make: one for each series and writer, or one for each series of all writers together."""
+"""The rows of statements: one for each series and writer, or one for each series over all writers."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -17,13 +17,13 @@ Members = tuple[list[int], list[str], list[tuple[str, ...]]]
 
 
 class Unplain(Exception):
-    """Something is not as this library's writers leave it: the general way must be taken."""
+    """This library's writers would not have written something, so the general way must be taken."""
 
 
 class Rows:
-    """The rows of a layout: what stands before their numbers, in their order. It is kept for those that come again.
+    """The rows of a layout in their order, with the text before their numbers, which is kept for rows that come again.
 
-    `lines` are what `Starts` takes; `label` is one that each row has beside those of the layout, if any.
+    `lines` are those of `Starts`. `label`, if it is given, is one more label of each row, beside those of the layout.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Rows:
         self.starts: list[str] = []
 
     def order(self, rows: Mapping[Any, Sequence[str]]) -> list[Any]:
-        """The keys of these rows, sorted, after their `starts` were made; the label values of each are given.
+        """The sorted keys of these rows, which map keys to label values. Their `starts` are made before.
 
         Raises `UnfitName`, and `Unplain` if there are not as many values as labels.
         """
@@ -54,9 +54,10 @@ class Rows:
 
 
 def shown_members(stated: Stated, layout: Definition, living: Collection[str] | None, *, folded: bool) -> Members:
-    """The statements of a layout that are shown: those of the `living`, or all; with `folded`, what ended ones left, too.
+    """The shown statements of a layout: those of the `living` writers, or of all if that is None.
 
-    Raises `Unplain` where one has not as many label values as there are labels.
+    With `folded`, the remainder of ended writers is shown, too. Raises `Unplain` if a statement does not have as many
+    values as there are labels.
     """
     places, writers, values = stated.places, stated.writers, stated.values
     if living is not None or not (folded or FOLDED_WRITER not in writers):
@@ -70,7 +71,10 @@ def shown_members(stated: Stated, layout: Definition, living: Collection[str] | 
 
 
 class ReplicaRows(Rows):
-    """One row for each series and writer, which a label names; `taken` is another label that the lines have."""
+    """One row for each series and writer, with a label that names the writer's replica.
+
+    `taken` is another label that the lines have, whose name that label must not have.
+    """
 
     def __init__(
         self, layout: Definition, lines: Sequence[tuple[str, Labels]], subject: Subject, taken: str = ""
@@ -78,7 +82,7 @@ class ReplicaRows(Rows):
         super().__init__(layout, lines, subject, replica_label({*layout.labels, taken}))
 
     def places(self, members: Members, replicas: Mapping[str, str]) -> list[int]:
-        """The place of each row's statement. Two writers of one name in a series are told apart by their ids."""
+        """The place of each row's statement. If two writers of a series have one name, their ids follow the name."""
         places, writers, values = members
         names = list(map(replicas.get, writers, writers))
         shown: Sequence[str] = names
@@ -91,16 +95,16 @@ class ReplicaRows(Rows):
         keys = list(zip(values, names, writers, shown, strict=True))
         at = dict(zip(keys, places, strict=True))
         if len(at) < len(places):
-            raise Unplain  # a writer that is there twice
+            raise Unplain  # a writer states a series twice
         rows = {key: (*key[0], key[3]) for key in keys}
         return [at[key] for key in self.order(rows)]
 
 
 class MergedRows(Rows):
-    """One row for each series, whoever states it."""
+    """One row for each series, over all writers that state it."""
 
     def groups(self, members: Members) -> list[list[int]]:
-        """The places of each row's statements, those of a row in the order of the hash."""
+        """The places of each row's statements, in the order of the hash."""
         found: dict[tuple[str, ...], list[int]] = {}
         for place, values in zip(members[0], members[2], strict=True):
             found.setdefault(values, []).append(place)

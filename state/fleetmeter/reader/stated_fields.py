@@ -1,4 +1,4 @@
-"""Whose statements the fields of `gauges` are: taken apart once, and again only what came since."""
+"""The fields of `gauges`, parsed into writer, layout and series. Each field is parsed once, when it is new."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ _Whose = tuple[str, str, str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Stated:
-    """The statements of one layout: at which places of the hash they are, by whom, and of which series."""
+    """The statements of one layout: their places in the hash, their writers, and the label values of their series."""
 
     places: list[int] = field(default_factory=list)
     writers: list[str] = field(default_factory=list)
@@ -23,9 +23,9 @@ _NOTHING = Stated()
 
 
 class StatedFields:
-    """The fields of one hash. What was derived from a `Stated` holds as long as it is the same object.
+    """The fields of one hash. As long as a `Stated` is the same object, everything derived from it holds.
 
-    `unreadable` lists the places of fields that are no statement's.
+    `unreadable` lists the places of fields that are no statements.
     """
 
     def __init__(self, fields: Sequence[bytes], before: Self | None = None) -> None:
@@ -46,11 +46,11 @@ class StatedFields:
 
     @classmethod
     def of(cls, fields: Sequence[bytes], before: Self | None) -> Self:
-        """Those of these fields; what was made `before` itself if they are the same."""
+        """The statements of these fields; `before` itself if its fields are the same object."""
         return before if before is not None and before.fields is fields else cls(fields, before)
 
     def whose(self) -> Iterator[tuple[bytes, _Whose | None]]:
-        """Each field, and whose it is."""
+        """Each field, with its writer, family, layout and label values; None if it is no statement."""
         return zip(self.fields, self._whose, strict=True)
 
     def of_layout(self, name: str, layout: str) -> Stated:
