@@ -93,6 +93,7 @@ ROUNDS ?= 10
 matrix-openai: $(READY)  ## hold calls by each SDK version, transport and form, and by frameworks, against the upstream's ledger
 	PYTHONPATH=tests $(BIN)/python -m matrix.openai --rounds $(ROUNDS)
 	PYTHONPATH=tests $(BIN)/python -m matrix.frameworks
+	PYTHONPATH=tests $(BIN)/python -m matrix.beside
 
 SPEED ?= 30
 drill: $(READY)  ## let faults happen to a demo, windows divided by SPEED: do all alerts reach a webhook, and resolve?
