@@ -200,7 +200,7 @@ def record_outcome(
     if usage is not None and usage is not NO_ANSWER:
         _add_tokens(additions, series, usage, is_embedding=kind.endpoint == "embeddings")
     _add_cost(additions, series, usage, cost)
-    if saving is not None:
+    if isinstance(saving, Cost):
         savings = series.saved if saving.nanodollars >= 0 else series.extra
         additions.append((savings.inc, abs(saving.usd)))
     end = shutdown_timestamp(kind.model)
