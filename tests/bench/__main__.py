@@ -6,6 +6,7 @@ from time import monotonic
 from bench import (
     capacity,
     flush,
+    gateway,
     hot_path,
     idle,
     kinds,
@@ -27,6 +28,7 @@ BENCHMARKS = {
     "replay": replay.main,
     "short_lived": short_lived.main,
     "openai": openai_calls.main,
+    "gateway": gateway.main,
     "kinds": kinds.main,
     "scrape": scrape.main,
     "scrape_costs": scrape_costs.main,

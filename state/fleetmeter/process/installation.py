@@ -44,8 +44,8 @@ def install(
       `redis+sentinel://h1,h2,h3/service/db` and `redis+cluster://h1,h2,h3`; `valkey` means the same as `redis`.
     * `namespace` (FLEETMETER_NAMESPACE, `default`): the fleet's name; one store can hold several fleets.
     * `flush_interval` (FLEETMETER_FLUSH_INTERVAL, 0.25): seconds between two batches.
-    * `replica` (FLEETMETER_REPLICA, the host's name): what this replica is called, as in `replica="web-1:4711"`, where
-      the second part is the pid.
+    * `replica` (FLEETMETER_REPLICA, the host's name): this replica's name in labels. `replica="web-1:4711"` is the name
+      and the pid.
     * `max_series` (FLEETMETER_MAX_SERIES, 10000): the most label sets that a family may have in the store. With 10,000
       users as labels, amounts of user 10,001 go to one more series, whose label values are `__overflow__`. A gauge of
       that user is not shown.

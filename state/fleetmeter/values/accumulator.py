@@ -178,6 +178,23 @@ class Accumulator:
             )
         return True
 
+    def hold(self) -> "threading.RLock | LastLock | None":
+        """Take the lock for several records in a row, so that one batch has them all; the caller gives it back.
+
+        Until then the caller may record in children that exist already, and do nothing else: other threads wait, and
+        code of somebody else's may wait for them. None if the records are kept in an open block anyway, or if the
+        first one would call `wake`, which must not be called under the lock.
+        """
+        self.notice_fork()
+        if self.in_block:
+            return None
+        lock = self.lock
+        lock.acquire()
+        if self._resting:
+            lock.release()
+            return None
+        return lock
+
     @property
     def in_block(self) -> bool:
         """Whether a block is open in this context, so that records are kept for its end."""

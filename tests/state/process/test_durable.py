@@ -115,7 +115,7 @@ def test_the_error_can_be_pickled() -> None:
     error = fleetmeter.NotDurable(0.5, 1, "timeout", "the store did not answer in time.")
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), vars(copy)) == (str(error), vars(error))
-    assert "the store and 1 of its replicas did not confirm the records within 0.5 s" in str(error)
+    assert "the store and 1 store replica did not confirm the records within 0.5 s" in str(error)
 
 
 @pytest.mark.parametrize("outer", [fleetmeter.atomic, fleetmeter.durable])
