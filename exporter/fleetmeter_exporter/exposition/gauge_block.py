@@ -32,6 +32,7 @@ class GaugeBlock(StatedBlock):
 
     def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str]) -> None:
         groups: list[list[int]] = []
+        singles: list[int] = []
         writers: dict[int, str] = {}
         for rows, shown in zip(self._rows, members, strict=True):
             if isinstance(rows, MergedRows):
@@ -39,17 +40,22 @@ class GaugeBlock(StatedBlock):
                 if self._mode == "mostrecent":
                     writers.update(zip(shown.places, shown.writers, strict=True))
             else:
-                groups += ([place] for place in rows.places(shown, replicas))
-        places = list(chain.from_iterable(groups))
+                singles += rows.places(shown, replicas)
+        if max(map(len, groups), default=1) == 1:  # no row has more than one statement
+            places = [*singles, *chain.from_iterable(groups)]
+            self._row_of: Sequence[int] = range(len(places))
+            self._spans: list[tuple[int, int]] = []
+        else:
+            places = list(chain.from_iterable(groups))
+            self._spans = list(pairwise(accumulate(map(len, groups), initial=0)))
+            self._row_of = [row for row, (first, last) in enumerate(self._spans) for _ in range(first, last)]
         self._pick = picker(places)
         self._writers = [writers[place] for place in places] if writers else []
-        self._spans = list(pairwise(accumulate(map(len, groups), initial=0)))
-        self._row_of = [row for row, (first, last) in enumerate(self._spans) for _ in range(first, last)]
         self._starts = list(chain.from_iterable(rows.starts for rows in self._rows))
         self._read: Sequence[bytes] = ()
         self._values: list[float] = []
         self._texts: list[str] = []
-        self.samples = len(groups)
+        self.samples = len(groups) + len(singles)
 
     def _picked(self, statements: Statements) -> Sequence[bytes]:
         texts = self._pick(statements.texts)
@@ -82,7 +88,7 @@ class GaugeBlock(StatedBlock):
 
     def _merged(self, row: int, set_us: Sequence[bytes]) -> float:
         """The value of a row."""
-        first, last = self._spans[row]
+        first, last = self._spans[row] if self._spans else (row, row + 1)
         if set_us:
             times = zip(map(int, set_us[first:last]), self._writers[first:last], self._values[first:last], strict=True)
             return max(times, key=_age)[2]

@@ -53,6 +53,8 @@ class Statements:
             changed = list(compress(changed, map(ne, self.raw, before.raw)))
         else:
             illegible = frozenset()
+            if before is not None:
+                changed = self._carried(before)
         for place in changed:
             self.set_us[place], _, self.texts[place] = self.raw[place].partition(b" ")
         self.illegible: frozenset[int] = illegible.difference(changed) | self._found_illegible(changed)
@@ -91,6 +93,19 @@ class Statements:
                     value = GaugeValue(writer, int(self.set_us[place]), self.texts[place].decode())
                     found[values].append(value)
         return found
+
+    def _carried(self, before: "Statements") -> list[int]:
+        """Take over what an earlier snapshot had, too, if it could all be read; the places of everything else."""
+        if before.illegible:
+            return list(range(len(self.raw)))
+        places = self.fields.fields.places_in(before.fields.fields)
+        others = []
+        for place, (raw, known) in enumerate(zip(self.raw, places, strict=True)):
+            if known is not None and before.raw[known] == raw:
+                self.set_us[place], self.texts[place] = before.set_us[known], before.texts[known]
+            else:
+                others.append(place)
+        return others
 
     def _found_illegible(self, places: Sequence[int]) -> frozenset[int]:
         """Those of these places whose text holds no time and text: mostly none, which two looks at all together tell."""
