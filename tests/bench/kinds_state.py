@@ -116,7 +116,7 @@ class State:
         """Let every writer hand something over."""
         self._rows += 1
         self._client.hset(
-            self.keys.writers, mapping={writer: f"{self._rows} 0 {_ALIVE_US} alive" for writer in self._writers}
+            self.keys.writers, mapping=dict.fromkeys(self._writers, f"{self._rows} 0 {_ALIVE_US} alive")
         )
 
     def change(self, share: float) -> None:

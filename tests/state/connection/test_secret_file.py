@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from fleetmeter_app.config.settings import AppSettings
 
 from fleetmeter.errors import SettingError
 from fleetmeter.secret_file import read_secret, secret_of
+from fleetmeter_app.config.settings import AppSettings
 from fleetmeter_app.errors import ConfigError
 
 SECRET = "sk-very-secret"
