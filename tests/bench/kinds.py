@@ -120,7 +120,16 @@ class Costs:
         ]
 
 
-HEAD = ("kind", "samples", "µs each", "x plain", "x faster than generate_latest", "first, µs", "x if 10 % new", "peak MB")
+HEAD = (
+    "kind",
+    "samples",
+    "µs each",
+    "x plain",
+    "x faster than generate_latest",
+    "first, µs",
+    "x if 10 % new",
+    "peak MB",
+)
 
 
 def main() -> None:
@@ -156,7 +165,9 @@ def main() -> None:
             judged(f"{dearest}, times the plain kind", found[dearest].usual / found[dearest].plain, DEAREST),
             judged("a first scrape, µs per sample", max(costs.first for costs in found.values()) * 1e6, FIRST),
             judged("a scrape with 10 % new series, times", max(c.growing / c.usual for c in found.values()), GROWING),
-            judged("a scrape, as a part of generate_latest's", max(c.usual / c.stock for c in found.values()), 1 / FASTER),
+            judged(
+                "a scrape, as a part of generate_latest's", max(c.usual / c.stock for c in found.values()), 1 / FASTER
+            ),
         ],
     )
 

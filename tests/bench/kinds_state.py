@@ -115,9 +115,7 @@ class State:
     def beat(self) -> None:
         """Let every writer hand something over."""
         self._rows += 1
-        self._client.hset(
-            self.keys.writers, mapping=dict.fromkeys(self._writers, f"{self._rows} 0 {_ALIVE_US} alive")
-        )
+        self._client.hset(self.keys.writers, mapping=dict.fromkeys(self._writers, f"{self._rows} 0 {_ALIVE_US} alive"))
 
     def change(self, share: float) -> None:
         """Give that share of the numbers another value; counts only grow."""
@@ -153,25 +151,26 @@ class State:
         self._client.close()
 
     def _series(self, part: Part, first: int, last: int) -> Mapping[str, dict[str, Callable[[random.Random], str]]]:
-        """What the series from one number up to another have in the store: what draws their values, by key and field."""
+        """What the series from one number up to another have in the store: what draws each value, by key and field."""
         definition = part.definition
         found: dict[str, Callable[[random.Random], str]] = {}
         if part.stated:
             for number in range(first, last):
-                values = [_values(definition, number // part.writers)[at] for at in definition.sorted_positions]
-                series = compact_json([definition.name, definition.layout, values])
+                values = _values(definition, number // part.writers)
+                sorted_values = [values[at] for at in definition.sorted_positions]
+                series = compact_json([definition.name, definition.layout, sorted_values])
                 draw = _statement(part, number)
                 found[f"{self._writers[number % part.writers]} {series}"] = draw
             return {self.keys.gauges: found}
         for number in range(first, last):
-            values = _values(definition, number)
+            labels = _values(definition, number)
             draw = part.rare if part.rare is not None and number % 3_000 == 1_500 else part.number
             if not definition.has_parts:
-                found[definition.series_field(values)] = draw
+                found[definition.series_field(labels)] = draw
                 continue
             for text in definition.bounds or ("count",):
-                found[definition.series_field(values, text)] = part.number
-            found[definition.series_field(values, "sum")] = part.sums
+                found[definition.series_field(labels, text)] = part.number
+            found[definition.series_field(labels, "sum")] = part.sums
         return {self.keys.family(definition.field): found}
 
     def _write(self, series: Mapping[str, dict[str, Callable[[random.Random], str]]]) -> None:
@@ -198,7 +197,7 @@ def _is_merged(definition: Definition) -> bool:
 
 def _values(definition: Definition, number: int) -> tuple[str, ...]:
     """Label values of a series, as they look in an LLM service."""
-    texts = ("chat.completions", f"gpt-6.1-sol-{number % 50:03}", f"intent-{number // 50:03}")
+    texts = ("chat.completions", f"gpt-6.1-sol-{number % 50:03}", f"intent-{number:06}")
     return tuple(texts[at % 3] for at in range(3 - len(definition.labels), 3))
 
 

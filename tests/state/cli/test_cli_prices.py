@@ -85,7 +85,7 @@ def test_a_broken_line_is_named_and_the_rest_is_done(tmp_path: Path, capsys: pyt
         (b'"text"', "is a text; expected an object"),
         (b"\xff\xfe", "is no UTF-8"),
         (b"[" * 100_000, "is nested too deeply"),
-        (b'{"prompt_tokens": ' + b"9" * 10_000 + b"}", "a number of thousands of digits"),
+        (b'{"prompt_tokens": ' + b"9" * 10_000 + b"}", "a number with thousands of digits"),
         (b"{", "is no JSON"),
     ],
 )
@@ -127,7 +127,7 @@ def test_what_has_no_price_is_told_with_its_reason(tmp_path: Path, capsys: pytes
     ]  # fmt: skip
     reasons = [one["reason"] for one in found["unpriced"]]
     assert reasons[0] == "'gpt-9' has no price at openai"
-    assert "the answer's tier 'scale' is paid for by contract" in reasons[1]
+    assert "the answer's tier 'scale' is paid by contract" in reasons[1]
     assert "prompt_tokens is -1" in reasons[2]
     assert reasons[3] == "the answer states no usage"
     assert found["models"]["gpt-9"]["unpriced_calls"] == 2
@@ -187,7 +187,7 @@ def test_own_prices_and_other_providers(
     [
         (["--usage", "/nowhere"], "--usage: /nowhere cannot be read: No such file or directory"),
         (["--usage", "/"], "--usage: / cannot be read: Is a directory"),
-        (["--usage", "x", "gpt-6-sol"], "--usage: models are named in the file; leave out 'gpt-6-sol'"),
+        (["--usage", "x", "gpt-6-sol"], "--usage: the file names the models; leave out 'gpt-6-sol'"),
         (["--at", "tomorrow"], "--at: 'tomorrow' is no date; expected one such as 2026-11-30"),
         (["--prices", "/nowhere"], "/nowhere: cannot be read"),
         (["--tier", "cheap", "--usage", "x"], "--tier: 'cheap' has no prices; expected one of default, flex"),

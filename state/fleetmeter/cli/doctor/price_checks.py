@@ -1,4 +1,4 @@
-"""Whether the calls of language models have a price."""
+"""The check for calls of language models that have no price."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ _MOST_MODELS = 10
 
 
 def price_checks(families: Iterable[Family]) -> Iterator[Check]:
-    """The models whose calls have no price; nothing if no calls of models were ever counted."""
+    """One finding about models without a price; none if the namespace never counted calls of models."""
     samples = [sample for family in families if family.definition.name == _UNPRICED for sample in family.samples]
     if not samples:
         return
@@ -29,5 +29,6 @@ def price_checks(families: Iterable[Family]) -> Iterator[Check]:
     more = f" and {len(without) - _MOST_MODELS} more" if len(without) > _MOST_MODELS else ""
     yield Check(
         Status.WARN, "prices", f"calls without a price: {named}{more}",
-        "their cost is missing everywhere; the service's log says why, and a prices file can give rates",
+        "their cost is missing in every cost family; the service's log says why: a prices file can give rates, and "
+        "streams tell their usage if they are asked to",
     )  # fmt: skip

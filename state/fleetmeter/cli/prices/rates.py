@@ -1,4 +1,4 @@
-"""The rates of models as tables: by tier, by length of the prompt, and where each figure comes from."""
+"""Tables of rates: by tier and length of the prompt, with the source of each figure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ _OVERVIEW = ("input", "cached_input", "cache_write", "output", "audio_in", "audi
 def as_json(
     prices: PriceList, model: str, tiers: Sequence[str] | None, *, at: datetime, **place: Any
 ) -> dict[str, Any]:
-    """A model's rates at each tier that has some; `unpriced` says why there are none at all."""
+    """A model's rates, for each tier that has rates. If no tier has any, `unpriced` says why."""
     found = {tier: prices.tariff(model, tier=tier, at=at, **place) for tier in tiers or TIERS}
     known = {tier: tariff for tier, tariff in found.items() if isinstance(tariff, Tariff)}
     if not known:
@@ -43,7 +43,7 @@ def as_json(
 
 
 def overview(prices: PriceList, *, at: datetime, **place: Any) -> list[dict[str, Any]]:
-    """The standard rates of every model that is known by name."""
+    """The standard rates of every model that the list names."""
     rows = []
     for model in sorted(prices.models()):
         tariff = prices.tariff(model, at=at, **place)
@@ -58,7 +58,7 @@ def overview(prices: PriceList, *, at: datetime, **place: Any) -> list[dict[str,
 
 
 def lines_of(found: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> list[str]:
-    """What `as_json` or `overview` gave, for people."""
+    """The result of `as_json` or `overview` as lines for people."""
     if not isinstance(found, Mapping):
         return _overview_lines(found)
     if "unpriced" in found:
