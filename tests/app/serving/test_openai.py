@@ -415,6 +415,17 @@ def test_ids_and_traces_go_through(replica: Program) -> None:
     assert injected.headers["x-request-id"].startswith("req_")
 
 
+def test_retries_of_clients_are_counted_and_not_handed_on(replica: Program, upstream: RunningUpstream) -> None:
+    """A request that a client sent again is one, by its route; upstream it is a first attempt."""
+    growth = Growth(replica)
+    body = {"model": "cheap", "messages": said("x [[fault:500,times=1]]")}
+    for count in ("0", "2", "nonsense"):
+        headers = {"x-stainless-retry-count": count}
+        assert httpx.post(replica.address() + "/v1/chat/completions", json=body, headers=headers).status_code == 200
+    assert growth.reaches(1, "client_retries_total", endpoint="/v1/chat/completions")
+    assert growth.reaches(3, "openai_retries_total")
+
+
 def test_the_asynchronous_sdk_streams_many_at_once(replica: Program) -> None:
     """Twenty streams beside each other, each whole, none mixed with another."""
     growth = Growth(replica)
