@@ -221,6 +221,12 @@ ERRORS = Counter(
     ["type", "endpoint"],
     registry=REGISTRY,
 )
+CLIENT_RETRIES = Counter(
+    "client_retries_total",
+    "Requests that a client's SDK sent again to this service, by endpoint.",
+    ["endpoint"],
+    registry=REGISTRY,
+)
 OPENAI_ERRORS = counter(
     "openai_errors_total",
     "Calls that ended in an error, by model and by the SDK's exception class.",
