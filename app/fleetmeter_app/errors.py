@@ -29,6 +29,8 @@ class ConfigError(GatewayError):
 class ApiError(GatewayError):
     """An answer in OpenAI's error shape; `retry_after` is in seconds.
 
+    `should_retry` tells OpenAI's SDKs whether to try again; None leaves it to what they do with the status.
+
     The shape: https://platform.openai.com/docs/guides/error-codes, as the SDK reads it (`error.code`, …).
     """
 
@@ -41,6 +43,7 @@ class ApiError(GatewayError):
         code: str | None = None,
         param: str | None = None,
         retry_after: float | None = None,
+        should_retry: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -49,20 +52,24 @@ class ApiError(GatewayError):
         self.param = param
         self.message = message
         self.retry_after = retry_after
+        self.should_retry = should_retry
 
     def body(self) -> dict[str, dict[str, str | None]]:
         """The JSON object to answer with."""
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
     def headers(self) -> dict[str, str]:
-        """The headers that tell a client when to come back.
+        """The headers that tell a client whether, and when, to come back.
 
-        HTTP knows whole seconds only; OpenAI's SDKs read `retry-after-ms` first.
+        HTTP knows whole seconds only; OpenAI's SDKs read `retry-after-ms` first, and `x-should-retry` before both.
         """
-        if self.retry_after is None:
-            return {}
-        milliseconds = max(1, round(self.retry_after * 1000))
-        return {"retry-after": str(-(-milliseconds // 1000)), "retry-after-ms": str(milliseconds)}
+        found: dict[str, str] = {}
+        if self.should_retry is not None:
+            found["x-should-retry"] = "true" if self.should_retry else "false"
+        if self.retry_after is not None:
+            milliseconds = max(1, round(self.retry_after * 1000))
+            found |= {"retry-after": str(-(-milliseconds // 1000)), "retry-after-ms": str(milliseconds)}
+        return found
 
 
 class InvalidRequestError(ApiError):

@@ -97,6 +97,13 @@ class Table:
             self.refuse(key, f"is {value}; it must be a number {'above 0' if positive else 'from 0 upwards'}")
         return float(value)
 
+    def take_flag(self, key: str, *, default: bool) -> bool:
+        """True or false."""
+        value = self._take(key, default)
+        if not isinstance(value, bool):
+            self._refuse_type(key, "true or false", value)
+        return value
+
     def take_mapping(self, key: str) -> dict[str, object]:
         """What stands in a table, as it is: somebody else checks it."""
         value = self._take(key, {})

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from fleetmeter._version import __version__
 from fleetmeter.cli.doctor.examination import add_doctor
+from fleetmeter.cli.extensions import registered_commands
 from fleetmeter.cli.forget import add_forget
 from fleetmeter.cli.ls import add_ls
 from fleetmeter.cli.prices.command import add_prices
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subcommands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in _SUBCOMMANDS:
+    for add in (*_SUBCOMMANDS, *registered_commands()):
         add(subcommands)
     arguments = parser.parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may be unable to show what a label holds

@@ -9,7 +9,7 @@
 --   reset    done; `@epoch`, in both its places, is `<new id> <store time in µs> <state format> reset`
 --   changed  the epoch is another one than was seen: nothing changed
 --   retry    `families` or `removed` names a layout that was not passed: nothing changed
--- The prompt cache and the circuit breakers are kept.
+-- What the gateway keeps beside (cache, API keys, rates, budgets, circuit breakers) stays.
 -- Deletions come first: they are allowed while memory is full, and what follows them in a script is then too.
 -- Cost: O(layouts + writers); the numbers are freed in the background.
 
