@@ -23,7 +23,7 @@ from fleetmeter.connection.client_async import connect_async, followed_async
 from fleetmeter.connection.credentials import Credentials
 from fleetmeter.errors import SettingError
 from fleetmeter.schema.keys import Keys
-from fleetmeter_app.config import CacheConfig
+from fleetmeter_app.config.limits import CacheConfig
 
 log = logging.getLogger("fleetmeter.app")
 

@@ -96,12 +96,30 @@ class ModelNotFoundError(ApiError):
 class UpstreamFailedError(ApiError):
     """No model answered; `model` was the last one asked, and `cause` is the name of what it did.
 
-    Says of the upstream's answer no more than its kind: its text may hold what the caller must not see. `failures.py`
-    makes it from the SDK's error, so that programs without the SDK start quickly.
+    Says of a failed upstream no more than its kind: its text may hold what the caller must not see. What it said
+    about the request itself is for the caller. The retries were ours: the client is told not to repeat them.
     """
 
-    def __init__(self, model: str, cause: str, *, status: int, code: str, what: str) -> None:
+    def __init__(
+        self,
+        model: str,
+        cause: str,
+        *,
+        status: int,
+        code: str,
+        what: str,
+        param: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         error_type = {400: "invalid_request_error", 429: "rate_limit_error"}.get(status, "upstream_error")
-        super().__init__(status, error_type, f"No model answered; the last one asked, {model}, {what}.", code=code)
+        super().__init__(
+            status,
+            error_type,
+            f"No model answered; the last one asked, {model}, {what}.",
+            code=code,
+            param=param,
+            retry_after=retry_after,
+            should_retry=False,
+        )
         self.model = model
         self.cause = cause

@@ -19,7 +19,7 @@ from fleetmeter.errors import SettingError
 from fleetmeter.schema.keys import Keys
 from fleetmeter_app import cache
 from fleetmeter_app.cache import Entry, Lookup, PromptCache, Stored, digest_of
-from fleetmeter_app.config import CacheConfig
+from fleetmeter_app.config.limits import CacheConfig
 from support.store import StoreAddress
 
 ENTRY = Entry("42 USD", "gpt-6-luna", "cheap", 10, 5, 2, 1, 3, 1234)

@@ -1,10 +1,11 @@
-"""The lines of a layout's samples, made of cached parts: what stands before each number is kept between scrapes.
+"""The lines of a layout's samples, built quickly: the text before each number is kept from scrape to scrape.
 
-A block learns the fields of a hash once. While they stay as they are, a scrape puts the numbers in their order and
-joins them with what it kept; where some are new, only those are taken apart. A block stands aside (None) where anything
-is not as this library's writers leave it: numbers that are not whole, or fields that are not the JSON it would write.
+A block learns the fields of a hash once. While the fields stay the same, a scrape only sorts the numbers and joins them
+with the kept text. If some fields are new, only these are parsed. A block returns None if it meets anything that this
+library's writers do not write, such as numbers that are not whole, or fields in other JSON. Then the general way is
+taken.
 
-Each line begins with its line feed: the text of a block goes behind what stands there already.
+Each line begins with its line feed, so that the text of a block can follow any other text.
 """
 
 from abc import ABC, abstractmethod
@@ -29,8 +30,9 @@ from fleetmeter_exporter.exposition.lines import Line, UnfitName, exemplar_text,
 class Subject:
     """What a block shows: a layout in a format.
 
-    `newest` is the family's newest definition, which may have other bounds than the `layout`. `constant` labels stand
-    on each line. `created`, in seconds, is shown for each series, but for those that came back later.
+    `newest` is the family's newest definition, which may have other bounds than `layout`. Every line has the `constant`
+    labels. `created` is the family's time of creation in Unix seconds. Every series shows it, except a series that was
+    removed and came back: that one shows the time of its return.
     """
 
     newest: Definition
@@ -43,7 +45,7 @@ class Subject:
 class Block(ABC):
     """The lines of its subject; see the module.
 
-    `samples` is how many there are. Where the format has a family of its own for the times of creation, their lines are
+    `samples` is their number. The text format has times of creation in a family of their own: its lines are
     `created_lines`.
     """
 
@@ -57,7 +59,7 @@ class Block(ABC):
         self._created = None if subject.created is None else number_text(subject.created)
         self._created_start = self._line("_created")
         self._returned: Mapping[bytes, int] = {}
-        self._outdated: set[bytes] = set()  # the numbers that tell of series whose lines must be made anew
+        self._outdated: set[bytes] = set()  # fields of series whose line about creation has changed
         self._learned: list[bytes] | None = None
         self._plain = False
         self._shown: tuple[Hash, Mapping[bytes, Exemplar], bytes] | None = None
@@ -68,9 +70,9 @@ class Block(ABC):
     def text(
         self, numbers: Hash, exemplars: Mapping[bytes, Exemplar], returned: Mapping[bytes, int] | None = None
     ) -> bytes | None:
-        """The lines, in exposition order; None where the general way must be taken.
+        """The lines in the order of an exposition; None if the general way must be taken.
 
-        `returned` has when series came back, by the number that tells of them, see `Returned.of`.
+        `returned` has the times at which series came back, by a field of theirs; see `Returned.of`.
         """
         if not self._form.openmetrics:
             exemplars = {}
@@ -83,9 +85,9 @@ class Block(ABC):
             self._examples = {}
             try:
                 self._plain = self._learn(numbers.fields)
-            except UnfitName:  # perhaps not the only thing that is wrong
+            except UnfitName:  # the general way says what is wrong, as there may be more than this
                 self._plain = False
-            if self._plain:  # else they are still among what is kept
+            if self._plain:  # otherwise the old lines are still kept
                 self._outdated = set()
         if not self._plain or numbers.wholes is None:
             self._shown = None
@@ -95,7 +97,7 @@ class Block(ABC):
         return text
 
     def _take_returns(self, returned: Mapping[bytes, int]) -> None:
-        """Make the lines about creation anew of those series whose time is another one now."""
+        """Mark the series whose time of return has changed, so that their lines are made again."""
         before = self._returned
         if returned is not before and returned != before:
             self._outdated |= {number for number, _ in before.items() ^ returned.items()}
@@ -104,18 +106,18 @@ class Block(ABC):
 
     @abstractmethod
     def _learn(self, fields: list[bytes]) -> bool:
-        """Prepare for these fields; False where one of them is not plain."""
+        """Prepare for these fields. Returns False if this library would not have written one of them."""
 
     @abstractmethod
     def _joined(self, numbers: Hash, exemplars: Mapping[bytes, Exemplar]) -> bytes:
-        """The lines for these numbers, of which there are some."""
+        """The lines for these numbers; there is at least one."""
 
     @abstractmethod
     def _line_of(self, field: bytes) -> int | None:
-        """Which line shows the number of a field, and so its exemplar; None where no line does."""
+        """The line that shows the number of a field, and so its exemplar; None if no line does."""
 
     def _examples_of(self, exemplars: Mapping[bytes, Exemplar]) -> dict[int, bytes]:
-        """What follows the numbers on lines that have an exemplar; of those that meet there, the newest."""
+        """The text of exemplars, by line. If several exemplars belong to one line, the newest is shown."""
         known, self._examples = self._examples, {}
         newest: dict[int, tuple[Exemplar, bytes]] = {}
         for field, exemplar in exemplars.items():
@@ -133,7 +135,7 @@ class Block(ABC):
         return {line: text for line, (_, text) in newest.items()}
 
     def _values(self, field: bytes) -> list[str] | None:
-        """Label values, and the part, of a field; None where it is not what this library writes."""
+        """The label values in a field, and its part if there is one; None if this library would not have written it."""
         try:
             values = texts_of(read_json(field))
         except (ValueError, TypeError):
@@ -142,28 +144,31 @@ class Block(ABC):
         return values if fits else None
 
     def _line(self, suffix: str, more: str = "") -> Callable[[Sequence[str]], str]:
-        """What makes the start of a line of the values that a field holds."""
+        """A function that returns the start of a line for the values in a field."""
         names = [*own_labels(self._names, self._constant), *([more] if more else []), *self._constant]
         order = sorted(range(len(names)), key=names.__getitem__)
-        # made when it is needed: a name that cannot be shown matters to nobody who does not show it
+        # made only when needed, because a name that cannot be shown does no harm until it must be shown
         line = cache(lambda: Line(self._layout.name + suffix, [names[place] for place in order], self._form))
         constant = list(self._constant.values())
         pick = picker(order)
         return lambda values: "\n" + line().before_value(pick([*values, *constant]))
 
     def _created_line(self, number: bytes, values: Sequence[str]) -> str:
-        """The line that tells since when a series is there; empty where none is wanted.
+        """The line with a series' time of creation; empty if `_created` is not shown.
 
-        `number` is the field of any number of the series, `values` are its label values.
+        `number` is a field of the series, `values` are its label values.
         """
         if self._created is None:
             return ""
         returned = self._returned.get(telling_number(number, has_part=self._layout.has_parts), 0) / 1e6
-        later = returned > (self.subject.created or 0.0)  # else it is of another life of the family
+        later = returned > (self.subject.created or 0.0)  # an earlier time is from before the family was removed
         return self._created_start(values) + (number_text(returned) if later else self._created)
 
     def _keep_created(self, lines: Sequence[str]) -> bool:
-        """Whether the lines stand among the others; where they have a family of their own, keep them for that."""
+        """Keep the lines of creation. Returns whether they stand among the others, as in OpenMetrics.
+
+        The text format has a family of their own for them.
+        """
         self.samples += len(lines) if self._created is not None else 0
         if not self._form.openmetrics:
             self.created_lines = "".join(lines).encode()
@@ -171,7 +176,7 @@ class Block(ABC):
 
 
 def picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """What takes these places out of a list, in this order."""
+    """A function that returns the items at these places of a list, in this order."""
     if not places:
         return lambda _: ()
     if len(places) == 1:

@@ -1,4 +1,4 @@
-"""The lines of a counter, made of cached parts."""
+"""The lines of a counter, with kept text between the numbers."""
 
 from bisect import bisect_left
 from collections.abc import Mapping

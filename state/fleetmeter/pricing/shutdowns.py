@@ -1,4 +1,4 @@
-"""When models stop answering, as announced; genai-prices 0.2.3 has no such dates.
+"""The announced days on which models stop answering. genai-prices 0.2.3 has no such dates.
 
 Source: https://developers.openai.com/api/docs/deprecations, compared with `GET /v1/models` on 2026-10-27.
 """

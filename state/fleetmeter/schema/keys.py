@@ -29,9 +29,11 @@ together. The 0 leaves room for shards.
 |                                |      | later                                                                    |
 | `<tag>:sizes`                  | hash | key of a family's numbers → `<label sets> <numbers>` of those that have  |
 |                                |      | several numbers per series and more than `max_series` numbers            |
-| `<tag>:cache:entries`          | hash | digest → `<expiry µs> <entry>`: the gateway's prompt cache               |
-| `<tag>:cache:expiry`           | zset | digest, scored by its expiry (µs)                                        |
-| `<tag>:cache:order`            | zset | digest, scored by the time it was stored (µs)                            |
+| `<tag>:cache:entries`          | hash | question → `<expiry µs> <entry>`: the gateway's prompt cache             |
+| `<tag>:cache:expiry`           | zset | question, scored by its expiry (µs)                                      |
+| `<tag>:cache:order`            | zset | question, scored by the time its answer was stored (µs)                  |
+| `<tag>:cache:flights`          | hash | question → `<end µs> <token>` of the caller that makes its answer        |
+| `<tag>:cache:leases`           | zset | question, scored by that end (µs)                                        |
 | `<tag>:circuits`               | hash | deployment → `<state> <changes> <until µs> <openings> <prober>`: the     |
 |                                |      | gateway's circuit breakers                                               |
 | `<tag>:circuits:calls`         | hash | deployment → `<window> <calls> <failures> <calls before> <failures       |
@@ -104,6 +106,8 @@ class Keys:
         self.cache_entries = f"{tag}:cache:entries"
         self.cache_expiry = f"{tag}:cache:expiry"
         self.cache_order = f"{tag}:cache:order"
+        self.cache_flights = f"{tag}:cache:flights"
+        self.cache_leases = f"{tag}:cache:leases"
         self.circuits = f"{tag}:circuits"
         self.circuit_calls = f"{tag}:circuits:calls"
         self.api_keys = f"{tag}:keys"

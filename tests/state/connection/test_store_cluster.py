@@ -12,7 +12,7 @@ from fleetmeter.writer.messages import Apply, Hello
 from fleetmeter.writer.store import Store
 from fleetmeter.writer.wire import encode
 from fleetmeter_app.cache import PromptCache
-from fleetmeter_app.config import CacheConfig
+from fleetmeter_app.config.limits import CacheConfig
 from support.cluster import ClusterStore
 from support.fleet import Replica, samples, value
 from support.node import Node, until

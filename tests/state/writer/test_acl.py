@@ -18,7 +18,7 @@ from fleetmeter.settings import Settings
 from fleetmeter.writer.messages import Apply
 from fleetmeter.writer.store import Store
 from fleetmeter_app.cache import Entry, PromptCache, digest_of
-from fleetmeter_app.config import CacheConfig
+from fleetmeter_app.config.limits import CacheConfig
 from support.fleet import Replica, families
 from support.node import Node, valkey
 from support.programs import program

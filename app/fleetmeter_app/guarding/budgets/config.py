@@ -7,8 +7,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal, TypeAlias, cast
 
+from fleetmeter_app.config.tables import Table
 from fleetmeter_app.guarding.budgets.windows import WINDOWS, Window
-from fleetmeter_app.tables import Table
 
 Action: TypeAlias = Literal["reject", "downgrade", "alert"]
 Trait: TypeAlias = Literal["key", "team", "intent", "model"]
@@ -78,7 +78,7 @@ def _budget(name: str, table: Table, tiers: Collection[str] | None) -> Budget:
         tier=tier,
         only=MappingProxyType(only),
         each=cast("Trait", each) if each else None,
-        assigned=table.take_flag("assigned", default=False),
+        assigned=table.take_boolean("assigned", default=False),
     )
     table.close()
     return budget

@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
 from fleetmeter.connection.credentials import VARIABLES
+from fleetmeter.secret_file import secret_of, twin
+from fleetmeter_app.config.deployments import problem_of_key, problem_of_url
 from fleetmeter_app.errors import ConfigError
 from fleetmeter_exporter.flags import LOG_FLAGS, Flag, Given, Parser, log_format, log_level, read
+
+KEY = "OPENAI_API_KEY"
 
 _FLAGS = (
     Flag("host", "HOST", "address to listen on", "127.0.0.1"),
@@ -40,10 +43,12 @@ class AppSettings:
     log_format: str = "logfmt"
 
     def __post_init__(self) -> None:
-        if self.openai_base_url is not None and (problem := _problem_of(self.openai_base_url)):
+        if self.openai_base_url is not None and (problem := problem_of_url(self.openai_base_url)):
             raise ConfigError(
                 "environment", "OPENAI_BASE_URL", f"{problem}; expected a URL as in https://api.openai.com/v1"
             )
+        if self.openai_api_key is not None and (problem := problem_of_key(self.openai_api_key)):
+            raise ConfigError("environment", "OPENAI_API_KEY", problem)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -60,7 +65,7 @@ class AppSettings:
         parser = Parser(
             "fleetmeter-app",
             "The LLM gateway: one of any number of replicas.",
-            "Also read: OPENAI_BASE_URL, OPENAI_API_KEY, FLEETMETER_NAMESPACE, FLEETMETER_REDIS_URL, "
+            f"Also read: OPENAI_BASE_URL, {KEY} or {twin(KEY)}, FLEETMETER_NAMESPACE, FLEETMETER_REDIS_URL, "
             f"and, for a URL without a password, {', '.join(VARIABLES)}.",
             "app",
         )
@@ -71,7 +76,7 @@ class AppSettings:
             port=port_of(given["port"]),
             config=Path(config) if config else None,
             openai_base_url=environ.get("OPENAI_BASE_URL") or None,
-            openai_api_key=environ.get("OPENAI_API_KEY") or None,
+            openai_api_key=_key_of(environ),
             redis_url=environ.get("FLEETMETER_REDIS_URL") or None,
             namespace=environ.get("FLEETMETER_NAMESPACE") or None,
             log_level=log_level(given),
@@ -79,26 +84,12 @@ class AppSettings:
         )
 
 
-def _problem_of(url: str) -> str | None:
-    """What keeps a URL from being an upstream's; never quotes it, as it may hold a password."""
-    if not url.isprintable() or " " in url:
-        return "has a space or a control character in it"
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:  # an IPv6 address that is none
-        return "has no usable host"
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    if parts.scheme not in ("http", "https"):
-        return "does not begin with http:// or https://"
-    if not host:
-        return "has no host"
-    if port == 0:
-        return "has a port that is not from 1 to 65535"
-    return None
+def _key_of(environ: Mapping[str, str]) -> str | None:
+    """The upstream's key, from its variable or its file; raises `ConfigError` for one that no header can carry."""
+    key = secret_of(KEY, environ, "the upstream's key")
+    if key and (problem := problem_of_key(key)):
+        raise ConfigError("environment", KEY if environ.get(KEY) else twin(KEY), problem)
+    return key or None
 
 
 def port_of(given: Given) -> int:

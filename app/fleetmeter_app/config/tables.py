@@ -97,7 +97,7 @@ class Table:
             self.refuse(key, f"is {value}; it must be a number {'above 0' if positive else 'from 0 upwards'}")
         return float(value)
 
-    def take_flag(self, key: str, *, default: bool) -> bool:
+    def take_boolean(self, key: str, *, default: bool | None = None) -> bool:
         """True or false."""
         value = self._take(key, default)
         if not isinstance(value, bool):

@@ -1,0 +1,142 @@
+"""The routes in OpenAI's format: chat completions, responses, embeddings, models."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from fleetmeter_app.errors import InvalidRequestError, ModelNotFoundError
+from fleetmeter_app.routing.router import Selection
+from fleetmeter_app.seams import Answer, Caller
+from fleetmeter_app.serving.call import Call
+from fleetmeter_app.serving.exchange import Exchange
+from fleetmeter_app.serving.pipeline import Pipeline
+from fleetmeter_app.serving.relay import Relay
+from fleetmeter_app.wire.questions import question_of
+from fleetmeter_app.wire.request import JsonRequest
+
+CACHE_HEADER = "x-fleetmeter-cache"
+MODEL_HEADER = "x-fleetmeter-model"
+JSON = "application/json"
+EVENTS = "text/event-stream; charset=utf-8"
+
+_CREATED = 1_790_000_000
+"""When models are said to have been made: a fixed time, so that the list never changes by itself."""
+
+Handler = Callable[[Exchange], Awaitable[None]]
+
+
+class OpenAIRoutes:
+    """Handlers by path."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self.posts: Mapping[str, Handler] = {
+            "/v1/chat/completions": lambda exchange: self._answer(exchange, "chat.completions"),
+            "/v1/responses": lambda exchange: self._answer(exchange, "responses"),
+            "/v1/embeddings": lambda exchange: self._answer(exchange, "embeddings"),
+        }
+
+    async def models(self, exchange: Exchange) -> None:
+        """GET /v1/models."""
+        caller = await self._pipeline.admit(exchange.headers)
+        names = [name for name in self._pipeline.loaded.router.names if _may_see(caller, name)]
+        await _send_json(exchange, {"object": "list", "data": [_model(name) for name in names]})
+
+    async def model(self, exchange: Exchange, name: str) -> None:
+        """GET /v1/models/{model}."""
+        caller = await self._pipeline.admit(exchange.headers)
+        if name not in self._pipeline.loaded.router.names or not _may_see(caller, name):
+            raise ModelNotFoundError(name[:256])
+        await _send_json(exchange, _model(name))
+
+    async def _answer(self, exchange: Exchange, endpoint: str) -> None:
+        pipeline = self._pipeline
+        caller = await pipeline.admit(exchange.headers)
+        limits = pipeline.loaded.config.limits
+        body = await exchange.body(limits.max_body_bytes, limits.body_seconds)
+        request = JsonRequest.parse(body)
+        _refuse_unserved(endpoint, request.fields)
+        stream = endpoint != "embeddings" and request.stream
+        question = question_of(request.fields)
+        selection = pipeline.select(request.model, question, exchange.headers, caller)
+        call = _call(pipeline, exchange, request, endpoint, selection, caller, stream=stream)
+        exchange.watch()
+        try:
+            if stream:
+                await self._stream(exchange, call)
+            else:
+                await self._whole(exchange, call)
+        finally:
+            exchange.unwatch()
+
+    async def _whole(self, exchange: Exchange, call: Call) -> None:
+        cached = await self._pipeline.answer(call, self._pipeline.whole)
+        exchange.unwatch()
+        answer = cached.answer
+        headers = {CACHE_HEADER: "hit" if cached.result == "joined" else cached.result, MODEL_HEADER: _plain(answer)}
+        await exchange.answer(answer.status, answer.body, answer.content_type, headers)
+
+    async def _stream(self, exchange: Exchange, call: Call) -> None:
+        relay = Relay(
+            exchange, self._pipeline, EVENTS, {CACHE_HEADER: "miss" if self._pipeline.is_cached(call) else "off"}
+        )
+        cached = await self._pipeline.answer(call, relay.answer)
+        if not exchange.started:  # somebody else's stream, or an earlier one
+            headers = {CACHE_HEADER: "hit", MODEL_HEADER: _plain(cached.answer), "cache-control": "no-cache"}
+            await exchange.start(cached.answer.status, cached.answer.content_type, headers)
+            await exchange.send(cached.answer.body, more=True)
+        exchange.unwatch()
+        await exchange.send(b"", more=False)
+
+
+def _call(
+    pipeline: Pipeline,
+    exchange: Exchange,
+    request: JsonRequest,
+    endpoint: str,
+    selection: Selection,
+    caller: Caller,
+    *,
+    stream: bool,
+) -> Call:
+    options = request.fields.get("stream_options")
+    return Call(
+        loaded=pipeline.loaded,
+        endpoint=endpoint,
+        request=request,
+        stream=stream,
+        caller=caller,
+        selection=selection,
+        headers=exchange.headers,
+        request_id=exchange.request_id,
+        traceparent=exchange.traceparent,
+        body_bytes=len(request.body),
+        asks_usage=isinstance(options, dict) and options.get("include_usage") is True,
+    )
+
+
+def _refuse_unserved(endpoint: str, fields: Mapping[str, Any]) -> None:
+    """Refuse by name what cannot be kept: a background response would have to be fetched, which is not served."""
+    if endpoint == "responses" and fields.get("background"):
+        raise InvalidRequestError(
+            "'background' is not served by this gateway: responses cannot be fetched from it later. Ask without it.",
+            param="background",
+            code="unsupported_parameter",
+        )
+
+
+def _plain(answer: Answer) -> str:
+    """The name of the model that answered, as a header can hold it."""
+    return "".join(sign for sign in answer.model if sign.isascii() and sign.isprintable())[:256]
+
+
+def _may_see(caller: Caller, name: str) -> bool:
+    return caller.models is None or name in caller.models or name == "auto"
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": _CREATED, "owned_by": "fleetmeter"}
+
+
+async def _send_json(exchange: Exchange, document: Any) -> None:
+    await exchange.answer(200, json.dumps(document).encode(), JSON, {})
