@@ -27,6 +27,8 @@ from fleetmeter_app.cache import PromptCache
 from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.config.settings import AppSettings
 from fleetmeter_app.errors import ConfigError
+from fleetmeter_app.guarding.door import Door
+from fleetmeter_app.guarding.guards import Guards
 from fleetmeter_app.routing.router import NO_TIER
 from fleetmeter_app.seams import Seams
 from fleetmeter_app.serving.api import Api
@@ -61,13 +63,24 @@ def create_app(settings: AppSettings | None = None, environ: Mapping[str, str] |
     configure_labels(loaded)
     SERVICE.info({"service": "fleetmeter-app", "version": fleetmeter.__version__})
     upstreams = Upstreams(loaded.config.upstream)
-    pipeline = Pipeline(loaded, upstreams.client, Seams(cache=AskCache(cache)))
+    guards = Guards(
+        Door(store.url, Keys(store.namespace), store.credentials),
+        loaded.config,
+        loaded.deployments,
+        open_without_keys=settings.is_private or settings.without_keys,
+    )
+    seams = Seams(
+        cache=AskCache(cache), keys=guards.keys, rates=guards.rates, budgets=guards.budgets, breakers=guards.breakers
+    )
+    pipeline = Pipeline(loaded, upstreams.client, seams)
 
     async def start() -> None:
         upstreams.client()
+        await guards.start()
 
     async def close() -> None:
         await upstreams.close()
+        await guards.close()
         await pipeline.seams.cache.close()
 
     api = Api(pipeline, metrics=make_asgi_app(url=store.url, namespace=store.namespace), start=start, close=close)

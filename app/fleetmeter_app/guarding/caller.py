@@ -14,7 +14,7 @@ class Caller:
     Callers of one `tenant` share cached answers. `budgets` are those that were assigned to the key by name.
     """
 
-    key_id: str
+    key_id: str = ""
     team: str = ""
     models: frozenset[str] | None = None
     tenant: str = ""

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from fleetmeter.pricing import Cost, Usage
 from fleetmeter_app.config.chains import AUTO, Intent
 from fleetmeter_app.errors import InvalidRequestError
-from fleetmeter_app.seams import ANONYMOUS, Answer, Caller
+from fleetmeter_app.guarding.caller import ANONYMOUS, Caller
+from fleetmeter_app.seams import Answer
 from fleetmeter_app.serving.call import Call
 from fleetmeter_app.serving.exchange import Exchange
 from fleetmeter_app.serving.loaded import Loaded

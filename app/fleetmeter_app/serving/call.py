@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fleetmeter_app.accounting.calls import Charge
+from fleetmeter_app.guarding.caller import Caller
 from fleetmeter_app.routing.router import Selection
-from fleetmeter_app.seams import Caller
 from fleetmeter_app.serving.loaded import Loaded
 from fleetmeter_app.wire.request import JsonRequest
 

@@ -197,7 +197,7 @@ def test_without_the_store_each_replica_goes_alone(store: StoreAddress, caplog: 
 
     with caplog.at_level(logging.WARNING, "fleetmeter.app"):
         asyncio.run(run())
-    assert sum("goes by what it sees itself" in message for message in caplog.messages) == 1
+    assert sum("go by what was known last" in message for message in caplog.messages) == 1
 
 
 def test_what_was_known_last_holds_while_the_store_is_away(

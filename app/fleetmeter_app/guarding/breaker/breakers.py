@@ -146,17 +146,11 @@ class Breakers:
             )
             time_us, changes, fields = reply
             told = _told(fields, int(time_us), self._clock())
-        except StoreError as error:
-            if not self._away:
-                log.warning("circuit breakers: %s; each replica goes by what it sees itself", error)
+        except Exception as error:
+            if not isinstance(error, StoreError):  # the door has told of those
+                log.exception("circuit breakers: the store's answer cannot be used")
             self._away = True
             return
-        except Exception:
-            log.exception("circuit breakers: the store's answer cannot be used")
-            self._away = True
-            return
-        if self._away:
-            log.warning("circuit breakers: the store answers again")
         self._away = False
         nothing = Told("closed", 0, 0.0, "-")
         news = [

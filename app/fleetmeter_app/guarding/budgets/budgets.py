@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from time import monotonic, time
 
 from fleetmeter.errors import StoreError
@@ -13,6 +12,7 @@ from fleetmeter_app.guarding.budgets.account import Account
 from fleetmeter_app.guarding.budgets.config import BudgetsConfig
 from fleetmeter_app.guarding.budgets.exchange import Exchange, Question
 from fleetmeter_app.guarding.budgets.refusals import OverBudget, unavailable, unknown_budget, usd
+from fleetmeter_app.guarding.budgets.reservation import Reservation
 from fleetmeter_app.guarding.budgets.scopes import Accounts, Charge, Scopes
 from fleetmeter_app.guarding.door import Door
 
@@ -34,16 +34,6 @@ _MOST_QUESTIONS, _MOST_ACCOUNTS = 256, 100
 """In one call, so that none is long."""
 
 
-@dataclass(eq=False)
-class Reservation:
-    """Money that is held for one call, until it is settled. With `downgrade_to` nothing is: the call is to go there."""
-
-    nanodollars: int = 0
-    downgrade_to: str | None = None
-    parts: tuple[tuple[Account, int], ...] = ()
-    settled: bool = field(default=False, repr=False)
-
-
 class Budgets:
     """The budgets of one replica. Start it before the first call, and close it after the last one.
 
@@ -60,7 +50,6 @@ class Budgets:
         clock: Callable[[], float] = monotonic,
         wall_clock: Callable[[], float] = time,
     ) -> None:
-        self._fail_open = fail_open
         self._wall_clock = wall_clock
         self._accounts = Accounts(config, door.keys.budget)
         self._exchange = Exchange(door, self._accounts.every, clock)
@@ -70,12 +59,18 @@ class Budgets:
         self._nudge: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._alerted: set[tuple[str, int]] = set()
-        self.configure(config)
+        self.configure(config, fail_open=fail_open)
 
-    def configure(self, config: BudgetsConfig) -> None:
+    def configure(self, config: BudgetsConfig, *, fail_open: bool) -> None:
         """Take other budgets, from the next call on."""
+        self._fail_open = fail_open
         self._accounts.configure(config)
         create_guard_children(budgets=[(budget.name, budget.action) for budget in config])
+
+    @property
+    def active(self) -> bool:
+        """Whether there are budgets at all."""
+        return bool(self._accounts.budgets)
 
     async def start(self) -> None:
         """Begin to speak with the store."""
@@ -226,20 +221,16 @@ class Budgets:
         try:
             if accounts:
                 await self._exchange_twice(accounts, [question for question, _ in asked])
-        except StoreError as error:
-            self._tell_away(error)
-            answered = False
         except Exception as error:
-            log.exception("budgets: the store's answer cannot be used")
-            self._tell_away(error)
+            if not isinstance(error, StoreError):  # the door has told of those
+                log.exception("budgets: the store's answer cannot be used")
+            self._go_alone()
             answered = False
         except BaseException:
             for _, waiting in asked:
                 waiting.cancel()
             raise
         else:
-            if self._away:
-                log.warning("budgets: the store answers again")
             self._away = False
             answered = True
             self._show(accounts)
@@ -260,10 +251,7 @@ class Budgets:
                 raise
             await self._exchange.run(accounts, questions, self._wall_clock())
 
-    def _tell_away(self, error: Exception) -> None:
-        if not self._away:
-            what = "what was known last decides" if self._fail_open else "calls under a budget are refused"
-            log.warning("budgets: %s; %s", error, what)
+    def _go_alone(self) -> None:
         self._away = True
         for question, waiting in self._questions:  # nobody else is to wait for it
             if not waiting.done() and not question.abandoned:

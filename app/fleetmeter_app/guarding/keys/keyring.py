@@ -32,7 +32,6 @@ class Keyring:
         self.fresh_at = float("-inf")
         self._looking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
-        self._failing = False
 
     @property
     def known(self) -> bool:
@@ -73,17 +72,10 @@ class Keyring:
             if self._clock() - self._looked < SHORTEST:
                 return
             try:
-                await self._refresh()
-            except StoreError as error:
-                if not self._failing:
-                    log.warning("API keys: %s; those that were known last stay in force", error)
-                self._failing = True
-                return
+                with suppress(StoreError):  # which the door has told
+                    await self._refresh()
             finally:
                 self._looked = self._clock()
-            if self._failing:
-                log.warning("API keys: the store answers again")
-            self._failing = False
 
     async def _refresh(self) -> None:
         asked = self._clock()

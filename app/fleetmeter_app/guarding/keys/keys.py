@@ -32,6 +32,10 @@ class Keys:
         self._open_without_keys = open_without_keys
         self._callers: dict[str, tuple[object, Caller]] = {}
 
+    def configure(self, *, fail_open: bool, required: bool) -> None:
+        """Go by other rules from now on."""
+        self._fail_open, self._required = fail_open, required
+
     async def start(self) -> None:
         """Begin to keep the keys in memory."""
         await self.keyring.start()

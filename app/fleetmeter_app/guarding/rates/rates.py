@@ -1,6 +1,5 @@
 """The rate limits of the fleet: one script call counts a request under all limits of its key."""
 
-import logging
 from collections.abc import Sequence
 from itertools import chain
 from time import monotonic
@@ -11,8 +10,6 @@ from fleetmeter_app.errors import ApiError
 from fleetmeter_app.guarding.caller import Caller
 from fleetmeter_app.guarding.convoy import Convoy
 from fleetmeter_app.guarding.door import Door
-
-log = logging.getLogger("fleetmeter.app")
 
 _LONGEST_WAIT = 60.0
 """Seconds: OpenAI's SDKs do not wait longer than that, so that a retry would come too early."""
@@ -28,8 +25,11 @@ class Rates:
         self._door = door
         self._fail_open = fail_open
         self._convoy = Convoy(self._send)
-        self._away = False
         self._silent_until = 0.0
+
+    def configure(self, *, fail_open: bool) -> None:
+        """Go by another rule from now on."""
+        self._fail_open = fail_open
 
     async def take(self, caller: Caller) -> None:
         """Count one request. Raises `ApiError` 429, with the time to wait, if the caller has none left."""
@@ -40,14 +40,10 @@ class Rates:
             return
         try:
             wait_us = await self._convoy.ask(caller)
-        except StoreError as error:
+        except StoreError:
             self._silent_until = monotonic() + _AGAIN
-            self._tell_away(error)
             self._without_store()
             return
-        if self._away:
-            self._away = False
-            log.warning("rate limits: the store answers again")
         if wait_us:
             record_key_rejection("rate_limited")
             seconds = wait_us / 1e6
@@ -75,12 +71,6 @@ class Rates:
             record_key_rejection("unavailable")
             message = "Requests cannot be counted just now; try again in a moment."
             raise ApiError(503, "server_error", message, code="store_unavailable", retry_after=1.0)
-
-    def _tell_away(self, error: Exception) -> None:
-        if not self._away:
-            self._away = True
-            what = "requests are not limited" if self._fail_open else "keys with a rate limit are refused"
-            log.warning("rate limits: %s, %s", error, what)
 
 
 def _arguments(caller: Caller) -> list[str]:
