@@ -173,7 +173,7 @@ def _price(queries: Queries) -> list[Panel]:
         ),
         series(
             "Which budgets are met?",
-            "Calls per second that met a used-up budget, by what followed: refused, sent to another tier, or only told.",
+            "Calls per second that met a used-up budget, by what followed: refused, sent to another tier, or told.",
             [Target(queries.rate("budget_rejections", "budget", "action"), "{{budget}}, {{action}}")],
             Value(unit="ops", low=0, none="no budget is used up"), stack=True, width=8,
         ),

@@ -48,13 +48,13 @@ class BlockError(FleetmeterError, RuntimeError):
 class NotDurable(FleetmeterError):
     """A durable block's records were not confirmed in time. They are kept, and sent as soon as the store takes them.
 
-    `timeout` is the time waited, in seconds. `replicas` is how many replicas of the store had to have the records.
+    `timeout` is the time waited, in seconds. `replicas` is how many store replicas had to have the records.
     `reason` is that of the last call that failed (see `StoreError`), or None if none failed; `problem` is its text.
     The error can be pickled, because a worker process may raise it.
     """
 
     def __init__(self, timeout: float, replicas: int, reason: str | None = None, problem: str = "") -> None:
-        wanted = f"the store and {replicas} of its replicas" if replicas else "the store"
+        wanted = f"the store and {replicas} store replica{'s' if replicas > 1 else ''}" if replicas else "the store"
         found = f" ({problem.rstrip('.')})" if problem else ""
         super().__init__(
             f"{wanted} did not confirm the records within {timeout:g} s{found}; they are kept, and sent as soon as "

@@ -5,7 +5,7 @@
         assert fleetmeter_recorder.total("openai_api_calls_total") == 1
         assert fleetmeter_recorder.nanodollars() == 18_125
 
-pytest knows the fixture where fleetmeter is installed. Everywhere else, `with Recorder() as recorder:` does the same.
+pytest knows the fixture if fleetmeter is installed. Without pytest, `with Recorder() as recorder:` does the same.
 """
 
 import difflib

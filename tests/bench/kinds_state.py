@@ -156,8 +156,9 @@ class State:
         found: dict[str, Callable[[random.Random], str]] = {}
         if part.stated:
             for number in range(first, last):
-                values = [_values(definition, number // part.writers)[at] for at in definition.sorted_positions]
-                series = compact_json([definition.name, definition.layout, values])
+                values = _values(definition, number // part.writers)
+                sorted_values = [values[at] for at in definition.sorted_positions]
+                series = compact_json([definition.name, definition.layout, sorted_values])
                 draw = _statement(part, number)
                 found[f"{self._writers[number % part.writers]} {series}"] = draw
             return {self.keys.gauges: found}
@@ -196,7 +197,7 @@ def _is_merged(definition: Definition) -> bool:
 
 def _values(definition: Definition, number: int) -> tuple[str, ...]:
     """Label values of a series, as they look in an LLM service."""
-    texts = ("chat.completions", f"gpt-6.1-sol-{number % 50:03}", f"intent-{number // 50:03}")
+    texts = ("chat.completions", f"gpt-6.1-sol-{number % 50:03}", f"intent-{number:06}")
     return tuple(texts[at % 3] for at in range(3 - len(definition.labels), 3))
 
 

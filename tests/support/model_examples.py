@@ -17,6 +17,7 @@ SCRIPTS = {
     "pydantic_ai_agent.py": ("pydantic-ai-slim[openai]",),
     "openai_agents.py": ("openai-agents",),
     "instructor_extraction.py": ("instructor",),
+    "litellm_responses.py": ("litellm",),
 }
 """The examples that are scripts, which take questions, and the packages that each needs beside openai."""
 SERVICES = ("fastapi_service.py", "celery_tasks.py")
@@ -25,6 +26,8 @@ QUESTIONS = (
     "[[fault:429,times=1]] [[usage:prompt=90,completion=30,reasoning=12]] Why?",
 )
 """What the upstream is asked: one answer at once, and one after a retry."""
+UNRETRIED = ("litellm_responses.py",)
+"""Examples that call by something that does not try again: they ask the first question only."""
 _PATIENCE = 120.0
 _TOKENS = ("prompt", "cached", "cache_write", "completion", "reasoning")
 
@@ -35,14 +38,16 @@ def variables(upstream: RunningUpstream) -> dict[str, str]:
         "OPENAI_BASE_URL": upstream.base_url,
         "OPENAI_API_KEY": "test",
         "OPENAI_AGENTS_DISABLE_TRACING": "1",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "FLEETMETER_PRICES": str(EXAMPLES / "prices.toml"),
     }
 
 
 def run_script(python: str, name: str, store: StoreAddress, upstream: RunningUpstream, **more: str) -> None:
     """Run an example that is a script to its end, with the questions. Raises `AssertionError` if it fails."""
+    questions = QUESTIONS[:1] if name in UNRETRIED else QUESTIONS
     done = subprocess.run(
-        [python, name, *QUESTIONS], cwd=EXAMPLES, env=environment(store, **variables(upstream), **more),
+        [python, name, *questions], cwd=EXAMPLES, env=environment(store, **variables(upstream), **more),
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]

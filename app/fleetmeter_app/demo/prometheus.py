@@ -4,12 +4,13 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from fleetmeter.cli.assets import asset
 from fleetmeter_app.demo.errors import DemoError
 from fleetmeter_app.demo.processes import Program
 from fleetmeter_app.demo.windows import shortened
 
-TEMPLATE = Path(__file__).parents[3] / "prometheus"
-"""The folder `prometheus/` of the source tree, which a wheel does not contain."""
+TEMPLATE = asset("prometheus")
+"""The folder that is shipped."""
 
 
 def configuration(template: str, target: str, alertmanager: str | None = None, speed: float = 1) -> str:
@@ -31,12 +32,10 @@ def configuration(template: str, target: str, alertmanager: str | None = None, s
     return template
 
 
-def reason_to_leave_out(search_path: str | None, template: Path = TEMPLATE) -> str | None:
+def reason_to_leave_out(search_path: str | None) -> str | None:
     """Why there will be no Prometheus, or None."""
     if shutil.which("prometheus", path=search_path) is None:
         return "left out: no program 'prometheus' on the PATH"
-    if not (template / "prometheus.yml").is_file():
-        return "left out: only the source tree has its configuration"
     return None
 
 

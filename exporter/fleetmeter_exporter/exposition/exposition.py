@@ -1,24 +1,34 @@
 """The exposition as text: from blocks if possible, which are fast, and in the general way for the rest."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 from fleetmeter.reader.families import Family, Source
-from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.sample import Labels, Sample
 from fleetmeter.schema.definition import Definition
-from fleetmeter_exporter.exposition.block import Block, Subject
-from fleetmeter_exporter.exposition.counter_block import CounterBlock
+from fleetmeter_exporter.exposition.added_block import AddedBlock
+from fleetmeter_exporter.exposition.block import Subject
+from fleetmeter_exporter.exposition.fact_blocks import InfoBlock, StateBlock
 from fleetmeter_exporter.exposition.formats import Format
+from fleetmeter_exporter.exposition.gauge_block import GaugeBlock
 from fleetmeter_exporter.exposition.groups import groups_of
 from fleetmeter_exporter.exposition.lines import SampleLines, UnfitName, created_head, head, own_labels
 from fleetmeter_exporter.exposition.own_metrics import constant_labels, own_families
-from fleetmeter_exporter.exposition.parts_block import PartsBlock
 from fleetmeter_exporter.fleet import Scrape
 
-_BLOCKS: dict[str, type[Block]] = {"counter": CounterBlock, "histogram": PartsBlock, "summary": PartsBlock}
-"""The class of blocks for each type whose numbers are added up."""
+_ADDED_UP = frozenset(("counter", "histogram", "summary"))
+"""Types whose numbers are added up, and have a time of creation."""
+
+Block = AddedBlock | GaugeBlock | InfoBlock | StateBlock
+
+_BLOCKS: dict[str, Callable[[Subject], Block]] = {
+    **dict.fromkeys(_ADDED_UP, AddedBlock),
+    "gauge": GaugeBlock,
+    "info": InfoBlock,
+    "stateset": StateBlock,
+}
+"""The class of blocks for each type."""
 
 _head = lru_cache(maxsize=4096)(head)
 
@@ -76,15 +86,9 @@ class Exposition:
         If it cannot be shown, that is noted, and the result is None.
         """
         try:
-            if not names and scrape.shown is not None and scrape.families is not None:
-                block = self._block(scrape, source, constant)
-                if block is not None:
-                    layout = source.layouts[0].field
-                    numbers = Hash.of(scrape.shown.snapshot.numbers.get(layout, {}))
-                    exemplars = scrape.families.exemplars.of(layout) if self._form.openmetrics else {}
-                    text = block.text(numbers, exemplars, scrape.shown.snapshot.returned.of(layout))
-                    if text is not None:
-                        return block.samples, text, block.created_lines
+            found = self._by_block(scrape, source, constant) if not names else None
+            if found is not None:
+                return found
             family = scrape.family(source)
             if family is None:
                 return None
@@ -95,12 +99,24 @@ class Exposition:
             scrape.note(source.newest.name, "conflict", f"family {source.newest.name!r} is not served: {error}")
             return None
 
-    def _block(self, scrape: Scrape, source: Source, constant: Labels) -> Block | None:
-        if source.newest.type not in _BLOCKS or len(source.layouts) != 1:
+    def _by_block(self, scrape: Scrape, source: Source, constant: Labels) -> tuple[int, bytes, bytes] | None:
+        """The same, from a block; None if the general way must be taken."""
+        if scrape.shown is None or scrape.families is None:
             return None
+        block = self._block(scrape, source, constant)
+        if isinstance(block, AddedBlock):
+            exemplars = self._form.openmetrics
+            text = block.text([scrape.families.amounts(layout, exemplars=exemplars) for layout in source.layouts])
+        elif scrape.families.is_read(source):
+            return None
+        else:
+            text = block.text(scrape.families.statements, scrape.shown.snapshot)
+        return (block.samples, text, block.created_lines) if text is not None else None
+
+    def _block(self, scrape: Scrape, source: Source, constant: Labels) -> Block:
         key = (scrape.namespace, source.newest.name)
-        created = source.first_us / 1e6 if self._created else None
-        subject = Subject(source.newest, source.layouts[0], self._form, constant, created)
+        created = source.first_us / 1e6 if self._created and source.newest.type in _ADDED_UP else None
+        subject = Subject(source.newest, source.layouts, self._form, constant, created)
         block = self._blocks.get(key)
         if block is None or block.subject != subject:
             block = self._blocks[key] = _BLOCKS[source.newest.type](subject)
@@ -135,7 +151,7 @@ def shown_samples(family: Family, *, created: bool, openmetrics: bool) -> list[S
     """
     if openmetrics and family.definition.type in ("histogram", "summary"):
         family = replace(family, samples=_without_decreasing(family))
-    if not created or family.definition.type not in _BLOCKS:
+    if not created or family.definition.type not in _ADDED_UP:
         return family.samples
     per_series: dict[Labels, list[Sample]] = {}
     for sample in family.samples:

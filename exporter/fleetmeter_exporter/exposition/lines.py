@@ -49,7 +49,7 @@ def created_head(definition: Definition, form: Format) -> str:
 
 def _head(name: str, kind: str, help_text: str, unit: str, form: Format) -> str:
     shown = escape_metric_name(name, form.escaping)
-    text = _escaped(help_text) if form.openmetrics else help_text.replace("\\", r"\\").replace("\n", r"\n")
+    text = escaped(help_text) if form.openmetrics else help_text.replace("\\", r"\\").replace("\n", r"\n")
     # parsers refuse the whole page if the shown name does not end with the UNIT
     has_unit = unit and METRIC_NAME_RE.fullmatch(f"_{unit}") and shown.strip('"').endswith(f"_{unit}")
     unit_line = f"\n# UNIT {shown} {unit}" if form.openmetrics and has_unit else ""
@@ -80,9 +80,18 @@ class Line:
         """The line up to its value: name and labels."""
         if not values:
             return self._plain
-        pairs = [head + _escaped(value) for head, value in zip(self._heads, values, strict=True)]
+        pairs = [head + escaped(value) for head, value in zip(self._heads, values, strict=True)]
         joined = '"'.join(pairs)
         return f'{self._opening}{joined}"}} '
+
+    def pattern(self, values: Sequence[str | None]) -> str:
+        """The same as a pattern for `%`, with a place for an escaped text for each value that is None."""
+        if not values:
+            return self._plain.replace("%", "%%")
+        heads = [head.replace("%", "%%") for head in self._heads]
+        texts = ["%s" if value is None else escaped(value).replace("%", "%%") for value in values]
+        joined = '"'.join(head + text for head, text in zip(heads, texts, strict=True))
+        return f'{self._opening.replace("%", "%%")}{joined}"}} '
 
 
 class SampleLines:
@@ -134,9 +143,13 @@ def number_text(number: float) -> str:
     return str(floatToGoString(number))  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
 
 
+NOT_FINITE = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}
+"""The words of `repr` for numbers that are not finite, and those of both formats."""
+
+
 def exemplar_text(exemplar: Exemplar) -> str:
     """An exemplar as it follows a sample's value in OpenMetrics."""
-    labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(exemplar.labels.items()))
+    labels = ",".join(f'{name}="{escaped(value)}"' for name, value in sorted(exemplar.labels.items()))
     at = f" {exemplar.timestamp}" if exemplar.timestamp is not None else ""
     return f" # {{{labels}}} {number_text(exemplar.value)}{at}"
 
@@ -151,5 +164,6 @@ def _check(name: str, shown: str, pattern: "re.Pattern[str]", form: Format) -> N
         raise UnfitName(name, f"no exposition with the escaping scheme {form.escaping!r} can hold this name")
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text, escaped for use between quotes and in OpenMetrics' HELP."""
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

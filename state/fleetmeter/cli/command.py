@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from fleetmeter._version import __version__
+from fleetmeter.cli.assets import add_assets
 from fleetmeter.cli.doctor.examination import add_doctor
 from fleetmeter.cli.extensions import registered_commands
 from fleetmeter.cli.forget import add_forget
@@ -18,6 +19,7 @@ from fleetmeter.cli.top.watching import add_top
 from fleetmeter.errors import FleetmeterError, SettingError
 
 _SUBCOMMANDS = (
+    add_assets,
     add_doctor,
     add_forget,
     add_ls,

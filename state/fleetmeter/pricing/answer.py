@@ -39,7 +39,7 @@ def read_answer(raw: object, *, endpoint: str | None = None) -> Answer:
     """
     stream = StreamedAnswer(endpoint=endpoint)
     try:
-        stream.see(_bare(raw))
+        stream.see(raw if type(raw) is dict and raw.get("usage") is not None else _bare(raw))
     except Exception:  # noqa: BLE001 - an object of somebody else's may do anything when it is read
         return Answer()
     return stream.answer()

@@ -51,6 +51,10 @@ class Unpriced:
         return self.reason
 
 
+NO_USAGE = Unpriced("usage", "none", "the answer states no usage")
+"""Why a call has no price that was answered without a usage."""
+
+
 def tell_once(problem: Doubt | Unpriced) -> None:
     """Log a problem, once in the life of the process for each kind and thing. Never raises."""
     about = problem.shape if isinstance(problem, Doubt) else problem.about

@@ -9,7 +9,7 @@ from fleetmeter.pricing.answer import LONGEST_NAME
 from fleetmeter.pricing.book import Book
 from fleetmeter.pricing.cost import Cost
 from fleetmeter.pricing.counts import brief
-from fleetmeter.pricing.doubt import Doubt, Unpriced
+from fleetmeter.pricing.doubt import NO_USAGE, Doubt, Unpriced
 from fleetmeter.pricing.listed import tariff_of
 from fleetmeter.pricing.price import ModelPrice
 from fleetmeter.pricing.price_data import Entry, PriceData
@@ -41,6 +41,7 @@ class PriceList:
         self.baseline = baseline
         self._data = PriceData()
         self._kept: dict[tuple[object, ...], Tariff | Unpriced] = {}
+        self._names: dict[tuple[object, ...], str] = {}
         self._places: dict[str, Place] = {}
 
     @classmethod
@@ -81,9 +82,28 @@ class PriceList:
         OpenAI that is the bare name; for others the provider stands before it (`groq/llama-3.3-70b-versatile`). A model
         that neither knows is `other`.
         """
-        found = self._find(model, self._place(provider, base_url))
-        if isinstance(found, Unpriced):
-            return model if model in self.models() and provider is None and base_url is None else OTHER
+        self._current()
+        if self._data.snapshot is not None:
+            self._refresh()
+        if not _is_name(model):
+            return OTHER
+        key = (model, provider, None if base_url is None else str(base_url))
+        kept = self._names  # what another thread forgets meanwhile is not to be remembered again
+        name = kept.get(key)
+        if name is None:
+            name = self._name(model, provider, base_url)
+            if len(kept) >= _MOST_KEPT:
+                self._names = kept = {}
+            kept[key] = name
+        return name
+
+    def _name(self, model: str, provider: str | None, base_url: object) -> str:
+        try:
+            found = self._find(model, self._place(provider, base_url))
+            if isinstance(found, Unpriced):
+                return model if model in self.models() and provider is None and base_url is None else OTHER
+        except ImportError:  # without genai-prices no other model is known
+            return OTHER
         return found[0]
 
     def cost(self, model: str, usage: Usage, at: datetime | None = None) -> Cost | None:
@@ -139,7 +159,7 @@ class PriceList:
         found = kept.get(key)
         if found is None:
             found = self._make(book, model, tier, self._place(provider, base_url), when)
-            if isinstance(found, Unpriced) or not found.changes_within_days:
+            if _is_name(model) and (isinstance(found, Unpriced) or not found.changes_within_days):
                 if len(kept) >= _MOST_KEPT:
                     self._kept = kept = {}
                 kept[key] = found
@@ -166,9 +186,10 @@ class PriceList:
         base_url: object,
         at: datetime | None,
     ) -> Cost | Unpriced:
+        if usage is None:
+            return NO_USAGE
         if not isinstance(usage, Usage):
-            reason = "the answer states no usage" if usage is None else str(usage)
-            return Unpriced("usage", "none" if usage is None else f"{usage.kind}: {usage.shape}", reason)
+            return Unpriced("usage", f"{usage.kind}: {usage.shape}", str(usage))
         tariff = self.tariff(model, tier=tier, provider=provider, base_url=base_url, at=at)
         return tariff if isinstance(tariff, Unpriced) else tariff.cost(usage)
 
@@ -183,7 +204,7 @@ class PriceList:
     def _place(self, provider: str | None, base_url: object) -> Place:
         book = self._current()
         if provider is not None:
-            return Place(provider.lower())
+            return Place(str(provider).lower())
         if base_url is None:
             return Place(book.provider)
         self._refresh()
@@ -203,7 +224,7 @@ class PriceList:
 
     def _forget(self) -> None:
         """Forget remembered results, because other prices are in force."""
-        self._kept, self._places = {}, {}
+        self._kept, self._places, self._names = {}, {}, {}
 
     def _make(self, book: Book, model: str, tier: str | None, place: Place, at: datetime) -> Tariff | Unpriced:
         wanted = tier_of(tier)
@@ -256,3 +277,8 @@ class PriceList:
             if provider == "litellm":
                 return self._data.find(OPENAI, name)
         return entry
+
+
+def _is_name(model: object) -> bool:
+    """Whether it can be a model's name; callers hand on what answers and users say."""
+    return isinstance(model, str) and 0 < len(model) < LONGEST_NAME

@@ -31,7 +31,8 @@ class Reading:
         _refuse_unknown(fields, shapes.KNOWN_BESIDE)
 
     def _pair(self) -> tuple[str, str]:
-        stated = [pair for pair in shapes.PAIRS if self._fields.get(pair[0]) is not None]
+        fields = self._fields
+        stated = [pair for pair in shapes.PAIRS if fields.get(pair[0]) is not None]
         if not stated:
             raise Doubtful(
                 "no_usage",
@@ -50,8 +51,9 @@ class Reading:
         details = self._details(shapes.INPUT_DETAILS)
         found: Counts = {"prompt": self._count(self.prompt_name) or 0}
         _take_parts(found, details, shapes.INPUT_PARTS)
-        for name in shapes.CACHED_INSIDE & self._fields.keys():
-            _agree(found, "cached", name, self._count(name))
+        for name in shapes.CACHED_INSIDE:
+            if name in self._fields:
+                _agree(found, "cached", name, self._count(name))
         self._add_beside(found)
         self._add_durations(found, details)
         self._add_cached_kinds(found, details)
@@ -176,7 +178,7 @@ def _take_parts(found: Counts, details: Mapping[str, Any], parts: Mapping[str, s
         if part is None:
             if value and name not in shapes.NO_PARTS:
                 _refuse(name, value)
-        elif value is not None and members(value) is None:
+        elif value is not None and (type(value) is int or members(value) is None):
             _agree(found, part, name, count(name, value))
 
 
@@ -187,16 +189,19 @@ def _agree(found: Counts, part: str, name: str, value: int | None) -> None:
 
 
 def _states_kinds(details: Mapping[str, Any]) -> bool:
-    return any(details[name] is not None for name in shapes.KIND_NAMES & details.keys())
+    for name in shapes.KIND_NAMES:  # noqa: SIM110  a generator takes as long as all the rest
+        if details.get(name) is not None:
+            return True
+    return False
 
 
 def _refuse_unknown(table: Mapping[str, Any], known: Collection[str]) -> None:
     for name, value in table.items():
-        if value and name not in known:
+        if value and type(value) is not dict and name not in known:
             _refuse(name, value)
 
 
 def _refuse(name: object, value: object) -> None:
     """Raise `Doubtful` if a name states tokens of an unknown kind."""
-    if isinstance(value, int | float) and isinstance(name, str) and name.endswith("_tokens"):
+    if isinstance(value, (int, float)) and isinstance(name, str) and name.endswith("_tokens"):
         raise Doubtful("unknown_tokens", f"{brief(name)} is {brief(value)}, a kind of tokens that is not known")

@@ -1,6 +1,7 @@
 """The tokens of one call: as the API counts them, and as disjoint types whose sum is the total."""
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Self, TypeVar
 
 from fleetmeter.keywords import names_its_arguments
@@ -14,7 +15,7 @@ _COUNTS = (
     *("prompt", "completion", "cached", "cache_write", "reasoning"),
     *(*_INPUT_KINDS, *_OUTPUT_KINDS, "cached_audio", "cached_image", "cache_write_1h", "cache_write_12h"),
 )
-
+_counts_of = attrgetter(*_COUNTS)
 
 U = TypeVar("U", bound="Usage")
 
@@ -49,8 +50,7 @@ class Usage:
     kinds_out_stated: bool = field(default=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in _COUNTS:
-            value = getattr(self, name)
+        for name, value in zip(_COUNTS, _counts_of(self), strict=True):
             if type(value) is not int or not 0 <= value <= MOST_TOKENS:
                 if isinstance(value, float):  # an answer may hold 12.0, but a float in Python code is a mistake
                     raise ValueError(f"usage: {name} is {value!r}; expected a whole number of tokens, 0 or more")

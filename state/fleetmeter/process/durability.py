@@ -1,6 +1,5 @@
 """Durable blocks: when the block ends, its records are in the store, or `NotDurable` is raised."""
 
-import asyncio
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -49,6 +48,8 @@ class Durable:
     ) -> None:
         runtime = self._commit()
         if runtime is not None:  # in another thread, so that the event loop goes on
+            import asyncio
+
             _report(error, await asyncio.to_thread(runtime.confirm, self._timeout, self._replicas))
 
     def _commit(self) -> "Runtime | None":
@@ -65,7 +66,7 @@ def durable(timeout: float = 5.0, replicas: int = 0) -> Durable:
 
     What this thread or task records inside is added together at the block's end, as with `atomic()`. The end waits
     until the store acknowledges it, for `timeout` seconds at most; with `async with` it waits in a thread. With
-    `replicas` it also waits until that many replicas of the store have it (WAIT), so that a failover to one of them
+    `replicas` it also waits until that many store replicas have it (WAIT), so that a failover to one of them
     loses nothing.
 
     Raises `NotDurable` if that was not confirmed in time. The records are kept and sent later, so do not record them

@@ -105,7 +105,7 @@ class Termination:
         self._held = True
         try:
             _thread.start_new_thread(self._let_go_in_time, ())
-        except RuntimeError:  # no thread can be had
+        except RuntimeError:  # the system gives no thread
             self._held = False
         else:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # of this thread; others get it as before
@@ -148,7 +148,7 @@ def _raises_it_again(handler: object) -> bool:
 
 
 def _send_again() -> bool:
-    """Let the signal come again in a moment; False if no thread can be had for it."""
+    """Let the signal come again in a moment; False if the system gives no thread for it."""
     try:
         _thread.start_new_thread(_terminate_self, ())  # `threading` would take locks
     except RuntimeError:

@@ -176,13 +176,16 @@ def split_note(raw: bytes) -> tuple[str, bytes]:
 
 
 def layout_of_note(raw: bytes) -> bytes:
-    """The field of `families` that a note of `removed` is about, as lua/notes.lua tells it: all of one it cannot."""
+    """The field of `families` that a note of `removed` is about, by the rule of lua/notes.lua.
+
+    A note that does not fit the rule is returned as it is.
+    """
     found = _NOTE.fullmatch(raw)
     return found[1] if found and found[2].startswith(b"[") else raw
 
 
 def namespace_of(key: bytes) -> str | None:
-    """The namespace whose `writers` this key is; None for a key that is none of ours."""
+    """The namespace whose `writers` this key is; None for any other key."""
     head, tail = NAMESPACES.split("*")
     name = key.decode("utf-8", "replace").removeprefix(head).removesuffix(tail)
     return name if _NAMESPACE.fullmatch(name) and Keys(name).writers.encode() == key else None

@@ -507,7 +507,7 @@ def test_redis_with_a_replica(redis_pair: tuple[str, str], capsys: pytest.Captur
     assert found["server"]["found"].startswith("redis ")
     assert found["replication"]["status"] == "ok"
     assert found["as a writer"]["found"] == "everything is allowed, and was tried"
-    assert found["replication"]["found"].startswith("1 replica, ")
+    assert found["replication"]["found"].startswith("1 store replica, ")
     client = connect(master)
     client.config_set("appendonly", "yes")
     _, found = findings(store, capsys)
@@ -516,6 +516,6 @@ def test_redis_with_a_replica(redis_pair: tuple[str, str], capsys: pytest.Captur
     assert ("torn log" in found) == found["server"]["found"].startswith("redis 7.0")
     status, found = findings(store, capsys, replica)
     assert status == 1
-    assert found["replication"]["found"] == "this is a replica"
+    assert found["replication"]["found"] == "this is a store replica"
     assert found["as a writer"]["status"] == "fail"
     assert "read only replica" in found["as a writer"]["found"]

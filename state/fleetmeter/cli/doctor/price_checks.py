@@ -29,5 +29,6 @@ def price_checks(families: Iterable[Family]) -> Iterator[Check]:
     more = f" and {len(without) - _MOST_MODELS} more" if len(without) > _MOST_MODELS else ""
     yield Check(
         Status.WARN, "prices", f"calls without a price: {named}{more}",
-        "their cost is missing in every cost family; the service's log says why, and a prices file can give rates",
+        "their cost is missing in every cost family; the service's log says why: a prices file can give rates, and "
+        "streams tell their usage if they are asked to",
     )  # fmt: skip

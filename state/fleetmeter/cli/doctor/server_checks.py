@@ -202,7 +202,9 @@ def _replication(facts: Facts) -> Check:
     subject, info = "replication", facts.info or {}
     role = facts.greeting.get("role") or info.get("role")
     if role in ("replica", "slave"):
-        return Check(Status.FAIL, subject, "this is a replica", "it refuses writes: replicas must write to its master")
+        return Check(
+            Status.FAIL, subject, "this is a store replica", "it refuses writes: replicas must write to its master"
+        )
     if "connected_slaves" not in info:
         return not_seen(subject, "not allowed to see", "what a failover would lose is not known")
     replicas = [info[name] for name in info if re.fullmatch(r"slave\d+", name)]
@@ -210,23 +212,25 @@ def _replication(facts: Facts) -> Check:
     good = [replica for replica in replicas if _follows(replica)]
     if len(good) < wanted:
         return Check(
-            Status.FAIL, subject, f"{len(good)} of {len(replicas)} replicas follow, min-replicas-to-write {wanted}",
-            "the store refuses writes until enough replicas follow; replicas of the service keep their counts",
+            Status.FAIL, subject,
+            f"{len(good)} of {len(replicas)} store replicas follow, min-replicas-to-write {wanted}",
+            "the store refuses writes until enough store replicas follow; replicas keep their counts",
         )  # fmt: skip
     if not replicas:
-        return Check(Status.OK, subject, "no replica", "if this machine is lost, so are the counts")
+        return Check(Status.OK, subject, "no store replica", "if this machine is lost, so are the counts")
     behind = max(int(info.get("master_repl_offset", 0)) - int(replica.get("offset", 0)) for replica in replicas)
-    found = f"{counted(len(replicas), 'replica')}, {bytes_text(max(0, behind))} behind, min-replicas-to-write {wanted}"
+    lag = bytes_text(max(0, behind))
+    found = f"{counted(len(replicas), 'store replica')}, {lag} behind, min-replicas-to-write {wanted}"
     if len(good) < len(replicas):
         return Check(
             Status.WARN, subject, found,
-            "a replica does not follow: a failover to it would take the store back; see its log",
+            "a store replica does not follow: a failover to it would take the store back; see its log",
         )  # fmt: skip
     return Check(
         Status.OK,
         subject,
         found,
-        "a failover takes the store back by as much as a replica lags; living replicas send it again",
+        "a failover takes the store back by as much as a store replica lags; living replicas send it again",
     )
 
 

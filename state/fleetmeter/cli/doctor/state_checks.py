@@ -163,7 +163,7 @@ def _holds(snapshot: Snapshot, epoch: Epoch, life: Life | None) -> Check:
     subject, ask = "held scrapes", "ask an exporter: fleetmeter_snapshot_held_reason, and its log, say why it holds"
     if life is None:
         return not_seen(
-            subject, "the store was a replica once, or does not say since when it runs",
+            subject, "the server was a store replica once, or does not say since when it runs",
             f"so nobody can say from here whether it lost something that exporters served; {ask}",
         )  # fmt: skip
     if life.started_us <= epoch.birth_us:

@@ -1,12 +1,15 @@
-"""Under which name an exception counts, so that both majors of the SDK and all its transports agree."""
+"""What an exception tells of the call that ended in it, whichever major of the SDK and transport it is from."""
 
 import json
+from typing import Any
 
 from fleetmeter.llm.vocabulary import OPENAI_ERROR_TYPES
 
 _TIMEOUTS = frozenset({"TimeoutException", "TimeoutError"})
 _TRANSPORT = frozenset({"TransportError", "HTTPError", "StreamError", "ClientError"})
 _UNREADABLE = "APIResponseValidationError"
+_RETRY_COUNT = "x-stainless-retry-count"
+"""The header in which the SDK tells the server how often it has sent a request again."""
 
 
 def error_type_of(error: BaseException) -> str | None:
@@ -29,3 +32,19 @@ def error_type_of(error: BaseException) -> str | None:
     if isinstance(error, json.JSONDecodeError):
         return _UNREADABLE
     return "other"
+
+
+def request_of(error: object) -> Any:
+    """The request that an exception is about; None if it has none, which an error of httpx says by raising."""
+    try:
+        found = getattr(error, "request", None)
+        return getattr(getattr(error, "response", None), "request", None) if found is None else found
+    except RuntimeError:
+        return None
+
+
+def retries_of(error: object) -> int:
+    """How often the SDK had sent a request again when it gave up, as the request's header says; 0 if nothing does."""
+    ask = getattr(getattr(request_of(error), "headers", None), "get", None)
+    said = ask(_RETRY_COUNT) if callable(ask) else None
+    return int(said) if isinstance(said, str) and said.isdecimal() else 0
