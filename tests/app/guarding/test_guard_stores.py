@@ -78,10 +78,9 @@ def test_a_failover_loses_no_money_of_living_replicas(monkeypatch: pytest.Monkey
             def told() -> bool:
                 with sentinel.master.client() as client:
                     fields = client.hgetall(store.keys.budget("day", "all"))
-                return any(name.endswith(b"@spent") and text == b"42" for name, text in fields.items())
+                return any(name.endswith("@spent") and text == "42" for name, text in fields.items())
 
-            await until(told)
-            assert not money._away
+            await until(lambda: told() and not money._away)
 
     with SentinelStore() as sentinel:
         asyncio.run(run(sentinel))
