@@ -1,11 +1,13 @@
 """`fleetmeter-app`: composes one replica of the gateway and serves it."""
 
 import logging
+import math
 import os
 import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import uvicorn
@@ -22,16 +24,19 @@ from fleetmeter.process.installation import aflush
 from fleetmeter.process.runtime import EXIT_TIMEOUT
 from fleetmeter.schema.keys import Keys
 from fleetmeter.settings import Settings, without_password
-from fleetmeter_app.answer_cache import AskCache
-from fleetmeter_app.cache import PromptCache
+from fleetmeter_app.caching.scripts import Scripts
+from fleetmeter_app.caching.shared import SharedCache
+from fleetmeter_app.caching.vault import Vault
 from fleetmeter_app.config.gateway import GatewayConfig
-from fleetmeter_app.config.settings import AppSettings
+from fleetmeter_app.config.reload import Reload
+from fleetmeter_app.config.settings import CACHE_KEY, AppSettings, key_of
 from fleetmeter_app.errors import ConfigError
 from fleetmeter_app.routing.router import NO_TIER
 from fleetmeter_app.seams import Seams
 from fleetmeter_app.serving.api import Api
 from fleetmeter_app.serving.loaded import Loaded, default_deployment
 from fleetmeter_app.serving.pipeline import Pipeline
+from fleetmeter_app.serving.protocol import bounded
 from fleetmeter_app.serving.upstreams import Upstreams
 from fleetmeter_exporter import make_asgi_app
 from fleetmeter_exporter.http.listeners import place
@@ -45,6 +50,10 @@ _NEVER = ("aiohttp", "asyncio")
 """Loggers that show whole requests, or their addresses, at `debug`."""
 
 
+_IDLE_SECONDS = 30
+"""A connection without a request is closed after so long; the SDKs' clients close theirs earlier, so none is lost."""
+
+
 def create_app(settings: AppSettings | None = None, environ: Mapping[str, str] | None = None) -> ASGIApp:
     """One replica, ready to be served: `uvicorn --factory fleetmeter_app.main:create_app` works too.
 
@@ -54,21 +63,36 @@ def create_app(settings: AppSettings | None = None, environ: Mapping[str, str] |
     settings = settings or AppSettings.from_env(environ)
     loaded = load(settings, environ)
     store = _store(settings, environ)
-    cache = PromptCache(store.url, Keys(store.namespace), loaded.config.cache, credentials=store.credentials)
+    keys = Keys(store.namespace)
+    vault = Vault.from_text(CACHE_KEY, settings.cache_key)
+    scripts = Scripts(store.url, keys.cache_entries, "the prompt cache", credentials=store.credentials)
+    cache = SharedCache(scripts, keys, loaded.config.cache, vault)
     fleetmeter.install(
         url=store.url, namespace=store.namespace, flush_interval=store.flush_interval, replica=store.replica
     )
     configure_labels(loaded)
     SERVICE.info({"service": "fleetmeter-app", "version": fleetmeter.__version__})
     upstreams = Upstreams(loaded.config.upstream)
-    pipeline = Pipeline(loaded, upstreams.client, Seams(cache=AskCache(cache)))
+    pipeline = Pipeline(loaded, upstreams.client, Seams(cache=cache))
+
+    def use(fresh: Loaded) -> None:
+        configure_labels(fresh)
+        upstreams.expect(fresh.config.upstream)
+        pipeline.loaded = fresh
+
+    def load_again() -> Loaded:
+        return load(replace(settings, openai_api_key=key_of(environ)), environ)
+
+    reload = Reload(settings.config, load_again, use)
 
     async def start() -> None:
         upstreams.client()
+        reload.start()
 
     async def close() -> None:
+        await reload.stop()
+        await cache.close()
         await upstreams.close()
-        await pipeline.seams.cache.close()
 
     api = Api(pipeline, metrics=make_asgi_app(url=store.url, namespace=store.namespace), start=start, close=close)
     gauges = replica_gauges()
@@ -105,6 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(ending, lambda *_: sys.exit(0))
     try:
         settings = AppSettings.from_arguments(arguments, os.environ)
+        if settings.check:
+            return _check(settings)
         configure_log(settings.log_level, settings.log_format, "app", also=("uvicorn",), never=_NEVER)
         try:  # before anything is installed: who cannot listen is no replica
             listener = socket.create_server(
@@ -118,6 +144,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ConfigError, SettingError) as error:
         return _refuse(str(error), 2)
     return 0
+
+
+def _check(settings: AppSettings) -> int:
+    """Whether everything that is read at the start can be used: status 0, or an error as at the start."""
+    loaded = load(settings, os.environ)
+    Vault.from_text(CACHE_KEY, settings.cache_key)
+    _store(settings, os.environ)
+    sys.stdout.write(f"{printable(str(settings.config or 'gateway.toml'))}: it can be used: {_summary(loaded)}\n")
+    return 0
+
+
+def _summary(loaded: Loaded) -> str:
+    counts = {"tiers": loaded.config.tiers, "models": loaded.config.models, "intents": loaded.config.intents}
+    return ", ".join(f"{len(found)} {name}" for name, found in counts.items())
 
 
 def _refuse(message: str, status: int) -> int:
@@ -136,16 +176,17 @@ def _serve(app: ASGIApp, listener: socket.socket, settings: AppSettings) -> None
             address=f"http://{place(listener)}",
         ),
     )
-    config = GatewayConfig.load(settings.config).limits
+    limits = GatewayConfig.load(settings.config).limits
     uvicorn.Server(
         uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             loop="uvloop",
-            http="httptools",
+            http=bounded(limits),
             ws="none",
-            timeout_graceful_shutdown=int(config.drain_seconds),
+            timeout_graceful_shutdown=math.ceil(limits.drain_seconds),
+            timeout_keep_alive=_IDLE_SECONDS,
         )
     ).run(sockets=[listener])
 

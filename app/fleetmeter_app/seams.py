@@ -5,9 +5,13 @@ Everything on a request's way answers from memory, or by one call of the store w
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-from fleetmeter.pricing import Usage
+from fleetmeter_app.caching.cache import Reply, direct
+from fleetmeter_app.caching.flight import Made
+from fleetmeter_app.caching.question import Question
+
+Make = Callable[[], Awaitable[Made]]
 
 
 @dataclass(frozen=True)
@@ -43,41 +47,6 @@ class Reservation:
     downgrade_to: str | None = None
     scopes: Scopes | None = None
     most_nanodollars: int = 0
-
-
-@dataclass(frozen=True)
-class Question:
-    """What an answer is kept for: equal digests of one tenant and endpoint mean equal questions."""
-
-    endpoint: str
-    tenant: str
-    digest: str
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer worth keeping: a whole JSON body, or all events of a stream, and what it cost.
-
-    `model` answered for `tier`; `nanodollars` is None if the call has no price. `fallbacks` are the reasons for which
-    models before it did not answer.
-    """
-
-    status: int
-    content_type: str
-    body: bytes
-    model: str
-    tier: str
-    usage: Usage | None
-    nanodollars: int | None
-    fallbacks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Cached:
-    """An answer, and where it is from: `hit` the store, `joined` another request's call, `miss` and `off` its own."""
-
-    result: Literal["hit", "miss", "joined", "off"]
-    answer: Answer
 
 
 @dataclass(frozen=True)
@@ -129,12 +98,13 @@ class BreakersSeam(Protocol):
 class CacheSeam(Protocol):
     """The cache of answers.
 
-    `question` is None for a request whose answer is not to be kept. `answer` looks up, joins or leads; `make` calls the
-    upstream. For a stream `make` hands the events to its client while they come, and returns them all.
+    `question` is None for a request whose answer is not to be shared. `answer` looks up, joins or leads; `make` calls
+    the upstream. `invalidate` removes entries and returns how many.
     """
 
     def question(self, asked: Asked) -> Question | None: ...  # noqa: D102
-    async def answer(self, question: Question, make: Callable[[], Awaitable[Answer]]) -> Cached: ...  # noqa: D102
+    async def answer(self, question: Question | None, intent: str, make: Make) -> Reply: ...  # noqa: D102
+    async def invalidate(self, model: str | None, tenant: str | None) -> int: ...  # noqa: D102
     async def reachable(self) -> bool: ...  # noqa: D102
     async def close(self) -> None: ...  # noqa: D102
 
@@ -185,9 +155,13 @@ class NoCache:
         """No answer is to be kept."""
         return None
 
-    async def answer(self, question: Question, make: Callable[[], Awaitable[Answer]]) -> Cached:  # noqa: ARG002
+    async def answer(self, question: Question | None, intent: str, make: Make) -> Reply:  # noqa: ARG002
         """The upstream's own."""
-        return Cached("off", await make())
+        return await direct("off", make)
+
+    async def invalidate(self, model: str | None, tenant: str | None) -> int:  # noqa: ARG002
+        """There is nothing to remove."""
+        return 0
 
     async def reachable(self) -> bool:
         """There is nothing to reach."""

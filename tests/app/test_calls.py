@@ -95,11 +95,13 @@ async def asked(base_url: str, prompt: str, model: str, seconds: float, retries:
         loaded, "chat.completions", request, False, ANONYMOUS, selection, {}, "req_test", None, len(request.body)
     )
     try:
-        answer = await pipeline.whole(call)
+        made = await pipeline.whole(call)
+        body = b"".join([chunk async for chunk in made.chunks])
     finally:
         await upstreams.close()
-    cost = None if answer.nanodollars is None else Cost(answer.nanodollars)
-    return Said(text_of(json.loads(answer.body)), answer.model, answer.usage, cost)
+    charged = call.charged
+    assert charged is not None
+    return Said(text_of(json.loads(body)), charged.model, charged.usage, charged.cost)
 
 
 def ask(

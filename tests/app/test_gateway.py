@@ -10,13 +10,14 @@ from prometheus_client import generate_latest
 
 from fleetmeter.llm import catalogue, records
 from fleetmeter.llm.vocabulary import Vocabulary
-from fleetmeter_app.answer_cache import AskCache
-from fleetmeter_app.cache import PromptCache
+from fleetmeter_app.caching.config import CacheConfig
+from fleetmeter_app.caching.scripts import Scripts
+from fleetmeter_app.caching.shared import SharedCache
+from fleetmeter_app.caching.vault import Vault
 from fleetmeter_app.config.gateway import GatewayConfig
-from fleetmeter_app.config.limits import CacheConfig
 from fleetmeter_app.errors import ApiError, InvalidRequestError, UpstreamFailedError
 from fleetmeter_app.seams import Seams
-from fleetmeter_app.serving.ask import Questions, Reply
+from fleetmeter_app.serving.ask import Answered, Questions
 from fleetmeter_app.serving.loaded import Loaded, default_deployment
 from fleetmeter_app.serving.pipeline import Pipeline
 from fleetmeter_app.serving.upstreams import Upstreams
@@ -24,7 +25,7 @@ from support.exposition import Series, parse, total
 from support.store import StoreAddress
 from support.upstream import RunningUpstream, free_port, running_upstream
 
-CONFIG = replace(GatewayConfig.load(), cache=CacheConfig(ttl_seconds=60, max_entries=3, max_entry_bytes=2000))
+CONFIG = replace(GatewayConfig.load(), cache=CacheConfig(ttl_seconds=60, max_entries=3, max_entry_bytes=1000))
 
 
 @pytest.fixture(scope="module")
@@ -50,17 +51,19 @@ def use(upstream: RunningUpstream, store: StoreAddress, monkeypatch: pytest.Monk
         base_url: str = "",
     ) -> Any:
         async def compose() -> Any:
-            cache = AskCache(PromptCache(url or store.url, store.keys, config.cache, timeout=30))
+            scripts = Scripts(url or store.url, store.keys.cache_entries, "the prompt cache", timeout=30)
+            cache = SharedCache(scripts, store.keys, config.cache, Vault())
             calls = replace(config.upstream, max_retries=0, timeout_seconds=timeout)
             loaded = Loaded.make(
                 replace(config, upstream=calls), default_deployment(base_url or upstream.base_url, "k")
             )
-            upstreams = Upstreams(calls)
+            upstreams, seams = Upstreams(calls), Seams(cache=cache)
             try:
-                return await work(Questions(Pipeline(loaded, upstreams.client, Seams(cache=cache))))
+                return await work(Questions(Pipeline(loaded, upstreams.client, seams)))
             finally:
-                await upstreams.close()
+                await cache.idle()
                 await cache.close()
+                await upstreams.close()
 
         return asyncio.run(compose())
 
@@ -81,15 +84,15 @@ def test_the_same_question_is_answered_from_the_cache(use: Use) -> None:
     """The second reply is the first one's text, costs nothing now, and saves what the first one cost."""
     before = recorded()
 
-    async def work(gateway: Questions) -> tuple[Reply, Reply]:
+    async def work(gateway: Questions) -> tuple[Answered, Answered]:
         return await gateway.ask("TSLA price"), await gateway.ask("TSLA price")
 
     first, second = use(work)
     assert not first.cached
     assert second.cached
-    assert (second.text, second.answer.usage) == (first.text, None)
+    assert (second.text, second.usage) == (first.text, None)
     saved = grown(before, "cost_savings_usd_total", intent="price_only", source="prompt_cache")
-    assert round(saved * 1e9) == first.answer.nanodollars > 0
+    assert round(saved * 1e9) == first.nanodollars > 0
     assert grown(before, "model_selections_total", intent="price_only") == 2
     assert grown(before, "model_routing_duration_seconds_count", intent="price_only") == 2
 
@@ -97,28 +100,28 @@ def test_the_same_question_is_answered_from_the_cache(use: Use) -> None:
 def test_intents_do_not_share_answers(use: Use) -> None:
     """The same words to the same model are another question where prompt or limit differ."""
 
-    async def work(gateway: Questions) -> list[Reply]:
+    async def work(gateway: Questions) -> list[Answered]:
         return [await gateway.ask("TSLA price", intent) for intent in ("price_only", "news_summary", "general")]
 
     replies = use(work)
-    assert {reply.answer.model for reply in replies} == {"gpt-6-luna"}
+    assert {reply.model for reply in replies} == {"gpt-6-luna"}
     assert [reply.cached for reply in replies] == [False] * 3
 
 
 def test_an_answer_by_fallback_is_kept_for_the_question(use: Use) -> None:
     """Who asks again gets the fallback's answer from the cache, with the model that gave it."""
 
-    async def work(gateway: Questions) -> tuple[Reply, Reply]:
+    async def work(gateway: Questions) -> tuple[Answered, Answered]:
         query = "TSLA price [[fault:500@gpt-6-luna]]"
         return await gateway.ask(query), await gateway.ask(query)
 
     first, second = use(work)
-    assert (first.answer.model, first.answer.tier, first.answer.fallbacks) == (
+    assert (first.model, first.tier, first.fallbacks) == (
         "gpt-6.1-terra",
         "mid",
         ("upstream_error",),
     )
-    assert (second.answer.model, second.answer.tier, second.cached) == ("gpt-6.1-terra", "mid", True)
+    assert (second.model, second.tier, second.cached) == ("gpt-6.1-terra", "mid", True)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +204,7 @@ def test_evictions_are_recorded_by_reason(use: Use) -> None:
     use(fill)
     assert grown(before, "prompt_cache_evictions_total", reason="capacity") == 2
     assert grown(before, "prompt_cache_operations_total", operation="put", result="stored") == 5
-    use(fill, replace(CONFIG, cache=CacheConfig(ttl_seconds=60, max_entries=1, max_entry_bytes=2000)))
+    use(fill, replace(CONFIG, cache=CacheConfig(ttl_seconds=60, max_entries=1, max_entry_bytes=1000)))
     assert grown(before, "prompt_cache_evictions_total", reason="capacity") == 2 + 3 + 4
 
     async def expire(gateway: Questions) -> None:
@@ -211,7 +214,7 @@ def test_evictions_are_recorded_by_reason(use: Use) -> None:
         await gateway.ask("first")
 
     between = recorded()
-    use(expire, replace(CONFIG, cache=CacheConfig(ttl_seconds=0.2, max_entries=100, max_entry_bytes=2000)))
+    use(expire, replace(CONFIG, cache=CacheConfig(ttl_seconds=0.2, max_entries=100, max_entry_bytes=1000)))
     assert grown(between, "prompt_cache_operations_total", operation="get", result="expired") == 1
     assert grown(between, "prompt_cache_evictions_total", reason="expired") == 2
 
@@ -220,11 +223,11 @@ def test_an_answer_that_is_too_large_is_given_and_not_kept(use: Use) -> None:
     """The put is refused, the reply is whole, and the next one is asked for again."""
     before = recorded()
 
-    async def work(gateway: Questions) -> tuple[Reply, Reply]:
+    async def work(gateway: Questions) -> tuple[Answered, Answered]:
         query = "tell me all [[usage:prompt=5,completion=300]]"
         return await gateway.ask(query), await gateway.ask(query)
 
-    first, second = use(work)
+    first, second = use(work, replace(CONFIG, cache=CacheConfig(ttl_seconds=60, max_entries=3, max_entry_bytes=300)))
     assert len(first.text.split()) == 300
     assert not second.cached
     assert grown(before, "prompt_cache_operations_total", operation="put", result="refused") == 2

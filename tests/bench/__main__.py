@@ -16,6 +16,7 @@ from bench import (
     scrape,
     scrape_costs,
     short_lived,
+    streams,
 )
 from bench.tables import machine
 
@@ -28,6 +29,7 @@ BENCHMARKS = {
     "replay": replay.main,
     "short_lived": short_lived.main,
     "openai": openai_calls.main,
+    "streams": streams.main,
     "gateway": gateway.main,
     "kinds": kinds.main,
     "scrape": scrape.main,

@@ -68,16 +68,16 @@ def main() -> None:
         port = free_port()
         stack.enter_context(_process([sys.executable, "-m", "bench.canned_upstream", str(port)], place, {}))
         upstream = f"http://127.0.0.1:{port}/v1"
-        makers: dict[str, Callable[[], Way]] = {
-            "direct": lambda: Way("direct", upstream, {}, None),
-            "fleetmeter": lambda: _ours(stack, place, upstream),
-            "litellm": lambda: _litellm(stack, place, upstream),
-            "portkey": lambda: _portkey(stack, place, upstream),
+        makers: dict[str, Callable[[ExitStack, Path, str], Way]] = {
+            "direct": lambda _stack, _place, upstream: Way("direct", upstream, {}, None),
+            "fleetmeter": _ours,
+            "litellm": _litellm,
+            "portkey": _portkey,
         }
         for name, make in makers.items():
-            with ExitStack() as stack:
+            with ExitStack() as one:
                 try:
-                    way = make()
+                    way = make(one, place, upstream)
                     _wait(way)
                 except (InstallFailed, RuntimeError, OSError) as error:
                     troubles.append(f"{name} did not run: {str(error).strip()[-300:]}")

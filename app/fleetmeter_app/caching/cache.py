@@ -33,6 +33,8 @@ class Reply:
     status: int
     content_type: str
     chunks: "Reader | Direct"
+    facts: Callable[[], Facts | None]
+    """What the answer is beside its bytes, once all of them were read; None for one that must not be kept."""
 
 
 class AnswerCache:
@@ -55,7 +57,7 @@ class AnswerCache:
         Raises what `make` raised, for this caller or for the one whose answer it waited for.
         """
         if question is None:
-            return await _direct("off", make)
+            return await direct("off", make)
         for _ in range(_JOINS):
             making = self._flights.get(question.field) if question.looked_up else None
             joined = making is not None and making.flight.open
@@ -75,9 +77,10 @@ class AnswerCache:
                 record_cache_operation("get", "hit")
             if joined or making.found:
                 making.saves(intent)
-            return Reply("hit" if joined or making.found else "miss", status, content_type, reader)
+            result: Literal["hit", "miss"] = "hit" if joined or making.found else "miss"
+            return Reply(result, status, content_type, reader, making.flight.known)
         record_cache_operation("get", "miss")
-        return await _direct("miss", make)
+        return await direct("miss", make)
 
     async def idle(self) -> None:
         """Wait until no answer is being made or stored."""
@@ -130,6 +133,8 @@ class AnswerCache:
         body = making.flight.body
         if facts is None or body is None:
             await self.shelf.give_up(question.field, token)
+            if facts is not None:  # too large to be held, even before it is compressed
+                record_cache_operation("put", "refused")
             return
         stored = await self.shelf.put(question.field, Entry(facts, body), token)
         with atomic():
@@ -186,9 +191,10 @@ class Direct:
         await closed(self._chunks)
 
 
-async def _direct(result: Literal["miss", "off"], make: Callable[[], Awaitable[Made]]) -> Reply:
+async def direct(result: Literal["miss", "off"], make: Callable[[], Awaitable[Made]]) -> Reply:
+    """An answer that is made for one caller, and not kept."""
     made = await make()
-    return Reply(result, made.status, made.content_type, Direct(made.chunks))
+    return Reply(result, made.status, made.content_type, Direct(made.chunks), made.facts)
 
 
 def _record_evictions(reason: str, count: int) -> None:

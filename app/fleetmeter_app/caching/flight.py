@@ -91,6 +91,10 @@ class Flight:
         self.done = True
         self._tell()
 
+    def known(self) -> Facts | None:
+        """What the answer is, once it is complete."""
+        return self.facts
+
     @property
     def body(self) -> bytes | None:
         """All chunks together; None if they were too many to be kept."""

@@ -8,16 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
+from fleetmeter_app.caching.config import CacheConfig, read_cache
 from fleetmeter_app.config.chains import Intent, Model, Tier, read_intents, read_models, read_tiers, require_tier
 from fleetmeter_app.config.deployments import DEFAULT, Deployment, read_deployments
-from fleetmeter_app.config.limits import (
-    CacheConfig,
-    LimitsConfig,
-    UpstreamCalls,
-    read_cache,
-    read_limits,
-    read_upstream,
-)
+from fleetmeter_app.config.limits import LimitsConfig, UpstreamCalls, read_limits, read_upstream
 from fleetmeter_app.config.tables import Table
 from fleetmeter_app.errors import ConfigError
 

@@ -1,20 +1,8 @@
-"""Bounds: of the prompt cache, of what a request may ask, of a call to an upstream."""
+"""Bounds: of what a request may ask, and of a call to an upstream."""
 
 from dataclasses import dataclass
 
 from fleetmeter_app.config.tables import Table
-
-_SHORTEST_TTL = 0.001
-"""Seconds. The store keeps whole microseconds, and an entry that lives for less than a millisecond helps nobody."""
-
-
-@dataclass(frozen=True)
-class CacheConfig:
-    """Bounds of the shared prompt cache."""
-
-    ttl_seconds: float
-    max_entries: int
-    max_entry_bytes: int
 
 
 @dataclass(frozen=True)
@@ -46,20 +34,6 @@ class UpstreamCalls:
     max_retry_after_seconds: float = 2.0
     max_answer_bytes: int = 64 * 2**20
     abandoned: str = "close"
-
-
-def read_cache(table: Table) -> CacheConfig:
-    """The table `[cache]`."""
-    ttl = table.take_number("ttl_seconds")
-    if ttl < _SHORTEST_TTL:
-        table.refuse("ttl_seconds", f"is {ttl}; it must be at least {_SHORTEST_TTL}, a millisecond")
-    cache = CacheConfig(
-        ttl_seconds=ttl,
-        max_entries=table.take_integer("max_entries", minimum=1),
-        max_entry_bytes=table.take_integer("max_entry_bytes", minimum=1),
-    )
-    table.close()
-    return cache
 
 
 def read_limits(table: Table) -> LimitsConfig:

@@ -13,11 +13,13 @@ from fleetmeter_app.errors import ConfigError
 from fleetmeter_exporter.flags import LOG_FLAGS, Flag, Given, Parser, log_format, log_level, read
 
 KEY = "OPENAI_API_KEY"
+CACHE_KEY = "FLEETMETER_APP_CACHE_KEY"
 
 _FLAGS = (
     Flag("host", "HOST", "address to listen on", "127.0.0.1"),
     Flag("port", "PORT", "port to listen on, 0 for any free one", "8000"),
     Flag("config", "FILE", "TOML file with tiers, intents, limits and prices; the packaged one if there is none"),
+    Flag("check", "", "read the configuration, say whether it can be used, and end", "false", kind="switch"),
     *LOG_FLAGS,
 )
 
@@ -38,7 +40,9 @@ class AppSettings:
     openai_base_url: str | None = field(default=None, repr=False)
     openai_api_key: str | None = field(default=None, repr=False)
     redis_url: str | None = field(default=None, repr=False)
+    cache_key: str | None = field(default=None, repr=False)
     namespace: str | None = None
+    check: bool = False
     log_level: str = "info"
     log_format: str = "logfmt"
 
@@ -66,6 +70,7 @@ class AppSettings:
             "fleetmeter-app",
             "The LLM gateway: one of any number of replicas.",
             f"Also read: OPENAI_BASE_URL, {KEY} or {twin(KEY)}, FLEETMETER_NAMESPACE, FLEETMETER_REDIS_URL, "
+            f"{CACHE_KEY} or {twin(CACHE_KEY)} (32 bytes in base64, under which answers are kept), "
             f"and, for a URL without a password, {', '.join(VARIABLES)}.",
             "app",
         )
@@ -76,15 +81,17 @@ class AppSettings:
             port=port_of(given["port"]),
             config=Path(config) if config else None,
             openai_base_url=environ.get("OPENAI_BASE_URL") or None,
-            openai_api_key=_key_of(environ),
+            openai_api_key=key_of(environ),
             redis_url=environ.get("FLEETMETER_REDIS_URL") or None,
+            cache_key=secret_of(CACHE_KEY, environ, "the key of the cache's entries") or None,
             namespace=environ.get("FLEETMETER_NAMESPACE") or None,
+            check=given["check"].on,
             log_level=log_level(given),
             log_format=log_format(given),
         )
 
 
-def _key_of(environ: Mapping[str, str]) -> str | None:
+def key_of(environ: Mapping[str, str]) -> str | None:
     """The upstream's key, from its variable or its file; raises `ConfigError` for one that no header can carry."""
     key = secret_of(KEY, environ, "the upstream's key")
     if key and (problem := problem_of_key(key)):

@@ -13,6 +13,7 @@ from fleetmeter.llm import record_error
 from fleetmeter_app.errors import ApiError, InvalidRequestError
 from fleetmeter_app.serving.ask import Questions
 from fleetmeter_app.serving.exchange import ClientLeftError, Exchange, Message, Receive, Send
+from fleetmeter_app.serving.invalidation import Invalidation
 from fleetmeter_app.serving.openai_routes import OpenAIRoutes
 from fleetmeter_app.serving.openapi import document
 from fleetmeter_app.serving.pipeline import Pipeline
@@ -60,6 +61,7 @@ class Api:
         self._openai = OpenAIRoutes(pipeline)
         routes = [
             Route("/ask", {"POST": Questions(pipeline).handle}),
+            Route("/cache/invalidate", {"POST": Invalidation(pipeline).handle}),
             Route("/v1/models", {"GET": self._openai.models}),
             Route("/health", {"GET": self._health}, free=True),
             Route("/ready", {"GET": self._ready}, free=True),
@@ -148,6 +150,8 @@ class Api:
         record_error(name or _name(error), exchange.template)
         try:
             if not exchange.started:
+                if exchange.body_is_left:  # what still comes of it is not read
+                    exchange.extra["connection"] = "close"
                 await exchange.answer(error.status, json.dumps(error.body()).encode(), JSON, error.headers())
             elif exchange.streaming and not exchange.left:
                 await exchange.send(b"", more=False)

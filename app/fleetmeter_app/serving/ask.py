@@ -8,13 +8,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fleetmeter.pricing import Cost, Usage
+from fleetmeter_app.caching.entry import Facts
 from fleetmeter_app.config.chains import AUTO, Intent
 from fleetmeter_app.errors import InvalidRequestError
-from fleetmeter_app.seams import ANONYMOUS, Answer, Caller
+from fleetmeter_app.seams import ANONYMOUS, Caller
 from fleetmeter_app.serving.call import Call
 from fleetmeter_app.serving.exchange import Exchange
 from fleetmeter_app.serving.loaded import Loaded
 from fleetmeter_app.serving.pipeline import INTENT_HEADER, Pipeline
+from fleetmeter_app.serving.reading import read_all
 from fleetmeter_app.wire.answers import read_document, text_of
 from fleetmeter_app.wire.request import JsonRequest
 
@@ -65,17 +67,20 @@ class AskReply(BaseModel):
 
 
 @dataclass(frozen=True)
-class Reply:
-    """An answered question: `cached` says that it cost nothing now."""
+class Answered:
+    """An answered question. `usage` and `nanodollars` are what it cost now: None if it cost nothing, or nobody knows.
 
+    `cached` says that no call was made for it; `fallbacks` are the reasons for which models did not answer it.
+    """
+
+    text: str
     intent: str
+    tier: str
+    model: str
     cached: bool
-    answer: Answer
-
-    @property
-    def text(self) -> str:
-        """What the model said."""
-        return text_of(read_document(self.answer.body))
+    usage: Usage | None
+    nanodollars: int | None
+    fallbacks: tuple[str, ...]
 
 
 class Questions:
@@ -114,7 +119,7 @@ class Questions:
         headers: Mapping[str, str] | None = None,
         request_id: str = "",
         traceparent: str | None = None,
-    ) -> Reply:
+    ) -> Answered:
         """Answer one question.
 
         Raises `InvalidRequestError` for a question or an intent that is refused, and `UpstreamFailedError` when no
@@ -141,8 +146,20 @@ class Questions:
             body_bytes=len(request.body),
             cache_as="ask",
         )
-        cached = await self._pipeline.answer(call, self._pipeline.whole)
-        return Reply(selection.intent, cached.result in ("hit", "joined"), cached.answer)
+        reply = await self._pipeline.answer(call, self._pipeline.whole)
+        text = text_of(read_document(await read_all(reply)))
+        facts = reply.facts() or Facts(reply.status, reply.content_type, selection.first.model, selection.first.tier)
+        charged = None if reply.result == "hit" else call.charged
+        return Answered(
+            text=text,
+            intent=selection.intent,
+            tier=facts.tier,
+            model=facts.model.encode("utf-8", "replace").decode(),
+            cached=reply.result == "hit",
+            usage=None if charged is None else charged.usage,
+            nanodollars=None if charged is None else charged.nanodollars,
+            fallbacks=() if charged is None else tuple(call.fallbacks),
+        )
 
 
 def _check(loaded: Loaded, query: str, intent: str | None) -> None:
@@ -189,21 +206,17 @@ def _parse(body: bytes) -> AskRequest:
         ) from error
 
 
-def _reply(reply: Reply, request_id: str) -> AskReply:
-    answer = reply.answer
-    now = None if reply.cached else answer
-    cost = None if now is None or now.nanodollars is None else Cost(now.nanodollars)
-    usage = None if now is None else now.usage
+def _reply(answered: Answered, request_id: str) -> AskReply:
     return AskReply(
-        answer=reply.text,
-        intent=reply.intent,
-        tier=answer.tier,
-        model=answer.model.encode("utf-8", "replace").decode(),
-        cached=reply.cached,
-        usage=None if usage is None else _usage(usage),
-        cost_usd=None if cost is None else cost.usd,
-        cost_nanodollars=None if cost is None else cost.nanodollars,
-        fallbacks=[] if now is None else list(now.fallbacks),
+        answer=answered.text,
+        intent=answered.intent,
+        tier=answered.tier,
+        model=answered.model,
+        cached=answered.cached,
+        usage=None if answered.usage is None else _usage(answered.usage),
+        cost_usd=None if answered.nanodollars is None else Cost(answered.nanodollars).usd,
+        cost_nanodollars=answered.nanodollars,
+        fallbacks=list(answered.fallbacks),
         request_id=request_id,
     )
 

@@ -41,6 +41,7 @@ class Exchange:
         self.started = False
         self.left = False
         self.streaming = False
+        self._read = False
         self.extra: dict[str, str] = {}
 
     async def body(self, most_bytes: int, seconds: float) -> bytes:
@@ -65,7 +66,15 @@ class Exchange:
             body = await self._rest(message.get("body", b""), most_bytes, seconds)
         if len(body) > most_bytes:
             raise _too_large(most_bytes)
+        self._read = True
         return bytes(body)
+
+    @property
+    def body_is_left(self) -> bool:
+        """Whether there is a body which has not been read, and is not a small one that is there anyway."""
+        length = self.headers.get("content-length", "0")
+        small = length.isdecimal() and len(length) < 6 and "transfer-encoding" not in self.headers
+        return not self._read and not small
 
     async def _first_part(self, seconds: float) -> Message:
         try:

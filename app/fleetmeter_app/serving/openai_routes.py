@@ -6,10 +6,11 @@ from typing import Any
 
 from fleetmeter_app.errors import InvalidRequestError, ModelNotFoundError
 from fleetmeter_app.routing.router import Selection
-from fleetmeter_app.seams import Answer, Caller
+from fleetmeter_app.seams import Caller
 from fleetmeter_app.serving.call import Call
 from fleetmeter_app.serving.exchange import Exchange
 from fleetmeter_app.serving.pipeline import Pipeline
+from fleetmeter_app.serving.reading import read_all
 from fleetmeter_app.serving.relay import Relay
 from fleetmeter_app.wire.questions import question_of
 from fleetmeter_app.wire.request import JsonRequest
@@ -17,7 +18,6 @@ from fleetmeter_app.wire.request import JsonRequest
 CACHE_HEADER = "x-fleetmeter-cache"
 MODEL_HEADER = "x-fleetmeter-model"
 JSON = "application/json"
-EVENTS = "text/event-stream; charset=utf-8"
 
 _CREATED = 1_790_000_000
 """When models are said to have been made: a fixed time, so that the list never changes by itself."""
@@ -70,21 +70,19 @@ class OpenAIRoutes:
             exchange.unwatch()
 
     async def _whole(self, exchange: Exchange, call: Call) -> None:
-        cached = await self._pipeline.answer(call, self._pipeline.whole)
+        reply = await self._pipeline.answer(call, self._pipeline.whole)
+        body = await read_all(reply)
         exchange.unwatch()
-        answer = cached.answer
-        headers = {CACHE_HEADER: "hit" if cached.result == "joined" else cached.result, MODEL_HEADER: _plain(answer)}
-        await exchange.answer(answer.status, answer.body, answer.content_type, headers)
+        headers: dict[str, str] = {CACHE_HEADER: reply.result}
+        facts = reply.facts()
+        if facts is not None:
+            headers[MODEL_HEADER] = _plain(facts.model)
+        await exchange.answer(reply.status, body, reply.content_type, headers)
 
     async def _stream(self, exchange: Exchange, call: Call) -> None:
-        relay = Relay(
-            exchange, self._pipeline, EVENTS, {CACHE_HEADER: "miss" if self._pipeline.is_cached(call) else "off"}
-        )
-        cached = await self._pipeline.answer(call, relay.answer)
-        if not exchange.started:  # somebody else's stream, or an earlier one
-            headers = {CACHE_HEADER: "hit", MODEL_HEADER: _plain(cached.answer), "cache-control": "no-cache"}
-            await exchange.start(cached.answer.status, cached.answer.content_type, headers)
-            await exchange.send(cached.answer.body, more=True)
+        pipeline = self._pipeline
+        expected = "off" if pipeline.question(call) is None else "miss"
+        await Relay(exchange, call, {CACHE_HEADER: expected}).run(pipeline.answer(call, pipeline.stream))
         exchange.unwatch()
         await exchange.send(b"", more=False)
 
@@ -125,9 +123,9 @@ def _refuse_unserved(endpoint: str, fields: Mapping[str, Any]) -> None:
         )
 
 
-def _plain(answer: Answer) -> str:
+def _plain(model: str) -> str:
     """The name of the model that answered, as a header can hold it."""
-    return "".join(sign for sign in answer.model if sign.isascii() and sign.isprintable())[:256]
+    return "".join(sign for sign in model if sign.isascii() and sign.isprintable())[:256]
 
 
 def _may_see(caller: Caller, name: str) -> bool:

@@ -8,19 +8,20 @@ from typing import TypeVar
 
 from fleetmeter import atomic
 from fleetmeter.llm import (
-    record_cost_savings,
     record_model_fallback,
     record_model_routing_duration,
     record_model_selection,
 )
-from fleetmeter.pricing import Cost
 from fleetmeter_app.accounting.bounds import most_nanodollars
-from fleetmeter_app.accounting.calls import Charge
+from fleetmeter_app.caching.cache import Reply
+from fleetmeter_app.caching.flight import Made
+from fleetmeter_app.caching.question import Question
 from fleetmeter_app.config.chains import AUTO
 from fleetmeter_app.errors import ApiError, InvalidRequestError, ModelNotFoundError
 from fleetmeter_app.routing.router import Selection, Step
-from fleetmeter_app.seams import Answer, Asked, Cached, Caller, Scopes, Seams
+from fleetmeter_app.seams import Asked, Caller, Scopes, Seams
 from fleetmeter_app.serving.call import Call
+from fleetmeter_app.serving.chunks import EVENTS, OneChunk, StreamChunks
 from fleetmeter_app.serving.loaded import Loaded
 from fleetmeter_app.serving.upstream_calls import ModelCall
 from fleetmeter_app.transport.attempts import CircuitOpenError
@@ -72,26 +73,14 @@ class Pipeline:
             record_model_routing_duration(intent, seconds)
         return selection
 
-    async def answer(self, call: Call, make: Callable[[Call], Awaitable[Answer]]) -> Cached:
-        """The answer from the cache, or what `make` gets from the models, with the budget settled.
+    async def answer(self, call: Call, make: Callable[[Call], Awaitable[Made]]) -> Reply:
+        """The answer from the cache, or what `make` gets from the models, within the budget."""
+        question = self.question(call)
+        return await self.seams.cache.answer(question, call.intent, lambda: self._within_budget(call, make))
 
-        `make` is `whole`, or a function of a stream's that hands events on while they come.
-        """
-        question = self.seams.cache.question(self._asked(call))
-
-        async def lead() -> Answer:
-            return await self._within_budget(call, make)
-
-        if question is None:
-            return Cached("off", await lead())
-        cached = await self.seams.cache.answer(question, lead)
-        if cached.result in ("hit", "joined") and cached.answer.nanodollars is not None:
-            record_cost_savings(call.intent, Cost(cached.answer.nanodollars).usd, "prompt_cache")
-        return cached
-
-    def is_cached(self, call: Call) -> bool:
-        """Whether the cache has a say in a call: what `miss` and `off` tell the client."""
-        return self.seams.cache.question(self._asked(call)) is not None
+    def question(self, call: Call) -> Question | None:
+        """What the cache knows a call as; None if its answer is not to be shared."""
+        return self.seams.cache.question(self._asked(call))
 
     def _asked(self, call: Call) -> Asked:
         return Asked(
@@ -103,7 +92,7 @@ class Pipeline:
             call.headers,
         )
 
-    async def _within_budget(self, call: Call, make: Callable[[Call], Awaitable[Answer]]) -> Answer:
+    async def _within_budget(self, call: Call, make: Callable[[Call], Awaitable[Made]]) -> Made:
         budgets = self.seams.budgets
         if not budgets.active:
             return await make(call)
@@ -112,10 +101,20 @@ class Pipeline:
         if reservation.downgrade_to is not None:
             record_model_fallback(call.intent, "over_budget")
             call.selection = self.loaded.router.downgraded(call.selection, reservation.downgrade_to)
-        try:
-            return await make(call)
-        finally:
+
+        async def settle() -> None:
             await asyncio.shield(budgets.settle(reservation, call.spent))
+
+        try:
+            made = await make(call)
+        except BaseException:
+            await settle()
+            raise
+        if call.stream:
+            call.ended = settle
+        else:
+            await settle()
+        return made
 
     def _most(self, call: Call) -> int:
         """What the dearest model of the chain may cost."""
@@ -123,15 +122,25 @@ class Pipeline:
         arguments = (call.request.fields, call.body_bytes, call.endpoint)
         return max(most_nanodollars(call.loaded.prices, model, *arguments) for model in models)
 
-    async def whole(self, call: Call) -> Answer:
+    async def whole(self, call: Call) -> Made:
         """An answer in one piece by the first model of the chain that gives one.
 
         Raises `UpstreamFailedError` or `CircuitOpenError` if none does.
         """
 
-        async def ask(step: Step) -> Answer:
+        async def ask(step: Step) -> Made:
             body, content_type, charge = await self.model_call(call, step).whole()
-            return answer_of(call, step, charge, body, content_type)
+            call.answered(step, charge, content_type)
+            return Made(200, content_type, OneChunk(body), lambda: call.facts)
+
+        return await self.along(call, ask)
+
+    async def stream(self, call: Call) -> Made:
+        """The stream of the first model of the chain that begins one; raises as `whole`."""
+
+        async def ask(step: Step) -> Made:
+            model_call = self.model_call(call, step)
+            return Made(200, EVENTS, StreamChunks(call, model_call, await model_call.opened()), lambda: call.facts)
 
         return await self.along(call, ask)
 
@@ -158,13 +167,6 @@ class Pipeline:
             record_model_fallback(call.intent, reason)
             call.fallbacks.append(reason)
             step = following
-
-
-def answer_of(call: Call, step: Step, charge: Charge, body: bytes, content_type: str) -> Answer:
-    """What a step of the chain answered, as it may be kept."""
-    return Answer(
-        200, content_type, body, charge.model, step.tier, charge.usage, charge.nanodollars, tuple(call.fallbacks)
-    )
 
 
 def _allowed(selection: Selection, asked: str, models: frozenset[str]) -> Selection:

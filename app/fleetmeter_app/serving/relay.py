@@ -1,18 +1,14 @@
-"""Hands a stream on to its client while it comes, keeps the connection alive while it does not, and keeps a copy."""
+"""Hands a stream on to its client while it comes, and keeps the connection alive while it does not."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
-from fleetmeter_app.accounting.calls import Charge
+from fleetmeter_app.caching.cache import Reply
 from fleetmeter_app.errors import ApiError
-from fleetmeter_app.routing.router import Step
-from fleetmeter_app.seams import Answer
 from fleetmeter_app.serving.call import Call
+from fleetmeter_app.serving.chunks import EVENTS
 from fleetmeter_app.serving.exchange import Exchange
-from fleetmeter_app.serving.pipeline import Pipeline, answer_of
-from fleetmeter_app.serving.upstream_calls import ModelCall, OpenStream
-from fleetmeter_app.transport.failures import UpstreamFailure
-from fleetmeter_app.wire.events import KEEP_ALIVE
+from fleetmeter_app.wire.events import KEEP_ALIVE, encode
 
 _ENDING = {
     "message": "This replica ends, and cannot finish the answer; ask again.",
@@ -25,70 +21,76 @@ _ENDING = {
 class StreamBrokeError(ApiError):
     """A stream that ended in an error after its first byte: the client was told inside the stream."""
 
+    def __init__(self, cause: ApiError) -> None:
+        super().__init__(cause.status, cause.type, cause.message, code=cause.code)
+
 
 class Relay:
-    """One stream on its way to one client; `answer` is what the pipeline calls for it."""
+    """One stream on its way to one client. `headers` are sent with its first byte."""
 
-    def __init__(self, exchange: Exchange, pipeline: Pipeline, content_type: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, exchange: Exchange, call: Call, headers: Mapping[str, str]) -> None:
         self._exchange = exchange
-        self._pipeline = pipeline
-        self._content_type = content_type
-        self._headers = {**headers, "cache-control": "no-cache", "x-accel-buffering": "no"}
-        self._copy: list[bytes] = []
+        self._call = call
+        self._headers = {"cache-control": "no-cache", "x-accel-buffering": "no", **headers}
+        self._seconds = call.loaded.config.limits.keepalive_seconds
+        self._loop = asyncio.get_running_loop()
+        self._last = self._loop.time()
 
-    async def answer(self, call: Call) -> Answer:
-        """Relay the stream of the first model of the chain that begins one; all events of it, once it has ended."""
-
-        async def ask(step: Step) -> Answer:
-            model_call = self._pipeline.model_call(call, step)
-            stream = await self._kept_alive(model_call, call)
-            charge = await self._relay(model_call, stream)
-            return answer_of(call, step, charge, b"".join(self._copy), self._content_type)
-
-        return await self._pipeline.along(call, ask)
-
-    async def _kept_alive(self, model_call: ModelCall, call: Call) -> OpenStream:
-        """The stream, once it has begun; comments go out meanwhile, so that nothing on the way gives up."""
-        seconds = call.loaded.config.limits.keepalive_seconds
-        opening = asyncio.ensure_future(model_call.opened())
+    async def run(self, answer: Awaitable[Reply]) -> None:
+        """Relay an answer to its end, which is the client's too; raises `StreamBrokeError` after an error inside."""
+        keeping = asyncio.create_task(self._keep_alive())
         try:
-            while True:
-                done, _ = await asyncio.wait([opening], timeout=seconds)
-                if done:
-                    return opening.result()
-                await self._say(KEEP_ALIVE)
-        finally:
-            if not opening.done():
-                opening.cancel()
-                await asyncio.wait([opening])
-
-    async def _relay(self, model_call: ModelCall, stream: OpenStream) -> Charge:
-        failure: UpstreamFailure | None = None
-        left = True
-        try:
-            async for data in stream.events():
-                self._copy.append(data)
-                await self._say(data)
-            left = False
-        except UpstreamFailure as error:
-            failure, left = error, False
+            reply = await answer
+            try:
+                self._headers["x-fleetmeter-cache"] = reply.result
+                async for chunk in reply.chunks:
+                    await self._say(chunk)
+            finally:
+                await reply.chunks.aclose()
         except asyncio.CancelledError:
-            if not self._exchange.left:  # this replica ends
-                await self._say(stream.reader.failure(_ENDING))
+            if self._exchange.started and not self._exchange.left:  # this replica ends
+                await self._say(self._ending())
             raise
+        except ApiError as error:
+            if not self._exchange.started or self._exchange.left:
+                raise
+            await self._say(self._told(error))
+            raise StreamBrokeError(error) from error
         finally:
-            stream.close()
-            charge = model_call.finished(stream, failure, left=left)
-        if failure is not None:
-            refusal = failure.for_caller(model_call.step.model)
-            event = stream.reader.failure(refusal.body()["error"])
-            await self._say(event)
-            raise StreamBrokeError(refusal.status, refusal.type, refusal.message, code=refusal.code) from failure
-        return charge
+            keeping.cancel()
+        if self._call.broke is not None:
+            raise StreamBrokeError(self._call.broke) from self._call.broke
+        if not self._exchange.started:
+            await self._start()
+
+    async def _keep_alive(self) -> None:
+        """Send a comment whenever nothing was sent for a while."""
+        while True:
+            silent = self._loop.time() - self._last
+            if silent >= self._seconds:
+                await self._say(KEEP_ALIVE)
+                silent = 0.0
+            await asyncio.sleep(self._seconds - silent)
 
     async def _say(self, data: bytes) -> None:
         if not self._exchange.started:
-            self._exchange.streaming = True
-            await self._exchange.start(200, self._content_type, self._headers)
+            await self._start()
         if data:
+            self._last = self._loop.time()
             await self._exchange.send(data, more=True)
+
+    async def _start(self) -> None:
+        self._exchange.streaming = True
+        await self._exchange.start(200, EVENTS, self._headers)
+
+    def _ending(self) -> bytes:
+        return self._event(_ENDING)
+
+    def _told(self, error: ApiError) -> bytes:
+        """An error of a stream of which only comments were sent so far."""
+        return self._event(error.body()["error"])
+
+    def _event(self, error: Mapping[str, str | None]) -> bytes:
+        if self._call.endpoint == "responses":
+            return encode({**error, "type": "error", "sequence_number": 0}, "error")
+        return encode({"error": error})

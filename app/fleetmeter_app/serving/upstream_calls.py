@@ -1,7 +1,6 @@
 """One call of a model: the request that is sent, its attempts, and its record."""
 
 import logging
-from collections.abc import AsyncIterator
 from time import perf_counter
 from typing import Any
 
@@ -164,7 +163,7 @@ class ModelCall:
 
 
 class OpenStream:
-    """A stream of events of which the first one is known; `events` gives what is for the client."""
+    """A stream of events of which the first one is known; `next` gives what is for the client."""
 
     def __init__(self, model_call: ModelCall, reply: Reply) -> None:
         call = model_call._call  # noqa: SLF001 - one machine in two classes
@@ -192,31 +191,29 @@ class OpenStream:
         if self.reader.error is not None:
             raise failure_inside(self.reader.error, self.reader.answer())
 
-    async def events(self) -> AsyncIterator[bytes]:
-        """What is for the client, as it comes; ends with the upstream's end, an error or `[DONE]`.
+    async def next(self) -> bytes:
+        """What is for the client next; empty at the end, which is the upstream's or `[DONE]`.
 
         Raises `UpstreamFailure` if the upstream breaks off or reports an error, after what came before.
         """
-        waiting, self._waiting = b"".join(self._waiting), []
-        if waiting:
-            yield waiting
-        while self.reader.error is None and not self.reader.ended:
+        found, self._waiting = b"".join(self._waiting), []
+        while not found and self.reader.error is None and not self.reader.ended:
             data = await anext(self._parts, None)
             if data is None:
-                break
+                return self._end()
             found = b"".join(self._read(data))
-            if found:
-                yield found
-        if self.reader.error is not None and not isinstance(self.reader.error, UpstreamFailure):
+        if not found and self.reader.error is not None:
             raise failure_inside(self.reader.error, self.reader.answer())
-        if not self.reader.ended:
-            tail = self.reader.last()
-            if tail:
-                yield tail
-            if not self.reader.finished:
-                raise UpstreamFailure(
-                    "APIConnectionError", reason="upstream_error", message="the stream ended before its end"
-                )
+        return found
+
+    def _end(self) -> bytes:
+        """The upstream has ended without saying so."""
+        if not self.reader.finished:
+            raise UpstreamFailure(
+                "APIConnectionError", reason="upstream_error", message="the stream ended before its end"
+            )
+        self.reader.ended = True
+        return self.reader.last()
 
     def _read(self, data: bytes) -> list[bytes]:
         try:

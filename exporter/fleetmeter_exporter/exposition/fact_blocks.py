@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from fleetmeter.reader.sample import Labels
+from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.statements import Statements, facts_of
 from fleetmeter.schema.definition import compact_json
 from fleetmeter_exporter.exposition.block import Starts, Subject, lines_of, picker
 from fleetmeter_exporter.exposition.stated_block import StatedBlock
-from fleetmeter_exporter.exposition.stated_rows import Members, ReplicaRows
+from fleetmeter_exporter.exposition.stated_rows import ReplicaRows
 
 _Texts = Sequence[bytes]
 
@@ -16,7 +17,7 @@ _Statement = tuple[int, tuple[str, ...], bytes]
 """A layout's place, label values, and what is stated."""
 
 
-class InfoBlock(StatedBlock[_Texts]):
+class InfoBlock(StatedBlock):
     """The lines of an info: one for each set of facts that a living writer states."""
 
     def __init__(self, subject: Subject) -> None:
@@ -24,9 +25,9 @@ class InfoBlock(StatedBlock[_Texts]):
         self._lines: dict[_Statement, tuple[Labels, str]] = {}
         self._starts: dict[tuple[str, ...], Starts] = {}
 
-    def _learn(self, members: Sequence[Members], replicas: Mapping[str, str]) -> None:
-        self._values = [(at, series) for at, shown in enumerate(members) for series in shown[2]]
-        self._pick = picker(list(chain.from_iterable(shown[0] for shown in members)))
+    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str]) -> None:
+        self._values = [(at, series) for at, shown in enumerate(members) for series in shown.values]
+        self._pick = picker(list(chain.from_iterable(shown.places for shown in members)))
 
     def _picked(self, statements: Statements) -> _Texts:
         return self._pick(statements.texts)
@@ -62,7 +63,7 @@ class InfoBlock(StatedBlock[_Texts]):
         return made
 
 
-class StateBlock(StatedBlock[_Texts]):
+class StateBlock(StatedBlock):
     """The lines of a state set: for each living writer one per possible state, of which one is the present one."""
 
     def __init__(self, subject: Subject) -> None:
@@ -72,7 +73,7 @@ class StateBlock(StatedBlock[_Texts]):
         lines = [("", ((newest.name, state),)) for state in newest.states]
         self._rows = [ReplicaRows(layout, lines, subject, newest.name) for layout in subject.layouts]
 
-    def _learn(self, members: Sequence[Members], replicas: Mapping[str, str]) -> None:
+    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str]) -> None:
         places = [rows.places(shown, replicas) for rows, shown in zip(self._rows, members, strict=True)]
         self._pick = picker(list(chain.from_iterable(places)))
         self._starts = list(chain.from_iterable(rows.starts for rows in self._rows))

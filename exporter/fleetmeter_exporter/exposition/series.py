@@ -39,7 +39,10 @@ class Series:
         self._starts: list[str] = []  # so many for each series
         self._known = [(Fields(), array("q")) for _ in self._layouts]
         self._strays = False  # whether there may be series of which no field is known
-        self._order: list[int] = []
+        self.order: list[int] = []
+        """The numbers of the series in their order."""
+        self.before: list[int] = []
+        """What `order` was before something was learnt; empty if the numbers were others."""
         self._stride = columns.most
         self.picks: list[Callable[[Sequence[float]], Sequence[float]]] = []
         """By layout: what takes its numbers, and behind them a 0 for what is missing, to columns of all series."""
@@ -47,11 +50,12 @@ class Series:
     @property
     def count(self) -> int:
         """How many series there are."""
-        return len(self._order)
+        return len(self.order)
 
     def learn(self, fields: Sequence[Fields]) -> bool:
         """Find the series of each layout's fields; False if one is not as a writer spells it. Raises `UnfitName`."""
         gone = self._strays
+        self.before = [*self.order]
         self._strays = True
         found = []
         for at, (some, (known, _)) in enumerate(zip(fields, self._known, strict=True)):
@@ -61,12 +65,14 @@ class Series:
                 return False
             gone = gone or len(places) - places.count(None) < len(known)
             found.append(slots)
-        self._order += range(len(self._order), len(self._keys))
+        self.order += range(len(self.order), len(self._keys))
         if gone:
             found = self._without_others({slot // self._stride for slots in found for slot in slots}, found)
         self._known = [(some, array("q", slots)) for some, slots in zip(fields, found, strict=True)]
         self._strays = False
-        self._order.sort(key=self._keys.__getitem__)  # of which most is in order
+        self.order.sort(key=self._keys.__getitem__)  # of which most is in order
+        if gone:
+            self.before = []  # they had other numbers
         self.picks = [self._pick(slots) for slots in found]
         return True
 
@@ -75,20 +81,20 @@ class Series:
         places = [missing] * (len(self._keys) * stride)
         for place, slot in enumerate(slots):
             places[slot] = place
-        first = self._order if stride == 1 else [number * stride for number in self._order]
+        first = self.order if stride == 1 else [number * stride for number in self.order]
         wanted = chain.from_iterable(map(add, first, repeat(column)) for column in range(self._columns.count))
         return picker(list(map(places.__getitem__, wanted)))
 
     def starts(self) -> list[str]:
         """What stands before the numbers of all series, in their order."""
         if self._width == 1:
-            return list(map(self._starts.__getitem__, self._order))
+            return list(map(self._starts.__getitem__, self.order))
         width, starts = self._width, self._starts
-        return list(chain.from_iterable(starts[number * width : (number + 1) * width] for number in self._order))
+        return list(chain.from_iterable(starts[number * width : (number + 1) * width] for number in self.order))
 
     def slots(self, at: int) -> dict[bytes, tuple[int, int]]:
         """By field of a layout: the rank of its series, and its column."""
-        ranks = {number: rank for rank, number in enumerate(self._order)}
+        ranks = {number: rank for rank, number in enumerate(self.order)}
         fields, slots = self._known[at]
         pairs = (divmod(slot, self._stride) for slot in slots)
         return {field: (ranks[number], column) for field, (number, column) in zip(fields, pairs, strict=True)}
@@ -164,7 +170,7 @@ class Series:
         width, stride = self._width, self._stride
         self._keys = [self._keys[number] for number in kept]
         self._starts = list(chain.from_iterable(self._starts[n * width : (n + 1) * width] for n in kept))
-        self._order = [anew[number] for number in self._order if number in anew]
+        self.order = [anew[number] for number in self.order if number in anew]
         self._numbers = [
             {key: anew[number] for key, number in numbers.items() if number in anew} for numbers in self._numbers
         ]

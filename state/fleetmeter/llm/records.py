@@ -122,6 +122,7 @@ def record_openai_call(
     time_to_first_token: float | None = None,
     aborted: str | None = None,
     error: BaseException | str | None = None,
+    saving: Cost | None = None,
 ) -> None:
     """One call of the SDK with its final outcome, in one atomic record.
 
@@ -136,7 +137,7 @@ def record_openai_call(
     `error` is the exception that the call ended in, or the name of its class (`OPENAI_ERROR_TYPES`). A call that was
     cancelled is no error. `retries` are those inside the SDK; if they are left out, the error's request tells them.
     `aborted` is for streams that were left before their end, and says where their usage is from: `reported`,
-    `estimated` or `unknown`.
+    `estimated` or `unknown`. `saving` is what routing saved, as `PriceList.saving` gives it; below 0 it is extra cost.
     """
     attributes = current_attributes()
     seconds: Any = duration
@@ -154,6 +155,7 @@ def record_openai_call(
         time_to_first_token=time_to_first_token,
         aborted=aborted,
         error=failure,
+        saving=saving,
     )
 
 
@@ -198,7 +200,7 @@ def record_outcome(
     if usage is not None and usage is not NO_ANSWER:
         _add_tokens(additions, series, usage, is_embedding=kind.endpoint == "embeddings")
     _add_cost(additions, series, usage, cost)
-    if saving is not None:
+    if isinstance(saving, Cost):
         savings = series.saved if saving.nanodollars >= 0 else series.extra
         additions.append((savings.inc, abs(saving.usd)))
     end = shutdown_timestamp(kind.model)

@@ -15,7 +15,6 @@ from fleetmeter.reader.numbers import stored_numbers
 from fleetmeter.reader.returned import telling_number
 from fleetmeter.reader.sample import Labels, Sample
 from fleetmeter.reader.snapshot import Snapshot
-from fleetmeter.reader.stated_fields import StatedFields
 from fleetmeter.reader.statements import STATED_TYPES, Statements
 from fleetmeter.schema.definition import Definition, StoredDefinition, series_key
 from fleetmeter.schema.exemplars import Exemplars, newer
@@ -66,9 +65,9 @@ class Amounts(NamedTuple):
 
 
 class Families:
-    """The families of a snapshot. `stated` are the fields of an earlier snapshot's statements: they save time."""
+    """The families of a snapshot. `stated` are the statements of an earlier one: they save time."""
 
-    def __init__(self, snapshot: Snapshot, stated: StatedFields | None = None) -> None:
+    def __init__(self, snapshot: Snapshot, stated: Statements | None = None) -> None:
         self.snapshot = snapshot
         self._stated = stated
 
@@ -100,7 +99,7 @@ class Families:
         return Amounts(stored.fields, stored.numbers, examples, self.snapshot.returned.of(layout.field))
 
     def is_read(self, source: Source) -> bool:
-        """Whether a gauge shows what a `GaugeRead` makes of the store: one is registered, and nobody has set the gauge."""
+        """Whether a gauge shows the samples of a `GaugeRead`: one is registered, and nobody has set the gauge."""
         name = source.newest.name
         return name in (self.snapshot.extras or {}) and not any(map(self.statements.ever_set, source.layouts))
 
@@ -129,9 +128,9 @@ class Families:
             return None if samples is None else [Sample("", labels, float(value)) for _, labels, value, _ in samples]
         except StateError:
             raise
-        except Exception as error:  # somebody else's code, which costs its own gauge and nothing else
+        except Exception as error:  # somebody else's code, of which only its own gauge may suffer
             raise StateError(
-                f"reads[{name}]", f"what it makes of {replies!r} failed: {error!r}", "bad_value"
+                f"reads[{name}]", f"its function samples() failed for the replies {replies!r}: {error!r}", "bad_value"
             ) from error
 
     def _samples_of(self, name: str) -> list[Sample] | None:

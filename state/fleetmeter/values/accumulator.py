@@ -172,8 +172,8 @@ class Accumulator:
             many = len(block.records) == MANY
         if many:
             log.warning(
-                "fleetmeter: an atomic() or durable() block holds %d records and is still open; what this thread or "
-                "task records is added at its end only. Does it stand in a generator that is suspended?",
+                "fleetmeter: an atomic() or durable() block holds %d records and is still open; the records of this "
+                "thread or task are added only when it ends. Is the block in a suspended generator?",
                 MANY,
             )
         return True

@@ -119,7 +119,7 @@ class Exchange:
                 reached = self._call(drain=False, replicas=replicas if last else 0)
                 done = last and not (self._writer.behind or self._writer.must_greet)
             if reached < replicas:
-                raise StoreError("replicas", f"{reached} of {replicas} replicas have what the store was handed over")
+                raise StoreError("replicas", f"{reached} of {replicas} store replicas have what was handed over")
             return reached
 
     def _keep_house(self, look: Callable[[str, int], None]) -> None:
@@ -187,7 +187,7 @@ class Exchange:
         if outcome.trouble == "format":
             raise StoreRefused(
                 "format",
-                f"the namespace {self._store.keys.namespace!r} is kept in another state format than this version's",
+                f"the namespace {self._store.keys.namespace!r} has another state format than this version's",
             )
         self._telemetry.answered(outcome, call.writer)
         self._telemetry.noted(answer, call.delta if isinstance(call, Apply) else NOTHING)

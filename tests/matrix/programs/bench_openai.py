@@ -1,8 +1,8 @@
 """Measures the CPU time of calls and streams that one way of counting adds to, a slice for each line that it reads.
 
-Usage: bench_openai.py WAY, for WAY one of the names in tests/bench/openai_calls.py. Prints microseconds as JSON: of a
-call, of a short stream and of a long one, how many chunks those have, and what other threads took since the last
-line. Answers come from this process.
+Usage: bench_openai.py WAY, for WAY one of the names in tests/bench/openai_calls.py. Prints microseconds as JSON: of
+each call, of each short stream and each long one, and what other threads took since the last line. Answers come from
+this process.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from typing import Any
 
 import openai
 
-CALLS, SHORT, LONG, ROUNDS = 10, 10, 110, 4
+CALLS, STREAMS, SHORT, LONG = 10, 3, 10, 60
 MESSAGES: Any = [{"role": "user", "content": "hello"}]
 USAGE = {
     "prompt_tokens": 100,
@@ -109,21 +109,19 @@ def begin(way: str) -> None:
         importlib.import_module(f"opentelemetry.instrumentation.{name}").OpenAIInstrumentor().instrument()
 
 
-def measured(create: Any) -> dict[str, float]:
-    """Microseconds of CPU for a call, for a short stream, and for a long one: the least of several rounds."""
-    found: dict[str, float] = {"short chunks": SHORT, "long chunks": LONG}
-    for _ in range(ROUNDS):
+def measured(create: Any) -> dict[str, list[float]]:
+    """Microseconds of CPU of each call, of each short stream, and of each long one."""
+    found: dict[str, list[float]] = {"call": [], "short": [], "long": []}
+    for _ in range(CALLS):
         started = process_time()
-        for _ in range(CALLS):
-            create(model="gpt-4o", messages=MESSAGES)
-        times = {"call": (process_time() - started) / CALLS * 1e6}
-        for length in ("short", "long"):
-            asked: Any = [{"role": "user", "content": length}]
-            started = process_time()
-            for _ in create(model="gpt-4o", messages=asked, stream=True, stream_options={"include_usage": True}):
-                pass
-            times[length] = (process_time() - started) * 1e6
-        found.update({what: min(found.get(what, value), value) for what, value in times.items()})
+        create(model="gpt-4o", messages=MESSAGES)
+        found["call"].append((process_time() - started) * 1e6)
+    for length in ("short", "long") * STREAMS:
+        asked: Any = [{"role": "user", "content": length}]
+        started = process_time()
+        for _ in create(model="gpt-4o", messages=asked, stream=True, stream_options={"include_usage": True}):
+            pass
+        found[length].append((process_time() - started) * 1e6)
     return found
 
 
@@ -135,7 +133,8 @@ def main() -> None:
     ended = process_time()
     for _ in sys.stdin:
         behind = process_time() - ended
-        print(json.dumps({"behind": behind / (CALLS + 2) / ROUNDS * 1e6, **measured(create)}), flush=True)
+        found = measured(create)
+        print(json.dumps({**found, "behind": [behind / (CALLS + 2 * STREAMS) * 1e6]}), flush=True)
         ended = process_time()
     importlib.import_module("os")._exit(0)  # nothing of a peer has to be sent anywhere
 

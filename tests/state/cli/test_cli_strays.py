@@ -74,7 +74,7 @@ def test_doctor_says_what_is_strange_and_how_to_be_rid_of_it(
     """Each field that cannot be read is told with its hash and the command that helps; all else is still checked."""
     assert command(strayed, "doctor") == 1
     said = capsys.readouterr().out
-    assert "b'not json' → b'1' is no number of it" in said
+    assert "b'not json' → b'1' is no number of this family" in said
     assert f"HDEL; the key is {strayed.keys.family(JOBS.field)}" in said
     assert f"the key is {strayed.keys.families}" in said
     assert "1 family, 1 series" in said

@@ -1,6 +1,8 @@
 """`record_call`: usages of any API as they come, read, priced and counted."""
 
 import logging
+import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +13,7 @@ from fleetmeter.llm import any_call, catalogue, records, vocabulary
 from fleetmeter.llm.vocabulary import Vocabulary
 from fleetmeter.pricing import Book, Cost, ModelPrice, PriceList, Unpriced, doubt
 
+ROOT = Path(__file__).parents[3]
 OPENAI = {
     "prompt_tokens": 10_000,
     "completion_tokens": 1_000,
@@ -68,6 +71,15 @@ def test_another_provider_s_usage() -> None:
     assert total("openai_tokens_used_sum", type="cached") == 1_000
     assert total("openai_tokens_used_sum", type="prompt") == 100
     assert total("openai_api_duration_seconds_sum") == 2
+
+
+def test_the_example_of_the_documentation() -> None:
+    """It runs as it stands, and is priced."""
+    text = (ROOT / "docs" / "llm-calls.md").read_text()
+    (program,) = re.findall(r"```python\n(from fleetmeter.llm import record_call.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(program, names)
+    assert names["cost"].nanodollars == nanodollars(model="anthropic/claude-sonnet-4-5") > 0
 
 
 def test_an_object_or_a_whole_answer_may_be_given() -> None:

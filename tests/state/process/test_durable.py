@@ -204,7 +204,7 @@ def test_with_replicas_it_waits_until_they_have_it(store: StoreAddress) -> None:
             definition = Definition.of("d_replicated", "counter", "x", "", (), (), "")
             assert replica.run("HGETALL", address.keys.family(definition.field))
             replica.freeze()
-            with pytest.raises(fleetmeter.NotDurable, match="1 of its replicas") as caught, fleetmeter.durable(1.2, 1):
+            with pytest.raises(fleetmeter.NotDurable, match="1 store replica") as caught, fleetmeter.durable(1.2, 1):
                 counter.inc()
             assert caught.value.reason in ("replicas", None)
             with fleetmeter.durable(20):  # who does not wait for replicas is served
