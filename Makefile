@@ -87,13 +87,15 @@ bench: $(READY)  ## run the side-by-side benchmarks (ONLY=flush runs one)
 chaos: $(READY)  ## run real stores under real faults at full size, about 12 min (KILLS, SENTINEL, CLUSTER, MINUTES, WATCHED set it)
 	PYTHONPATH=tests $(BIN)/python -m chaos --kills $(KILLS) --sentinel $(SENTINEL) --cluster $(CLUSTER) --minutes $(MINUTES) --watched $(WATCHED)
 
-matrix: $(READY)  ## try servers and job runners of others, each in an environment of its own (ONLY=rq runs one)
+matrix: $(READY)  ## try servers, job runners and metric libraries of others, each in an environment of its own (ONLY=rq runs one)
 	PYTHONPATH=tests $(BIN)/python -m matrix $(ONLY)
 
 ROUNDS ?= 10
-matrix-openai: $(READY)  ## hold calls by each SDK version, transport and form, and by frameworks, against the upstream's ledger
+matrix-openai: $(READY)  ## hold calls by each SDK version, transport and form, by frameworks, and of examples/, against the upstream's ledger
 	PYTHONPATH=tests $(BIN)/python -m matrix.openai --rounds $(ROUNDS)
 	PYTHONPATH=tests $(BIN)/python -m matrix.frameworks
+	PYTHONPATH=tests $(BIN)/python -m matrix.beside
+	PYTHONPATH=tests $(BIN)/python -m matrix.examples
 
 SPEED ?= 30
 drill: $(READY)  ## let faults happen to a demo, windows divided by SPEED: do all alerts reach a webhook, and resolve?

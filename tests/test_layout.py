@@ -62,6 +62,7 @@ WINGS: dict[str, set[str]] = {
     "multiprocess": {"errors", "settings", "schema", "writer", "process"},
     "cli": {
         "errors",
+        "excerpt",
         "_version",
         "escaping",
         "settings",

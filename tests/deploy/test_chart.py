@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import fleetmeter
-from fleetmeter_app.settings import AppSettings
+from fleetmeter_app.config.settings import AppSettings
 from support.programs import program
 
 ROOT = Path(__file__).parents[2]

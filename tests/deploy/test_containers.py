@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fleetmeter_app.settings import AppSettings
+from fleetmeter_app.config.settings import AppSettings
 from fleetmeter_exporter.settings import ExporterSettings
 from stack.compose import ROOT, load
 from stack.dockerfile import FILE, stages

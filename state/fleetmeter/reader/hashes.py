@@ -1,15 +1,46 @@
 """A hash as it came from the store. Its texts become numbers only when somebody needs them, which saves time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import compress
+from math import inf
 from operator import gt
 from typing import Self
 
+from fleetmeter.schema.definition import read_json
 from fleetmeter.schema.scale import parse_number
 
-_FLOATS = 10**308
-"""Below this limit every whole number has a float of exactly its value."""
+_FLOATS = 10**307
+"""Numbers whose absolute values add up to less have a float each, also where a few such hashes are added up."""
+
+_KINDS = frozenset((int, float))
+
+
+class Fields(list[bytes]):
+    """The fields of a hash. As long as they are the same object, everything derived from them holds.
+
+    If they differ from those of an earlier read, they also say how, so that nobody has to find that out again.
+    """
+
+    _before: "Fields | None" = None
+    _places: Sequence[int | None] = ()
+
+    @classmethod
+    def after(cls, before: "Fields", fields: list[bytes]) -> Self:
+        """Fields of a hash that was read later. Those that are the same are the same objects."""
+        known = dict(zip(before, range(len(before)), strict=True))
+        places = list(map(known.get, fields))
+        made = cls(field if place is None else before[place] for field, place in zip(fields, places, strict=True))
+        made._before, made._places = before, places
+        before._before, before._places = None, ()
+        return made
+
+    def places_in(self, before: list[bytes]) -> Sequence[int | None]:
+        """For each field its place in another hash's fields; None if it is not among them."""
+        if before is self._before:
+            return self._places
+        known = dict(zip(before, range(len(before)), strict=True))
+        return list(map(known.get, self))
 
 
 class Hash(Mapping[bytes, bytes]):
@@ -19,7 +50,7 @@ class Hash(Mapping[bytes, bytes]):
     """
 
     def __init__(self, fields: list[bytes], texts: list[bytes]) -> None:
-        self.fields = fields
+        self.fields: Fields = fields if isinstance(fields, Fields) else Fields(fields)
         self.texts = texts
 
     @classmethod
@@ -35,20 +66,29 @@ class Hash(Mapping[bytes, bytes]):
         that was derived from it is made again.
         """
         fields, texts = reply[0::2], reply[1::2]
-        if before is None or fields != before.fields:
+        if before is None:
             return cls(fields, texts)
+        if fields != before.fields:
+            return cls(Fields.after(before.fields, fields), texts)
         return before if texts == before.texts else cls(before.fields, texts)
 
     @cached_property
-    def wholes(self) -> list[int] | None:
-        """The numbers, if each is whole and not negative, and a float can hold the sum of any of them; else None."""
-        if not (all(self.texts) and b"".join(self.texts).isdigit()) and self.texts:
-            return None
+    def numbers(self) -> list[float] | None:
+        """The numbers in the order of the fields, those that are whole as `int`.
+
+        None if one of the texts is no finite number, or if no float can hold the sum of some of them.
+        """
+        joined = b",".join(self.texts)
         try:
-            numbers = list(map(int, self.texts))
-        except ValueError:
-            return None  # one of them has more digits than Python reads
-        return numbers if sum(numbers) < _FLOATS else None
+            if joined.replace(b",", b"").isdigit() and all(self.texts):
+                numbers: list[float] = list(map(int, self.texts))
+            else:
+                numbers = _together(joined, len(self.texts)) or list(map(parse_number, self.texts))
+            if b"-" in joined:
+                numbers = [number + 0 for number in numbers]  # a negative zero is 0
+            return numbers if sum(map(abs, numbers)) < _FLOATS else None
+        except (ValueError, OverflowError):
+            return None  # one of them is no number, or has more digits than Python reads, or than a float holds
 
     def below(self, served: "Hash") -> dict[bytes, bytes]:
         """The served numbers that are missing here, or lower here, or no number any more, as they were served.
@@ -57,12 +97,17 @@ class Hash(Mapping[bytes, bytes]):
         """
         if self is served:
             return {}
-        if self.fields is served.fields or self.fields == served.fields:
-            before, now = served.wholes, self.wholes
-            if before is not None and now is not None:
-                lower = list(map(gt, before, now))
-                return dict(compress(zip(served.fields, served.texts, strict=True), lower)) if any(lower) else {}
-        return {field: text for field, text in served.items() if _below(self.get(field), text)}
+        before, now = served.numbers, self.numbers
+        if before is None or now is None:
+            return {field: text for field, text in served.items() if _below(self.get(field), text)}
+        if not (self.fields is served.fields or self.fields == served.fields):
+            stored = [-inf] * len(before)
+            for place, number in zip(self.fields.places_in(served.fields), now, strict=True):
+                if place is not None:
+                    stored[place] = number
+            now = stored
+        lower = list(map(gt, before, now))
+        return dict(compress(zip(served.fields, served.texts, strict=True), lower)) if any(lower) else {}
 
     @cached_property
     def _by_field(self) -> dict[bytes, bytes]:
@@ -91,3 +136,15 @@ def _below(stored: bytes | None, served: bytes) -> bool:
         return stored is None or parse_number(stored) < before
     except ValueError:
         return True
+
+
+def _together(joined: bytes, count: int) -> list[float] | None:
+    """`count` texts, joined by commas, parsed into numbers together; None if they must be parsed one by one.
+
+    If the result has as many numbers as there are texts, and nothing else, no text had a comma in it.
+    """
+    try:
+        numbers = read_json(b"[" + joined + b"]")
+    except ValueError:
+        return None  # such as `inf` or `007`, which JSON does not know
+    return numbers if len(numbers) == count and set(map(type, numbers)) <= _KINDS else None

@@ -54,7 +54,7 @@ def test_wrong_values_are_refused(variable: str, value: str) -> None:
 
 def test_a_webhook_that_is_no_address_is_refused_without_being_shown() -> None:
     """An address of a webhook may hold a secret: the refusal names the variable and not the value."""
-    with pytest.raises(DemoSettingError, match=r"^DEMO_ALERT_WEBHOOK=.* expected an address") as caught:
+    with pytest.raises(DemoSettingError, match=r"^DEMO_ALERT_WEBHOOK=.* expected a URL") as caught:
         DemoSettings.from_env({"DEMO_ALERT_WEBHOOK": "secret"})
     assert "secret" not in str(caught.value)
     assert "secret" not in repr(DemoSettings.from_env({"DEMO_ALERT_WEBHOOK": "http://x/secret"}))

@@ -39,7 +39,7 @@ def test_what_was_changed_is_not_written_over(tmp_path: Path, capsys: pytest.Cap
     mine.parent.mkdir()
     mine.write_text("mine\n")
     assert main(["assets", str(tmp_path)]) == 1
-    assert f"{mine} is there and has another content (1 such file)" in capsys.readouterr().err
+    assert f"{mine} exists and has other content (1 such file)" in capsys.readouterr().err
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [mine]
     assert main(["assets", "--force", str(tmp_path)]) == 0
     assert mine.read_bytes() == (ROOT / "prometheus" / "alertmanager.yml").read_bytes()
