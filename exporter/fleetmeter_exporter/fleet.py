@@ -15,7 +15,7 @@ from fleetmeter.reader.gauge_read import registered
 from fleetmeter.reader.life import Life
 from fleetmeter.reader.reading import Reader
 from fleetmeter.reader.snapshot import Snapshot
-from fleetmeter.reader.stated_fields import StatedFields
+from fleetmeter.reader.statements import Statements
 from fleetmeter.settings import Settings
 from fleetmeter_exporter.held import HoldLog
 from fleetmeter_exporter.logs import fields
@@ -91,7 +91,7 @@ class Fleet:
         self._reader = Reader(
             settings.url, settings.namespace, credentials=settings.credentials, returns=created, reads=registered()
         )
-        self._stated: StatedFields | None = None
+        self._stated: Statements | None = None
         self._reading = threading.Lock()
         self._telling = threading.Lock()  # a second lock, because a read may take long
         self._told: dict[str, tuple[str, str]] = {}
@@ -113,7 +113,7 @@ class Fleet:
             scrape.note("", reason_of(error), str(error))
         else:
             scrape.shown, scrape.families = shown, Families(shown.snapshot, self._stated)
-            self._stated = scrape.families.statements.fields
+            self._stated = scrape.families.statements
             for problem in (*shown.snapshot.problems, *scrape.families.statements.problems):
                 scrape.note(problem.key, problem.reason, str(problem))
             for name, kind in scrape.families.left_out.items():

@@ -74,7 +74,7 @@ class Namespace:
             NOW_US, Epoch("e", 1, 1), self.rows, tuple(self.definitions), numbers, gauges, self.replicas,
             self._extras(), self.exemplars, returned=Returned(self.returned),
         )  # fmt: skip
-        stated = before.families.statements.fields if before is not None and before.families is not None else None
+        stated = before.families.statements if before is not None and before.families is not None else None
         return Scrape(self.name, Shown(snapshot), Families(snapshot, stated))
 
     def _extras(self) -> dict[str, tuple[GaugeRead, Sequence[Any]]]:

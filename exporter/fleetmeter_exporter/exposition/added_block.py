@@ -1,7 +1,8 @@
 """The lines of numbers that are added up: counters, histograms and summaries, of one layout or several."""
 
 from collections.abc import Mapping, Sequence
-from operator import add
+from itertools import compress
+from operator import add, is_not
 
 from prometheus_client.samples import Exemplar
 
@@ -32,6 +33,7 @@ class AddedBlock:
         self._width = len(lines) - (self._has_created and not self._created_among)
         self._learned: Sequence[Amounts] | None = None
         self._plain = False
+        self._kept: tuple[Sequence[float | None], list[str]] = (), []
         self._shown: tuple[Sequence[Amounts], bytes] | None = None
         self._places: list[Mapping[bytes, tuple[int, int]]] | None = None
         self._examples: dict[tuple[int, bytes], tuple[Exemplar, str]] = {}
@@ -59,6 +61,10 @@ class AddedBlock:
         if not self._series.learn([layout.fields for layout in amounts]):
             return False
         self._starts = self._series.starts()
+        if self._kept[1]:
+            known = dict(zip(self._series.before, zip(*self._kept, strict=True), strict=False))
+            kept = [known.get(number, (None, "")) for number in self._series.order]
+            self._kept = [stored for stored, _ in kept], [text for _, text in kept]
         if self._has_created:
             self._created = self._creations(amounts)
             if not self._created_among:
@@ -89,7 +95,9 @@ class AddedBlock:
             if layout.numbers is None:
                 return None
             first = rows * columns.scaled
-            numbers = in_units(list(pick([*layout.numbers, 0])), first, first + rows, one.scale)
+            numbers = list(pick([*layout.numbers, 0]))
+            stored = numbers[first : first + rows]
+            numbers = in_units(numbers, first, first + rows, one.scale)
             total = list(map(add, total, numbers)) if total else numbers
         shown = columns.shown(total, rows)
         if shown is None:
@@ -97,7 +105,7 @@ class AddedBlock:
         width, starts = self._width, self._starts
         texts = [""] * (rows * width)
         for line, column in enumerate(shown):
-            texts[line::width] = map(repr, column)
+            texts[line::width] = map(repr, column) if line < columns.dear else self._spelled(stored, column)
         if self._created_among:
             texts[width - 1 :: width] = self._created
         for line, example in self._examples_of(amounts).items():
@@ -109,6 +117,24 @@ class AddedBlock:
                 starts[place] = texts[place] = ""
         self.samples = rows * (len(columns.lines) + self._has_created) - len(negative) * len(columns.without_sum())
         return lines_of(starts, texts)
+
+    def _spelled(self, stored: Sequence[float], column: Sequence[float]) -> list[str]:
+        """The texts of a column, given its stored numbers, which are the same objects where nothing changed.
+
+        To spell a fraction takes ten times as long as a count. So if there are any, those that stay are not spelled again.
+        """
+        if len(self.subject.layouts) > 1 or not (self.subject.layouts[0].scale != 1 or float in set(map(type, stored))):
+            self._kept = (), []
+            return list(map(repr, column))
+        before, texts = self._kept
+        changed = list(compress(range(len(stored)), map(is_not, stored, before)))
+        if len(before) < len(stored) or len(changed) > len(stored) // 2:
+            texts = list(map(repr, column))
+        else:
+            for place in changed:
+                texts[place] = repr(column[place])
+        self._kept = stored, texts
+        return texts
 
     def _examples_of(self, amounts: Sequence[Amounts]) -> dict[int, str]:
         """The text of exemplars, by line. If several exemplars belong to one line, the newest is shown."""

@@ -41,6 +41,8 @@ class Columns:
             *total, *bucket, *([("_count", ())] if has_count else []), *([("_sum", ())] if has_sum else []),
         ]  # fmt: skip
         self._has_sum, self._has_count = has_sum, has_count
+        self.dear = len(self.lines) - (newest.type == "counter" or has_sum)
+        """The line from which on numbers may be fractions."""
 
     @property
     def count(self) -> int:

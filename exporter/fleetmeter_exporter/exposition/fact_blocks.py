@@ -4,19 +4,20 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from fleetmeter.reader.sample import Labels
+from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.statements import Statements, facts_of
 from fleetmeter.schema.definition import compact_json
 from fleetmeter_exporter.exposition.block import Starts, Subject, lines_of, picker
 from fleetmeter_exporter.exposition.stated_block import StatedBlock
-from fleetmeter_exporter.exposition.stated_rows import Members, ReplicaRows
+from fleetmeter_exporter.exposition.stated_rows import ReplicaRows
 
 _Texts = Sequence[bytes]
 
 _Statement = tuple[int, tuple[str, ...], bytes]
-"""A layout's place, label values, and the stated text."""
+"""A layout's place, label values, and what is stated."""
 
 
-class InfoBlock(StatedBlock[_Texts]):
+class InfoBlock(StatedBlock):
     """The lines of an info: one for each set of facts that a living writer states."""
 
     def __init__(self, subject: Subject) -> None:
@@ -24,9 +25,9 @@ class InfoBlock(StatedBlock[_Texts]):
         self._lines: dict[_Statement, tuple[Labels, str]] = {}
         self._starts: dict[tuple[str, ...], Starts] = {}
 
-    def _learn(self, members: Sequence[Members], replicas: Mapping[str, str]) -> None:
-        self._values = [(at, series) for at, shown in enumerate(members) for series in shown[2]]
-        self._pick = picker(list(chain.from_iterable(shown[0] for shown in members)))
+    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str]) -> None:
+        self._values = [(at, series) for at, shown in enumerate(members) for series in shown.values]
+        self._pick = picker(list(chain.from_iterable(shown.places for shown in members)))
 
     def _picked(self, statements: Statements) -> _Texts:
         return self._pick(statements.texts)
@@ -46,7 +47,7 @@ class InfoBlock(StatedBlock[_Texts]):
         return "".join(shown).encode()
 
     def _made(self, keys: Sequence[_Statement]) -> dict[_Statement, tuple[Labels, str]]:
-        """The line and the labels of each of these statements. Lines with the same label names are made together."""
+        """The line of each of these statements, and its labels. Those with the same names of labels are made at once."""
         by_names: dict[tuple[str, ...], list[tuple[_Statement, Labels]]] = {}
         for key in keys:
             at, values, text = key
@@ -62,8 +63,8 @@ class InfoBlock(StatedBlock[_Texts]):
         return made
 
 
-class StateBlock(StatedBlock[_Texts]):
-    """The lines of a state set: for each living writer one line per possible state, of which one is 1."""
+class StateBlock(StatedBlock):
+    """The lines of a state set: for each living writer one per possible state, of which one is the present one."""
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject, living=True, folded=False)
@@ -72,7 +73,7 @@ class StateBlock(StatedBlock[_Texts]):
         lines = [("", ((newest.name, state),)) for state in newest.states]
         self._rows = [ReplicaRows(layout, lines, subject, newest.name) for layout in subject.layouts]
 
-    def _learn(self, members: Sequence[Members], replicas: Mapping[str, str]) -> None:
+    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str]) -> None:
         places = [rows.places(shown, replicas) for rows, shown in zip(self._rows, members, strict=True)]
         self._pick = picker(list(chain.from_iterable(places)))
         self._starts = list(chain.from_iterable(rows.starts for rows in self._rows))
@@ -84,7 +85,7 @@ class StateBlock(StatedBlock[_Texts]):
     def _joined(self, picked: _Texts) -> bytes | None:
         places = list(map(self._place.get, picked))
         if None in places:
-            return None  # a state of an older version, which the newest definition lacks
+            return None  # a state that an older version has, and the newest definition lacks
         texts = ["0.0"] * len(self._starts)
         width = len(self._place)
         for row, place in enumerate(places):

@@ -1,24 +1,22 @@
-"""The lines of statements, which writers replace and nobody adds up: gauges, infos, state sets; see `block`."""
+"""The lines of what writers state, which is replaced and not added up; see `block`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Generic, TypeVar
+from operator import is_
 
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.statements import Statements
 from fleetmeter_exporter.exposition.block import Subject
 from fleetmeter_exporter.exposition.lines import UnfitName
-from fleetmeter_exporter.exposition.stated_rows import Members, Unplain, shown_members
-
-T = TypeVar("T")
+from fleetmeter_exporter.exposition.stated_rows import Unplain, shown_members
 
 _Who = tuple[list[Stated], list[frozenset[str]], Mapping[str, str]]
-"""The statements of each layout, the living writers of each, and the names of replicas by writer."""
+"""Whose statements there are, who of them lives, and what they are called."""
 
 
-class StatedBlock(ABC, Generic[T]):
-    """The lines of its subject. `samples` is their number; none of them has a time of creation."""
+class StatedBlock(ABC):
+    """The lines of its subject. `samples` is how many there are; none of them has a time of creation."""
 
     created_lines = b""
 
@@ -26,27 +24,26 @@ class StatedBlock(ABC, Generic[T]):
         self.subject = subject
         self._only_living, self._folded = living, folded
         self._learned: _Who | None = None
-        self._writers: list[frozenset[str]] = []
         self._plain = False
-        self._shown: tuple[T, bytes] | None = None
+        self._shown: tuple[Sequence[bytes], bytes] | None = None
         self.samples = 0
 
     def text(self, statements: Statements, snapshot: Snapshot) -> bytes | None:
-        """The lines in the order of an exposition, for the statements of a snapshot; None for the general way."""
+        """The lines, in exposition order, given what is stated in a snapshot; None for the general way."""
         stated = [one for layout in self.subject.layouts if (one := statements.plain(layout)) is not None]
         if len(stated) < len(self.subject.layouts):
             return None
         before = self._learned
         if before is None or not all(one is other for one, other in zip(stated, before[0], strict=True)):
-            self._writers, before = [frozenset(one.writers) for one in stated], None
-        living = [snapshot.alive & writers for writers in self._writers] if self._only_living else []
+            before = None
+        living = [snapshot.alive & one.every_writer for one in stated] if self._only_living else []
         if before is None or living != before[1] or snapshot.replicas != before[2]:
             self._learned, self._shown = (stated, living, snapshot.replicas), None
             self._plain = self._learns(stated, living, snapshot.replicas)
         if not self._plain:
             return None
         what = self._picked(statements)
-        if self._shown is None or self._shown[0] != what:
+        if self._shown is None or not all(map(is_, self._shown[0], what)):
             text = self._joined(what)
             self._shown = (what, text) if text is not None else None
         return self._shown[1] if self._shown is not None else None
@@ -63,13 +60,13 @@ class StatedBlock(ABC, Generic[T]):
         return True
 
     @abstractmethod
-    def _learn(self, members: Sequence[Members], replicas: Mapping[str, str]) -> None:
+    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str]) -> None:
         """Prepare for these statements of each layout. Raises `UnfitName` or `Unplain`."""
 
     @abstractmethod
-    def _picked(self, statements: Statements) -> T:
-        """The values from which the lines are made: equal values make equal lines."""
+    def _picked(self, statements: Statements) -> Sequence[bytes]:
+        """What the lines are made of: the same objects make the same lines."""
 
     @abstractmethod
-    def _joined(self, picked: T) -> bytes | None:
-        """The lines; None if this library's writers would not have written one of the values."""
+    def _joined(self, picked: Sequence[bytes]) -> bytes | None:
+        """The lines; None if something is not plain."""

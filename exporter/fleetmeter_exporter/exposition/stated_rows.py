@@ -1,7 +1,7 @@
-"""The rows of statements: one for each series and writer, or one for each series over all writers."""
+"""The rows that statements make: one for each series and writer, or one for each series of all writers together."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from itertools import chain, compress
 from typing import Any
 
@@ -12,18 +12,15 @@ from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import FOLDED_WRITER
 from fleetmeter_exporter.exposition.block import Starts, Subject
 
-Members = tuple[list[int], list[str], list[tuple[str, ...]]]
-"""Places, writers and label values of the statements that are shown."""
-
 
 class Unplain(Exception):
-    """This library's writers would not have written something, so the general way must be taken."""
+    """Something is not as this library's writers leave it: the general way must be taken."""
 
 
 class Rows:
-    """The rows of a layout in their order, with the text before their numbers, which is kept for rows that come again.
+    """The rows of a layout: what stands before their numbers, in their order. It is kept for those that come again.
 
-    `lines` are those of `Starts`. `label`, if it is given, is one more label of each row, beside those of the layout.
+    `lines` are what `Starts` takes; `label` is one that each row has beside those of the layout, if any.
     """
 
     def __init__(
@@ -31,81 +28,90 @@ class Rows:
     ) -> None:
         names = [*sorted(layout.labels), *([label] if label else [])]
         self._make = Starts(layout.name, names, lines, subject)
-        self._labels = len(layout.labels)
         self._width = len(lines)
-        self._known: dict[Any, Sequence[str]] = {}
-        self.starts: list[str] = []
+        self._starts: dict[Hashable, Sequence[str]] = {}
+        self._sort: dict[Hashable, Any] = {}  # what a row is sorted by
+        self._order: list[Any] = []
 
-    def order(self, rows: Mapping[Any, Sequence[str]]) -> list[Any]:
-        """The sorted keys of these rows, which map keys to label values. Their `starts` are made before.
+    @property
+    def starts(self) -> list[str]:
+        """What stands before the numbers of all rows, in their order."""
+        return list(chain.from_iterable(map(self._starts.__getitem__, self._order)))
 
-        Raises `UnfitName`, and `Unplain` if there are not as many values as labels.
-        """
-        new = [key for key in rows if key not in self._known]
-        values = [rows[key] for key in new]
-        made, width = self._make.of(values), self._width
-        several = [made[place : place + width] for place in range(0, len(made), width)]
-        known = self._known | dict(zip(new, several, strict=True))
-        keys = [key for key in self._known if key in rows] + new if self._known else new
-        keys.sort()  # those that were there are sorted already
-        self._known = {key: known[key] for key in keys}
-        self.starts = list(chain.from_iterable(self._known.values()))
-        return keys
+    def _arrange(self, keys: Collection[Any], new: Mapping[Any, tuple[Any, Sequence[str]]]) -> list[Any]:
+        """These rows in their order; of those that are `new`, what they are sorted by, and label values, are given."""
+        made, width = self._make.of([values for _, values in new.values()]), self._width
+        self._starts.update(zip(new, (made[at : at + width] for at in range(0, len(made), width)), strict=True))
+        self._sort.update(zip(new, (by for by, _ in new.values()), strict=True))
+        if len(self._starts) > len(keys):
+            for known in (self._starts, self._sort):
+                for key in known.keys() - keys:
+                    del known[key]
+            self._order = [key for key in self._order if key in self._sort]
+        self._order += new
+        self._order.sort(key=self._sort.__getitem__)  # of which most is in order
+        return self._order
+
+    def _forget(self) -> None:
+        self._starts, self._sort, self._order = {}, {}, []
 
 
-def shown_members(stated: Stated, layout: Definition, living: Collection[str] | None, *, folded: bool) -> Members:
-    """The shown statements of a layout: those of the `living` writers, or of all if that is None.
+def shown_members(stated: Stated, layout: Definition, living: Collection[str] | None, *, folded: bool) -> Stated:
+    """The statements of a layout that are shown: those of the `living`, or all; with `folded`, what ended ones left, too.
 
-    With `folded`, the remainder of ended writers is shown, too. Raises `Unplain` if a statement does not have as many
-    values as there are labels.
+    Raises `Unplain` where one has not as many label values as there are labels.
     """
-    places, writers, values = stated.places, stated.writers, stated.values
-    if living is not None or not (folded or FOLDED_WRITER not in writers):
-        stays = [writer in living if living is not None else writer != FOLDED_WRITER for writer in writers]
-        if not all(stays):
-            places, writers = list(compress(places, stays)), list(compress(writers, stays))
-            values = list(compress(values, stays))
-    if not set(map(len, values)) <= {len(layout.labels)}:
+    if living is not None or not (folded or FOLDED_WRITER not in stated.every_writer):
+        some = stated.every_writer.intersection(living) if living is not None else stated.every_writer - {FOLDED_WRITER}
+        if len(some) < len(stated.every_writer):
+            stays = [writer in some for writer in stated.writers]
+            fields, places = list(compress(stated.fields, stays)), list(compress(stated.places, stays))
+            stated = Stated(fields, places, list(compress(stated.whose, stays)))
+    if not set(map(len, stated.values)) <= {len(layout.labels)}:
         raise Unplain
-    return places, writers, values
+    return stated
 
 
 class ReplicaRows(Rows):
-    """One row for each series and writer, with a label that names the writer's replica.
-
-    `taken` is another label that the lines have, whose name that label must not have.
-    """
+    """One row for each series and writer, which a label names; `taken` is another label that the lines have."""
 
     def __init__(
         self, layout: Definition, lines: Sequence[tuple[str, Labels]], subject: Subject, taken: str = ""
     ) -> None:
         super().__init__(layout, lines, subject, replica_label({*layout.labels, taken}))
+        self._names: Mapping[str, str] = {}
+        self._apart = False
 
-    def places(self, members: Members, replicas: Mapping[str, str]) -> list[int]:
-        """The place of each row's statement. If two writers of a series have one name, their ids follow the name."""
-        places, writers, values = members
-        names = list(map(replicas.get, writers, writers))
-        shown: Sequence[str] = names
-        if len(set(zip(values, names, strict=True))) < len(places):
-            namesakes = Counter(zip(values, names, strict=True))
-            shown = [
-                name if namesakes[series, name] == 1 else f"{name}-{writer}"
-                for series, name, writer in zip(values, names, writers, strict=True)
-            ]
-        keys = list(zip(values, names, writers, shown, strict=True))
-        at = dict(zip(keys, places, strict=True))
-        if len(at) < len(places):
-            raise Unplain  # a writer states a series twice
-        rows = {key: (*key[0], key[3]) for key in keys}
-        return [at[key] for key in self.order(rows)]
+    def places(self, members: Stated, replicas: Mapping[str, str]) -> list[int]:
+        """The place of each row's statement. Two writers of one name in a series are told apart by their ids."""
+        names = {writer: replicas.get(writer, writer) for writer in members.every_writer}
+        apart = len(set(names.values())) < len(names)
+        if apart or self._apart or any(names.get(writer, name) != name for writer, name in self._names.items()):
+            self._forget()
+        self._names, self._apart = names, apart
+        namesakes = Counter((one.values, names[one.writer]) for one in members.whose) if apart else {}
+        at = dict(zip(members.fields, zip(members.places, members.whose, strict=True), strict=True))
+        new = {}
+        for field, (_, (writer, _, values)) in at.items():
+            if field not in self._sort:
+                name = shown = names[writer]
+                if namesakes and namesakes[values, name] > 1:
+                    shown = f"{name}-{writer}"
+                new[field] = (*values, name, writer), (*values, shown)
+        return [at[field][0] for field in self._arrange(at, new)]
 
 
 class MergedRows(Rows):
-    """One row for each series, over all writers that state it."""
+    """One row for each series, whoever states it."""
 
-    def groups(self, members: Members) -> list[list[int]]:
-        """The places of each row's statements, in the order of the hash."""
+    def groups(self, members: Stated) -> list[list[int]]:
+        """The places of each row's statements, those of a row in the order of the hash."""
         found: dict[tuple[str, ...], list[int]] = {}
-        for place, values in zip(members[0], members[2], strict=True):
-            found.setdefault(values, []).append(place)
-        return [found[key] for key in self.order({values: values for values in found})]
+        for place, values in zip(members.places, members.values, strict=True):
+            several = found.get(values)
+            if several is None:
+                found[values] = [place]
+            else:
+                several.append(place)
+        new = {values: (values, values) for values in found if values not in self._sort}
+        return list(map(found.__getitem__, self._arrange(found.keys(), new)))

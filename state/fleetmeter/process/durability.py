@@ -1,6 +1,5 @@
 """Durable blocks: when the block ends, its records are in the store, or `NotDurable` is raised."""
 
-import asyncio
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -49,6 +48,8 @@ class Durable:
     ) -> None:
         runtime = self._commit()
         if runtime is not None:  # in another thread, so that the event loop goes on
+            import asyncio
+
             _report(error, await asyncio.to_thread(runtime.confirm, self._timeout, self._replicas))
 
     def _commit(self) -> "Runtime | None":

@@ -3,24 +3,26 @@
 They share the one runtime of this process, which exists from `install()` to `uninstall()`.
 """
 
-import asyncio
 import atexit
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from fleetmeter.connection.provider import CredentialProvider
 from fleetmeter.errors import InstallError
 from fleetmeter.keywords import names_its_arguments
 from fleetmeter.process.forks import Forks
-from fleetmeter.process.runtime import EXIT_TIMEOUT, Runtime
-from fleetmeter.settings import Settings
+from fleetmeter.process.patience import EXIT_TIMEOUT
+
+if TYPE_CHECKING:  # whoever imports fleetmeter and installs nothing need not wait for redis-py
+    from fleetmeter.connection.provider import CredentialProvider
+    from fleetmeter.process.runtime import Runtime
 
 _lock = threading.Lock()
-_current: Runtime | None = None
+_current: "Runtime | None" = None
 _forks: Forks | None = None
 
 
-def current() -> Runtime | None:
+def current() -> "Runtime | None":
     """The runtime of this process; None before `install()` and after `uninstall()`."""
     return _current
 
@@ -33,7 +35,7 @@ def install(
     flush_interval: float | None = None,
     replica: str | None = None,
     max_series: int | None = None,
-    credential_provider: CredentialProvider | None = None,
+    credential_provider: "CredentialProvider | None" = None,
 ) -> None:
     """Make every metric of prometheus_client in this process a metric of the fleet.
 
@@ -60,6 +62,9 @@ def install(
     No connection is made before the first record. A second call with the same settings does nothing. Raises
     `SettingError` for a setting that cannot be used, and `InstallError` if installed already with other settings.
     """
+    from fleetmeter.process.runtime import Runtime
+    from fleetmeter.settings import Settings
+
     settings = Settings.from_env(
         url=url,
         namespace=namespace,
@@ -91,12 +96,15 @@ def forget_family(metric: object) -> None:
         runtime.hooks.undefine(metric)
 
 
-def join(identify: Callable[[], object]) -> Runtime:
+def join(identify: Callable[[], object]) -> "Runtime":
     """The runtime of this process. If there is none, one is made from the environment's settings.
 
     The new one does not touch metrics: it records only what asks it for a value. `identify` returns what to show
     instead of the pid. Raises `SettingError` for a setting that cannot be used.
     """
+    from fleetmeter.process.runtime import Runtime
+    from fleetmeter.settings import Settings
+
     with _lock:
         if _current is None:
             runtime = Runtime(Settings.from_env(), identify)
@@ -105,7 +113,7 @@ def join(identify: Callable[[], object]) -> Runtime:
         return _current
 
 
-def _enter(runtime: Runtime) -> Runtime:
+def _enter(runtime: "Runtime") -> "Runtime":
     """Make a runtime the one of this process."""
     global _current, _forks
     if _forks is None:
@@ -140,6 +148,8 @@ def flush(timeout: float = 5.0) -> bool:
 
 async def aflush(timeout: float = 5.0) -> bool:  # noqa: ASYNC109  the store's deadline, which a cancellation cannot replace
     """`flush` for asynchronous code: it waits in another thread, not in the event loop."""
+    import asyncio
+
     return await asyncio.to_thread(flush, timeout)
 
 

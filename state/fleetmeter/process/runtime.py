@@ -10,6 +10,7 @@ from collections.abc import Callable
 from fleetmeter._version import __version__
 from fleetmeter.errors import NotDurable
 from fleetmeter.patching.hooks import Hooks
+from fleetmeter.process.patience import EXIT_TIMEOUT
 from fleetmeter.process.pending import call_after_fork
 from fleetmeter.process.termination import Termination
 from fleetmeter.schema.definition import Definition
@@ -22,9 +23,6 @@ from fleetmeter.writer.flusher import Flusher
 from fleetmeter.writer.protocol import Writer
 from fleetmeter.writer.store import Store
 from fleetmeter.writer.telemetry import Telemetry
-
-EXIT_TIMEOUT = 2.0
-"""Seconds that a normal exit waits, at most, for the store to take what was recorded."""
 
 
 class Runtime:

@@ -15,7 +15,6 @@ from fleetmeter.reader.numbers import stored_numbers
 from fleetmeter.reader.returned import telling_number
 from fleetmeter.reader.sample import Labels, Sample
 from fleetmeter.reader.snapshot import Snapshot
-from fleetmeter.reader.stated_fields import StatedFields
 from fleetmeter.reader.statements import STATED_TYPES, Statements
 from fleetmeter.schema.definition import Definition, StoredDefinition, series_key
 from fleetmeter.schema.exemplars import Exemplars, newer
@@ -66,9 +65,9 @@ class Amounts(NamedTuple):
 
 
 class Families:
-    """The families of a snapshot. `stated` are the fields of an earlier snapshot's statements: they save time."""
+    """The families of a snapshot. `stated` are the statements of an earlier one: they save time."""
 
-    def __init__(self, snapshot: Snapshot, stated: StatedFields | None = None) -> None:
+    def __init__(self, snapshot: Snapshot, stated: Statements | None = None) -> None:
         self.snapshot = snapshot
         self._stated = stated
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import compress
 from math import inf
-from operator import gt
+from operator import gt, ne
 from typing import Self
 
 from fleetmeter.schema.definition import read_json
@@ -12,6 +12,9 @@ from fleetmeter.schema.scale import parse_number
 
 _FLOATS = 10**307
 """Numbers whose absolute values add up to less have a float each, also where a few such hashes are added up."""
+
+_MOST_CHANGED = 0.4
+"""The part of the numbers up to which it takes less time to look for those that changed than to read them all."""
 
 _KINDS = frozenset((int, float))
 
@@ -52,6 +55,7 @@ class Hash(Mapping[bytes, bytes]):
     def __init__(self, fields: list[bytes], texts: list[bytes]) -> None:
         self.fields: Fields = fields if isinstance(fields, Fields) else Fields(fields)
         self.texts = texts
+        self._before: Hash | None = None  # an earlier one, from which the numbers follow in less time
 
     @classmethod
     def of(cls, raw: Mapping[bytes, bytes]) -> Self:
@@ -69,8 +73,13 @@ class Hash(Mapping[bytes, bytes]):
         if before is None:
             return cls(fields, texts)
         if fields != before.fields:
-            return cls(Fields.after(before.fields, fields), texts)
-        return before if texts == before.texts else cls(before.fields, texts)
+            made = cls(Fields.after(before.fields, fields), texts)
+        elif texts != before.texts:
+            made = cls(before.fields, texts)
+        else:
+            return before
+        made._before, before._before = before, None
+        return made
 
     @cached_property
     def numbers(self) -> list[float] | None:
@@ -78,17 +87,32 @@ class Hash(Mapping[bytes, bytes]):
 
         None if one of the texts is no finite number, or if no float can hold the sum of some of them.
         """
-        joined = b",".join(self.texts)
+        before, self._before = self._before, None
         try:
-            if joined.replace(b",", b"").isdigit() and all(self.texts):
-                numbers: list[float] = list(map(int, self.texts))
-            else:
-                numbers = _together(joined, len(self.texts)) or list(map(parse_number, self.texts))
-            if b"-" in joined:
-                numbers = [number + 0 for number in numbers]  # a negative zero is 0
+            numbers = self._since(before) if before is not None else _numbers_of(self.texts)
             return numbers if sum(map(abs, numbers)) < _FLOATS else None
         except (ValueError, OverflowError):
             return None  # one of them is no number, or has more digits than Python reads, or than a float holds
+
+    def _since(self, before: "Hash") -> list[float]:
+        """The numbers, given an earlier hash. Where nothing changed they are the same objects."""
+        numbers: list[float] | None = before.__dict__.get("numbers")
+        if not numbers:
+            return _numbers_of(self.texts)
+        texts: Sequence[bytes] = before.texts
+        if before.fields is not self.fields:
+            if float not in set(map(type, numbers)):
+                return _numbers_of(self.texts)  # whole ones are read as fast as they are found
+            places = self.fields.places_in(before.fields)
+            texts = [texts[place] if place is not None else b"" for place in places]
+            numbers = [numbers[place] if place is not None else 0 for place in places]
+        changed = list(compress(range(len(texts)), map(ne, self.texts, texts)))
+        if len(changed) > _MOST_CHANGED * len(texts):
+            return _numbers_of(self.texts)
+        numbers = numbers[:]
+        for place, number in zip(changed, _numbers_of([self.texts[place] for place in changed]), strict=True):
+            numbers[place] = number
+        return numbers
 
     def below(self, served: "Hash") -> dict[bytes, bytes]:
         """The served numbers that are missing here, or lower here, or no number any more, as they were served.
@@ -136,6 +160,15 @@ def _below(stored: bytes | None, served: bytes) -> bool:
         return stored is None or parse_number(stored) < before
     except ValueError:
         return True
+
+
+def _numbers_of(texts: list[bytes]) -> list[float]:
+    """The texts as numbers, those that are whole as `int`. Raises `ValueError`."""
+    joined = b",".join(texts)
+    if joined.replace(b",", b"").isdigit() and all(texts):
+        return list(map(int, texts))
+    numbers = _together(joined, len(texts)) or list(map(parse_number, texts))
+    return [number + 0 for number in numbers] if b"-" in joined else numbers  # a negative zero is 0
 
 
 def _together(joined: bytes, count: int) -> list[float] | None:

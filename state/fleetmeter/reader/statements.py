@@ -1,8 +1,10 @@
 """Statements: values that a writer replaces and does not add up. Gauges merged by their mode, infos, state sets."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import compress
 from math import isnan
+from operator import ne
 from typing import NamedTuple
 
 from fleetmeter.errors import StateError
@@ -32,18 +34,31 @@ class Statements:
     """The statements of all writers in one snapshot. Methods raise `StateError` for one that cannot be read.
 
     `fields` says whose they are, `set_us` when each was set and `texts` what it says, in the order of the hash.
-    `problems` lists those of which not even the writer or the family can be read. `before` are the `fields` of an
-    earlier snapshot, from which those of this one follow in less time.
+    `problems` lists those of which not even the writer or the family can be read. `before` are the statements of an
+    earlier snapshot: what is the same in this one is not looked at again, and is the same object.
     """
 
-    def __init__(self, snapshot: Snapshot, before: StatedFields | None = None) -> None:
+    def __init__(self, snapshot: Snapshot, before: "Statements | None" = None) -> None:
         self._snapshot = snapshot
         gauges = Hash.of(snapshot.gauges)
-        self.fields = StatedFields.of(gauges.fields, before)
-        parted = [text.partition(b" ") for text in gauges.texts]
-        self.set_us = [time for time, _, _ in parted]
-        self.texts = [text for _, _, text in parted]
-        self._unreadable = frozenset((*self.fields.unreadable, *self._illegible(gauges.texts)))
+        self.raw = gauges.texts
+        self.set_us: list[bytes] = [b""] * len(self.raw)
+        self.texts: list[bytes] = [b""] * len(self.raw)
+        self.fields: StatedFields = StatedFields.of(gauges.fields, before.fields if before is not None else None)
+        illegible: frozenset[int]
+        changed: Sequence[int] = range(len(self.raw))
+        if before is not None and before.fields is self.fields:
+            self.set_us, self.texts = before.set_us[:], before.texts[:]
+            illegible = before.illegible
+            changed = list(compress(changed, map(ne, self.raw, before.raw)))
+        else:
+            illegible = frozenset()
+            if before is not None:
+                changed = self._carried(before)
+        for place in changed:
+            self.set_us[place], _, self.texts[place] = self.raw[place].partition(b" ")
+        self.illegible: frozenset[int] = illegible.difference(changed) | self._found_illegible(changed)
+        self._unreadable = self.illegible.union(self.fields.unreadable)
         self.problems = [
             _bad("gauges", f"{gauges.fields[place]!r} → {gauges.texts[place]!r} is no gauge")
             for place in sorted(self._unreadable)
@@ -79,15 +94,29 @@ class Statements:
                     found[values].append(value)
         return found
 
-    def _illegible(self, texts: list[bytes]) -> list[int]:
-        """The places of texts that hold no time and text: mostly none, as it takes two looks at all of them to see."""
+    def _carried(self, before: "Statements") -> list[int]:
+        """Take over what an earlier snapshot had, too, if it could all be read; the places of everything else."""
+        if before.illegible:
+            return list(range(len(self.raw)))
+        places = self.fields.fields.places_in(before.fields.fields)
+        others = []
+        for place, (raw, known) in enumerate(zip(self.raw, places, strict=True)):
+            if known is not None and before.raw[known] == raw:
+                self.set_us[place], self.texts[place] = before.set_us[known], before.texts[known]
+            else:
+                others.append(place)
+        return others
+
+    def _found_illegible(self, places: Sequence[int]) -> frozenset[int]:
+        """Those of these places whose text holds no time and text: mostly none, which two looks at all together tell."""
+        times = [self.set_us[place] for place in places]
         try:
-            b"".join(texts).decode()
-            if all(self.set_us) and b"".join(self.set_us).isdigit() and max(map(len, self.set_us)) <= _DIGITS:
-                return []
+            b"".join([self.texts[place] for place in places]).decode()
+            if all(times) and b"".join(times).isdigit() and max(map(len, times)) <= _DIGITS:
+                return frozenset()
         except ValueError:
             pass  # at least one
-        return [place for place in range(len(texts)) if not self._legible(place)]
+        return frozenset(place for place in places if not self._legible(place))
 
     def _legible(self, place: int) -> bool:
         try:
