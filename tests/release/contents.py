@@ -9,7 +9,12 @@ from fleetmeter.cli.assets import sources
 from release.building import ROOT, committed
 from support.interpreters import VERSIONS
 
-PACKAGES = ("fleetmeter", "fleetmeter_exporter", "fleetmeter_app", "fleetmeter_pytest")
+FOLDERS = {
+    "state": ("fleetmeter", "fleetmeter_pytest"),
+    "exporter": ("fleetmeter_exporter",),
+    "app": ("fleetmeter_app",),
+}
+PACKAGES = [package for packages in FOLDERS.values() for package in packages]
 
 
 def check_wheel(wheel: Path) -> str:
@@ -20,6 +25,9 @@ def check_wheel(wheel: Path) -> str:
         metadata = archive.read(metadata_name).decode()
     top = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
     expect("the wheel's top level", top, {*PACKAGES, "fleetmeter-run.pth"})
+    places = [f"{folder}/{package}/" for folder, packages in FOLDERS.items() for package in packages]
+    ours = {name.partition("/")[2] for name in committed() if name.startswith(tuple(places))}
+    expect("files of the packages", ours - set(names), set())
     assets = {f"fleetmeter/assets/{name}" for name, _ in sources()}
     expect("the assets", {name for name in names if name.startswith("fleetmeter/assets/")}, assets)
     known = set(re.findall(r"^Classifier: Programming Language :: Python :: (3\.\d+)$", metadata, re.MULTILINE))

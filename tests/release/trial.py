@@ -51,6 +51,7 @@ def attempt(folder: Path, wheel: Path, version: str) -> list[str]:
         assert said == version, said
         for program in ("fleetmeter", "fleetmeter-exporter", "fleetmeter-app"):
             assert run(inside.with_name(program), "--version", HOME=str(home)).strip() == f"{program} {version}"
+        run(inside.with_name("fleetmeter-app"), "--check", HOME=str(home), OPENAI_API_KEY="test")
         run(inside.with_name("fleetmeter"), "assets", home / "assets", HOME=str(home))
         assert (home / "assets" / "prometheus" / "prometheus.yml").is_file()
         lines.append(
