@@ -9,7 +9,7 @@ from datetime import date
 
 from fleetmeter.llm import vocabulary
 from fleetmeter.pricing.shutdowns import SHUTDOWN_DATES
-from fleetmeter_app.config import GatewayConfig
+from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.upstream.ledger import PRICES
 
 GOOD, WARNING, BAD, NEUTRAL = "green", "orange", "red", "blue"

@@ -67,9 +67,9 @@ def _first_row(queries: Queries) -> list[Panel]:
         ),
         stat_of(
             "How many calls have no price?",
-            "Answered calls within the time shown whose cost is missing from every figure here. Add the model's "
-            "price to the "
-            "configuration.",
+            "Answered calls within the time shown whose cost is missing from every figure here; the first one of a "
+            "model that was new is not in it. The service's log says why: add the model's price to the "
+            "configuration, or ask for the usage of streams.",
             unpriced, Value(steps=rising(0.5, 10), decimals=0, none="no calls yet"), solid=True,
         ),
     ]  # fmt: skip

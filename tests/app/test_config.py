@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from fleetmeter_app.config import GatewayConfig
+from fleetmeter_app.config.gateway import GatewayConfig
+from fleetmeter_app.config.settings import AppSettings
 from fleetmeter_app.errors import ApiError, ConfigError, InvalidRequestError, ModelNotFoundError
-from fleetmeter_app.settings import AppSettings
 
 TIERS = """
 [tiers.cheap]
@@ -108,7 +108,7 @@ def test_everything_that_can_be_said_is_read() -> None:
     assert [pattern.pattern for pattern in chat.patterns] == ["^hi"]
     assert dataclasses.astuple(config.cache) == (1.5, 2, 3)
     assert config.limits.max_query_characters == 4
-    assert dataclasses.astuple(config.upstream) == (5.0, 0)
+    assert (config.upstream.timeout_seconds, config.upstream.max_retries) == (5.0, 0)
     assert config.prices == {"my-model": {"input": 0.5}}
 
 

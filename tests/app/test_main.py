@@ -67,6 +67,8 @@ def test_a_wrong_file_is_refused(
     ("name", "text", "reason"),
     [
         ("OPENAI_API_KEY", "", "is not set"),
+        ("OPENAI_API_KEY", "sk-very-secret\nsecond", "a line break"),
+        ("OPENAI_API_KEY_FILE", "/nowhere/key", "OPENAI_API_KEY is set too"),
         ("OPENAI_BASE_URL", "nonsense", "does not begin with http:// or https://"),
         ("OPENAI_BASE_URL", "http://user:very-secret@x:99999", "port"),
         ("FLEETMETER_REDIS_URL", "localhost:6379", "there is no scheme"),

@@ -6,6 +6,7 @@ from time import monotonic
 from bench import (
     capacity,
     flush,
+    gateway,
     hot_path,
     idle,
     kinds,
@@ -15,6 +16,7 @@ from bench import (
     scrape,
     scrape_costs,
     short_lived,
+    streams,
 )
 from bench.tables import machine
 
@@ -27,6 +29,8 @@ BENCHMARKS = {
     "replay": replay.main,
     "short_lived": short_lived.main,
     "openai": openai_calls.main,
+    "streams": streams.main,
+    "gateway": gateway.main,
     "kinds": kinds.main,
     "scrape": scrape.main,
     "scrape_costs": scrape_costs.main,

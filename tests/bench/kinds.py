@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 
+from bench.exporter import shown
 from bench.kinds_state import (
     OTHER_BOUNDS,
     Part,
@@ -28,7 +29,6 @@ from bench.kinds_state import (
     without_first_label,
 )
 from bench.processes import free_port
-from bench.exporter import shown
 from bench.renderers import Renderer, through_a_collector, through_the_exposition
 from bench.scrape import PATIENT
 from bench.service import service

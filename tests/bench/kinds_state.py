@@ -115,9 +115,7 @@ class State:
     def beat(self) -> None:
         """Let every writer hand something over."""
         self._rows += 1
-        self._client.hset(
-            self.keys.writers, mapping={writer: f"{self._rows} 0 {_ALIVE_US} alive" for writer in self._writers}
-        )
+        self._client.hset(self.keys.writers, mapping=dict.fromkeys(self._writers, f"{self._rows} 0 {_ALIVE_US} alive"))
 
     def change(self, share: float) -> None:
         """Give that share of the numbers another value; counts only grow."""
@@ -153,7 +151,7 @@ class State:
         self._client.close()
 
     def _series(self, part: Part, first: int, last: int) -> Mapping[str, dict[str, Callable[[random.Random], str]]]:
-        """What the series from one number up to another have in the store: what draws their values, by key and field."""
+        """What the series from one number up to another have in the store: what draws each value, by key and field."""
         definition = part.definition
         found: dict[str, Callable[[random.Random], str]] = {}
         if part.stated:
@@ -165,14 +163,14 @@ class State:
                 found[f"{self._writers[number % part.writers]} {series}"] = draw
             return {self.keys.gauges: found}
         for number in range(first, last):
-            values = _values(definition, number)
+            labels = _values(definition, number)
             draw = part.rare if part.rare is not None and number % 3_000 == 1_500 else part.number
             if not definition.has_parts:
-                found[definition.series_field(values)] = draw
+                found[definition.series_field(labels)] = draw
                 continue
             for text in definition.bounds or ("count",):
-                found[definition.series_field(values, text)] = part.number
-            found[definition.series_field(values, "sum")] = part.sums
+                found[definition.series_field(labels, text)] = part.number
+            found[definition.series_field(labels, "sum")] = part.sums
         return {self.keys.family(definition.field): found}
 
     def _write(self, series: Mapping[str, dict[str, Callable[[random.Random], str]]]) -> None:

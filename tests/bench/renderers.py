@@ -28,7 +28,7 @@ class Rendering:
 
 
 class Renderer:
-    """A process that makes an exposition whenever it is told to; with the packages of another `checkout` if one is named."""
+    """A process that makes an exposition whenever it is told to, by another `checkout` if one is named."""
 
     def __init__(self, make: Make, *arguments: object, checkout: str | None = None) -> None:
         context = multiprocessing.get_context("spawn")

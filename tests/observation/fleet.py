@@ -13,7 +13,7 @@ import httpx
 
 from fleetmeter.cli.top.totals import Totals
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter_app.config import GatewayConfig
+from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.demo.fleet import upstream_config
 from fleetmeter_app.demo.load import Load
 from fleetmeter_app.demo.questions import Questions

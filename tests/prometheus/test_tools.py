@@ -8,7 +8,7 @@ import pytest
 
 from fleetmeter_app.demo.alertmanager import with_receivers
 from support.rules import FOLDER, RULE_FILES
-from support.steps import out_of_step
+from support.steps import in_step, out_of_step
 
 CASES = tuple(sorted((Path(__file__).parent / "rules").glob("*.yml")))
 ALERTMANAGER = (FOLDER / "alertmanager.yml").read_text(encoding="utf-8")
@@ -32,9 +32,9 @@ def test_the_rules_pass_every_lint(binary: Callable[[str], str]) -> None:
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_the_rules_do_what_their_cases_say(binary: Callable[[str], str], path: Path) -> None:
+def test_the_rules_do_what_their_cases_say(binary: Callable[[str], str], tmp_path: Path, path: Path) -> None:
     """`promtool test rules`: who fires when, with which labels and texts, and who does not."""
-    run(binary("promtool"), "test", "rules", str(path))
+    run(binary("promtool"), "test", "rules", *map(str, in_step(path, FOLDER / "rules", tmp_path)))
 
 
 @pytest.mark.parametrize("failing", [False, True], ids=["scrapes succeed", "scrapes fail"])

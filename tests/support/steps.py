@@ -18,6 +18,7 @@ import yaml
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _PARTS = (3, 5)
+_QUESTIONS = {"alert_rule_test": "exp_alerts", "promql_expr_test": "exp_samples"}
 _EVERY = 7
 _RECORDED = re.compile(
     r"(?P<name>\b[a-z_]+:\w+:\w+)(?P<window>\[[^\]]+\])?(?: offset (?P<number>\d+)(?P<unit>[smhd])\b)?"
@@ -27,26 +28,32 @@ _ITEM = re.compile(rf"(?P<first>_|stale|-?{_NUMBER})(?P<step>[+-]{_NUMBER})?(?:x
 Document = dict[str, Any]
 
 
+def in_step(cases: Path, rules: Path, folder: Path) -> list[Path]:
+    """Write each case of a file into a folder as it is, with the rules that it asks for alone; the paths of the cases.
+
+    promtool evaluates every rule it is given at each moment of each case: with all of them it takes five times as long.
+    """
+    document = loaded(cases)
+    return [
+        _written(document, case, _asked(document, case, rules), folder / f"{cases.stem}-{number}")
+        for number, case in enumerate(document["tests"])
+    ]
+
+
 def out_of_step(cases: Path, rules: Path, folder: Path, *, failing: bool = False) -> list[Path]:
     """Write each case of a file into a folder, changed, with the rules that it asks for; the paths of the cases.
 
-    With `failing` scrapes fail now and then, too.
+    With `failing` scrapes fail now and then, too. A case that asks for nothing then is left out.
     """
     document = loaded(cases)
     late = seconds(document["evaluation_interval"])
-    names = sorted(path.name for pattern in document["rule_files"] for path in rules.glob(Path(pattern).name))
     written = []
     for number, case in enumerate(document["tests"]):
         changed = _case(case, failing=failing)
-        wanted = {name: yaml.safe_load((rules / name).read_text(encoding="utf-8")) for name in names}
-        _keep(wanted, changed)
-        place = folder / f"{cases.stem}-{number}"
-        place.mkdir()
-        for name, content in wanted.items():
-            (place / name).write_text(yaml.safe_dump(lagging(content, late)), encoding="utf-8")
-        path = place / "case"
-        path.write_text(yaml.safe_dump({**document, "rule_files": names, "tests": [changed]}), encoding="utf-8")
-        written.append(path)
+        if not any(changed.get(part) for part in _QUESTIONS):
+            continue
+        wanted = {name: lagging(content, late) for name, content in _asked(document, changed, rules).items()}
+        written.append(_written(document, changed, wanted, folder / f"{cases.stem}-{number}"))
     return written
 
 
@@ -101,6 +108,23 @@ def seconds(duration: str) -> int:
     return int(duration[:-1]) * _SECONDS[duration[-1]]
 
 
+def _asked(document: Document, case: Document, rules: Path) -> dict[str, Document]:
+    """The files of rules that a document names, with what one of its cases asks for."""
+    names = sorted(path.name for pattern in document["rule_files"] for path in rules.glob(Path(pattern).name))
+    wanted: dict[str, Document] = {name: yaml.safe_load((rules / name).read_text(encoding="utf-8")) for name in names}
+    _keep(wanted, case)
+    return wanted
+
+
+def _written(document: Document, case: Document, rules: dict[str, Document], place: Path) -> Path:
+    place.mkdir()
+    for name, content in rules.items():
+        (place / name).write_text(yaml.safe_dump(content), encoding="utf-8")
+    path = place / "case"
+    path.write_text(yaml.safe_dump({**document, "rule_files": list(rules), "tests": [case]}), encoding="utf-8")
+    return path
+
+
 def _case(case: Document, *, failing: bool) -> Document:
     interval = seconds(case["interval"])
     parts = next(parts for parts in _PARTS if interval % parts == 0)
@@ -110,7 +134,7 @@ def _case(case: Document, *, failing: bool) -> Document:
         series.append({"series": each["series"], "values": shifted(values, parts)})
     changed = {**case, "interval": f"{interval // parts}s", "input_series": series}
     if failing:
-        for part, expected in (("alert_rule_test", "exp_alerts"), ("promql_expr_test", "exp_samples")):
+        for part, expected in _QUESTIONS.items():
             changed[part] = [asked for asked in case.get(part, ()) if not asked.get(expected)]
     return changed
 

@@ -1,4 +1,4 @@
-"""The lines of what is added up: counters, histograms and summaries, of one layout or several."""
+"""The lines of numbers that are added up: counters, histograms and summaries, of one layout or several."""
 
 from collections.abc import Mapping, Sequence
 from itertools import compress
@@ -18,7 +18,7 @@ from fleetmeter_exporter.exposition.series import Series
 class AddedBlock:
     """The lines of its subject; see `block`.
 
-    `samples` is how many there are. Where the format has a family of its own for the times of creation, their lines are
+    `samples` is their number. The text format has times of creation in a family of their own: its lines are
     `created_lines`.
     """
 
@@ -41,7 +41,7 @@ class AddedBlock:
         self.created_lines = b""
 
     def text(self, amounts: Sequence[Amounts]) -> bytes | None:
-        """The lines, in exposition order, given what is added up in each layout; None for the general way."""
+        """The lines in the order of an exposition, for the amounts in each layout; None for the general way."""
         if self._shown is not None and all(map(_same, self._shown[0], amounts)):
             return self._shown[1]
         self._shown = None
@@ -50,7 +50,7 @@ class AddedBlock:
             self._places, self._examples = None, {}
             try:
                 self._plain = self._columns.possible and self._learn(amounts)
-            except UnfitName:  # perhaps not the only thing that is wrong
+            except UnfitName:  # the general way says what is wrong, as there may be more than this
                 self._plain = False
         text = self._joined(amounts) if self._plain else None
         if text is not None:
@@ -74,7 +74,7 @@ class AddedBlock:
         return True
 
     def _creations(self, amounts: Sequence[Amounts]) -> list[str]:
-        """Since when each series is there: since its family is, but for those that came back later in each layout."""
+        """The time of creation of each series: its family's, or its return if it came back later in each layout."""
         first = self.subject.created or 0.0
         usual = [number_text(first)] * self._series.count
         if not any(layout.returned for layout in amounts):
@@ -84,7 +84,7 @@ class AddedBlock:
             for field, (rank, _) in self._series.slots(at).items():
                 came = layout.returned.get(telling_number(field, has_part=one.has_parts), 0)
                 since[rank] = min(since.get(rank, came), came)
-        # what is not later is of another life of the family
+        # an earlier time is from before the family was removed
         later = {rank: number_text(came / 1e6) for rank, came in since.items() if came / 1e6 > first}
         return [later.get(rank, text) for rank, text in enumerate(usual)]
 
@@ -137,7 +137,7 @@ class AddedBlock:
         return texts
 
     def _examples_of(self, amounts: Sequence[Amounts]) -> dict[int, str]:
-        """What follows the numbers on lines that have an exemplar; of those that meet there, the newest."""
+        """The text of exemplars, by line. If several exemplars belong to one line, the newest is shown."""
         known, self._examples = self._examples, {}
         newest: dict[int, tuple[Exemplar, str]] = {}
         for at, layout in enumerate(amounts):
@@ -154,8 +154,8 @@ class AddedBlock:
         return {line: text for line, (_, text) in newest.items()}
 
     def _line_of(self, at: int, field: bytes) -> int | None:
-        """Which line shows the number of a field, and so its exemplar; None where no line does."""
-        if self._places is None:  # not before: most families have no exemplars
+        """The line that shows the number of a field, and so its exemplar; None if no line does."""
+        if self._places is None:  # made only now, because most families have no exemplars
             self._places = [self._series.slots(layout) for layout in range(len(self.subject.layouts))]
         rank, column = self._places[at].get(field, (0, None))
         line = self._columns.example_line(column) if column is not None else None
@@ -163,7 +163,7 @@ class AddedBlock:
 
 
 def _alike(before: Amounts, now: Amounts) -> bool:
-    """Whether what was learnt from one holds for the other."""
+    """Whether the fields and returns are the same, so that everything learnt from one holds for the other."""
     return (before.fields is now.fields or before.fields == now.fields) and (
         before.returned is now.returned or before.returned == now.returned
     )

@@ -1,10 +1,11 @@
-"""The lines of a family's samples, made of cached parts: what stands before each number is kept between scrapes.
+"""The lines of a family's samples, built quickly: the text before each number is kept from scrape to scrape.
 
-A block learns the fields of its hashes once. While they stay as they are, a scrape spells the numbers and joins them
-with what was kept; where some are new, only those are taken apart. A block stands aside (None) where anything is not as
-this library's writers leave it: texts that are no finite numbers, or fields that are not the JSON it would write.
+A block learns the fields of its hashes once. While the fields stay the same, a scrape spells the numbers and joins them
+with the kept text. If some fields are new, only these are parsed. A block returns None if it meets anything that this
+library's writers do not write, such as texts that are no finite numbers, or fields in other JSON. Then the general way
+is taken.
 
-Each line begins with its line feed: the text of a block goes behind what stands there already.
+Each line begins with its line feed, so that the text of a block can follow any other text.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,15 +21,16 @@ from fleetmeter_exporter.exposition.formats import Format
 from fleetmeter_exporter.exposition.lines import Line, escaped, own_labels
 
 _BETWEEN = "\0"
-"""Stands between lines that are made at once."""
+"""The separator of lines that are made together."""
 
 
 @dataclass(frozen=True)
 class Subject:
     """What a block shows: the layouts of a family in a format.
 
-    `newest` is the family's newest definition, which may have other bounds than the `layouts`. `constant` labels stand
-    on each line. `created`, in seconds, is shown for each series, but for those that came back later.
+    `newest` is the family's newest definition, which may have other bounds than the `layouts`. Every line has the
+    `constant` labels. `created` is the family's time of creation in Unix seconds. Every series shows it, except a
+    series that was removed and came back: that one shows the time of its return.
     """
 
     newest: Definition
@@ -39,11 +41,11 @@ class Subject:
 
 
 class Starts:
-    """Makes what stands before the numbers of a series: a line for each of `lines`, for any values of the labels.
+    """Makes the text before the numbers of a series: one start for each of `lines`, for any label values.
 
-    `lines` are the suffix of the family's name, and perhaps a label that this line has beside the others, with its
-    value. Label values are given in the order of `names`. Raises `UnfitName` once a line is made, not before: a name
-    that cannot be shown matters to nobody who does not show it.
+    Each of `lines` is a suffix of the family's name, and perhaps one more label with its value. Label values are given
+    in the order of `names`. Raises `UnfitName` only when a line is made, because a name that cannot be shown does no
+    harm until it must be shown.
     """
 
     def __init__(self, name: str, names: Sequence[str], lines: Sequence[tuple[str, Labels]], subject: Subject) -> None:
@@ -66,7 +68,7 @@ class Starts:
         self._count = len(lines)
 
     def of(self, series: Sequence[Sequence[str]]) -> list[str]:
-        """The starts of the lines of all series, given their label values: those of the first, then of the next."""
+        """The starts of the lines of all series with these label values: all of the first series, then of the next."""
         if not series:
             return []
         patterns, own = self._patterns()
@@ -83,7 +85,7 @@ class Starts:
 
 
 def _is_special(text: str) -> bool:
-    """Whether something of a text must be escaped, or would be taken for what stands between lines."""
+    """Whether a text must be escaped, or contains the separator of lines."""
     return "\\" in text or '"' in text or "\n" in text or _BETWEEN in text
 
 
@@ -95,7 +97,7 @@ def lines_of(starts: Sequence[str], texts: Sequence[str]) -> bytes:
 
 
 def picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """What takes these places out of a list, in this order."""
+    """A function that returns the items at these places of a list, in this order."""
     if not places:
         return lambda _: ()
     if len(places) == 1:

@@ -1,4 +1,4 @@
-"""Which numbers a series of a type has, and which lines show them."""
+"""The numbers that a series of a type has, and the lines that show them."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -8,16 +8,15 @@ from operator import add, truediv
 from fleetmeter.reader.sample import Labels
 from fleetmeter_exporter.exposition.block import Subject
 
-
 _SPARE = 64
-"""Bounds that are not in the newest list, and have columns all the same, beside as many as that has itself."""
+"""How many more columns there may be for bounds that the newest definition lacks, beside as many as it has."""
 
 
 class Columns:
-    """The numbers of a family's series as columns: one per part, in which each series has its number.
+    """The numbers of a family's series as columns: one column for each part, with one number for each series.
 
-    Parts of a histogram are the bounds of the newest definition, then the sum. What stands under a bound that the
-    newest list lacks has a column of its own behind them, and is added to the next bound that it has.
+    The parts of a histogram are the bounds of the newest definition, then the sum. A bound that it lacks has a column
+    behind these, and its counts are added to the next larger bound: with bounds 1 and 5, a count of 2 goes to 5.
     """
 
     def __init__(self, subject: Subject) -> None:
@@ -29,9 +28,9 @@ class Columns:
         self._own = len(parts)
         self._moved: list[int] = []
         self.most = 2 * self._own + _SPARE if self._bounds else self._own
-        """How many columns there may be."""
+        """The largest number of columns."""
         self.scaled = len(parts) - 1
-        """The column whose numbers are in stored units; those of the others are counts."""
+        """The column whose numbers are in stored units; the other columns are counts."""
         self.possible = (newest.type == "histogram") == bool(newest.bounds)
         """Whether the definition says which columns there are."""
         has_sum = newest.type != "counter" and (not self._ascending or self._ascending[0] >= 0)
@@ -47,11 +46,11 @@ class Columns:
 
     @property
     def count(self) -> int:
-        """How many columns there are."""
+        """The number of columns."""
         return self._own + len(self._moved)
 
     def of(self, part: str) -> int | None:
-        """The column of a part, which may be a new one; None if it can have none."""
+        """The column of a part, made if there is none yet; None if the part can have no column."""
         column = self._by_part.get(part)
         if column is None and self.count < self.most and (bucket := self._bucket(part)) is not None:
             column = self._by_part[part] = self.count
@@ -59,7 +58,7 @@ class Columns:
         return column
 
     def example_line(self, column: int) -> int | None:
-        """The line of a series that shows the exemplar of a column's number; None for sums, and all of a summary."""
+        """The line of a series that shows the exemplar of a column; None for sums, and for all columns of a summary."""
         if not self._bounds:
             return 0 if self._own == 1 else None
         if column >= self._own:
@@ -67,7 +66,7 @@ class Columns:
         return column if column < self._own - 1 else None
 
     def _bucket(self, part: str) -> int | None:
-        """The column of the bucket that counts what stands under a bound; None if the part is no bound."""
+        """The column of the bucket that gets the counts of a bound; None if the part is no bound."""
         try:
             bound = float(part)
         except ValueError:
@@ -75,7 +74,7 @@ class Columns:
         return bisect_left(self._ascending, bound) if self._ascending and bound == bound else None
 
     def shown(self, numbers: list[float], rows: int) -> list[Sequence[float]] | None:
-        """The numbers of each line, series by series, given those of each column; None if counts are not whole."""
+        """The numbers for each line, series by series, from those of each column; None if counts are not whole."""
         columns: list[list[float]] = [numbers[rows * column : rows * (column + 1)] for column in range(self.count)]
         for place, bucket in enumerate(self._moved, start=self._own):
             columns[bucket] = list(map(add, columns[bucket], columns[place]))
@@ -87,7 +86,7 @@ class Columns:
             running = list(map(add, running, column)) if found else column
             found.append(running)
         if not set(map(type, running)) <= {int}:
-            return None  # added up in another order, they might make another sum
+            return None  # the order in which fractions are added up might change the sum
         return [*found, *([running] if self._has_count else []), *([columns[self._own - 1]] if self._has_sum else [])]
 
     def negative_sums(self, shown: Sequence[Sequence[float]]) -> list[int]:

@@ -1,6 +1,7 @@
 """What a process does before and after a fork, whoever forks."""
 
 import os
+import signal
 import threading
 from collections.abc import Callable
 from typing import Protocol
@@ -31,7 +32,8 @@ class Forks:
     def __init__(self, current: Callable[[], Forkable | None], end: Callable[[], None]) -> None:
         self._current = current
         self._forking = threading.local()  # two threads may fork at a time
-        self._frameworks = Frameworks(end, self._in_child)
+        self._interrupted = False
+        self._frameworks = Frameworks(end, self._in_uwsgi_worker)
         os.register_at_fork(before=self._before, after_in_parent=self._in_parent, after_in_child=self._in_child)
         pending.prepare()
 
@@ -51,8 +53,28 @@ class Forks:
             runtime.after_fork_in_parent()
 
     def _in_child(self) -> None:
-        """Be another process. If C code forks, it may call this alone, or never."""
-        runtime = getattr(self._forking, "runtime", None) or self._current()
-        self._forking.runtime = None
-        if runtime is not None:
-            runtime.after_fork_in_child()
+        """Be another process. If C code forks, it may call this alone, or never.
+
+        Signals wait until this is done: a handler that raises, as Python's own for SIGINT does, would leave half of it.
+        """
+        self._interrupted = False
+        try:
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+            try:
+                signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+                runtime = getattr(self._forking, "runtime", None) or self._current()
+                self._forking.runtime = None
+                if runtime is not None:
+                    runtime.after_fork_in_child()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        except KeyboardInterrupt:
+            self._interrupted = True  # the interpreter only prints what a fork hook raises
+            raise
+
+    def _in_uwsgi_worker(self) -> None:
+        """Be another process; raise `KeyboardInterrupt` also if one came while fork hooks ran."""
+        interrupted = self._interrupted
+        self._in_child()
+        if interrupted:
+            raise KeyboardInterrupt

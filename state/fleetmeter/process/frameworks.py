@@ -1,6 +1,7 @@
 """Frameworks that make and end processes in their own ways. Each is joined if the application has imported it."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -35,7 +36,10 @@ class _Leaving(ModuleType):
 
 
 class Frameworks:
-    """Calls `end` when a framework's child ends, and `forked` in the children that uWSGI forks in C."""
+    """Calls `end` when a framework's child ends, and `forked` in the children that uWSGI forks in C.
+
+    `forked` may raise `KeyboardInterrupt`: the child has been told to end.
+    """
 
     def __init__(self, end: Callable[[], None], forked: Callable[[], None]) -> None:
         self._end = end
@@ -92,9 +96,10 @@ class Frameworks:
         self._end()
 
     def _join_uwsgi(self) -> None:
-        """Let uWSGI, which forks in C, tell its workers that they are new; a hook of the application's runs as well.
+        """Let uWSGI, which forks in C, call `forked` in its workers. The application's own hook still runs.
 
-        uWSGI has room for one hook and looks it up when it forks, so that one which is set later would take our place.
+        uWSGI has room for one hook, which it looks up when it forks. A hook that the application sets later would
+        replace ours, so from now on each one that is set is put behind ours.
         """
         uwsgi = self._is_new("uwsgi", "__dict__")
         if uwsgi is None:
@@ -102,7 +107,7 @@ class Frameworks:
         forked = self._forked
 
         class Uwsgi(ModuleType):
-            """The module `uwsgi`, in which each `post_fork_hook` is one that follows ours."""
+            """The module `uwsgi`, which puts each `post_fork_hook` that is set behind ours."""
 
             def __setattr__(self, name: str, value: Any) -> None:
                 super().__setattr__(name, _behind(forked, value) if name == "post_fork_hook" else value)
@@ -113,10 +118,19 @@ class Frameworks:
 
 
 def _behind(forked: Callable[[], None], hook: Any) -> Callable[[], Any]:
-    """A hook that calls `forked`, then the application's own if there is one."""
+    """A hook that calls `forked`, then the application's own if there is one.
+
+    uWSGI takes SIGINT for a worker after these hooks only, and its master sends it once. Until then Python's handler
+    has it, which raises here, and uWSGI only prints what a hook raises: the worker would live on, and the master with
+    it, until the worker is killed after `--worker-reload-mercy`, 60 s. So the worker ends here; it has served nothing.
+    """
 
     def both() -> Any:
-        forked()
-        return hook() if callable(hook) else None
+        try:
+            forked()
+            return hook() if callable(hook) else None
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
 
     return both

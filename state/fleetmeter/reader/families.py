@@ -99,7 +99,7 @@ class Families:
         return Amounts(stored.fields, stored.numbers, examples, self.snapshot.returned.of(layout.field))
 
     def is_read(self, source: Source) -> bool:
-        """Whether a gauge shows what a `GaugeRead` makes of the store: one is registered, and nobody has set the gauge."""
+        """Whether a gauge shows the samples of a `GaugeRead`: one is registered, and nobody has set the gauge."""
         name = source.newest.name
         return name in (self.snapshot.extras or {}) and not any(map(self.statements.ever_set, source.layouts))
 
@@ -128,9 +128,9 @@ class Families:
             return None if samples is None else [Sample("", labels, float(value)) for _, labels, value, _ in samples]
         except StateError:
             raise
-        except Exception as error:  # somebody else's code, which costs its own gauge and nothing else
+        except Exception as error:  # somebody else's code, of which only its own gauge may suffer
             raise StateError(
-                f"reads[{name}]", f"what it makes of {replies!r} failed: {error!r}", "bad_value"
+                f"reads[{name}]", f"its function samples() failed for the replies {replies!r}: {error!r}", "bad_value"
             ) from error
 
     def _samples_of(self, name: str) -> list[Sample] | None:

@@ -20,9 +20,9 @@ _KINDS = frozenset((int, float))
 
 
 class Fields(list[bytes]):
-    """The fields of a hash; what was derived from one such object holds wherever it is met again.
+    """The fields of a hash. As long as they are the same object, everything derived from them holds.
 
-    If they differ from those that were read before, they say in what, so that nobody has to find that out again.
+    If they differ from those of an earlier read, they also say how, so that nobody has to find that out again.
     """
 
     _before: "Fields | None" = None
@@ -172,9 +172,9 @@ def _numbers_of(texts: list[bytes]) -> list[float]:
 
 
 def _together(joined: bytes, count: int) -> list[float] | None:
-    """So many texts as numbers, given as they stand between commas, in one go; None if they have to be looked at singly.
+    """`count` texts, joined by commas, parsed into numbers together; None if they must be parsed one by one.
 
-    As long as there are as many numbers as texts, and nothing else among them, no text can hold a comma of its own.
+    If the result has as many numbers as there are texts, and nothing else, no text had a comma in it.
     """
     try:
         numbers = read_json(b"[" + joined + b"]")

@@ -28,7 +28,7 @@ def stored_numbers(
             pairs = dict(zip(names, values, strict=True))
             number = parse_number(text)
         except (ValueError, TypeError, IndexError) as error:
-            problem = f"{raw_field!r} → {text!r} is no number of it"
+            problem = f"{raw_field!r} → {text!r} is no number of this family"
             raise StateError(f"family:{layout.field}", problem, "bad_value") from error
         scaled = unscaled(number, layout.scale if part in ("", "sum") else 1)
         yield raw_field, tuple((name, pairs[name]) for name in order), part, scaled
@@ -57,9 +57,9 @@ class Legibility:
 
 
 def plain_values(layout: Definition, fields: list[bytes]) -> list[list[str]] | None:
-    """Label values by sorted name, and the part, of each field; None if one is not as this library's writers spell it.
+    """Label values by sorted name, and the part, of each field; None if our writers would not spell one of them so.
 
-    Where nothing is escaped, theirs is the shortest spelling. So if all fields together are as short as can be, each is.
+    If nothing is escaped, their spelling is the shortest. So if all fields together are as short as possible, each is.
     """
     parsed = _parsed_together(layout, fields)
     if not parsed:
@@ -87,7 +87,7 @@ def _check_part(layout: Definition, part: str) -> None:
     if layout.type == "histogram" and part != "sum" and isnan(float(part)):
         raise ValueError("no bucket has the bound NaN")
     if layout.type == "summary" and part not in ("sum", "count"):
-        raise ValueError("a summary has a sum and a count")
+        raise ValueError("a summary has only a sum and a count")
 
 
 def _fits(layout: Definition, field: bytes) -> bool:

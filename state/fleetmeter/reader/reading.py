@@ -274,7 +274,7 @@ def is_of_read(problem: StateError) -> bool:
 
 
 def _something_else(key: str, error: Exception) -> StateError:
-    return StateError(key, f"a key of this namespace holds something else: {error}", "wrong_type")
+    return StateError(key, f"a key of this namespace is of another type: {error}", "wrong_type")
 
 
 def _definition(key: str, raw: bytes, text: bytes) -> StoredDefinition | StateError:

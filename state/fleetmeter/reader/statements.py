@@ -71,7 +71,7 @@ class Statements:
         return any(int(self.set_us[place]) for place in places if place not in self._unreadable)
 
     def plain(self, layout: Definition) -> Stated | None:
-        """Whose the statements of a layout are, for who takes them from `set_us` and `texts`; None if some are strange."""
+        """Places and writers of a layout's statements, for use with `set_us` and `texts`; None if one is unreadable."""
         stated = self.fields.of_layout(layout.name, layout.layout)
         return stated if self._unreadable.isdisjoint(stated.places) else None
 
@@ -211,7 +211,7 @@ def _pairs(layout: Definition, values: tuple[str, ...]) -> dict[str, str]:
 
 
 def facts_of(text: bytes | str) -> dict[str, str]:
-    """What a writer states of an info. Raises `ValueError`, `TypeError` or `AttributeError` if it is none."""
+    """The labels of an info in a writer's text. Raises `ValueError`, `TypeError` or `AttributeError` if it has none."""
     facts = {name: str(fact) for name, fact in read_json(text).items()}
     texts_of([*facts, *facts.values()])
     return facts
@@ -221,14 +221,14 @@ def _facts(value: GaugeValue) -> dict[str, str]:
     try:
         return facts_of(value.text)
     except (ValueError, TypeError, AttributeError) as error:
-        raise _bad("gauges", f"{value.text!r} of writer {value.writer} are no facts") from error
+        raise _bad("gauges", f"{value.text!r} of writer {value.writer} are no labels of an Info") from error
 
 
 def _state(value: GaugeValue) -> str:
     try:
         return texts_of([read_json(value.text)])[0]
     except (ValueError, TypeError) as error:
-        raise _bad("gauges", f"{value.text!r} of writer {value.writer} is no state") from error
+        raise _bad("gauges", f"{value.text!r} of writer {value.writer} is no state of an Enum") from error
 
 
 def _number(value: GaugeValue) -> float:

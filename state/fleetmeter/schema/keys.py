@@ -29,10 +29,12 @@ together. The 0 leaves room for shards.
 |                                |      | later                                                                    |
 | `<tag>:sizes`                  | hash | key of a family's numbers → `<label sets> <numbers>` of those that have  |
 |                                |      | several numbers per series and more than `max_series` numbers            |
-| `<tag>:cache:entries`          | hash | digest → `<expiry µs> <entry>`: the gateway's prompt cache               |
-| `<tag>:cache:expiry`           | zset | digest, scored by its expiry (µs)                                        |
-| `<tag>:cache:order`            | zset | digest, scored by the time it was stored (µs)                            |
-| `<tag>:circuit:<model>`        | hash | the gateway's circuit breaker                                            |
+| `<tag>:cache:entries`          | hash | question → `<expiry µs> <entry>`: the gateway's prompt cache             |
+| `<tag>:cache:expiry`           | zset | question, scored by its expiry (µs)                                      |
+| `<tag>:cache:order`            | zset | question, scored by the time its answer was stored (µs)                  |
+| `<tag>:cache:flights`          | hash | question → `<end µs> <token>` of the caller that makes its answer        |
+| `<tag>:cache:leases`           | zset | question, scored by that end (µs)                                        |
+| `<tag>:circuit:<model>`        | hash | for a circuit breaker of the gateway                                     |
 | `<tag>:beside:<name>`          | any  | what a program of yours keeps beside, see `reader/gauge_read.py`         |
 
 `fleetmeter doctor` makes the same keys behind `<tag>:doctor:<id>`, and deletes them in the transaction that made them.
@@ -94,6 +96,8 @@ class Keys:
         self.cache_entries = f"{tag}:cache:entries"
         self.cache_expiry = f"{tag}:cache:expiry"
         self.cache_order = f"{tag}:cache:order"
+        self.cache_flights = f"{tag}:cache:flights"
+        self.cache_leases = f"{tag}:cache:leases"
         self._tag = tag
 
     @property
@@ -158,13 +162,16 @@ def split_note(raw: bytes) -> tuple[str, bytes]:
 
 
 def layout_of_note(raw: bytes) -> bytes:
-    """The field of `families` that a note of `removed` is about, as lua/notes.lua tells it: all of one it cannot."""
+    """The field of `families` that a note of `removed` is about, by the rule of lua/notes.lua.
+
+    A note that does not fit the rule is returned as it is.
+    """
     found = _NOTE.fullmatch(raw)
     return found[1] if found and found[2].startswith(b"[") else raw
 
 
 def namespace_of(key: bytes) -> str | None:
-    """The namespace whose `writers` this key is; None for a key that is none of ours."""
+    """The namespace whose `writers` this key is; None for any other key."""
     head, tail = NAMESPACES.split("*")
     name = key.decode("utf-8", "replace").removeprefix(head).removesuffix(tail)
     return name if _NAMESPACE.fullmatch(name) and Keys(name).writers.encode() == key else None

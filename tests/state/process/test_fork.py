@@ -30,6 +30,15 @@ def test_what_was_recorded_before_a_fork_is_the_parents(way: str, total: int, st
     assert value(fleet(store), "counted_total") == total
 
 
+def test_an_interrupt_while_a_child_starts_leaves_no_half_of_it(store: StoreAddress) -> None:
+    """A signal handler that raises amid our fork hook waits for its end, so the parent's 10 do not count twice."""
+    ended = run("fork.py", store, "interrupted child")
+
+    assert ended.returncode == 0
+    assert "KeyboardInterrupt" in ended.stderr
+    assert value(fleet(store), "counted_total") == 11
+
+
 def test_a_fork_while_other_threads_record_is_exact_and_blocks_nobody(store: StoreAddress) -> None:
     """Fifteen forks under three busy threads: no child inherits a held lock, and no record is lost or copied."""
     ended = run("fork.py", store, "while threads record", **THREADS_OF_ITS_OWN)

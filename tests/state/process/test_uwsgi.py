@@ -10,15 +10,28 @@ from support.load import Service, service
 from support.processes import PATIENCE, PROGRAMS, eventually, fleet, value
 from support.store import StoreAddress
 
+WORKERS = 3
 UWSGI = (
     str(Path(sys.executable).with_name("pyuwsgi")), "--http-socket", "127.0.0.1:PORT", "--wsgi-file",
-    str(PROGRAMS / "wsgi.py"), "--processes", "3", "--master", "--disable-logging",
+    str(PROGRAMS / "wsgi.py"), "--processes", str(WORKERS), "--master", "--disable-logging",
+    "--hook-accepting", "print:worker is ready", "--hook-master-start", "print:master is ready",
 )  # fmt: skip
 REQUESTS = 60
 
 
-def end(server: Service) -> None:
-    """Have the workers end while they are idle."""
+def end(server: Service, output: Path) -> None:
+    """Have the workers end while they are idle, once all have started.
+
+    uWSGI's master sends one SIGINT to each worker, and takes the signal itself late. Neither it nor a worker has a
+    handler until it is ready. What comes earlier is Python's, whose handler only notes it while C code runs: nobody
+    ends then, for 60 s (`--worker-reload-mercy`).
+    """
+
+    def ready() -> bool:
+        lines = output.read_text().splitlines()
+        return lines.count("worker is ready") >= WORKERS and "master is ready" in lines
+
+    assert eventually(ready), output.read_text()
     server.process.send_signal(signal.SIGINT)
     server.process.wait(PATIENCE)
 
@@ -39,7 +52,7 @@ def test_workers_count_whatever_the_master_recorded(
     """The fleet has the workers' records exactly, and what was recorded at import once; each worker is a writer."""
     with service([*UWSGI, *options], store, tmp_path, variables=variables) as server:
         assert server.ask(REQUESTS) == REQUESTS
-        end(server)
+        end(server, tmp_path / "output")
         assert server.written == REQUESTS
     samples = fleet(store)
     assert value(samples, "answered_total") == REQUESTS
@@ -53,5 +66,21 @@ def test_a_hook_of_the_application_runs_as_well(store: StoreAddress, tmp_path: P
     with service([*UWSGI, "--enable-threads"], store, tmp_path, variables=variables) as server:
         assert server.ask(REQUESTS) == REQUESTS
         assert eventually(called.exists)
-        end(server)
+        end(server, tmp_path / "output")
     assert value(fleet(store), "answered_total") == REQUESTS
+
+
+@pytest.mark.parametrize("options", [(), ("--py-call-osafterfork",), ("--py-call-uwsgi-fork-hooks",)])
+def test_a_worker_that_is_interrupted_while_it_starts_ends(
+    options: tuple[str, ...], store: StoreAddress, tmp_path: Path
+) -> None:
+    """A SIGINT in the midst of our hook ends that worker, which uWSGI would let live; another takes its place."""
+    variables = {"COUNT_IMPORT": "both", "INTERRUPT_ONE": str(tmp_path / "interrupted")}
+    output = tmp_path / "output"
+    with service([*UWSGI, "--enable-threads", *options], store, tmp_path, variables=variables) as server:
+        assert eventually(lambda: "killed by signal 2" in output.read_text()), output.read_text()
+        assert server.ask(REQUESTS) == REQUESTS
+        end(server, output)
+    samples = fleet(store)
+    assert value(samples, "answered_total") == REQUESTS
+    assert value(samples, "imported_total") == 1

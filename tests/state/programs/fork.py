@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from types import FrameType
 
 from prometheus_client import Counter
 
@@ -108,6 +109,21 @@ elif way == "from several threads":
         thread.start()
     for thread in threads:
         thread.join()
+elif way == "interrupted child":
+    parent = os.getpid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+
+    def interrupt(frame: FrameType, event: str, _: object) -> None:
+        """Send an interrupt from the midst of what a fork calls in the child."""
+        if frame.f_code.co_name == "_leave_blocks" and event == "call" and os.getpid() != parent:
+            sys.setprofile(None)
+            signal.raise_signal(signal.SIGINT)
+
+    counted.inc(10)
+    sys.setprofile(interrupt)
+    if child(os.fork()):
+        counted.inc()
+        sys.exit()
 elif way == "uninstalled child":
     counted.inc(10)
     if child(os.fork()):

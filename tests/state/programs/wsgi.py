@@ -1,12 +1,15 @@
 """A WSGI application that counts what it answers, under the server that the first argument names, in worker threads.
 
-`imported` in the environment counts when the module is imported, as under uWSGI in the master.
+`COUNT_IMPORT` in the environment counts when the module is imported, as under uWSGI in the master. `OWN_HOOK` sets a
+hook of uWSGI's. `INTERRUPT_ONE` names a file that the worker makes which interrupts itself while it starts.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from prometheus_client import Counter
@@ -29,6 +32,21 @@ if os.environ.get("OWN_HOOK"):
         Path(os.environ["OWN_HOOK"]).write_text("called")
 
     uwsgi.post_fork_hook = own_hook
+if os.environ.get("INTERRUPT_ONE"):
+    master = os.getpid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+
+    def interrupt_one(frame: FrameType, event: str, _: object) -> None:
+        """In the first worker that comes by, send an interrupt from the midst of what a fork calls."""
+        if frame.f_code.co_name == "_be_another" and event == "call" and os.getpid() != master:
+            sys.setprofile(None)
+            try:
+                os.close(os.open(os.environ["INTERRUPT_ONE"], os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                return
+            signal.raise_signal(signal.SIGINT)
+
+    sys.setprofile(interrupt_one)
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
