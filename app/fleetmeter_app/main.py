@@ -21,7 +21,7 @@ from fleetmeter.instrumentation.replica_metrics import replica_gauges
 from fleetmeter.llm import configure
 from fleetmeter.llm.catalogue import SERVICE
 from fleetmeter.process.installation import aflush
-from fleetmeter.process.runtime import EXIT_TIMEOUT
+from fleetmeter.process.patience import EXIT_TIMEOUT
 from fleetmeter.schema.keys import Keys
 from fleetmeter.settings import Settings, without_password
 from fleetmeter_app.caching.scripts import Scripts

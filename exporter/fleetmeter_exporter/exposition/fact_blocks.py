@@ -25,7 +25,7 @@ class InfoBlock(StatedBlock):
         self._lines: dict[_Statement, tuple[Labels, str]] = {}
         self._starts: dict[tuple[str, ...], Starts] = {}
 
-    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str]) -> None:
+    def _learn(self, members: Sequence[Stated], _replicas: Mapping[str, str]) -> None:
         self._values = [(at, series) for at, shown in enumerate(members) for series in shown.values]
         self._pick = picker(list(chain.from_iterable(shown.places for shown in members)))
 
@@ -47,7 +47,7 @@ class InfoBlock(StatedBlock):
         return "".join(shown).encode()
 
     def _made(self, keys: Sequence[_Statement]) -> dict[_Statement, tuple[Labels, str]]:
-        """The line of each of these statements, and its labels. Those with the same names of labels are made at once."""
+        """The line of each of these statements, and its labels. Those with equal names of labels are made at once."""
         by_names: dict[tuple[str, ...], list[tuple[_Statement, Labels]]] = {}
         for key in keys:
             at, values, text = key

@@ -145,7 +145,7 @@ class Series:
         return self._columns.of(values[0][-1]) if values is not None else None
 
     def _add(self, at: int, keys: Sequence[bytes], values: Sequence[Sequence[str]]) -> list[int]:
-        """The numbers of series, which are given to those that are new; of two layouts that share one, the first has it."""
+        """The numbers of series; new ones get one. Of two layouts that share a series, the first one makes it."""
         numbers = self._numbers[self._set_of[at]]
         if numbers:
             new = [(key, own) for key, own in zip(keys, values, strict=True) if key not in numbers]

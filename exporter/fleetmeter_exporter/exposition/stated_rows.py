@@ -57,7 +57,7 @@ class Rows:
 
 
 def shown_members(stated: Stated, layout: Definition, living: Collection[str] | None, *, folded: bool) -> Stated:
-    """The statements of a layout that are shown: those of the `living`, or all; with `folded`, what ended ones left, too.
+    """The statements of a layout that are shown: of the `living`, or of all; with `folded`, what ended ones left.
 
     Raises `Unplain` where one has not as many label values as there are labels.
     """

@@ -462,7 +462,7 @@ def test_of_many_causes_the_worst_is_told_with_the_number_of_writers(continuity:
 
 
 def test_fractions_and_gauges_in_a_roll_back(clock: Clock) -> None:
-    """A sum of fractions is held and kept like a count; a gauge is held with the rest, and then is what the store has."""
+    """A sum of fractions is held and kept like a count; a gauge is held with the rest, and then is the stored one."""
     continuity = Continuity(30.0, clock)
     gauge = {b'w ["g","x",[]]': b"1 7.5"}
     lower = {b'w ["g","x",[]]': b"1 3.25"}
