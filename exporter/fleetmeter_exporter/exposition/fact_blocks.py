@@ -25,7 +25,7 @@ class InfoBlock(StatedBlock):
         self._lines: dict[_Statement, tuple[Labels, str]] = {}
         self._starts: dict[tuple[str, ...], Starts] = {}
 
-    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str]) -> None:
+    def _learn(self, members: Sequence[Stated], _replicas: Mapping[str, str]) -> None:
         self._values = [(at, series) for at, shown in enumerate(members) for series in shown.values]
         self._pick = picker(list(chain.from_iterable(shown.places for shown in members)))
 

@@ -60,7 +60,7 @@ class StatedBlock(ABC):
         return True
 
     @abstractmethod
-    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str]) -> None:
+    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str], /) -> None:
         """Prepare for these statements of each layout. Raises `UnfitName` or `Unplain`."""
 
     @abstractmethod
