@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -133,6 +135,34 @@ def test_a_tool_error_is_told_to_the_model() -> None:
     assert run(own_tools.fail).text == "fail failed. Do without this tool."
 
 
+@pytest.mark.parametrize(
+    "function",
+    [own_tools.give_set, own_tools.give_nan, own_tools.give_endless, own_tools.give_circle, own_tools.give_deep],
+)
+def test_what_json_cannot_hold_is_told_as_such(function: Callable[..., Any]) -> None:
+    """The model learns that the result, not the tool, is at fault."""
+    assert "nothing that JSON can hold" in run(function).text
+
+
+def test_a_thread_that_hangs_does_not_hold_the_process() -> None:
+    """A program ends although a tool of it never returns."""
+    program = """
+import asyncio, threading
+from fleetmeter_app.tools.runs import Runner
+from fleetmeter_app.tools.threads import Threads
+from fleetmeter_app.tools.tool import Tool
+from fleetmeter_app.wire.tool_calls import ToolCall
+
+def hang() -> None:
+    threading.Event().wait()
+
+work = Runner(Threads(1), 1000).run(ToolCall("id", "hang", ""), {"hang": Tool(hang)}, 0.1)
+print(asyncio.run(work).status)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=90, check=True)
+    assert ended.stdout == "timeout\n"
+
+
 def test_half_a_pair_is_no_text() -> None:
     """A result that UTF-8 cannot hold is mended."""
     assert run(own_tools.give_half) == ToolRun("give_half", "success", '"?"')
@@ -188,7 +218,7 @@ def test_an_unknown_tool_is_told_with_those_that_there_are() -> None:
 
     before = executions(tool_name="other", status="error")
     result = asyncio.run(work())
-    assert result.text == f"There is no tool {'x' * 64!r}. The tools are: add."
+    assert result == ToolRun("other", "error", f"There is no tool {'x' * 64!r}. The tools are: add.")
     assert executions(tool_name="other", status="error") == before + 1
 
 
