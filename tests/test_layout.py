@@ -25,9 +25,10 @@ WINGS: dict[str, set[str]] = {
     "_version": set(),
     "lua": set(),
     "escaping": set(),
+    "secret_file": {"errors"},
     # what stands in the store, and how it is reached
     "schema": {"errors", "excerpt"},
-    "connection": {"errors", "schema"},
+    "connection": {"errors", "secret_file", "schema"},
     "settings": {"errors", "excerpt", "schema", "connection"},
     "embedded": {"errors", "connection"},
     # what is recorded, and how it is handed over
@@ -61,6 +62,7 @@ WINGS: dict[str, set[str]] = {
     "multiprocess": {"errors", "settings", "schema", "writer", "process"},
     "cli": {
         "errors",
+        "excerpt",
         "_version",
         "escaping",
         "settings",

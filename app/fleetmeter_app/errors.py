@@ -29,6 +29,8 @@ class ConfigError(GatewayError):
 class ApiError(GatewayError):
     """An answer in OpenAI's error shape; `retry_after` is in seconds.
 
+    `should_retry` tells OpenAI's SDKs whether to try again; None leaves it to what they do with the status.
+
     The shape: https://platform.openai.com/docs/guides/error-codes, as the SDK reads it (`error.code`, …).
     """
 
@@ -41,6 +43,7 @@ class ApiError(GatewayError):
         code: str | None = None,
         param: str | None = None,
         retry_after: float | None = None,
+        should_retry: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -49,20 +52,24 @@ class ApiError(GatewayError):
         self.param = param
         self.message = message
         self.retry_after = retry_after
+        self.should_retry = should_retry
 
     def body(self) -> dict[str, dict[str, str | None]]:
         """The JSON object to answer with."""
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
     def headers(self) -> dict[str, str]:
-        """The headers that tell a client when to come back.
+        """The headers that tell a client whether, and when, to come back.
 
-        HTTP knows whole seconds only; OpenAI's SDKs read `retry-after-ms` first.
+        HTTP knows whole seconds only; OpenAI's SDKs read `retry-after-ms` first, and `x-should-retry` before both.
         """
-        if self.retry_after is None:
-            return {}
-        milliseconds = max(1, round(self.retry_after * 1000))
-        return {"retry-after": str(-(-milliseconds // 1000)), "retry-after-ms": str(milliseconds)}
+        found: dict[str, str] = {}
+        if self.should_retry is not None:
+            found["x-should-retry"] = "true" if self.should_retry else "false"
+        if self.retry_after is not None:
+            milliseconds = max(1, round(self.retry_after * 1000))
+            found |= {"retry-after": str(-(-milliseconds // 1000)), "retry-after-ms": str(milliseconds)}
+        return found
 
 
 class InvalidRequestError(ApiError):
@@ -89,12 +96,30 @@ class ModelNotFoundError(ApiError):
 class UpstreamFailedError(ApiError):
     """No model answered; `model` was the last one asked, and `cause` is the name of what it did.
 
-    Says of the upstream's answer no more than its kind: its text may hold what the caller must not see. `failures.py`
-    makes it from the SDK's error, so that programs without the SDK start quickly.
+    Says of a failed upstream no more than its kind: its text may hold what the caller must not see. What it said
+    about the request itself is for the caller. The retries were ours: the client is told not to repeat them.
     """
 
-    def __init__(self, model: str, cause: str, *, status: int, code: str, what: str) -> None:
+    def __init__(
+        self,
+        model: str,
+        cause: str,
+        *,
+        status: int,
+        code: str,
+        what: str,
+        param: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         error_type = {400: "invalid_request_error", 429: "rate_limit_error"}.get(status, "upstream_error")
-        super().__init__(status, error_type, f"No model answered; the last one asked, {model}, {what}.", code=code)
+        super().__init__(
+            status,
+            error_type,
+            f"No model answered; the last one asked, {model}, {what}.",
+            code=code,
+            param=param,
+            retry_after=retry_after,
+            should_retry=False,
+        )
         self.model = model
         self.cause = cause

@@ -1,31 +1,45 @@
 """`fleetmeter-app`: composes one replica of the gateway and serves it."""
 
 import logging
+import math
 import os
 import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
-import openai
 import uvicorn
-from fastapi import FastAPI
 
 import fleetmeter
 from fleetmeter.errors import SettingError
 from fleetmeter.escaping import printable
+from fleetmeter.instrumentation.http import ASGIApp, HTTPMiddleware
+from fleetmeter.instrumentation.http_metrics import HTTPMetrics
+from fleetmeter.instrumentation.replica_metrics import replica_gauges
 from fleetmeter.llm import configure
 from fleetmeter.llm.catalogue import SERVICE
-from fleetmeter.pricing import ModelPrice, PriceList
+from fleetmeter.process.installation import aflush
+from fleetmeter.process.patience import EXIT_TIMEOUT
 from fleetmeter.schema.keys import Keys
 from fleetmeter.settings import Settings, without_password
-from fleetmeter_app.api import make_api
-from fleetmeter_app.cache import PromptCache
-from fleetmeter_app.calls import ModelCalls
-from fleetmeter_app.config import GatewayConfig
+from fleetmeter_app.caching.scripts import Scripts
+from fleetmeter_app.caching.shared import SharedCache
+from fleetmeter_app.caching.vault import Vault
+from fleetmeter_app.config.gateway import GatewayConfig
+from fleetmeter_app.config.reload import Reload
+from fleetmeter_app.config.settings import CACHE_KEY, AppSettings, key_of
 from fleetmeter_app.errors import ConfigError
-from fleetmeter_app.gateway import Gateway
-from fleetmeter_app.settings import AppSettings
+from fleetmeter_app.guarding.door import Door
+from fleetmeter_app.guarding.guards import Guards
+from fleetmeter_app.routing.router import NO_TIER
+from fleetmeter_app.seams import Seams
+from fleetmeter_app.serving.api import Api
+from fleetmeter_app.serving.loaded import Loaded, default_deployment
+from fleetmeter_app.serving.pipeline import Pipeline
+from fleetmeter_app.serving.protocol import bounded
+from fleetmeter_app.serving.upstreams import Upstreams
 from fleetmeter_exporter import make_asgi_app
 from fleetmeter_exporter.http.listeners import place
 from fleetmeter_exporter.logs import configure as configure_log
@@ -34,55 +48,91 @@ from fleetmeter_exporter.redaction import redacted
 
 log = logging.getLogger("fleetmeter.app")
 
-_NEVER = ("openai", "httpx", "httpx2", "httpcore", "httpcore2")
-"""Loggers that show whole requests at `debug`, and with them prompts."""
+_NEVER = ("aiohttp", "asyncio")
+"""Loggers that show whole requests, or their addresses, at `debug`."""
 
 
-def create_app(settings: AppSettings | None = None, environ: Mapping[str, str] | None = None) -> FastAPI:
+_IDLE_SECONDS = 30
+"""A connection without a request is closed after so long; the SDKs' clients close theirs earlier, so none is lost."""
+
+
+def create_app(settings: AppSettings | None = None, environ: Mapping[str, str] | None = None) -> ASGIApp:
     """One replica, ready to be served: `uvicorn --factory fleetmeter_app.main:create_app` works too.
 
     Raises `ConfigError` and `SettingError`, which name what cannot be used. Opens no connection.
     """
     environ = os.environ if environ is None else environ
     settings = settings or AppSettings.from_env(environ)
-    config = GatewayConfig.load(settings.config)
-    if not settings.openai_api_key:
-        raise ConfigError(
-            "environment", "OPENAI_API_KEY", "is not set; the upstream needs a key, any text for a test one"
-        )
-    prices = _prices(config, str(settings.config or "gateway.toml"))
+    loaded = load(settings, environ)
     store = _store(settings, environ)
-    cache = PromptCache(store.url, Keys(store.namespace), config.cache, credentials=store.credentials)
+    keys = Keys(store.namespace)
+    vault = Vault.from_text(CACHE_KEY, settings.cache_key)
+    scripts = Scripts(store.url, keys.cache_entries, "the prompt cache", credentials=store.credentials)
+    cache = SharedCache(scripts, keys, loaded.config.cache, vault)
     fleetmeter.install(
         url=store.url, namespace=store.namespace, flush_interval=store.flush_interval, replica=store.replica
     )
-    configure(
-        models=[*prices.models(), *(tier.model for tier in config.tiers.values())],
-        intents=config.intents,
-        tiers=config.tiers,
-        normalise=prices.normalise,
-    )
+    configure_labels(loaded)
     SERVICE.info({"service": "fleetmeter-app", "version": fleetmeter.__version__})
-    client = openai.AsyncOpenAI(
-        api_key=settings.openai_api_key,
-        base_url=settings.openai_base_url,
-        timeout=config.upstream.timeout_seconds,
-        max_retries=config.upstream.max_retries,
+    upstreams = Upstreams(loaded.config.upstream)
+    guards = Guards(
+        Door(store.url, Keys(store.namespace), store.credentials),
+        loaded.config,
+        loaded.deployments,
+        open_without_keys=settings.is_private or settings.without_keys,
     )
+    seams = Seams(cache=cache, keys=guards.keys, rates=guards.rates, budgets=guards.budgets, breakers=guards.breakers)
+    pipeline = Pipeline(loaded, upstreams.client, seams)
+
+    def use(fresh: Loaded) -> None:
+        configure_labels(fresh)
+        upstreams.expect(fresh.config.upstream)
+        guards.configure(fresh.config, fresh.deployments)
+        pipeline.loaded = fresh
+
+    def load_again() -> Loaded:
+        return load(replace(settings, openai_api_key=key_of(environ)), environ)
+
+    reload = Reload(settings.config, load_again, use)
+
+    async def start() -> None:
+        upstreams.client()
+        await guards.start()
+        reload.start()
 
     async def close() -> None:
-        await client.close()
+        await reload.stop()
         await cache.close()
+        await upstreams.close()
+        await guards.close()
 
-    app = make_api(
-        Gateway(config, cache, ModelCalls(client, prices), prices),
-        metrics=make_asgi_app(url=store.url, namespace=store.namespace),
-        store_answers=cache.reachable,
-        close=close,
-        max_query_characters=config.limits.max_query_characters,
+    api = Api(pipeline, metrics=make_asgi_app(url=store.url, namespace=store.namespace), start=start, close=close)
+    gauges = replica_gauges()
+    return HTTPMiddleware(
+        api,
+        metrics=HTTPMetrics(),
+        on_shutdown=partial(aflush, EXIT_TIMEOUT),  # a store that is away must not hold the server for longer
+        requests_gauge=gauges.requests,
+        errors_gauge=gauges.errors,
     )
-    fleetmeter.instrument_fastapi(app)
-    return app
+
+
+def load(settings: AppSettings, environ: Mapping[str, str]) -> Loaded:
+    """The configuration that the settings name, made ready; raises `ConfigError`."""
+    config = GatewayConfig.load(settings.config, environ)
+    default = default_deployment(settings.openai_base_url, settings.openai_api_key)
+    return Loaded.make(config, default, str(settings.config or "gateway.toml"))
+
+
+def configure_labels(loaded: Loaded) -> None:
+    """Close the label sets: what is configured, and what has a price."""
+    config, prices = loaded.config, loaded.prices
+    configure(
+        models=[*prices.models(), *config.models],
+        intents=config.intents,
+        tiers=[*config.tiers, NO_TIER],
+        normalise=prices.normalise,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,6 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(ending, lambda *_: sys.exit(0))
     try:
         settings = AppSettings.from_arguments(arguments, os.environ)
+        if settings.check:
+            return _check(settings)
         configure_log(settings.log_level, settings.log_format, "app", also=("uvicorn",), never=_NEVER)
         try:  # before anything is installed: who cannot listen is no replica
             listener = socket.create_server(
@@ -106,12 +158,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _check(settings: AppSettings) -> int:
+    """Whether everything that is read at the start can be used: status 0, or an error as at the start."""
+    loaded = load(settings, os.environ)
+    Vault.from_text(CACHE_KEY, settings.cache_key)
+    _store(settings, os.environ)
+    sys.stdout.write(f"{printable(str(settings.config or 'gateway.toml'))}: it can be used: {_summary(loaded)}\n")
+    return 0
+
+
+def _summary(loaded: Loaded) -> str:
+    counts = {"tiers": loaded.config.tiers, "models": loaded.config.models, "intents": loaded.config.intents}
+    return ", ".join(f"{len(found)} {name}" for name, found in counts.items())
+
+
 def _refuse(message: str, status: int) -> int:
     sys.stderr.write(f"fleetmeter-app: {printable(redacted(message))}\n")
     return status
 
 
-def _serve(app: FastAPI, listener: socket.socket, settings: AppSettings) -> None:
+def _serve(app: ASGIApp, listener: socket.socket, settings: AppSettings) -> None:
     store = _store(settings, os.environ)
     log.info(
         "serving",
@@ -122,23 +188,25 @@ def _serve(app: FastAPI, listener: socket.socket, settings: AppSettings) -> None
             address=f"http://{place(listener)}",
         ),
     )
-    uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run(sockets=[listener])
+    limits = GatewayConfig.load(settings.config).limits
+    uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            loop="uvloop",
+            http=bounded(limits),
+            ws="none",
+            timeout_graceful_shutdown=math.ceil(limits.drain_seconds),
+            timeout_keep_alive=_IDLE_SECONDS,
+        )
+    ).run(sockets=[listener])
 
 
 def _store(settings: AppSettings, environ: Mapping[str, str]) -> Settings:
     """The library's settings; what is refused is named as the variable that it was given in."""
     given = {"FLEETMETER_REDIS_URL": settings.redis_url, "FLEETMETER_NAMESPACE": settings.namespace}
     return Settings.from_env({**environ, **{name: text for name, text in given.items() if text}})
-
-
-def _prices(config: GatewayConfig, file: str) -> PriceList:
-    own = {}
-    for model, table in config.prices.items():
-        try:
-            own[model] = ModelPrice.from_mapping(model, table)
-        except SettingError as error:
-            raise ConfigError(file, error.setting, error.problem) from error
-    return PriceList(own, baseline=config.baseline_model)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """An ASGI application: `uvicorn --workers 2 asgi_app:app`, or `gunicorn --worker-class asgi asgi_app:app`.
 
-A uvicorn that runs its workers ends by raising SIGTERM again, and no exit function runs. `instrument_fastapi` hands
-over when the ASGI lifespan ends; without it, what fleetmeter's SIGTERM handler sends is all that is sent.
+A uvicorn worker ends by raising SIGTERM again, so that no exit function runs. `instrument_fastapi` hands over when the
+ASGI lifespan ends. Without it, only fleetmeter's SIGTERM handler hands over.
 """
 
 import asyncio

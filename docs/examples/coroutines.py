@@ -1,7 +1,7 @@
 """asyncio: `python coroutines.py 1000`.
 
-Recording does no I/O, so it may stand anywhere in a coroutine. To hand over at a moment of your own, `await
-fleetmeter.aflush()`, which leaves the event loop free.
+Recording does no I/O, so you may record anywhere in a coroutine. To hand over at once, `await fleetmeter.aflush()`,
+which leaves the event loop free.
 """
 
 import asyncio

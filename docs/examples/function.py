@@ -1,7 +1,7 @@
 """A function that lives for 50 ms: `python function.py`.
 
-The end of the process hands over what it recorded, which takes one or two round trips to the store. A platform that
-freezes the process between two calls instead, as some do, needs `fleetmeter.flush()` at the end of each call.
+The end of the process hands over what it recorded, which takes one or two round trips to the store. Some platforms
+freeze the process between two calls instead of ending it: then call `fleetmeter.flush()` at the end of each call.
 """
 
 import time

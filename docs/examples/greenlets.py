@@ -1,7 +1,7 @@
 """gevent: `python greenlets.py 1000`.
 
-gevent replaces the standard library before anything else is imported, as it demands. fleetmeter's thread is a greenlet
-then, and waits for the store without holding up the others.
+gevent must replace the standard library before anything else is imported. Then fleetmeter's thread is a greenlet, and
+waits for the store without holding up the others.
 """
 
 # ruff: noqa: E402

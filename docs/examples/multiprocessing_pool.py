@@ -1,7 +1,7 @@
 """multiprocessing.Pool: `python multiprocessing_pool.py 1000`.
 
-The end of the `with` block terminates the workers by SIGTERM: they hand over before they are gone. Such workers run no
-exit functions; fleetmeter does not need any there.
+The end of the `with` block terminates the workers by SIGTERM, and they hand over before they end. Such workers run no
+exit functions, and fleetmeter does not need them.
 """
 
 import signal

@@ -1,8 +1,8 @@
 """ProcessPoolExecutor: `python process_pool.py 1000 spawn`, also fork or forkserver.
 
-Each worker process is a replica. Forked ones have fleetmeter from their parent; the others import this module, where
-`install()` stands at the top. From Python 3.12 on, fork warns where threads run, and fleetmeter's runs once this
-process has recorded: choose another start method, as Python 3.14 does, or fork before the first record.
+Each worker process is a replica. Forked workers have fleetmeter from their parent. The others import this module, which
+calls `install()` at its top. From 3.12 on, Python warns of a fork beside threads, and this process has fleetmeter's
+thread once it has recorded. So choose another start method, as Python 3.14 does, or fork before the first record.
 """
 
 import multiprocessing

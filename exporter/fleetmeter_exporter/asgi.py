@@ -19,16 +19,16 @@ from fleetmeter_exporter.shared import Shared
 from fleetmeter_exporter.start import Start
 
 SCRAPE_TIMEOUT = 10.0
-"""Seconds in which a scrape is answered that names no time of its own: Prometheus' default."""
+"""Seconds for a scrape whose request names no timeout. This is Prometheus' default."""
 
 UNAVAILABLE = (200, 503)
-"""What the status may be while nothing can be read."""
+"""The status codes that may be chosen for a scrape while nothing can be read."""
 
 _LONGEST = 3600.0
-"""Seconds; what is named beyond them is no timeout that anybody means."""
+"""Seconds. A longer timeout in a request is taken for a mistake."""
 
 _OF_TIMEOUT = 0.9
-"""The part of the time in which what was read by then is served: the rest is for writing it out and for the way."""
+"""The part of the timeout that may be used for reading. The rest is for writing the page and sending it."""
 
 
 @names_its_arguments
@@ -43,16 +43,21 @@ def make_asgi_app(
     credential_provider: CredentialProvider | None = None,
     unavailable_status: int = 200,
 ) -> "MetricsApp":
-    """An ASGI application that serves the fleet's exposition; of several namespaces, if there are any, side by side.
+    """An ASGI application that serves the fleet's exposition.
 
-    Without `telemetry_path` it answers on whatever path it is routed to, and on no other: put it on a route, as a
-    mount would answer `/metrics` with a redirect. With one, it is the whole exporter: that path, `/-/healthy`,
-    `/-/ready` and a page for people at `/`. `hold` is in seconds (see `RedisCollector`); for the first `start_delay`
-    seconds the exposition is 503, so that replicas can send again what the store may have lost since another exporter
-    served it (see `Start`). `created` adds `_created` samples. `unavailable_status`, 200 or 503, is that of an
-    exposition for which nothing could be read; until something was read for the first time it is 503 anyway, so that
-    nobody takes an exposition without families for a fleet at zero. `credential_provider` is that of `install()`.
-    Raises `SettingError` for settings that cannot be used; the store may be away.
+    `url` and `namespace` are as for `RedisCollector`. Several namespaces are served on one page, side by side.
+
+    Without `telemetry_path` it answers with the exposition on any path that is routed to it. Put it on a route and not
+    on a mount, which would answer `/metrics` with a redirect. With `telemetry_path` it is a whole exporter: that path,
+    `/-/healthy`, `/-/ready` and a page for people at `/`.
+
+    `hold` is in seconds; see `RedisCollector`. For up to `start_delay` seconds after the start the exposition is a 503:
+    the store may just have lost something that an earlier exporter has served, and replicas need that time to send it
+    again (see `Start`). `created` adds `_created` samples. `unavailable_status`, 200 or 503, is the status of an
+    exposition for which nothing could be read. Until the first successful read it is always 503, so that nobody takes a
+    page without families for a fleet at zero. `credential_provider` is that of `install()`.
+
+    Raises `SettingError` for settings that cannot be used. The store need not be reachable.
     """
     namespaces = [namespace] if isinstance(namespace, str) else namespace or ()
     scraper = Scraper.of(url, namespaces, hold, created=created, credential_provider=credential_provider)
@@ -65,7 +70,7 @@ _Handler = Callable[[Message], Awaitable[Response]]
 
 
 class MetricsApp:
-    """The ASGI application; an object and no function, because Starlette's routes call a function with a Request."""
+    """The ASGI application. It is an object, because Starlette's routes would call a function with a Request."""
 
     def __init__(
         self,
@@ -124,7 +129,7 @@ class MetricsApp:
         return Response(200 if exposed.read else unread, exposed.body, form.content_type, coding)
 
     async def _ready(self, _scope: Message) -> Response:
-        """Whether any namespace can be scraped: one that is broken does not take the others away."""
+        """200 if at least one namespace can be scraped, because a broken one must not take the others away."""
         problems = []
         for fleet in self._fleets:
             try:
@@ -139,7 +144,10 @@ class MetricsApp:
         return Response(200, "".join(f"{line}\n" for line in ("ready", *problems)).encode())
 
     async def _too_early(self, limit: float) -> str:
-        """Why nothing may be served yet; empty once it may. A store that does not answer in time is for the scrape."""
+        """Why nothing may be served yet; empty once something may.
+
+        If the store does not answer within `limit` seconds, this is empty, too: the scrape then shows the trouble.
+        """
         asked = [shared.ask() for start, shared in self._starts if not start.over]
         done = (await asyncio.wait(asked, timeout=limit))[0] if asked else set()
         left = [question.result() for question in done]
@@ -162,7 +170,7 @@ def _seconds_left(start: Start) -> float:
 
 
 def _scrape_timeout(headers: dict[bytes, bytes]) -> float:
-    """Seconds that the scraper waits for its answer."""
+    """Seconds that the scraper waits for the answer, as its request says."""
     try:
         seconds = float(headers.get(b"x-prometheus-scrape-timeout-seconds", SCRAPE_TIMEOUT))
     except ValueError:

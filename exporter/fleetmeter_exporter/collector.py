@@ -1,4 +1,4 @@
-"""A custom Collector of prometheus_client that shows the fleet's families instead of this process's."""
+"""A custom Collector of prometheus_client that shows the families of the fleet."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,12 +21,17 @@ from fleetmeter_exporter.scraper import Scraper
 class RedisCollector:
     """Collects the families of one namespace. Register it in a registry of its own.
 
-    `url` and `namespace` default to those of `fleetmeter.install()`, if this process has called it, and else to
-    `FLEETMETER_REDIS_URL` and `FLEETMETER_NAMESPACE`; `SettingError` says which of them cannot be used. `collect()`
-    never raises for the store: it then yields `fleetmeter_up 0` and no fleet family, so that no stale number is
-    served. A store that was rolled back shows what was served before for up to `hold` seconds, and nothing below it
-    after that. A process that records into the same namespace hands over its own records first. The
+    If `url` or `namespace` is left out, it is that of `fleetmeter.install()`, if this process has called it, and else
+    `FLEETMETER_REDIS_URL` or `FLEETMETER_NAMESPACE`. Raises `SettingError` for one that cannot be used. The
     `credential_provider` is that of `install()`.
+
+    `collect()` never raises because of the store. If it cannot be read, `collect()` yields `fleetmeter_up 0` and no
+    family of the fleet, so that no stale number is served. If this process records into the same namespace, its own
+    records are handed over first.
+
+    Example of a roll-back: 120 was served, and then the store goes back to 100. For up to `hold` seconds `collect()`
+    shows the last snapshot, with 120. After that it shows the larger of served and stored: 120 again, until replicas
+    have sent again what was lost.
     """
 
     @names_its_arguments
@@ -44,7 +49,7 @@ class RedisCollector:
             registry.register(self)
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: what the fleet has is known only at a scrape, and registering must not read the store."""
+        """Nothing. Only a scrape knows which families the fleet has, and registering must not read the store."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -64,10 +69,10 @@ def metrics_of(
     created: bool = False,
     openmetrics: bool = True,
 ) -> list[Metric]:
-    """Scrapes as prometheus_client's metrics: what `Exposition` writes out at once, for whoever does that otherwise.
+    """Scrapes as metrics of prometheus_client, for code that writes them out in its own way; `Exposition` writes text.
 
-    Names that clash where they are shown as `escaping` has it are left out. With `openmetrics` all of it may stand in
-    both formats; without, there is a `_count` of histograms with a negative bound, which OpenMetrics forbids.
+    A family whose name clashes with an older one's under the scheme `escaping` is left out. With `openmetrics`, all
+    samples fit both formats. Without, a histogram with a negative bound has a `_count`, which OpenMetrics forbids.
     """
     series = dict.fromkeys((scrape.namespace for scrape in scrapes), 0)
     metrics = []

@@ -1,4 +1,4 @@
-"""What the command `fleetmeter-exporter` starts, with a clear word if its extra is not installed."""
+"""The entry point of the command `fleetmeter-exporter`, which says so if its extra is not installed."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Flags as Prometheus' exporters have them, each with an environment twin: one value, several, or on and off."""
+"""Flags in the style of Prometheus' exporters. Each has an environment twin, and is a text, a list or a switch."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -15,16 +15,17 @@ _SWITCH = {"true": True, "1": True, "false": False, "0": False}
 
 
 def variable(flag: str, program: str = "exporter") -> str:
-    """The environment twin of a program's flag."""
+    """The environment twin of a program's flag: `FLEETMETER_EXPORTER_LOG_LEVEL` for `log.level`."""
     return f"fleetmeter_{program}_{flag}".upper().replace(".", "_").replace("-", "_")
 
 
 @dataclass(frozen=True)
 class Flag:
-    """A flag and what `--help` says of it.
+    """A flag, with its text for `--help`.
 
-    A `list` may be repeated, and its twin holds the values between commas. A `switch` is `--name` and `--no-name`, and
-    its twin `true` or `false`. `fallback` is a variable of the library, with one value, that is asked last.
+    A `list` may be repeated on the command line; its twin has the values with commas between them. A `switch` is
+    `--name` or `--no-name`; its twin is `true` or `false`. `fallback` is a variable of the library that is used if
+    neither the flag nor its twin is given; it has one value.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Flag:
     fallback: str = ""
 
     def add_to(self, parser: "Parser") -> None:
-        """Let a parser know it."""
+        """Add the flag to a parser."""
         twin = variable(self.name, parser.program)
         text = f"{self.text}; may be repeated" if self.kind == "list" else self.text
         variables = ", ".join(name for name in (twin, self.fallback) if name)
@@ -47,7 +48,7 @@ class Flag:
             parser.add_argument(f"--{self.name}", dest=self.name, metavar=self.metavar, help=shown, action=action)
 
     def given(self, parsed: object, environ: Mapping[str, str], variable: str) -> "Given":
-        """Its value: of the command line, else of its twin, the variable, else of the fallback, else its default.
+        """The value from the command line, else from `variable`, its twin, else from the fallback, else the default.
 
         An empty value counts as not given.
         """
@@ -66,26 +67,26 @@ class Flag:
 
 @dataclass(frozen=True)
 class Given:
-    """What a flag was set to: `source` is the flag or the variable that says so; `values` may hold a secret."""
+    """The value of a flag. `source` is the flag or variable that it came from; `values` may hold a secret."""
 
     source: str
     values: tuple[str, ...] = field(repr=False)
 
     @property
     def one(self) -> tuple[str, str]:
-        """Source and value; the value is empty where there is none."""
+        """Source and value; the value is empty if there is none."""
         return self.source, self.values[-1] if self.values else ""
 
     @property
     def on(self) -> bool:
-        """Whether a switch is on; raises `SettingError` for what is neither on nor off."""
+        """Whether a switch is on. Raises `SettingError` if it is neither on nor off."""
         source, text = self.one
         if text.lower() not in _SWITCH:
             raise SettingError(source, f"{text!r} is neither on nor off; expected one of {', '.join(_SWITCH)}")
         return _SWITCH[text.lower()]
 
     def choice(self, choices: Sequence[str], what: str) -> str:
-        """Its value, which is one of these; raises `SettingError` for another, which is none of `what`."""
+        """The value, which must be one of `choices`. Raises `SettingError` if it is not; `what` names their kind."""
         source, text = self.one
         if text not in choices:
             raise SettingError(source, f"{text!r} is no {what}; expected one of {', '.join(choices)}")
@@ -96,23 +97,24 @@ LOG_FLAGS = (
     Flag("log.level", "LEVEL", f"one of {', '.join(LEVELS)}", "info"),
     Flag("log.format", "FORMAT", f"one of {', '.join(FORMATS)}", "logfmt"),
 )
-"""What every program has."""
+"""The flags that every program has."""
 
 
 def log_level(given: Mapping[str, Given]) -> str:
-    """What `LOG_FLAGS` say of the level; raises `SettingError`."""
+    """The level of the log. Raises `SettingError`."""
     return given["log.level"].choice(LEVELS, "level")
 
 
 def log_format(given: Mapping[str, Given]) -> str:
-    """What `LOG_FLAGS` say of the format; raises `SettingError`."""
+    """The format of the log. Raises `SettingError`."""
     return given["log.format"].choice(FORMATS, "format")
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of flags: takes no abbreviations, and repeats no secret of what it refuses.
+    """A parser of flags. It takes no abbreviations, and its errors repeat no secret.
 
-    `name` is what the program is started as; `program` is its word in the environment twins of its flags.
+    `name` is the command's name. `program` stands in the names of environment twins, as EXPORTER in
+    `FLEETMETER_EXPORTER_HOLD`.
     """
 
     def __init__(self, name: str, description: str, epilog: str, program: str = "exporter") -> None:
@@ -128,7 +130,7 @@ class Parser(argparse.ArgumentParser):
 def read(
     flags: Sequence[Flag], parser: Parser, arguments: Sequence[str], environ: Mapping[str, str]
 ) -> dict[str, Given]:
-    """What each flag was set to, by its name. What the parser does not know ends the program."""
+    """The value of each flag, by its name. An unknown flag ends the program."""
     for flag in flags:
         flag.add_to(parser)
     parsed = vars(parser.parse_args(arguments))

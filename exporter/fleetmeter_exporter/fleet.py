@@ -1,9 +1,10 @@
-"""One namespace as an exporter sees it: read at each scrape, compared with what was served, merged into families."""
+"""One namespace in an exporter: read at each scrape, compared with the snapshot served before, merged into families."""
 
 import logging
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import fleetmeter
 from fleetmeter.connection.provider import CredentialProvider
@@ -19,10 +20,13 @@ from fleetmeter.settings import Settings
 from fleetmeter_exporter.held import HoldLog
 from fleetmeter_exporter.logs import fields
 
+if TYPE_CHECKING:
+    from fleetmeter.reader.statements import Statements
+
 log = logging.getLogger("fleetmeter.exporter")
 
 OWN_FLUSH_TIMEOUT = 0.5
-"""Seconds that a process which both records and collects waits for its own records to be in the store."""
+"""Seconds to wait for this process's own records to be in the store, if it both records and collects."""
 
 UNREAD = (
     "unreachable",
@@ -36,11 +40,11 @@ UNREAD = (
     "bad_definition",
     "bad_value",
 )
-"""Why something that is stored was not read."""
+"""Reasons why something in the store could not be read."""
 
 UNSHOWN = ("unknown_type", "conflict")
-"""Why something that was read is not shown: a type of a later version, or a name or type that cannot stand beside
-another one's."""
+"""Reasons why something that was read is not shown. `unknown_type`: a later version of fleetmeter made the type.
+`conflict`: its name or type cannot stand beside another family's."""
 
 REASONS = (*UNREAD, *UNSHOWN)
 """All values of the label `reason` of `fleetmeter_last_scrape_error`."""
@@ -48,10 +52,10 @@ REASONS = (*UNREAD, *UNSHOWN)
 
 @dataclass
 class Scrape:
-    """What one scrape found in one namespace.
+    """The result of one scrape of one namespace.
 
-    `shown` and `families` are None where nothing could be read. `errors` tells what is wrong, by what it concerns: a
-    reason of `REASONS`, and the words for a person. `seconds` is how long reading took.
+    `shown` and `families` are None if nothing could be read. `errors` maps each part with trouble to one of `REASONS`
+    and a text for people; the part `""` is the whole namespace. `seconds` is how long reading took.
     """
 
     namespace: str
@@ -62,11 +66,11 @@ class Scrape:
 
     @property
     def up(self) -> bool:
-        """Whether everything that is stored was read."""
+        """Whether everything in the store could be read."""
         return not any(reason in UNREAD for reason, _ in self.errors.values())
 
     def family(self, source: Source) -> Family | None:
-        """One family with its samples; None where it cannot be read, which is noted."""
+        """One family with its samples. If it cannot be read, that is noted, and the result is None."""
         if self.families is None:
             return None
         try:
@@ -76,12 +80,12 @@ class Scrape:
             return None
 
     def note(self, what: str, reason: str, problem: str) -> None:
-        """Note that something is wrong with what is named."""
+        """Note trouble with a part; the first note for a part stays."""
         self.errors.setdefault(what, (reason, problem))
 
 
 class Fleet:
-    """The memory of an exporter for one namespace. For any number of threads, of which one reads at a time."""
+    """One namespace, and what was served of it before. Any number of threads may use it; one reads at a time."""
 
     def __init__(self, settings: Settings, hold: float = HOLD, *, created: bool = False) -> None:
         self.settings = settings
@@ -90,8 +94,9 @@ class Fleet:
         self._reader = Reader(
             settings.url, settings.namespace, credentials=settings.credentials, returns=created, reads=registered()
         )
+        self._stated: Statements | None = None
         self._reading = threading.Lock()
-        self._telling = threading.Lock()  # of its own, as a read may take long
+        self._telling = threading.Lock()  # a second lock, because a read may take long
         self._told: dict[str, tuple[str, str]] = {}
         self._hold_log = HoldLog(self.namespace, hold)
 
@@ -100,7 +105,7 @@ class Fleet:
         self._reader.close()
 
     def scrape(self) -> Scrape:
-        """What the namespace holds now, as it may be shown. Never raises for the store."""
+        """Read the namespace, and decide what may be shown. Never raises because of the store."""
         started = time.perf_counter()
         self._flush_own_records()
         scrape = Scrape(self.namespace)
@@ -110,12 +115,14 @@ class Fleet:
         except FleetmeterError as error:
             scrape.note("", reason_of(error), str(error))
         else:
-            scrape.shown, scrape.families = shown, Families(shown.snapshot)
+            scrape.shown, scrape.families = shown, Families(shown.snapshot, self._stated)
+            self._stated = scrape.families.statements
             for problem in (*shown.snapshot.problems, *scrape.families.statements.problems):
                 scrape.note(problem.key, problem.reason, str(problem))
             for name, kind in scrape.families.left_out.items():
                 problem_text = (
-                    f"family {name!r} is not served: its type {kind!r} is of a later version; update this one"
+                    f"family {name!r} is not served: a later version of fleetmeter made its type {kind!r}; "
+                    "update this exporter"
                 )
                 scrape.note(name, "unknown_type", problem_text)
             self._hold_log.tell(shown)
@@ -123,17 +130,17 @@ class Fleet:
         return scrape
 
     def glance(self) -> Snapshot:
-        """Epoch and rows as the store has them. Raises `FleetmeterError` where a scrape would show nothing."""
+        """Epoch and rows as the store has them. Raises `FleetmeterError` if a scrape could show nothing."""
         with self._reading:
             return self._reader.glance()
 
     def life(self) -> Life | None:
-        """Since when the store's data cannot have gone back. Raises `StoreUnreachable`."""
+        """Since when the store runs without a restart; None if it cannot say. Raises `StoreUnreachable`."""
         with self._reading:
             return self._reader.life()
 
     def tell(self, scrape: Scrape) -> None:
-        """Log what became wrong, and what no longer is, since the scrape before: a line each."""
+        """Log one line for each part that has new trouble since the scrape before, and for each that has none now."""
         with self._telling:
             before = self._told
             self._told = dict(scrape.errors) if scrape.shown is not None else before | scrape.errors
@@ -157,7 +164,7 @@ class Fleet:
 
 
 def reason_of(error: FleetmeterError) -> str:
-    """Which of `REASONS` an error that ended a read belongs to."""
+    """The one of `REASONS` that fits an error which ended a read."""
     if isinstance(error, StateError):
         return error.reason if error.reason == "newer_format" else "unreadable"
     if isinstance(error, StoreError) and error.reason in UNREAD:
@@ -168,7 +175,7 @@ def reason_of(error: FleetmeterError) -> str:
 def fleet_settings(
     url: str | None = None, namespace: str | None = None, credential_provider: CredentialProvider | None = None
 ) -> Settings:
-    """Which fleet is meant: by argument, else the one that this process records into, else by environment."""
+    """The fleet from the arguments, else the one into which this process records, else from the environment."""
     runtime = current()
     if runtime is not None:
         if url in (None, runtime.settings.url):

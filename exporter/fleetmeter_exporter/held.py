@@ -1,4 +1,4 @@
-"""What the log says of a store that is behind what was served: a line when that begins, and one when it ends."""
+"""Log lines about a store that is behind: one when that begins, with its cause, and one when it ends."""
 
 import logging
 import threading
@@ -15,15 +15,15 @@ log = logging.getLogger("fleetmeter.exporter")
 
 class _State(Enum):
     FRESH = auto()
-    """What is shown is what the store holds."""
+    """The scrape shows what the store holds."""
     HELD = auto()
-    """An older snapshot is shown."""
+    """The scrape shows an older snapshot."""
     RAISED = auto()
-    """Some numbers are shown as they were served before."""
+    """The scrape shows some numbers as they were served before, because the stored ones are below them."""
 
 
 class HoldLog:
-    """Tells of one namespace why its scrapes are held, and for how long they were. For any number of threads."""
+    """Logs why scrapes of one namespace are held, and how long they were. Any number of threads may use it."""
 
     def __init__(self, namespace: str, hold: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._namespace = namespace
@@ -50,7 +50,7 @@ class HoldLog:
             self._epoch = shown.cause.epoch if shown.cause is not None else ""
             self._log(
                 logging.WARNING,
-                "the store went back: what was served before is shown until replicas have sent again what is missing",
+                "the store went back: the last good snapshot is shown until replicas have sent again what is missing",
                 hold_seconds=self._hold,
                 numbers=shown.counts_behind,
                 **_why(shown),
@@ -58,8 +58,8 @@ class HoldLog:
         elif state is _State.RAISED and before is _State.FRESH:
             self._log(
                 logging.WARNING,
-                "the store is behind what was served: it was rolled back, or lost keys; what was served is shown until "
-                "replicas have sent again what was lost",
+                "the store is behind what was served: it was rolled back, or lost keys; numbers stay as they were "
+                "served until replicas have sent again what was lost",
                 numbers=shown.counts_behind,
                 **_why(shown),
             )
@@ -67,13 +67,13 @@ class HoldLog:
     def _ended(self, seconds: float, shown: Shown) -> None:
         if shown.counts_behind:
             level, outcome = logging.WARNING, "still_behind"
-            message = "the hold is over and the store is still behind: the larger of served and stored is shown"
+            message = "the hold is over, but the store is still behind: the larger of served and stored is shown"
         elif shown.snapshot.epoch is not None and shown.snapshot.epoch.id != self._epoch:
             level, outcome = logging.WARNING, "began_anew"
-            message = "the hold is over: the namespace began anew, and counts from 0"
+            message = "the hold is over: the namespace has a new epoch, and counts from 0"
         else:
             level, outcome = logging.INFO, "caught_up"
-            message = "the hold is over: the store has all that was served"
+            message = "the hold is over: the store has everything again that was served"
         self._log(level, message, seconds=round(seconds, 3), outcome=outcome, numbers=shown.counts_behind)
 
     def _log(self, level: int, message: str, **more: object) -> None:
@@ -81,7 +81,7 @@ class HoldLog:
 
 
 def _why(shown: Shown) -> dict[str, object]:
-    """The cause as fields of a log line: rows as number and batches given up."""
+    """The cause as fields of a log line. A row is shown as `7`, or `7 (2 given up)` after given-up batches."""
     cause = shown.cause
     if cause is None:
         return {}

@@ -1,6 +1,6 @@
-"""The exporter's page for people, at `/`: what is served here, and from where.
+"""The exporter's page for people, at `/`: the paths that it serves, and the store that it reads.
 
-It is made of settings alone, so that it needs no store, and two exporters behind one address show the same.
+It is made from the settings alone. So it needs no store, and two exporters behind one address show the same page.
 """
 
 import base64
@@ -34,11 +34,11 @@ HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 ]
-"""What the page is sent with: nothing is loaded, run or framed; the one style sheet is known by its digest."""
+"""Headers of the page. They forbid to load, run or frame anything; the one style sheet is allowed by its digest."""
 
 
 def landing_page(url: str, namespaces: Sequence[str], telemetry_path: str) -> bytes:
-    """The page as HTML. Of the store's URL it shows neither user nor password nor parameters."""
+    """The page as HTML. It shows the store's URL without user, password and parameters."""
     links = (
         (telemetry_path, "the metrics of the whole fleet, for Prometheus"),
         ("/-/healthy", "whether the exporter runs"),
@@ -75,5 +75,5 @@ Scrape one address only, however many replicas and exporters there are.</p>
 
 
 def _link(path: str) -> str:
-    """Relative to the page, so that it holds behind a proxy that serves the exporter below a path of its own."""
+    """A link relative to the page, so that it works behind a proxy that serves the exporter below another path."""
     return f'<a href="./{escape(quote(path.removeprefix("/")))}">{escape(path)}</a>'

@@ -1,7 +1,7 @@
 """A program's log: one line per event on stderr, in logfmt or JSON, without secrets.
 
-A call site says what happened, and what it happened to: `log.warning("store is behind", extra=fields(numbers=3))`.
-Every line has `ts`, `level`, `logger` and `msg`, then those fields, then `exception` where there is one.
+A call gives a message and fields: `log.warning("store is behind", extra=fields(numbers=3))`. Every line has `ts`,
+`level`, `logger` and `msg`, then the fields, then `exception` if there is one.
 """
 
 import json
@@ -25,27 +25,27 @@ LEVELS = ("debug", "info", "warning", "error")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]")
 
 LONGEST = 16_000
-"""Characters that a line shows of one thing: a stored value may have millions, and an exception many lines."""
+"""Characters of one field at most: a stored value may have millions, and an exception many lines."""
 
 Field = str | int | float | bool | None
-"""What a line can hold of one thing."""
+"""The values that a field of a line can have."""
 
 
 def fields(**values: object) -> dict[str, object]:
-    """What a logging call takes as `extra`, so that its line has these fields."""
+    """The argument `extra` of a logging call whose line should have these fields."""
     return {"fields": values}
 
 
 def configure(
     level: str, log_format: str, program: str = "exporter", *, also: Collection[str] = (), never: Collection[str] = ()
 ) -> None:
-    """Let everything that this process logs come out this way: warnings and unforeseen exceptions too.
+    """Write everything that this process logs in this format, including warnings and uncaught exceptions.
 
-    `level` is that of fleetmeter, and of the loggers named in `also`; other libraries are asked for warnings, and for
-    more at `debug` only. Those named in `never` log what may not be shown, and are asked for warnings whatever the
-    level. `program` is the last word of the logger that unforeseen exceptions have.
+    `level` holds for fleetmeter and for the loggers in `also`. Other libraries log warnings only, unless `level` is
+    `debug`. The loggers in `never` log warnings only, at any level, because their other lines may hold secrets.
+    Uncaught exceptions are logged by `fleetmeter.<program>`.
     """
-    sys.stderr.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # whatever the locale: a line is valid
+    sys.stderr.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # so that lines are valid in any locale
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else LogfmtFormatter())
     ours = getattr(logging, level.upper())
@@ -62,7 +62,7 @@ def configure(
 
 
 class _LineFormatter(logging.Formatter, ABC):
-    """Makes one line of a record, from its parts."""
+    """Makes one line from the parts of a record."""
 
     def format(self, record: logging.LogRecord) -> str:
         parts: dict[str, object] = {
@@ -71,7 +71,7 @@ class _LineFormatter(logging.Formatter, ABC):
             "logger": record.name,
             "msg": _message(record),
         }
-        more = getattr(record, "fields", None)  # another library may call something else so
+        more = getattr(record, "fields", None)  # another library may use this name for something else
         for name, value in (more if isinstance(more, Mapping) else {}).items():
             parts[name + "_" if name in parts else name] = value
         if record.exc_info and record.exc_info[0] is not None:
@@ -86,10 +86,10 @@ class _LineFormatter(logging.Formatter, ABC):
 
 
 class LogfmtFormatter(_LineFormatter):
-    """`name=value name="other value"`; what is quoted is written as JSON writes it, lists have commas."""
+    """`name=value name="other value"`. Quoted values are JSON strings; items of a list have commas between them."""
 
     def line(self, parts: Mapping[str, Field | list[Field]]) -> str:
-        """The parts between spaces."""
+        """The parts with spaces between them."""
         return " ".join(f"{_NOT_IN_NAMES.sub('_', name)}={_word(value)}" for name, value in parts.items())
 
 
@@ -97,12 +97,12 @@ class JsonFormatter(_LineFormatter):
     """One object per line."""
 
     def line(self, parts: Mapping[str, Field | list[Field]]) -> str:
-        """The parts as an object."""
+        """The parts as a JSON object."""
         return printable_json(parts)
 
 
 def _message(record: logging.LogRecord) -> str:
-    """What it says; of one whose arguments do not fit, which logging would answer with a traceback, its parts."""
+    """The message of a record; template and arguments if they do not fit, for which logging prints a traceback."""
     try:
         return record.getMessage()
     except (TypeError, ValueError, KeyError):
@@ -110,7 +110,7 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _shown(value: object) -> Field | list[Field]:
-    """A value that JSON has, without secrets; anything else as its text."""
+    """A value for a line, without secrets. Anything that JSON does not have becomes text."""
     if isinstance(value, list | tuple | set | frozenset):
         return [_one(item) for item in value]
     return _one(value)
@@ -136,6 +136,6 @@ def _plain(value: Field) -> str:
 def _unforeseen(
     log: logging.Logger, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
 ) -> None:
-    """What the interpreter does with an exception that nobody caught, as one line."""
+    """Log an uncaught exception as one line, which the interpreter would print as a traceback."""
     if not issubclass(kind, KeyboardInterrupt | SystemExit):
-        log.critical("an exception that nobody caught", exc_info=(kind, error or kind(), trace))
+        log.critical("uncaught exception", exc_info=(kind, error or kind(), trace))

@@ -1,4 +1,4 @@
-"""`fleetmeter-exporter`: composes the exporter from its settings and serves it."""
+"""The program `fleetmeter-exporter`: puts the exporter together from its settings, and serves it."""
 
 import logging
 import os
@@ -28,7 +28,7 @@ log = logging.getLogger("fleetmeter.exporter")
 
 
 def main() -> None:
-    """Run until SIGINT or SIGTERM. Exit status 2 for a setting, 1 for an address, that cannot be used."""
+    """Run until SIGINT or SIGTERM. The exit status is 2 if a setting cannot be used, 1 if an address cannot."""
     try:
         settings = ExporterSettings.parse(sys.argv[1:], os.environ)
         web = WebFile(settings.web_config_file).current if settings.web_config_file else WebConfig

@@ -1,30 +1,30 @@
-"""What the exporter's program does about its memory. In somebody else's process that is not for a library to decide."""
+"""How the exporter's program keeps its memory small. A library in another program's process must not do this."""
 
 import ctypes
 import gc
 from collections.abc import Callable
 
 COLLECT_AFTER = 100_000
-"""Objects that may be made, and not freed, before Python looks for cycles among them.
+"""New objects that stay alive until Python looks for cycles among them.
 
-A scrape makes some for each writer, and no cycles. With Python's own 700, looking for them took a sixth of the time of
-a scrape of 1,000 replicas.
+A scrape makes some objects for each writer, but no cycles. With Python's default of 700, the search took a sixth of the
+time of a scrape of 1,000 replicas.
 """
 
 SHRUNK = 0.75
-"""The part of the most samples below which an exposition counts as one of far fewer."""
+"""If an exposition has fewer samples than this part of the largest one, memory is given back."""
 
 
 def tune() -> None:
-    """Look for cycles less often."""
+    """Make Python look for cycles less often."""
     gc.set_threshold(COLLECT_AFTER)
 
 
 class Shrinking:
-    """Gives memory back to the system some time after series went: the C library keeps what Python freed.
+    """Gives memory back to the system after many series are gone, because the C library keeps what Python freed.
 
-    It is called with the number of samples of each exposition, and acts at the one after that which had far fewer: by
-    then nothing holds on to what was shown before.
+    Call it with the number of samples of each exposition. Example: 10,000, 4,000, 4,000. The second is far smaller than
+    the first. At the third the memory is given back, because then nothing refers to the first any more.
     """
 
     def __init__(self, give_back: Callable[[], object] | None = None) -> None:
@@ -33,7 +33,7 @@ class Shrinking:
         self._due = False
 
     def __call__(self, samples: int) -> None:
-        """Take note of an exposition."""
+        """Note an exposition with this many samples."""
         if self._due:
             self._due = False
             self._give_back()
@@ -43,7 +43,7 @@ class Shrinking:
 
 
 def _malloc_trim() -> None:
-    """Glibc's malloc_trim(3); other C libraries have none, and keep less."""
+    """Call glibc's malloc_trim(3). Other C libraries do not have it, and keep less memory."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -1,16 +1,16 @@
-"""Text that may be shown: what is secret in it has gone."""
+"""Removes secrets from text that is to be shown."""
 
 import re
 
 _HIDDEN = "***"
 _PATTERNS = (
-    # user and password of any URL; up to the last @ of the word, as a broken URL may have a / in its password
+    # user and password of any URL, up to the last @ of the word, because a password may have an unescaped / or @
     (re.compile(r"://\S*@"), f"://{_HIDDEN}@"),
-    # every parameter of any URL: passwords, and paths of keys; a database that stands alone is none
+    # all parameters of any URL, as there may be passwords and paths of keys; `?db=0` alone stays
     (re.compile(r"(://[^\s?]*\?)(?!db=\d+(?![^\s,:\"']))[^\s\"']+"), rf"\g<1>{_HIDDEN}"),
-    # a store that does not know HELLO or AUTH repeats what they were sent with
+    # a store that does not know HELLO or AUTH repeats their arguments in its error
     (re.compile(r"(with args beginning with: ).*"), rf"\g<1>{_HIDDEN}"),
-    # keys of OpenAI's kind, and what goes with a request
+    # API keys in OpenAI's form, and headers and parameters that carry a secret
     (re.compile(r"\bsk-[A-Za-z0-9_-]{4,}"), f"sk-{_HIDDEN}"),
     (re.compile(r"\b(bearer )[^\s\"']+", re.IGNORECASE), rf"\g<1>{_HIDDEN}"),
     (re.compile(r"((?:password|passwd|secret|api_key)=)[^\s,;&)]+", re.IGNORECASE), rf"\g<1>{_HIDDEN}"),
@@ -18,7 +18,7 @@ _PATTERNS = (
 
 
 def redacted(text: str) -> str:
-    """The text with `***` in the place of users, passwords and parameters of URLs, and of what a store repeats."""
+    """The text with `***` instead of secrets: users, passwords and parameters of URLs, API keys, tokens."""
     for pattern, shown in _PATTERNS:
         text = pattern.sub(shown, text)
     return text

@@ -1,4 +1,4 @@
-"""From fleets to text: what every way of serving has in common."""
+"""Reads fleets and writes them out as text; every way of serving uses it."""
 
 import threading
 import time
@@ -14,14 +14,14 @@ from fleetmeter_exporter.exposition.formats import TEXT, Format
 from fleetmeter_exporter.fleet import Fleet, Scrape, fleet_settings
 
 FORMATS = 3
-"""Formats whose parts are kept between scrapes: what Prometheus asks for, what a person does, and one in exchange."""
+"""Formats whose parts are kept between scrapes: Prometheus' one, a browser's one, and one more."""
 
 
 class Scraper:
-    """Reads one or more namespaces of a store and writes them out. For any number of threads.
+    """Reads one or more namespaces of a store and writes them out. Any number of threads may use it.
 
-    `fleets` are the namespaces, in the order in which they were named. `told` is called with the number of samples of
-    each whole exposition.
+    `fleets` are the namespaces in their given order. `told` is called with the number of samples of each exposition,
+    unless the scrape asked for some names only.
     """
 
     def __init__(
@@ -30,9 +30,9 @@ class Scraper:
         self.fleets = fleets
         self._created = created
         self._told = told
-        self._expositions: dict[Format, Exposition] = {}  # the one that was asked for last is the last
+        self._expositions: dict[Format, Exposition] = {}  # in the order of their last use
         self._lock = threading.Lock()
-        # whoever made it says nothing when it is of no use any more: the connections go with it
+        # nobody closes a scraper: its connections are closed when it is garbage
         weakref.finalize(self, _close, fleets).atexit = False
 
     @classmethod
@@ -46,7 +46,10 @@ class Scraper:
         told: Callable[[int], None] | None = None,
         credential_provider: CredentialProvider | None = None,
     ) -> "Scraper":
-        """One that opens nothing yet; without namespaces, that of `fleet_settings`. Raises `SettingError`."""
+        """A scraper that opens nothing yet. Without namespaces it reads that of `fleet_settings`.
+
+        Raises `SettingError`.
+        """
         settings = [fleet_settings(url, namespace, credential_provider) for namespace in list(namespaces) or [None]]
         names = [found.namespace for found in settings]
         for name in names:
@@ -65,7 +68,7 @@ class Scraper:
     def text(
         self, scrapes: Sequence[Scrape], started: float, form: Format = TEXT, names: Collection[str] = ()
     ) -> bytes:
-        """The exposition of what was read of each fleet; see `Exposition.text`. What is wrong with it is logged."""
+        """The exposition of these scrapes, one of each fleet; see `Exposition.text`. Trouble is logged."""
         with self._lock:
             exposition = self._expositions.pop(form, None) or Exposition(form, created=self._created)
             self._expositions[form] = exposition

@@ -1,4 +1,4 @@
-"""The exporter's settings: flags as Prometheus exporters have them, each with an environment twin."""
+"""The exporter's settings, from flags and their environment twins."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from fleetmeter_exporter.http.listeners import ListenAddress
 DEFAULT_ADDRESS = ":9847"
 
 _FLAGS = (
-    Flag("redis.url", "URL", "where the fleet's numbers are kept", DEFAULT_URL, fallback="FLEETMETER_REDIS_URL"),
+    Flag("redis.url", "URL", "the store that has the fleet's numbers", DEFAULT_URL, fallback="FLEETMETER_REDIS_URL"),
     Flag("namespace", "NAME", "the fleet to serve", "default", "list", "FLEETMETER_NAMESPACE"),
     Flag(
         "web.listen-address",
@@ -26,17 +26,17 @@ _FLAGS = (
         "list",
     ),
     Flag("web.config.file", "FILE", "TLS, users and headers in exporter-toolkit's format; read again when it changes"),
-    Flag("web.telemetry-path", "PATH", "where the exposition is served", "/metrics"),
+    Flag("web.telemetry-path", "PATH", "path of the exposition", "/metrics"),
     Flag(
         "web.unavailable-status",
         "STATUS",
-        "status of a scrape while nothing can be read, 200 or 503; 503 anyway until something was read",
+        "status of a scrape while nothing can be read, 200 or 503; always 503 until the first successful read",
         "200",
     ),
     Flag(
         "hold",
         "SECONDS",
-        "how long to show the last good snapshot while replicas send again what a store lost",
+        "how long the last good snapshot is shown while replicas send again what the store lost",
         str(HOLD),
     ),
     Flag("openmetrics.created", "", "show when each series began, in OpenMetrics", "false", "switch"),
@@ -46,7 +46,7 @@ _FLAGS = (
 
 @dataclass(frozen=True)
 class ExporterSettings:
-    """What to serve, and where. Without a `web_config_file`: plain HTTP, open to everybody."""
+    """The settings of the exporter. Without a `web_config_file` it serves plain HTTP, without passwords."""
 
     url: str = field(default=DEFAULT_URL, repr=False)
     namespaces: tuple[str, ...] = ("default",)
@@ -61,9 +61,10 @@ class ExporterSettings:
 
     @classmethod
     def parse(cls, arguments: Sequence[str], environ: Mapping[str, str]) -> Self:
-        """Flags, then their environment twins, then the library's variables, then defaults.
+        """From flags, then their environment twins, then the library's variables, then defaults.
 
-        Raises `SettingError`, naming the flag or the variable. `--help`, `--version` and unknown flags end the program.
+        Raises `SettingError`, which names the flag or the variable. `--help`, `--version` and unknown flags end the
+        program.
         """
         parser = Parser(
             "fleetmeter-exporter",
@@ -87,7 +88,7 @@ class ExporterSettings:
 
 
 def _parse_url(name: str, url: str, environ: Mapping[str, str]) -> str:
-    """A store's URL, for which the environment may have user and password."""
+    """A store's URL, checked together with user and password from the environment."""
     login = {variable: environ[variable] for variable in VARIABLES if variable in environ}
     try:
         return Settings.from_env(login, url=url).url
@@ -96,7 +97,7 @@ def _parse_url(name: str, url: str, environ: Mapping[str, str]) -> str:
 
 
 def _parse_namespaces(given: Given) -> tuple[str, ...]:
-    """Names that may stand in keys; none of them can hold a comma, which is what parts them in the environment."""
+    """The names of namespaces, each once. A name has no comma, as commas stand between names in the environment."""
     for name in given.values:
         try:
             Keys(name)

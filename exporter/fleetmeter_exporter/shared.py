@@ -1,4 +1,4 @@
-"""Work that those who ask for it at the same time share."""
+"""A blocking call whose result is shared by callers that ask at the same time."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class Shared(Generic[T]):
-    """A call that blocks, made in a thread of its own, one at a time.
+    """A blocking call, made in its own thread, one at a time.
 
-    Who asks while it runs waits for the next one, which all share who have asked by then: everybody gets something that
-    was begun after the question, and however many ask, two calls answer them all.
+    Callers that ask while the call runs share the next one. So a result is never older than its question. If 100
+    callers ask while a call runs, one more call answers all of them.
     """
 
     def __init__(self, call: Callable[[], T]) -> None:
@@ -22,7 +22,7 @@ class Shared(Generic[T]):
         self._next: asyncio.Future[T] | None = None
 
     def ask(self) -> "asyncio.Future[T]":
-        """What the next call returns; the same future for all who share it, so do not cancel it."""
+        """The result of the next call. Do not cancel this future: other callers share it."""
         loop = asyncio.get_running_loop()
         if self._next is None or self._next.get_loop() is not loop:
             self._next = loop.create_task(self._after(self._running))

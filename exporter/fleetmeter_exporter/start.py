@@ -1,4 +1,4 @@
-"""When an exporter that has just started may answer: not before living replicas have sent again what the store lost."""
+"""When an exporter that has just started may answer: once living replicas have sent again what the store lost."""
 
 import time
 from collections.abc import Callable
@@ -16,14 +16,17 @@ def _unknown() -> Life | None:
 class Start:
     """The first seconds of an exporter's life.
 
-    It does not know what its predecessor served. A replica notices within one heartbeat that the store lost something,
-    so after that many `seconds` nothing need be lower than it was. If there is nothing to send again, nobody waits:
+    A new exporter does not know what an earlier one served. Example: the earlier one served 120, the store goes back to
+    100, and the new one would show 100: a counter that goes down. A replica notices within one heartbeat that the store
+    lost something, and sends it again. So the exporter waits for `seconds`, one heartbeat. It does not wait if there is
+    nothing to send again, which is so in two cases:
 
     * Nobody has written to the namespace yet.
-    * The store's data cannot have gone back for that long (see `went_nowhere`), as its `life` shows.
+    * The store's data cannot have gone back for that long, as the store's `life` shows (see `went_nowhere`).
 
-    A store that is away tells no replica anything. If it was away when it was first asked, the seconds count from its
-    return, and they count anew when it is seen to go back. `read` and `life` raise `FleetmeterError` while it is away.
+    While the store is away, no replica can notice anything. If it was away at the first question, the seconds count
+    from its return. If it is then seen to go back, they count again. `read` and `life` raise `FleetmeterError` while
+    the store is away.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Start:
         return self._over
 
     def seconds_left(self) -> float:
-        """Seconds until the exporter may answer, 0 from then on. Raises `FleetmeterError` where it cannot be known."""
+        """Seconds until the exporter may answer, then 0. Raises `FleetmeterError` if the store cannot be read."""
         if self._over:
             return 0.0
         before = self._seen
@@ -71,19 +74,19 @@ class Start:
         self._ready_at = self._clock() + self._seconds
 
     def _nothing_to_send_again(self, snapshot: Snapshot) -> bool:
-        """Whether the store shows that nothing was lost of late; it is asked no more once it cannot tell."""
+        """Whether the store's life shows that nothing was lost lately. A store that cannot say is asked only once."""
         life = self._life() if self._tells else None
         self._tells = life is not None
         return life is not None and went_nowhere(snapshot, life, self._seconds)
 
 
 def went_nowhere(snapshot: Snapshot, life: Life, seconds: float) -> bool:
-    """Whether the store's data cannot have gone back within the last `seconds`, for all that it shows.
+    """Whether the store's data cannot have gone back within the last `seconds`.
 
-    Data goes back with a start of the store, by a failover (of which `Life` knows), or when somebody imports older data
-    into a store that runs. A start is out of the question if the namespace began after it, or if the store wrote down a
-    time after it that is longer ago than those seconds: then it has answered for that long, and each living replica has
-    been told. In older data that was imported, rows of living writers lag by more than heartbeats do.
+    Data goes back in three ways: by a restart of the store, by a failover (which `Life` knows), or because somebody
+    loads older data into a running store. A restart is ruled out in two cases. Either the namespace began after it. Or
+    the store has written a time that lies after its start and more than `seconds` ago: it has then been answering for
+    that long, so each living replica has noticed a loss. Older data is ruled out if no writer's heartbeat is too old.
     """
     times = [row.heartbeat_us for row in snapshot.rows.values()] + [snapshot.swept_us]
     began = snapshot.epoch is not None and snapshot.epoch.birth_us > life.started_us

@@ -14,13 +14,14 @@ def _scraper_of(settings: Settings) -> Scraper:
 
 
 def get_metrics() -> bytes:
-    """The fleet's families in Prometheus' text format, for the fleet of `install()`, or of the environment without it.
+    """The fleet's families in Prometheus' text format.
 
-    Raises `SettingError` for an environment that cannot be used. A store that is away shows as `fleetmeter_up 0`.
+    The fleet is that of `install()`, or of the environment if `install()` was not called. Raises `SettingError` for a
+    variable that cannot be used. If the store is away, the text says `fleetmeter_up 0`.
     """
     return _scraper_of(fleet_settings()).scrape()
 
 
 def get_metrics_content_type() -> str:
-    """The Content-Type of what `get_metrics` returns."""
+    """The Content-Type of the text that `get_metrics` returns."""
     return TEXT.content_type

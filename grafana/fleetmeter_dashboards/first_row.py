@@ -1,25 +1,31 @@
 """The first row of every dashboard, which says whether anything is wrong and what it costs now."""
 
-from fleetmeter_dashboards.colours import BAD, GOOD
+from fleetmeter_dashboards.colours import BAD, GOOD, WARNING
 from fleetmeter_dashboards.panel import Panel, Value, rising
 from fleetmeter_dashboards.panels import stat_of
 from fleetmeter_dashboards.queries import Expression, Queries, ratio
 
-_TRUST = {"1": ("yes", GOOD), "0": ("not all was read", BAD), "-1": ("exporter is down", BAD)}
+_TRUST = {
+    "1": ("yes", GOOD), "0.5": ("not all cost is known", WARNING), "0": ("not all was read", BAD),
+    "-1": ("exporter is down", BAD),
+}  # fmt: skip
 
 
 def trust(queries: Queries) -> Panel:
     """Whether the numbers below are the fleet's."""
     up = queries.value("fleetmeter_up", how="min")
+    unpriced = queries.added("openai_unpriced_calls")
+    incomplete = f"(0.5 * ({up.text} == 1) and on () {unpriced.text} > 0)"
     # Prometheus' own `up` is there when the exporter is not.
-    text = f'(count(up{{job="$job"}}) > 1) or {up.text} or min(up{{job="$job"}}) - 1'
-    expression = Expression(text, up.unit, up.families)
+    text = f'(count(up{{job="$job"}}) > 1) or {incomplete} or {up.text} or min(up{{job="$job"}}) - 1'
+    expression = Expression(text, up.unit, (*up.families, *unpriced.families))
     return stat_of(
         "Can these numbers be trusted?",
         "No: the store, or a part of it, cannot be read, or Prometheus cannot reach the exporter; counts go on in the "
         "replicas meanwhile. Or Prometheus scrapes the fleet more than once, so that every sum here is a "
         "multiple of the "
-        "truth: scrape one address.",
+        "truth: scrape one address. Orange: within the time shown, models answered calls whose cost nobody knows, as "
+        "that of a stream that told no usage, so that all sums of money are too low.",
         expression,
         Value(unit="none", words=_TRUST, beyond=(2, "scraped twice", BAD), none="never scraped"),
         solid=True,

@@ -70,6 +70,18 @@ class Queries:
         grown = self._sum("increase", RANGE, name, by, part, where)
         return replace(grown, unit="locale") if grown.unit == "short" else grown
 
+    def added(self, name: str) -> Expression:
+        """What a counter counted within the time that is shown, with the first values of series that came in it.
+
+        `increase` does not see those. They matter where one event is already one too many. A series that was only
+        out of sight at the window's start, because exporter or store were away then, is none of them.
+        """
+        family = self._family(name)
+        selector = self._selector(family, "", {})
+        away = " or ".join(f'min({each}{{job="$job"}} offset {RANGE}) == 0' for each in ("fleetmeter_up", "up"))
+        born = f"({selector} unless {selector} offset {RANGE} unless on () ({away}))"
+        return Expression(f"sum({born} or increase({selector}[{RANGE}]))", UNITS[family.unit], (family,))
+
     def top(self, expression: Expression, name: str, *by: str, part: str = "") -> Expression:
         """Of an expression by some labels, the series whose `name` grew most within the time that is shown."""
         family = self._family(name, *by)

@@ -14,24 +14,24 @@ import redis
 from fleetmeter.connection.client import connect
 from fleetmeter.errors import FleetmeterError
 
-_SHORT_PATH = Path("/tmp")  # noqa: S108  a directory of its own is made there; a socket's path may hold 107 bytes
+_SHORT_PATH = Path("/tmp")  # noqa: S108  a new directory is made there; a socket's path may hold 107 bytes at most
 LISTPACK = "64"
-"""Fields up to which the server keeps a hash as a list. Each addition walks that: with its default of 512 a family of
-200 numbers costs the store twice as much."""
+"""Up to this many fields the server keeps a hash as a list, and walks the list for each addition. With the server's
+default of 512, a family of 200 numbers costs the store twice as much."""
 
 _READY_WITHIN = 10.0
 """Seconds that a start may take; about 0.1 is usual."""
 
 
 class EmbeddedStoreError(FleetmeterError):
-    """The embedded server cannot be had or does not start."""
+    """The embedded server is not installed, or does not start."""
 
 
 class EmbeddedStore:
-    """One server process in a directory of its own, on a unix socket, and on a loopback port if one is given.
+    """One server process with its own directory and unix socket, and a loopback port if `port` is given.
 
-    `options` are server options, as `{"maxmemory": "10mb"}`. A directory that was given is kept after `stop`, one
-    that was made for the server is removed. Raises `EmbeddedStoreError`.
+    `options` are options of the server, such as `{"maxmemory": "10mb"}`. `stop` removes the directory, unless you gave
+    it. Raises `EmbeddedStoreError`.
     """
 
     def __init__(self, directory: Path | None = None, port: int = 0, options: dict[str, str] | None = None) -> None:
@@ -44,7 +44,7 @@ class EmbeddedStore:
 
     @property
     def url(self) -> str:
-        """Where it answers: by the port if it has one, else by the socket."""
+        """Its URL: of the port if it has one, else of the socket."""
         return f"redis://127.0.0.1:{self.port}/0" if self.port else f"unix://{self.socket}"
 
     def start(self) -> Self:
@@ -75,7 +75,7 @@ class EmbeddedStore:
             client.close()
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End the server, by its process id, and remove the directory that was made for it."""
+        """End the server by its process id, and remove its directory unless you gave it."""
         self.kill(how)
         if self._own_directory:
             shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,14 +1,14 @@
-"""What the library raises, and nothing else.
+"""The errors that the library raises.
 
     FleetmeterError
     ├── SettingError            a setting cannot be used; also a ValueError
-    ├── InstallError            install() was called in a way that cannot be followed
-    ├── BlockError              durable() was called where it cannot be durable
-    ├── NotDurable              durable() ended, and the store has not confirmed what was recorded
-    ├── StateError              what is stored cannot be understood
-    └── StoreError              the store did not do what it was asked; `reason` is from a closed set
+    ├── InstallError            install() was called a second time with other settings
+    ├── BlockError              durable() was called inside another block
+    ├── NotDurable              durable() ended, and the store has not confirmed the records
+    ├── StateError              something in the store cannot be understood
+    └── StoreError              the store did not do what it was asked to; `reason` is from a closed set
         ├── StoreUnreachable    no answer came: the outcome is unknown
-        └── StoreRefused        the store answered that it will not: nothing was written
+        └── StoreRefused        the store refused: nothing was written
 
 Recording (`inc`, `observe`, `set`, `labels`) raises none of these.
 """
@@ -17,7 +17,7 @@ from fleetmeter.excerpt import MOST, cut
 
 
 class FleetmeterError(Exception):
-    """Base of everything that fleetmeter raises."""
+    """Base of all errors that fleetmeter raises."""
 
 
 class SettingError(FleetmeterError, ValueError):
@@ -39,23 +39,26 @@ class InstallError(FleetmeterError, RuntimeError):
 
 
 class BlockError(FleetmeterError, RuntimeError):
-    """A durable block was entered inside another block, at whose end only its records could be sent."""
+    """A durable block was entered inside another block.
+
+    It could not keep its promise: its records are only added, and sent, when the outer block ends.
+    """
 
 
 class NotDurable(FleetmeterError):
-    """A durable block's records are not confirmed; they are kept, and sent as soon as the store takes them.
+    """A durable block's records were not confirmed in time. They are kept, and sent as soon as the store takes them.
 
-    `timeout` is how many seconds were waited, `replicas` how many replicas of the store were to have them, `reason`
-    that of the last call which failed (see `StoreError`), None where none has failed, `problem` what that one met.
-    It can be pickled, for it may be raised in a worker process.
+    `timeout` is the time waited, in seconds. `replicas` is how many store replicas had to have the records.
+    `reason` is that of the last call that failed (see `StoreError`), or None if none failed; `problem` is its text.
+    The error can be pickled, because a worker process may raise it.
     """
 
     def __init__(self, timeout: float, replicas: int, reason: str | None = None, problem: str = "") -> None:
-        wanted = f"the store and {replicas} of its replicas" if replicas else "the store"
+        wanted = f"the store and {replicas} store replica{'s' if replicas > 1 else ''}" if replicas else "the store"
         found = f" ({problem.rstrip('.')})" if problem else ""
         super().__init__(
-            f"{wanted} did not confirm within {timeout:g} s what was recorded{found}; it is kept and sent as soon as "
-            "the store takes it, so do not record it again; check the store, or allow more time"
+            f"{wanted} did not confirm the records within {timeout:g} s{found}; they are kept, and sent as soon as "
+            "the store takes them, so do not record them again; check the store, or allow more time"
         )
         self.timeout = timeout
         self.replicas = replicas
@@ -67,7 +70,7 @@ class NotDurable(FleetmeterError):
 
 
 class StateError(FleetmeterError):
-    """What is stored under a key cannot be understood; `key` names it, `problem` says what was found.
+    """Something in the store cannot be understood; `key` names its place, `problem` says what was found.
 
     `reason` is one of `unreadable`, `newer_format`, `wrong_type`, `bad_definition`, `bad_value`.
     """
@@ -81,7 +84,7 @@ class StateError(FleetmeterError):
 
 
 class StoreError(FleetmeterError):
-    """The store did not do what it was asked.
+    """The store did not do what it was asked to.
 
     `reason` is one of `unreachable`, `timeout`, `loading`, `auth`, `refused`, `format`, `replicas`.
     """
@@ -92,8 +95,8 @@ class StoreError(FleetmeterError):
 
 
 class StoreUnreachable(StoreError):
-    """No answer came: whether the call took effect is not known."""
+    """No answer came, so nobody knows whether the call took effect."""
 
 
 class StoreRefused(StoreError):
-    """The store answered that it will not do it: nothing was written."""
+    """The store refused the call, and nothing was written."""

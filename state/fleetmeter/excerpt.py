@@ -1,7 +1,7 @@
-"""What a message shows of a value: enough to know it by, however large it is."""
+"""Short forms of values for messages: enough to recognise the value, however large it is."""
 
 MOST = 400
-"""Characters of a text that a message shows."""
+"""Characters of a text that a message shows at most."""
 
 _MARK = " […] "
 
@@ -15,12 +15,12 @@ def cut(text: str, most: int = MOST) -> str:
 
 
 def quoted(value: object, most: int = 80) -> str:
-    """A value as Python writes it, in at most `most` characters; never raises.
+    """A value's `repr`, in at most `most` characters. Never raises.
 
-    `10**400` shows its first and last digits, and a whole number that Python refuses to write shows its size.
+    `10**400` shows its first and last digits. A whole number with too many digits for Python shows its size in bits.
     """
     try:
         return cut(repr(value), most)
-    except Exception:  # noqa: BLE001  a __repr__ of somebody else's, or more digits than Python writes
+    except Exception:  # noqa: BLE001  a __repr__ of somebody else's, or more digits than Python converts
         size = f" of {value.bit_length()} bits" if isinstance(value, int) else ""
         return f"<{type(value).__name__}{size}>"

@@ -1,4 +1,4 @@
-"""Functions whose arguments are named: called with a bare one, they say which name is meant."""
+"""A better error for functions with keyword arguments: it says which keyword a bare argument lacks."""
 
 import inspect
 from collections.abc import Callable
@@ -12,16 +12,16 @@ _NAMED = inspect.Parameter.KEYWORD_ONLY
 
 
 def names_its_arguments(function: Callable[P, R]) -> Callable[P, R]:
-    """The function itself, with the same signature.
+    """The function with the same signature, and a `TypeError` that helps.
 
-    Python's own `TypeError` tells only how many positional arguments there may be. This one names the keywords, in the
-    order in which they were left out, and none of the values: `install("redis://…")` may hold a password.
+    Python's own says only how many positional arguments are allowed. This one names the keywords that were left out, in
+    their order: for `install("redis://…")` it says `install(url=…)`. It shows no value, as a URL may hold a password.
     """
     parameters = inspect.signature(function).parameters.values()
     named = [parameter.name for parameter in parameters if parameter.kind is _NAMED]
     bare = len(parameters) - len(named)
     called = function.__qualname__.removesuffix(".__init__")
-    first = bare - function.__qualname__.endswith(".__init__")  # of those, how many a caller writes
+    first = bare - function.__qualname__.endswith(".__init__")  # without `self`, which no caller writes
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

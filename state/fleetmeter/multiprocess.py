@@ -1,10 +1,11 @@
-"""The call shapes of prometheus_client's multiprocess mode, for code that is written for them.
+"""The interface of prometheus_client's multiprocess mode, for code that was written for it.
 
-`prometheus_client.values.ValueClass = RedisValue()`, before the first metric is made, lets counters, gauges, histograms
-and summaries be the fleet's; `mark_process_dead` is for hooks such as gunicorn's `child_exit`. `remove()` and its kin
-act on the fleet once this process has a series of that metric. As with the client's own multiprocess mode, what never
-asks for a value stays in its process: Info, Enum and functions. `fleetmeter.install()` covers those too, and makes one
-step of an observation; both can be used together.
+Set `prometheus_client.values.ValueClass = RedisValue()` before the first metric is made. Counters, gauges, histograms
+and summaries then count for the fleet. `mark_process_dead` is for hooks such as gunicorn's `child_exit`. `remove()`,
+`remove_by_labels()` and `clear()` act on the fleet once this process has a series of that metric.
+
+As in the client's own multiprocess mode, Info, Enum and gauge functions stay in their process, because they never ask
+for a value. `fleetmeter.install()` covers those, too, and records an observation in one step. You may use both.
 """
 
 import logging
@@ -25,10 +26,10 @@ log = logging.getLogger("fleetmeter")
 def RedisValue(process_identifier: Callable[[], object] = os.getpid) -> type[Any]:  # noqa: N802  the client's own style
     """A value class for `prometheus_client.values.ValueClass` that records into the fleet.
 
-    It joins what `fleetmeter.install()` has set up. Without that it takes its settings from the `FLEETMETER_…`
-    variables when it is called, and raises `SettingError` for one that cannot be used. `process_identifier` is called
-    once in each process, and its answer stands in the place of the pid, for `mark_process_dead` too. Counts do not
-    depend on it: each process life has an identity of its own.
+    If `fleetmeter.install()` was called, its settings are used. Otherwise they come from the `FLEETMETER_…` variables,
+    and `SettingError` is raised for one that cannot be used. `process_identifier` is called once in each process. Its
+    answer is shown instead of the pid, and `mark_process_dead` expects it. Counts do not depend on it: each process
+    life has an id of its own.
     """
     value = join(process_identifier).hooks.value
 
@@ -44,11 +45,11 @@ def RedisValue(process_identifier: Callable[[], object] = os.getpid) -> type[Any
 
 
 def mark_process_dead(pid: object) -> None:
-    """Let a process of this host that has ended no longer count as living, without waiting for its heartbeat to age.
+    """Stop counting an ended process of this host as living, at once.
 
     `pid` is its process id, or what its `process_identifier` returned. Its counts stay, and so do its gauges, except
-    those of a `live*` mode. It never raises because of the store: a dead process drops out by itself, 15 s after its
-    last sign of life.
+    those of a `live*` mode. Never raises because of the store: without this call a dead process stops counting as
+    living 15 s after its last sign of life.
     """
     runtime = current()
     settings = runtime.settings if runtime is not None else Settings.from_env()
@@ -56,6 +57,6 @@ def mark_process_dead(pid: object) -> None:
     try:
         say_goodbye_for(str(pid), settings, store)
     except (StoreError, StateError) as error:
-        log.warning("fleetmeter: process %s cannot be marked as dead: %s; it will be in 15 s", pid, error)
+        log.warning("fleetmeter: process %s cannot be marked as dead now: %s; in 15 s it counts as dead", pid, error)
     finally:
         store.close()

@@ -25,11 +25,11 @@ DEFAULT_FLUSH_INTERVAL = 0.25
 """Seconds between two batches of a process that records all the time."""
 
 FEWEST_SERIES, MOST_SERIES = 20, 10**9
-"""What `max_series` may be: room for the label sets of the machinery's own families; more than a store holds."""
+"""Bounds of `max_series`. The lower leaves room for fleetmeter's own families; the upper is more than a store holds."""
 
 
 def check_url(setting: str, url: str) -> str:
-    """The URL itself, if a store can be reached by it; raises `SettingError` without showing a password."""
+    """The URL itself, if a connection could be made from it. Opens nothing; `SettingError` shows no password."""
     try:
         Address.parse(url).check_hosts()
         connection: Any = connect(url).connection_pool.make_connection()  # from every parameter; opens nothing
@@ -42,7 +42,7 @@ def check_url(setting: str, url: str) -> str:
 
 
 def parse_seconds(setting: str, value: float | str) -> float:
-    """A duration in seconds above 0; raises `SettingError`."""
+    """A duration in seconds, above 0 and below 3600. Raises `SettingError`."""
     try:
         seconds = float(value)
     except ValueError:
@@ -62,9 +62,10 @@ def parse_series(setting: str, value: str) -> int:
 
 @dataclass(frozen=True)
 class Settings:
-    """Where and as whom this process records. `flush_interval` is in seconds, `max_series` in label sets per family.
+    """The settings of this process: its store, its namespace, its name.
 
-    `credentials` complete a URL without a password; see there for what wins over what.
+    `flush_interval` is in seconds, `max_series` is the number of label sets per family. `credentials` are for a URL
+    without a password; `Credentials` says which source wins.
     """
 
     url: str = field(default=DEFAULT_URL, repr=False)
@@ -88,7 +89,7 @@ class Settings:
     ) -> Self:
         """Settings from arguments, then `FLEETMETER_…` variables, then defaults.
 
-        A `credential_provider` goes before every password of the environment. Raises `SettingError`, which names the
+        A `credential_provider` wins over every password of the environment. Raises `SettingError`, which names the
         argument or the variable that cannot be used.
         """
         environ = os.environ if environ is None else environ
@@ -110,7 +111,7 @@ class Settings:
         except SettingError as error:
             raise SettingError(space_name, error.problem) from None
         if not is_utf8(name):
-            raise SettingError(replica_name, f"{quoted(name)} cannot be stored; expected text that UTF-8 can hold")
+            raise SettingError(replica_name, f"{quoted(name)} holds characters that UTF-8 cannot hold; expected text")
         url = check_url(url_name, url_value)
         has_password = Address.parse(url).has_password
         if credential_provider is None:

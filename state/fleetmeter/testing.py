@@ -5,7 +5,7 @@
         assert fleetmeter_recorder.total("openai_api_calls_total") == 1
         assert fleetmeter_recorder.nanodollars() == 18_125
 
-pytest knows the fixture where fleetmeter is installed. Everywhere else, `with Recorder() as recorder:` does the same.
+pytest knows the fixture if fleetmeter is installed. Without pytest, `with Recorder() as recorder:` does the same.
 """
 
 import difflib
@@ -30,11 +30,11 @@ _NEAR = 3
 
 
 class Recorder:
-    """Counts from where it was made, or `start()` was called: what came before is not in it.
+    """Counts what this process records from the moment it is made, or `start()` is called.
 
     It sees the metrics of prometheus_client's default registry, those of `fleetmeter.llm` and of `instrument_fastapi`,
-    and those of `registries`, whether fleetmeter is installed or not. It reads what this process has recorded; records
-    inside an `atomic()` block are there once the block has ended.
+    and those of `registries`. It works whether fleetmeter is installed or not. Records inside an `atomic()` block are
+    seen once the block has ended.
     """
 
     def __init__(self, *registries: CollectorRegistry) -> None:
@@ -49,7 +49,7 @@ class Recorder:
         """Nothing to put back: a recorder changes nothing that it reads."""
 
     def start(self) -> None:
-        """Count from here on. Responses that were billed before are new again: tests like to use one id twice."""
+        """Count from here on. Also forgets which responses were billed, because tests like to use one id twice."""
         recording = sys.modules.get("fleetmeter.instrumentation.openai.recording")
         if recording is not None:
             recording.forget_billed()
@@ -74,7 +74,7 @@ class Recorder:
     def changes(self) -> dict[str, float]:
         """Everything that has changed and by how much, by series as an exposition shows it.
 
-        Without `_created`, and what Python tells of the process itself (`process_*`, `python_*`).
+        Samples of `_created`, and those of the process itself (`process_*`, `python_*`), are left out.
         """
         changed = {key: now - self._before.get(key, 0.0) for key, now in self._samples()}
         return {_shown(key): by for key, by in changed.items() if by and not _is_machine(key[0])}
@@ -93,7 +93,9 @@ class Recorder:
         if sample not in names and not self._is_declared(sample):
             near = difflib.get_close_matches(sample, names, _NEAR)
             hint = f"; near it: {', '.join(near)}" if near else ""
-            raise LookupError(f"no metric has a sample {sample!r}, with its suffix as an exposition shows it{hint}")
+            raise LookupError(
+                f"no metric has a sample {sample!r}; expected a name as an exposition shows it, with its suffix{hint}"
+            )
         unknown = labels.keys() - known
         if known and unknown:
             raise LookupError(f"{sample} has no label {sorted(unknown)[0]!r}; it has: {', '.join(sorted(known))}")

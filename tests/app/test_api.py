@@ -6,14 +6,19 @@ import logging
 import socket
 import time
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
 import openai
 import pytest
 
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter_app.api import make_api
+from fleetmeter_app.config.gateway import GatewayConfig
+from fleetmeter_app.seams import NoCache, Seams
+from fleetmeter_app.serving.api import Api
+from fleetmeter_app.serving.loaded import Loaded, default_deployment
+from fleetmeter_app.serving.pipeline import Pipeline
+from fleetmeter_app.serving.upstreams import Upstreams
 from support.exposition import total
 from support.gateway import Program, Programs, eventually
 from support.store import new_address
@@ -227,16 +232,17 @@ def test_a_client_that_leaves_early_is_no_failure(replica: Program) -> None:
 def test_an_unexpected_exception_leaks_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """500 in the shape, with an id that the log names too; no text of the exception in the answer."""
 
-    def fail() -> NoReturn:
-        raise LookupError("the secret of the house")
+    class Failing(NoCache):
+        async def reachable(self) -> bool:
+            raise LookupError("the secret of the house")
 
-    api = make_api(
-        None,  # type: ignore[arg-type]  # no question is asked
-        metrics=lambda *_: None,
-        store_answers=fail,
-        close=lambda: None,
-        max_query_characters=10,
-    )
+    loaded = Loaded.make(GatewayConfig.load(), default_deployment("http://127.0.0.1:1", "k"))
+    pipeline = Pipeline(loaded, Upstreams(loaded.config.upstream).client, Seams(cache=Failing()))
+
+    async def nothing(*_: object) -> None:
+        """Nothing is served, started or closed."""
+
+    api = Api(pipeline, metrics=nothing, start=nothing, close=nothing)
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(api, raise_app_exceptions=False)

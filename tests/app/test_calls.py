@@ -1,21 +1,30 @@
-"""A model call by the real SDK, and its record: once, with its final outcome, whatever the upstream answers."""
+"""A call of a model, and its record: once, with its final outcome, whatever the upstream answers."""
 
 import asyncio
 import http.server
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-import openai
 import pytest
 from prometheus_client import generate_latest
 
 from fleetmeter.llm import catalogue, records
 from fleetmeter.llm.vocabulary import Vocabulary
-from fleetmeter.pricing import Cost, PriceList
-from fleetmeter_app import calls
-from fleetmeter_app.calls import ModelAnswer, ModelCalls
+from fleetmeter.pricing import Cost, Usage
+from fleetmeter_app.accounting import calls
+from fleetmeter_app.config.gateway import GatewayConfig
+from fleetmeter_app.errors import UpstreamFailedError
+from fleetmeter_app.guarding.caller import ANONYMOUS
+from fleetmeter_app.seams import Seams
+from fleetmeter_app.serving.call import Call
+from fleetmeter_app.serving.loaded import Loaded, default_deployment
+from fleetmeter_app.serving.pipeline import Pipeline
+from fleetmeter_app.serving.upstreams import Upstreams
+from fleetmeter_app.wire.answers import text_of
+from fleetmeter_app.wire.request import JsonRequest
 from support.exposition import parse, total
 from support.upstream import RunningUpstream, free_port, running_upstream
 
@@ -51,18 +60,56 @@ def upstream() -> Iterator[RunningUpstream]:
         yield running
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a model said, and what is known of it."""
+
+    text: str
+    model: str
+    usage: Usage | None
+    cost: Cost | None
+
+
+CONFIG = """
+baseline_tier = "only"
+default_intent = "chat"
+[tiers.only]
+model = "gpt-6-luna"
+[models.mystery]
+[intents.chat]
+tier = "only"
+"""
+
+
+async def asked(base_url: str, prompt: str, model: str, seconds: float, retries: int, limit: int | None) -> Said:
+    """One call by the pipeline."""
+    toml = f"{CONFIG}[upstream]\ntimeout_seconds = {seconds}\nmax_retries = {retries}\n"
+    loaded = Loaded.make(GatewayConfig.from_toml(toml), default_deployment(base_url, "k"))
+    upstreams = Upstreams(loaded.config.upstream)
+    pipeline = Pipeline(loaded, upstreams.client, Seams())
+    fields: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": prompt}]}
+    if limit is not None:
+        fields["max_completion_tokens"] = limit
+    request = JsonRequest.of(fields)
+    selection = loaded.router.select(model, "chat")
+    call = Call(
+        loaded, "chat.completions", request, False, ANONYMOUS, selection, {}, "req_test", None, len(request.body)
+    )
+    try:
+        made = await pipeline.whole(call)
+        body = b"".join([chunk async for chunk in made.chunks])
+    finally:
+        await upstreams.close()
+    charged = call.charged
+    assert charged is not None
+    return Said(text_of(json.loads(body)), charged.model, charged.usage, charged.cost)
+
+
 def ask(
     base_url: str, prompt: str, model: str = MODEL, *, timeout: float = 10, retries: int = 2, limit: int | None = None
-) -> ModelAnswer:
+) -> Said:
     """One call."""
-
-    async def call() -> ModelAnswer:
-        async with openai.AsyncOpenAI(api_key="k", base_url=base_url, timeout=timeout, max_retries=retries) as client:
-            return await ModelCalls(client, PriceList()).ask(
-                model, "chat", [{"role": "user", "content": prompt}], limit
-            )
-
-    return asyncio.run(call())
+    return asyncio.run(asked(base_url, prompt, model, timeout, retries, limit))
 
 
 def test_an_answered_call_is_recorded_as_the_upstream_billed_it(upstream: RunningUpstream, recorded: Recorded) -> None:
@@ -91,7 +138,7 @@ def test_a_limit_reaches_the_upstream(upstream: RunningUpstream, recorded: Recor
 
 
 def test_a_call_that_succeeds_at_the_second_try_is_one_call(upstream: RunningUpstream, recorded: Recorded) -> None:
-    """One call and one retry, no error: the SDK's own retries are part of the call."""
+    """One call and one retry, no error: retries are part of the call."""
     upstream.reset_ledger()
     ask(upstream.base_url, "x [[fault:429,retry_after=0.01,times=1]]")
     assert recorded("openai_api_calls_total") == recorded("openai_retries_total", model=MODEL) == 1
@@ -117,8 +164,9 @@ def test_a_failed_call_is_one_call_with_its_retries(
     """One call, one error by the SDK's class, and as many retries as the upstream saw; no tokens, no cost."""
     upstream.reset_ledger()
     timeout = 0.15 if error == "APITimeoutError" else 10
-    with pytest.raises(openai.APIError):
+    with pytest.raises(UpstreamFailedError) as raised:
         ask(upstream.base_url, f"x [[fault:{fault}]]", timeout=timeout)
+    assert raised.value.cause == error
     assert upstream.ledger().total().received == requests
     assert recorded("openai_api_calls_total", model=MODEL) == 1
     assert recorded("openai_retries_total", model=MODEL) == requests - 1
@@ -129,7 +177,7 @@ def test_a_failed_call_is_one_call_with_its_retries(
 
 def test_an_upstream_that_is_not_there_is_a_connection_error(recorded: Recorded) -> None:
     """A refused connection is a failed call too."""
-    with pytest.raises(openai.APIConnectionError):
+    with pytest.raises(UpstreamFailedError):
         ask(f"http://127.0.0.1:{free_port()}/v1", "x", retries=1)
     assert recorded("openai_api_calls_total", model=MODEL) == 1
     assert recorded("openai_retries_total", model=MODEL) == 1
@@ -147,19 +195,17 @@ def test_a_model_without_a_price_is_not_free(upstream: RunningUpstream, recorded
 
 
 def test_a_cancelled_call_is_recorded(upstream: RunningUpstream, recorded: Recorded) -> None:
-    """A call that its caller gave up is a call, and no error of the upstream; the cancellation goes on."""
+    """A call that its caller gave up is a call, no error of the upstream, and not free: nobody knows its price."""
 
     async def give_up() -> None:
-        async with openai.AsyncOpenAI(api_key="k", base_url=upstream.base_url) as client:
-            model_calls = ModelCalls(client, PriceList())
-            message = [{"role": "user", "content": "x [[fault:latency=1]]"}]
-            async with asyncio.timeout(0.2):
-                await model_calls.ask(MODEL, "chat", message, None)
+        async with asyncio.timeout(0.2):
+            await asked(upstream.base_url, "x [[fault:latency=1]]", MODEL, 10, 0, None)
 
     with pytest.raises(TimeoutError):
         asyncio.run(give_up())
     assert recorded("openai_api_calls_total", model=MODEL) == 1
     assert recorded("openai_errors_total") == 0
+    assert recorded("openai_unpriced_calls_total", model=MODEL) == 1
 
 
 @pytest.fixture(scope="module")
@@ -185,9 +231,9 @@ def answering() -> Iterator[Any]:
         thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
 
-        def answer(body: bytes) -> ModelAnswer:
+        def answer(body: bytes) -> Said:
             Answering.body = body
-            return ask(f"http://127.0.0.1:{listening.server_port}/v1", "x")
+            return ask(f"http://127.0.0.1:{listening.server_port}/v1", "x", retries=0)
 
         yield answer
         listening.shutdown()
@@ -228,7 +274,7 @@ def test_an_answer_that_cannot_be_read_is_the_sdks_error(
     answering: Any, recorded: Recorded, body: bytes, tokens: int
 ) -> None:
     """What is no chat completion fails the call, once; tokens that it states count, and without them it is unpriced."""
-    with pytest.raises(openai.APIResponseValidationError):
+    with pytest.raises(UpstreamFailedError):
         answering(body)
     assert recorded("openai_api_calls_total", model=MODEL) == 1
     assert recorded("openai_errors_total", model=MODEL, type="APIResponseValidationError") == 1

@@ -5,18 +5,22 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import openai
 import pytest
 from prometheus_client import generate_latest
 
 from fleetmeter.llm import catalogue, records
 from fleetmeter.llm.vocabulary import Vocabulary
-from fleetmeter.pricing import PriceList
-from fleetmeter_app.cache import PromptCache
-from fleetmeter_app.calls import ModelCalls
-from fleetmeter_app.config import CacheConfig, GatewayConfig
+from fleetmeter_app.caching.config import CacheConfig
+from fleetmeter_app.caching.scripts import Scripts
+from fleetmeter_app.caching.shared import SharedCache
+from fleetmeter_app.caching.vault import Vault
+from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.errors import ApiError, InvalidRequestError, UpstreamFailedError
-from fleetmeter_app.gateway import Gateway, Reply
+from fleetmeter_app.seams import Seams
+from fleetmeter_app.serving.ask import Answered, Questions
+from fleetmeter_app.serving.loaded import Loaded, default_deployment
+from fleetmeter_app.serving.pipeline import Pipeline
+from fleetmeter_app.serving.upstreams import Upstreams
 from support.exposition import Series, parse, total
 from support.store import StoreAddress
 from support.upstream import RunningUpstream, free_port, running_upstream
@@ -40,21 +44,26 @@ def use(upstream: RunningUpstream, store: StoreAddress, monkeypatch: pytest.Monk
     monkeypatch.setattr(records, "VOCABULARY", Vocabulary())
 
     def run(
-        work: Callable[[Gateway], Awaitable[Any]],
+        work: Callable[[Questions], Awaitable[Any]],
         config: GatewayConfig = CONFIG,
         url: str = "",
         timeout: float = 10,
+        base_url: str = "",
     ) -> Any:
         async def compose() -> Any:
-            cache = PromptCache(url or store.url, store.keys, config.cache, timeout=30)
-            prices = PriceList(baseline=config.baseline_model)
-            async with openai.AsyncOpenAI(
-                api_key="k", base_url=upstream.base_url, max_retries=0, timeout=timeout
-            ) as client:
-                try:
-                    return await work(Gateway(config, cache, ModelCalls(client, prices), prices))
-                finally:
-                    await cache.close()
+            scripts = Scripts(url or store.url, store.keys.cache_entries, "the prompt cache", timeout=30)
+            cache = SharedCache(scripts, store.keys, config.cache, Vault())
+            calls = replace(config.upstream, max_retries=0, timeout_seconds=timeout)
+            loaded = Loaded.make(
+                replace(config, upstream=calls), default_deployment(base_url or upstream.base_url, "k")
+            )
+            upstreams, seams = Upstreams(calls), Seams(cache=cache)
+            try:
+                return await work(Questions(Pipeline(loaded, upstreams.client, seams)))
+            finally:
+                await cache.idle()
+                await cache.close()
+                await upstreams.close()
 
         return asyncio.run(compose())
 
@@ -75,14 +84,15 @@ def test_the_same_question_is_answered_from_the_cache(use: Use) -> None:
     """The second reply is the first one's text, costs nothing now, and saves what the first one cost."""
     before = recorded()
 
-    async def work(gateway: Gateway) -> tuple[Reply, Reply]:
+    async def work(gateway: Questions) -> tuple[Answered, Answered]:
         return await gateway.ask("TSLA price"), await gateway.ask("TSLA price")
 
     first, second = use(work)
     assert not first.cached
-    assert second == replace(first, cached=True, usage=None, cost=None)
+    assert second.cached
+    assert (second.text, second.usage) == (first.text, None)
     saved = grown(before, "cost_savings_usd_total", intent="price_only", source="prompt_cache")
-    assert round(saved * 1e9) == first.cost.nanodollars > 0
+    assert round(saved * 1e9) == first.nanodollars > 0
     assert grown(before, "model_selections_total", intent="price_only") == 2
     assert grown(before, "model_routing_duration_seconds_count", intent="price_only") == 2
 
@@ -90,7 +100,7 @@ def test_the_same_question_is_answered_from_the_cache(use: Use) -> None:
 def test_intents_do_not_share_answers(use: Use) -> None:
     """The same words to the same model are another question where prompt or limit differ."""
 
-    async def work(gateway: Gateway) -> list[Reply]:
+    async def work(gateway: Questions) -> list[Answered]:
         return [await gateway.ask("TSLA price", intent) for intent in ("price_only", "news_summary", "general")]
 
     replies = use(work)
@@ -101,12 +111,16 @@ def test_intents_do_not_share_answers(use: Use) -> None:
 def test_an_answer_by_fallback_is_kept_for_the_question(use: Use) -> None:
     """Who asks again gets the fallback's answer from the cache, with the model that gave it."""
 
-    async def work(gateway: Gateway) -> tuple[Reply, Reply]:
+    async def work(gateway: Questions) -> tuple[Answered, Answered]:
         query = "TSLA price [[fault:500@gpt-6-luna]]"
         return await gateway.ask(query), await gateway.ask(query)
 
     first, second = use(work)
-    assert (first.model, first.tier, first.fallbacks) == ("gpt-6.1-terra", "mid", ("upstream_error",))
+    assert (first.model, first.tier, first.fallbacks) == (
+        "gpt-6.1-terra",
+        "mid",
+        ("upstream_error",),
+    )
     assert (second.model, second.tier, second.cached) == ("gpt-6.1-terra", "mid", True)
 
 
@@ -129,7 +143,7 @@ def test_an_exhausted_chain_says_what_the_last_model_did(
     """The status and code that the caller gets follow from the last failure; nothing is kept for the question."""
     before = recorded()
 
-    async def work(gateway: Gateway) -> None:
+    async def work(gateway: Questions) -> None:
         await gateway.ask(f"should I buy TSLA [[fault:{fault}]]")
 
     with pytest.raises(UpstreamFailedError) as raised:
@@ -143,12 +157,11 @@ def test_an_exhausted_chain_says_what_the_last_model_did(
 def test_an_upstream_that_is_not_there_is_a_502(use: Use, store: StoreAddress) -> None:
     """No connection to any model: 502, upstream_unreachable."""
 
-    async def work(gateway: Gateway) -> None:
-        gateway._calls._client.base_url = f"http://127.0.0.1:{free_port()}/v1"
+    async def work(gateway: Questions) -> None:
         await gateway.ask("TSLA price")
 
     with pytest.raises(UpstreamFailedError) as raised:
-        use(work)
+        use(work, base_url=f"http://127.0.0.1:{free_port()}/v1")
     assert (raised.value.status, raised.value.code) == (502, "upstream_unreachable")
 
 
@@ -184,7 +197,7 @@ def test_evictions_are_recorded_by_reason(use: Use) -> None:
     """Room and age have their own reason; an expired get is one eviction, and a put counts those that it removed."""
     before = recorded()
 
-    async def fill(gateway: Gateway) -> None:
+    async def fill(gateway: Questions) -> None:
         for number in range(5):
             await gateway.ask(f"question {number}")
 
@@ -194,7 +207,7 @@ def test_evictions_are_recorded_by_reason(use: Use) -> None:
     use(fill, replace(CONFIG, cache=CacheConfig(ttl_seconds=60, max_entries=1, max_entry_bytes=1000)))
     assert grown(before, "prompt_cache_evictions_total", reason="capacity") == 2 + 3 + 4
 
-    async def expire(gateway: Gateway) -> None:
+    async def expire(gateway: Questions) -> None:
         for query in ("first", "second"):
             await gateway.ask(query)
         await asyncio.sleep(0.25)
@@ -210,12 +223,12 @@ def test_an_answer_that_is_too_large_is_given_and_not_kept(use: Use) -> None:
     """The put is refused, the reply is whole, and the next one is asked for again."""
     before = recorded()
 
-    async def work(gateway: Gateway) -> tuple[Reply, Reply]:
+    async def work(gateway: Questions) -> tuple[Answered, Answered]:
         query = "tell me all [[usage:prompt=5,completion=300]]"
         return await gateway.ask(query), await gateway.ask(query)
 
-    first, second = use(work)
-    assert len(first.answer.split()) == 300
+    first, second = use(work, replace(CONFIG, cache=CacheConfig(ttl_seconds=60, max_entries=3, max_entry_bytes=300)))
+    assert len(first.text.split()) == 300
     assert not second.cached
     assert grown(before, "prompt_cache_operations_total", operation="put", result="refused") == 2
 
@@ -224,7 +237,7 @@ def test_without_a_store_questions_are_answered(use: Use) -> None:
     """Get and put are counted as errors; the answer comes from the model."""
     before = recorded()
     reply = use(lambda gateway: gateway.ask("TSLA price"), url=f"redis://127.0.0.1:{free_port()}/0")
-    assert reply.answer
+    assert reply.text
     assert not reply.cached
     assert grown(before, "prompt_cache_operations_total", operation="get", result="error") == 1
     assert grown(before, "prompt_cache_operations_total", operation="put", result="error") == 1
@@ -236,7 +249,7 @@ def test_savings_are_measured_against_the_baseline(use: Use) -> None:
     before = recorded()
     bill = "[[usage:prompt=1000,cached=1000,completion=10]]"
 
-    async def work(gateway: Gateway) -> None:
+    async def work(gateway: Questions) -> None:
         await gateway.ask(f"TSLA price {bill}")  # luna: 15,000 nano-dollars; the baseline, sol: 200,000
         await gateway.ask(f"should I buy TSLA {bill}")
         await gateway.ask(f"should I sell TSLA {bill} [[fault:404@gpt-6.1-sol]]")  # gpt-6-sol: 300,000

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fleetmeter_app.config import GatewayConfig
-from fleetmeter_app.intents import IntentClassifier
+from fleetmeter_app.config.gateway import GatewayConfig
+from fleetmeter_app.routing.intents import IntentClassifier
 
 RULES = """
 default_intent = "other_things"

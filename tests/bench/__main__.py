@@ -3,7 +3,21 @@
 import sys
 from time import monotonic
 
-from bench import capacity, flush, hot_path, idle, memory, openai_calls, replay, scrape, scrape_costs, short_lived
+from bench import (
+    capacity,
+    flush,
+    gateway,
+    hot_path,
+    idle,
+    kinds,
+    memory,
+    openai_calls,
+    replay,
+    scrape,
+    scrape_costs,
+    short_lived,
+    streams,
+)
 from bench.tables import machine
 
 BENCHMARKS = {
@@ -15,6 +29,9 @@ BENCHMARKS = {
     "replay": replay.main,
     "short_lived": short_lived.main,
     "openai": openai_calls.main,
+    "streams": streams.main,
+    "gateway": gateway.main,
+    "kinds": kinds.main,
     "scrape": scrape.main,
     "scrape_costs": scrape_costs.main,
     "million": scrape.many,

@@ -2,9 +2,11 @@
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
@@ -26,13 +28,19 @@ class Rendering:
 
 
 class Renderer:
-    """A process that makes an exposition whenever it is told to."""
+    """A process that makes an exposition whenever it is told to, by another `checkout` if one is named."""
 
-    def __init__(self, make: Make, *arguments: object) -> None:
+    def __init__(self, make: Make, *arguments: object, checkout: str | None = None) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, make, arguments), daemon=True)
-        self._process.start()
+        before = [*sys.path]
+        if checkout is not None:  # a child that is spawned gets the path of its parent
+            sys.path[:0] = [str(Path(checkout, part).resolve(strict=True)) for part in ("state", "exporter", "app")]
+        try:
+            self._process.start()
+        finally:
+            sys.path[:] = before
         theirs.close()
 
     def render(self) -> Rendering:
@@ -59,6 +67,17 @@ def _serve(pipe: Connection, make: Make, arguments: Sequence[object]) -> None:
         body = render()
         seconds, processor = perf_counter() - started, process_time() - used
         pipe.send(Rendering(seconds, processor, body, megabytes(os.getpid())[1]))
+
+
+def through_the_exposition(url: str, namespace: str, accept: str) -> Callable[[], bytes]:
+    """The exporter's own text, as its program makes it, without HTTP."""
+    from fleetmeter_exporter import memory
+    from fleetmeter_exporter.exposition.formats import negotiated
+    from fleetmeter_exporter.scraper import Scraper
+
+    memory.tune()
+    scraper = Scraper.of(url, [namespace])
+    return lambda: scraper.text([scraper.fleets[0].scrape()], perf_counter(), negotiated(accept))
 
 
 def through_a_collector(url: str, namespace: str) -> Callable[[], bytes]:

@@ -20,9 +20,9 @@ class Told:
 
 
 class Receiver:
-    """Listens on a free loopback port while the block lasts."""
+    """Listens on a free port of an address, the loopback's by default, while the block lasts."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         self._told: list[Told] = []
         self._lock = threading.Lock()
         receiver = self
@@ -38,13 +38,14 @@ class Receiver:
             def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  http.server's own name
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((address, 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/alerts"
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}/alerts"
 
     def told(self, since: float) -> list[Told]:
         """What it was told from then on."""

@@ -67,11 +67,15 @@ class Namespace:
                 for name, known in before.shown.snapshot.numbers.items()
                 if isinstance(known, Hash) and name in numbers and self._held(name, known)
             }
+        gauges = Hash(list(self.gauges), list(self.gauges.values()))
+        if before is not None and before.shown is not None and list(gauges) == list(before.shown.snapshot.gauges):
+            gauges = Hash(Hash.of(before.shown.snapshot.gauges).fields, gauges.texts)  # as the reader has it
         snapshot = Snapshot(
-            NOW_US, Epoch("e", 1, 1), self.rows, tuple(self.definitions), numbers, self.gauges, self.replicas,
+            NOW_US, Epoch("e", 1, 1), self.rows, tuple(self.definitions), numbers, gauges, self.replicas,
             self._extras(), self.exemplars, returned=Returned(self.returned),
         )  # fmt: skip
-        return Scrape(self.name, Shown(snapshot), Families(snapshot))
+        stated = before.families.statements if before is not None and before.families is not None else None
+        return Scrape(self.name, Shown(snapshot), Families(snapshot, stated))
 
     def _extras(self) -> dict[str, tuple[GaugeRead, Sequence[Any]]]:
         exists = self.cache_size is not None

@@ -16,6 +16,7 @@ TRUST = "Can these numbers be trusted?"
 FAILED = "What share of requests fails?"
 REPLICAS = "How many replicas live?"
 MISSING = "What is missing from a scrape?"
+_UNPRICED = 'openai_unpriced_calls_total{job="fleetmeter", instance="a", model="%s"}'
 REQUESTS = 'http_requests_total{job="fleetmeter", method="GET", endpoint="/ask", status="%s"}'
 
 
@@ -48,13 +49,41 @@ def complaint(binary: str, folder: Path, title: str, series: Mapping[str, str], 
         ({_UP: "1x120", _READ: "1x120", _UP.replace('"a"', '"b"'): "1x120", _READ.replace('"a"', '"b"'): "1x120"}, 2),
         ({_UP: "1x120", _READ[:-1] + ', namespace="x"}': "1x120", _READ[:-1] + ', namespace="y"}': "1x120"}, 1),
         ({_UP: "1x120", _READ[:-1] + ', namespace="x"}': "1x120", _READ[:-1] + ', namespace="y"}': "0x120"}, 0),
+        ({_UP: "1x120", _READ: "1x120", _UNPRICED % "a": "3x120", _UNPRICED % "b": "0x120"}, 1),
+        ({_UP: "1x120", _READ: "1x120", _UNPRICED % "a": "3x120", _UNPRICED % "b": "0x60 1x60"}, 0.5),
+        ({_UP: "1x120", _READ: "1x120", _UNPRICED % "a": "3x120", _UNPRICED % "b": "_x60 1x60"}, 0.5),
+        ({_UP: "1x120", _READ: "1x120", _UNPRICED % "a": "_x60 0x60"}, 1),
+        ({_UP: "0x60 1x60", _READ: "_x60 1x60", _UNPRICED % "a": "_x60 7x60"}, 1),
+        ({_UP: "1x120", _READ: "0x60 1x60", _UNPRICED % "a": "_x60 7x60"}, 1),
+        ({_UP: "0x60 1x60", _READ: "_x60 1x60", _UNPRICED % "a": "_x60 7x30 8x30"}, 0.5),
+        ({_UP: "1x120", _READ: "0x120", _UNPRICED % "a": "0+1x120"}, 0),
+        ({_UP: "0x120", _UNPRICED % "a": "0+1x60"}, -1),
     ],
-    ids=["right", "unread", "exporter down", "scraped twice", "two namespaces", "one of them unread"],
+    ids=[
+        "right",
+        "unread",
+        "exporter down",
+        "scraped twice",
+        "two namespaces",
+        "one of them unread",
+        "unpriced before",
+        "unpriced now",
+        "born unpriced",
+        "born priced",
+        "exporter came back",
+        "store came back",
+        "came back and unpriced",
+        "unread and unpriced",
+        "down and unpriced",
+    ],
 )
 def test_trust_tells_what_is_wrong(
     binary: Callable[[str], str], tmp_path: Path, series: dict[str, str], value: float
 ) -> None:
-    """1 where all is well, 0 where not all was read, -1 without an exporter, and the number of targets above one."""
+    """1 if all is well, 0 if not all was read, -1 without an exporter, the number of targets if there are several.
+
+    It is 0.5 if calls without a price were counted within the time shown, be it as the first value of a new series.
+    """
     assert complaint(binary("promtool"), tmp_path, TRUST, series, {"{}": value}) == ""
 
 

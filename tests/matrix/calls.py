@@ -3,17 +3,15 @@
 import json
 import os
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fleetmeter_app.upstream.ledger import Ledger
 from matrix.environments import ROOT
-from support.upstream import RunningUpstream
+from support.upstream import RunningUpstream, settled
 
 PROGRAMS = Path(__file__).parent / "programs"
-_SETTLED_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -58,15 +56,3 @@ def run(upstream: RunningUpstream, python: str | Path, program: str, *arguments:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     return Comparison(json.loads(done.stdout.splitlines()[-1]), settled(upstream))
-
-
-def settled(upstream: RunningUpstream) -> Ledger:
-    """The ledger, once nothing that came in is still being worked on."""
-    deadline = time.monotonic() + _SETTLED_SECONDS
-    while True:
-        ledger = upstream.ledger()
-        total = ledger.total()
-        ended = sum(one.requests for one in (total.delivered, total.untold, total.abandoned))
-        if ended >= total.received or time.monotonic() > deadline:
-            return ledger
-        time.sleep(0.05)

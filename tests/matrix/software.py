@@ -13,6 +13,7 @@ class Row:
     is asked over HTTP. Jobs are put into a queue by `matrix_<queue>.py`. A program that is neither ends by itself.
     `signal` is sent under load, or after it. `loss` is what README's limits permit: the share of the ledger that may be
     missing.
+    `counter` is the sample that is compared, summed over its series: a library's own, if it counts by itself.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Row:
     signal: str = "TERM"
     variables: dict[str, str] = field(default_factory=dict)
     loss: float = 0.0
+    counter: str = "counted_total"
 
 
 def _service(name: str, packages: str, command: str, **more: object) -> Row:
@@ -34,11 +36,17 @@ def _worker(name: str, packages: str, command: str, queue: str, **more: object) 
     return Row(name, tuple(packages.split()), command, queue=queue, **more)  # type: ignore[arg-type]
 
 
+def _library(name: str, packages: str, command: str, counter: str) -> Row:
+    return Row(name, tuple(packages.split()), command, service=True, counter=counter)
+
+
 def _program(name: str, packages: str, way: str) -> Row:
     return Row(name, tuple(packages.split()), f"python matrix_children.py {way}")
 
 
 _GUNICORN = "python -m gunicorn --no-control-socket --log-level error --workers 2 --bind 127.0.0.1:PORT"
+_THREADS = f"{_GUNICORN} --worker-class gthread --threads 4"
+_UVICORN = "uvicorn --log-level error --workers 2 --port PORT"
 _UWSGI = f"pyuwsgi --http-socket 127.0.0.1:PORT --module {WSGI} --processes 3 --master -L --enable-threads"
 _RQ, _HUEY = "rq worker --quiet --burst --url STORE", "python -m huey.bin.huey_consumer matrix_huey.huey -q -w 2"
 _DRAMATIQ, _CELERY = "dramatiq matrix_dramatiq -p 2 -t 2", "celery -q -A matrix_celery worker -c 2 -l critical"
@@ -53,7 +61,7 @@ ROWS = (
     _service("sanic, 2 workers", "sanic==25.12.1", "sanic matrix_sanic:app --host 127.0.0.1 --port PORT --workers 2"),
     _service("sanic, single process", "sanic==25.12.1", "sanic matrix_sanic:app --port PORT --single-process"),
     _service("aiohttp", "aiohttp==3.14.5", "python matrix_aiohttp.py PORT"),
-    _service("gunicorn, gthread", "gunicorn==27.0.1", f"{_GUNICORN} --worker-class gthread --threads 4 {WSGI}"),
+    _service("gunicorn, gthread", "gunicorn==27.0.1", f"{_THREADS} {WSGI}"),
     _service(
         "gunicorn, aiohttp",
         "gunicorn==27.0.1 aiohttp==3.14.5",
@@ -90,10 +98,32 @@ ROWS = (
     _worker("huey, threads", "huey==3.5.4 redis", _HUEY, "huey"),
     _worker("huey, processes", "huey==3.5.4 redis", f"{_HUEY} --worker-type process", "huey"),
     _worker("arq", "arq==0.25.0", "arq matrix_arq.Settings", "arq"),
+    _worker("arq 0.28", "arq==0.28.0", "arq matrix_arq.Settings", "arq"),
     _worker("taskiq", "taskiq==0.13.0 taskiq-redis", "taskiq worker matrix_taskiq:broker --workers 2", "taskiq"),
     _worker("celery, prefork", "celery[redis]==5.7.0", _CELERY, "celery"),
     _worker("celery, threads", "celery[redis]==5.7.0", f"{_CELERY} -P threads", "celery"),
     _worker("celery, solo", "celery[redis]==5.7.0", f"{_CELERY} -P solo", "celery"),
+    _library(
+        "prometheus-fastapi-instrumentator", "prometheus-fastapi-instrumentator==8.1.0 fastapi uvicorn",
+        f"{_UVICORN} matrix_instrumentator:application", "http_requests_total",
+    ),
+    _library(
+        "starlette_exporter", "starlette_exporter==0.24.0 uvicorn", f"{_UVICORN} matrix_starlette:application",
+        "starlette_requests_total",
+    ),
+    _library(
+        "litestar's plugin", "litestar[prometheus] uvicorn", f"{_UVICORN} matrix_litestar:application",
+        "litestar_requests_total",
+    ),
+    _library(
+        "prometheus_flask_exporter", "prometheus_flask_exporter==0.23.2 gunicorn==27.0.1",
+        f"{_THREADS} matrix_flask:application", "flask_http_request_total",
+    ),
+    _library(
+        "django-prometheus", "django-prometheus==2.5.0 django gunicorn==27.0.1",
+        f"{_THREADS} matrix_django:application",
+        "django_http_responses_before_middlewares_total",
+    ),
     _program("joblib", "joblib==1.6.0", "joblib"),
     _program("loky", "loky==3.7.0", "loky"),
     _program("multiprocess", "multiprocess==0.70.19", "multiprocess"),

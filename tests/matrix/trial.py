@@ -10,6 +10,7 @@ from pathlib import Path
 from fleetmeter.embedded import EmbeddedStore
 from matrix.environments import ROOT, Environments
 from matrix.software import Row
+from support.exposition import total
 from support.load import Service, free_port, service
 from support.processes import environment, eventually, fleet
 from support.store import StoreAddress
@@ -66,7 +67,7 @@ def run(row: Row, environments: Environments, store: EmbeddedStore, address: Sto
     client.close()
     living = sum(text.split()[3] == b"alive" for field, text in rows.items() if not field.startswith(b"@"))
     written = ledger.stat().st_size if ledger.exists() else 0
-    return Result(written, int(samples.get(("counted_total", frozenset()), 0)), living)
+    return Result(written, int(total(samples, row.counter)), living)
 
 
 def _serve(row: Row, command: list[str], address: StoreAddress, folder: Path, variables: dict[str, str]) -> None:

@@ -55,16 +55,23 @@ def test_wheel_holds_three_packages_and_nothing_else(wheel: Path) -> None:
     names = ZipFile(wheel).namelist()
     top = {name.partition("/")[0] for name in names if ".dist-info/" not in name and ".data/" not in name}
     assert top == {"fleetmeter", "fleetmeter_exporter", "fleetmeter_app", "fleetmeter_pytest", "fleetmeter-run.pth"}
+    ours = {
+        str(path.relative_to(folder))
+        for folder in (ROOT / "state", ROOT / "exporter", ROOT / "app")
+        for path in folder.glob("fleetmeter*/**/*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert ours - set(names) == set()
     for data in (
         "fleetmeter/py.typed",
         "fleetmeter/lua/apply.lua",
         "fleetmeter/launch/sitecustomize.py",
         "fleetmeter/lua/reset.lua",
         "fleetmeter_app/gateway.toml",
+        "fleetmeter/assets/users.acl",
+        "fleetmeter/assets/prometheus/rules/alerts.yml",
     ):
         assert data in names
-    for shared in ("users.acl", "web.yml"):
-        assert any(name.endswith(f".data/data/share/fleetmeter/{shared}") for name in names)
 
 
 def test_wheel_works_beside_a_project_with_its_own_app(wheel: Path, tmp_path: Path) -> None:
@@ -80,6 +87,9 @@ def test_wheel_works_beside_a_project_with_its_own_app(wheel: Path, tmp_path: Pa
     assert run(python, "-c", CHECK, cwd=project).startswith("ok ")
     assert "fleetmeter-exporter" in run(environment / "bin" / "fleetmeter-exporter", "--version", cwd=project)
     assert "fleetmeter " in run(environment / "bin" / "fleetmeter", "--version", cwd=project)
+    run(environment / "bin" / "fleetmeter", "assets", "mine", cwd=project)
+    for file in ("prometheus/prometheus.yml", "grafana/dashboards/cost.json"):
+        assert (project / "mine" / file).read_bytes() == (ROOT / file).read_bytes()
     run(python, "-m", "pip", "uninstall", "--quiet", "--yes", "fleetmeter", cwd=project)
     assert (project / "app" / "__init__.py").exists()
 

@@ -11,12 +11,14 @@ import pytest
 _TESTS = Path(__file__).parents[1]
 LONG = (
     "grafana/test_live.py",
+    "grafana/test_trust.py",
     "chaos/test_watched.py",
     "app/demo/test_demo.py",
     "chaos/test_chaos.py",
     "state/process/test_interpreters.py",
     "state/process/test_servers.py",
     "state/process/test_ways.py",
+    "examples/test_examples.py",
     "state/simulator/test_simulator.py",
     "state/test_rolling_deploy.py",
     "exporter/test_prometheus.py",

@@ -19,6 +19,7 @@ from fleetmeter_app.upstream.ledger import Ledger
 # A cold start on a busy machine takes a second or two.
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
+_SETTLED_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,18 @@ def running_upstream(config: str = "") -> Iterator[RunningUpstream]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def settled(upstream: RunningUpstream) -> Ledger:
+    """The ledger, once nothing that came in is still being worked on."""
+    deadline = time.monotonic() + _SETTLED_SECONDS
+    while True:
+        ledger = upstream.ledger()
+        total = ledger.total()
+        ended = sum(one.requests for one in (total.delivered, total.untold, total.abandoned))
+        if ended >= total.received or time.monotonic() > deadline:
+            return ledger
+        time.sleep(0.05)
 
 
 _DICE = random.SystemRandom()  # not the one that tests seed: two of them would draw the same ports

@@ -5,7 +5,7 @@ from typing import assert_type
 from prometheus_client import CollectorRegistry, Counter
 
 import fleetmeter
-from fleetmeter.llm import Usage, record_openai_call
+from fleetmeter.llm import Usage, record_call, record_openai_call
 from fleetmeter.multiprocess import RedisValue, mark_process_dead
 from fleetmeter.pricing import Answer, Cost, Doubt, PriceList, StreamedAnswer, Unpriced, read_answer, read_usage
 from fleetmeter_exporter import RedisCollector, get_metrics, get_metrics_content_type
@@ -60,6 +60,9 @@ assert_type(price, Cost | Unpriced)
 record_openai_call(
     model=answer.model, endpoint="responses", intent="chat", duration=0.2, usage=answer.usage, cost=price
 )
+record_openai_call(model="gpt-6-luna", endpoint="responses", duration=0.2, error=TimeoutError(), retries=2)
+record_openai_call(model="gpt-6-luna", endpoint="responses", duration=0.2, usage={"input_tokens": 10}, stream=True)
+assert_type(record_call(usage={"input_tokens": 10}, model="x", provider="anthropic"), Cost | Unpriced | None)
 
 value_class: type = RedisValue(process_identifier=lambda: "worker-1")
 mark_process_dead(4711)

@@ -8,9 +8,9 @@ from types import FrameType
 
 
 def main() -> int:
-    """Run the demo; its exit status. Whatever ends it is one line on stderr."""
+    """Run the demo. Returns its exit status; if it fails, the reason is one line on stderr."""
     try:
-        # Here and not at the top: what is missing is to be named, with the way to get it.
+        # Imported here, so that a missing package is reported together with the way to install it.
         from rich.console import Console
 
         from fleetmeter_app.demo.errors import DemoError
@@ -23,9 +23,9 @@ def main() -> int:
     except DemoError as error:
         return _fail(str(error), error.status)
     except BrokenPipeError:
-        # Whoever read the output has left; Python must not try to flush what is left of it.
+        # The reader of the output has closed it, so Python must not flush the rest into it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _fail("the reader of its output has left", 1)
+        return _fail("the reader of its output has closed it", 1)
 
 
 def _fail(problem: str, status: int) -> int:
@@ -34,12 +34,12 @@ def _fail(problem: str, status: int) -> int:
 
 
 def _end_at_once(number: int, _frame: FrameType | None) -> None:
-    """End the process; an exception could be raised inside an import's callback, where Python drops it."""
+    """End the process. An exception would not do: inside an import's callback, Python drops it."""
     os._exit(128 + number)
 
 
 if __name__ == "__main__":
-    # Until the demo listens itself, nothing has been started that would have to be ended.
+    # The demo takes these signals over before it starts any program, so nothing is left running here.
     for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_number, _end_at_once)
     sys.exit(main())

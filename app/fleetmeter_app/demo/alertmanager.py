@@ -1,4 +1,4 @@
-"""An Alertmanager for the demo: the repository's own configuration, and a webhook if one is wanted."""
+"""An Alertmanager for the demo: the repository's own configuration, with a webhook if one is given."""
 
 import re
 import shutil
@@ -13,13 +13,13 @@ BINARIES = ("alertmanager", "prometheus-alertmanager")
 """The program's own name, and Debian's."""
 
 _SETTING = re.compile(r"^( *)#(?! \S)(.+)$")
-"""A line that is taken in by taking its # away; a line of prose has one space after it."""
+"""A setting that is commented out. A line of prose has exactly one space after its #."""
 
 _WEBHOOK = "http://127.0.0.1:9095/alerts"
 
 
 def with_receivers(template: str, *kinds: str) -> str:
-    """The text with these kinds of receivers (slack, discord, pagerduty, webhook) taken in, each as it stands there."""
+    """The text with these kinds of receivers (slack, discord, pagerduty, webhook) no longer commented out."""
     lines = []
     wanted = False
     for line in template.splitlines():
@@ -33,7 +33,7 @@ def with_receivers(template: str, *kinds: str) -> str:
 
 
 def configuration(template: str, webhook: str | None, speed: float) -> str:
-    """The text with its waits divided by `speed`, telling `webhook` if there is one."""
+    """The text with its waits divided by `speed`, and with the receiver `webhook` if there is one."""
     if webhook is not None:
         template = with_receivers(template, "webhook").replace(_WEBHOOK, webhook)
     return shortened(template, speed)
@@ -47,7 +47,7 @@ def found(search_path: str | None) -> str | None:
 def reason_to_leave_out(search_path: str | None, no_prometheus: str | None) -> str | None:
     """Why there will be no Alertmanager, or None."""
     if no_prometheus is not None:
-        return "left out: there is no Prometheus that would tell it anything"
+        return "left out: without a Prometheus it gets no alerts"
     if found(search_path) is None:
         return "left out: no program 'alertmanager' on the PATH"
     return None
@@ -63,6 +63,6 @@ def program(
     command = [
         found(environ.get("PATH")) or BINARIES[0], f"--config.file={config}",
         f"--storage.path={directory / 'alertmanager-data'}", f"--web.listen-address={address}",
-        "--cluster.listen-address=",  # it is one, and looks for no others
+        "--cluster.listen-address=",  # it is the only one, and must not look for others
     ]  # fmt: skip
     return Program("alertmanager", command, environ, address, f"http://{address}/-/ready")

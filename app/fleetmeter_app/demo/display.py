@@ -1,4 +1,4 @@
-"""Where the view goes: redrawn in place on a terminal, one more line every few seconds elsewhere."""
+"""Shows the view: redrawn in place on a terminal; elsewhere one more line every few seconds."""
 
 import asyncio
 from types import TracebackType
@@ -14,7 +14,7 @@ _LINE_SECONDS = 3.0
 
 
 class Display:
-    """Shows a moment until it is left, and once more then."""
+    """A context manager that shows a moment, and shows it a last time at its end."""
 
     def __init__(self, console: Console, moment: Moment) -> None:
         self._console = console
@@ -22,7 +22,7 @@ class Display:
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
 
     async def keep_showing(self) -> None:
-        """Show it again and again, until cancelled."""
+        """Show the moment again and again, until cancelled."""
         while True:
             await asyncio.sleep(_LINE_SECONDS if self._live is None else _REDRAW_SECONDS)
             self._show()

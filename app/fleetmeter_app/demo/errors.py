@@ -1,4 +1,4 @@
-"""What ends a demo before its time.
+"""Errors that end a demo early.
 
 DemoError
 ├── DemoSettingError   a variable that cannot be used
@@ -9,7 +9,7 @@ from fleetmeter_app.errors import GatewayError
 
 
 class DemoError(GatewayError):
-    """One line for the user; `status` is the exit status of the demo."""
+    """An error that is shown to the user as one line; `status` is the exit status of the demo."""
 
     status = 1
 
@@ -24,7 +24,7 @@ class DemoSettingError(DemoError):
 
 
 class ProgramError(DemoError):
-    """A program of the demo failed; `what` says how, `last_line` is the last one of its log."""
+    """A program of the demo failed; `what` says how, `last_line` is the last line of its log."""
 
     def __init__(self, program: str, address: str, what: str, last_line: str) -> None:
         place = f" ({address})" if address else ""

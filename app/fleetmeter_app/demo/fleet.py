@@ -1,11 +1,11 @@
-"""What the demo consists of: the command line, the environment and the address of each program."""
+"""The plan of the demo: command line, environment and address of each program."""
 
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleetmeter_app.config import GatewayConfig
+from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.demo import alertmanager, prometheus
 from fleetmeter_app.demo.ports import HOST, with_free_ports
 from fleetmeter_app.demo.processes import Program
@@ -20,14 +20,14 @@ _REAL_MODELS_NEED = (
 )  # fmt: skip
 
 _LATENCIES = (0.03, 0.08, 0.15)
-"""Seconds that the demo's models take, from the cheapest tier up: fast enough to watch, slow enough to see."""
+"""Seconds that the demo's models take, from the cheapest tier up: slow enough to be seen, and not boring."""
 
 _REPLICAS_END, _READERS_END, _UPSTREAM_ENDS = range(3)
 
 
 @dataclass(frozen=True)
 class DemoFleet:
-    """Where everything answers; `upstream` is None where real models do, `no_…` says why there is none."""
+    """The programs and their URLs. `upstream` is None if real models answer. `no_…` says why a program is left out."""
 
     gateways: Mapping[str, str]
     exporter: str
@@ -40,7 +40,7 @@ class DemoFleet:
 
 
 def plan(settings: DemoSettings, environ: Mapping[str, str], directory: Path, store_url: str) -> DemoFleet:
-    """The programs for these settings, with what they need written below `directory`; starts nothing."""
+    """The programs for these settings. Writes their configuration below `directory`, and starts nothing."""
     asked = (settings.exporter_port, settings.prometheus_port, settings.alertmanager_port, None)
     ports = with_free_ports([*settings.gateway_ports, *asked])
     exporter_port, prometheus_port, alertmanager_port, upstream_port = ports[REPLICAS:]
@@ -85,7 +85,7 @@ def plan(settings: DemoSettings, environ: Mapping[str, str], directory: Path, st
 
 
 def _models(settings: DemoSettings, environ: Mapping[str, str], upstream: str | None) -> dict[str, str]:
-    """What tells a replica whom to call."""
+    """The environment variables that tell a replica which upstream to call."""
     if upstream is not None:
         return {"OPENAI_API_KEY": "demo", "OPENAI_BASE_URL": f"{upstream}/v1"}
     real = {name: environ[name] for name in _REAL_MODELS_NEED if name in environ}
@@ -107,7 +107,7 @@ def _upstream(port: int, environ: Mapping[str, str], directory: Path) -> Program
 
 
 def upstream_config(gateway: GatewayConfig) -> str:
-    """A TOML text for the upstream: the models of the gateway's tiers, the dearer the slower."""
+    """A TOML text for the upstream: the models of the gateway's tiers. Dearer ones are slower."""
     tables = []
     for place, tier in enumerate(gateway.tiers.values()):
         latency = _LATENCIES[min(place, len(_LATENCIES) - 1)]

@@ -1,8 +1,8 @@
-"""Ends what a demo leaves behind when it is itself killed: run as a file of its own, with the demo's pipe as input.
+"""Cleans up after a demo that was killed. It is a program of its own, and reads a pipe from the demo.
 
-A line `+process PID` or `+directory PATH` entrusts something to it, the same with `-` takes it back. When the pipe
-ends, whatever the demo did not take back is ended and removed: after a demo that ended well, nothing. It imports the
-standard library only, so that it starts at once.
+The demo writes `+process PID` or `+directory PATH` for each thing that it makes, and the same with `-` when it has
+ended or removed the thing itself. When the pipe ends, the guard ends and removes what is left. After a demo that ended
+well, that is nothing. It imports the standard library only, so that it starts at once.
 """
 
 import os
@@ -17,7 +17,7 @@ _GRACE = 3.0
 
 
 def left_over(lines: Iterable[str]) -> tuple[list[int], list[str]]:
-    """The processes and directories that were entrusted and not taken back, once the lines end."""
+    """The processes and directories with a `+` and no later `-`, once the lines end."""
     held: dict[str, None] = {}
     for line in lines:
         sign, what = line[:1], line[1:].rstrip("\n")
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _signal(process: int, how: int) -> bool:
-    """Whether there was such a process."""
+    """Send a signal; returns whether the process exists."""
     try:
         os.kill(process, how)
     except ProcessLookupError:

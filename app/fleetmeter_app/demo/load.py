@@ -1,4 +1,4 @@
-"""The load: questions at a steady rate, spread over the replicas in turn, and every reply counted."""
+"""The load: asks the replicas in turn, at a steady rate, and counts every reply."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ from fleetmeter_app.demo.tally import Tally
 
 _REPLY_SECONDS = 60.0
 _MOST_IN_FLIGHT = 100
-"""Requests that wait for their reply at once; at this number the load waits too."""
+"""Requests without a reply at the same time. When there are so many, the load waits."""
 
 _IDLE_SECONDS = 2.0
-"""How long a connection is kept: less than uvicorn's 5 s, or a request could meet the server's own closing."""
+"""Seconds for which an idle connection is kept. uvicorn closes it after 5 s; a request sent just then would fail."""
 
 
 class Load:
@@ -32,7 +32,7 @@ class Load:
         self._in_flight: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Ask until cancelled; what is under way then goes on."""
+        """Ask until cancelled. Requests that are under way then go on."""
         clock = asyncio.get_running_loop().time
         due = clock()
         while True:
@@ -42,12 +42,12 @@ class Load:
             while len(self._in_flight) >= _MOST_IN_FLIGHT:
                 await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
                 self._collect()
-            # A load that fell behind goes on at its rate: no burst to catch up.
+            # If the load fell behind, it goes on at its rate, without a burst to catch up.
             due = max(due + self._pause, clock())
             await asyncio.sleep(due - clock())
 
     async def finish(self, seconds: float) -> None:
-        """Wait for the replies that are still due; those that do not come in time count as unknown."""
+        """Wait for the replies that are still due. One that does not come in time counts as unknown."""
         if self._in_flight:
             _, late = await asyncio.wait(self._in_flight, timeout=seconds)
             for task in late:
@@ -57,7 +57,7 @@ class Load:
         self._collect()
 
     async def close(self) -> None:
-        """Drop what is under way and close the connections."""
+        """Drop the requests that are under way, and close the connections."""
         await self.finish(0.0)
         await self._client.aclose()
 
@@ -72,7 +72,7 @@ class Load:
         self.tally.record(replica, question, response.status_code, _json(response))
 
     def _collect(self) -> None:
-        """Forget what is done; an error in it is ours, and ends the load."""
+        """Forget tasks that are done. An exception in one is a fault of the demo, and ends the load."""
         done = {task for task in self._in_flight if task.done()}
         self._in_flight -= done
         for task in done:
@@ -80,7 +80,7 @@ class Load:
 
 
 def _json(response: httpx.Response) -> dict[str, Any]:
-    """The reply's object; empty for what is none, as a server's plain 500."""
+    """The JSON object in a reply; empty if there is none, as in a server's plain 500."""
     try:
         document = response.json()
     except ValueError:

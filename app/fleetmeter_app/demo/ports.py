@@ -1,4 +1,4 @@
-"""Ports of this machine: free ones, and whether one that was asked for is free."""
+"""Ports of this machine: finds free ones, and checks that a given one is free."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ HOST = "127.0.0.1"
 
 
 def require_free(asked: Mapping[int, str]) -> None:
-    """Nothing, if every port can be listened on; `DemoError` names the first that cannot, and who asked for it."""
+    """Check that every port is free. Raises `DemoError`, which names the first that is not, and its variable."""
     for port, variable in asked.items():
         try:
             socket.create_server((HOST, port)).close()
@@ -29,6 +29,6 @@ def with_free_ports(ports: Sequence[int | None]) -> list[int]:
 
 
 def _bind_any(held: ExitStack) -> int:
-    # Held until all are chosen: a port that was let go at once could be handed out a second time.
+    # Kept open until all are chosen, because a port that is closed at once could be given out a second time.
     port: int = held.enter_context(socket.create_server((HOST, 0))).getsockname()[1]
     return port

@@ -1,4 +1,4 @@
-"""The programs of the demo: each in a session of its own, its output in a file, ended by its id."""
+"""The programs of the demo: each in its own session, with its output in a file, and ended by its process id."""
 
 import asyncio
 import shutil
@@ -18,10 +18,10 @@ from fleetmeter.embedded import EmbeddedStore, EmbeddedStoreError
 from fleetmeter_app.demo.errors import DemoError, ProgramError
 
 START_SECONDS = 30.0
-"""How long a program may take until it answers; a cold start on a busy machine takes several seconds."""
+"""Seconds until a program must answer. A cold start on a busy machine takes several."""
 
 STOP_SECONDS = 5.0
-"""How long a program may take from SIGTERM to its end, before SIGKILL."""
+"""Seconds from SIGTERM to SIGKILL."""
 
 _POLL = 0.1
 _GUARD = Path(__file__).with_name("guard.py")
@@ -29,9 +29,9 @@ _GUARD = Path(__file__).with_name("guard.py")
 
 @dataclass(frozen=True)
 class Program:
-    """What to start: `ready` is the URL that answers 200 once it can be used, `address` what to call it in a message.
+    """A program to start. `ready` is a URL that answers 200 once it can be used; `address` is its address in messages.
 
-    `environ` is all that it gets to see. Programs of a lower `order` are ended first.
+    `environ` is its whole environment. Programs with a lower `order` are ended first.
     """
 
     name: str
@@ -50,10 +50,10 @@ class _Child:
 
 
 class Processes:
-    """Everything that the demo started, and the directory that it made; `stop` leaves nothing of either.
+    """Everything that the demo started, and the directory that it made. `stop` ends and removes all of it.
 
-    Each program runs in a session of its own, so that a terminal's Ctrl-C reaches the demo alone. Should the demo be
-    killed, the guard (guard.py) ends them.
+    Each program has its own session, so that Ctrl-C in a terminal reaches the demo only. If the demo is killed, the
+    guard (guard.py) ends the programs.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Processes:
         self._tell(f"+directory {self.directory}")
 
     def start_store(self) -> str:
-        """Start the embedded store; its URL. Raises `DemoError`."""
+        """Start the embedded store. Returns its URL; raises `DemoError`."""
         store = self._store = EmbeddedStore()
         self._tell(f"+directory {store.directory}")
         try:
@@ -80,7 +80,7 @@ class Processes:
         return store.url
 
     def start(self, program: Program) -> None:
-        """Start a program; `DemoError` where the system has no such program."""
+        """Start a program. Raises `DemoError` if the system cannot start it."""
         log = self.directory / f"{program.name}.log"
         with log.open("wb") as output:
             try:
@@ -94,7 +94,7 @@ class Processes:
         self._tell(f"+process {process.pid}")
 
     async def ready(self) -> None:
-        """Wait until every program answers; `ProgramError` for one that ends or does not answer in time."""
+        """Wait until every program answers. Raises `ProgramError` if one ends, or does not answer in time."""
         deadline = time.monotonic() + START_SECONDS
         async with httpx.AsyncClient(trust_env=False, timeout=1.0) as client:
             for child in self._children:
@@ -106,7 +106,7 @@ class Processes:
         self.check()
 
     def check(self) -> None:
-        """Nothing, while all of them run; else `ProgramError` for the first that does not."""
+        """Raises `ProgramError` for the first program that no longer runs."""
         store, process = self._store, self._store_process
         if store is not None and process is not None and process.poll() is not None:
             raise ProgramError("the store", "", _ending(process), _last_line(store.directory / "store.log"))
@@ -115,13 +115,13 @@ class Processes:
                 raise _failed(child, _ending(child.process))
 
     async def watch(self) -> None:
-        """Wait until one of them ends by itself, which raises `ProgramError`."""
+        """Wait until a program ends by itself, and then raise `ProgramError`."""
         while True:
             self.check()
             await asyncio.sleep(_POLL)
 
     def stop(self) -> None:
-        """End all programs, those of the lowest order first and the store last, and remove the directories."""
+        """End all programs, by their order and the store last, and remove the directories."""
         for order in sorted({child.program.order for child in self._children}):
             self._end([child.process for child in self._children if child.program.order == order])
         self._children.clear()
@@ -151,7 +151,7 @@ class Processes:
             self._tell(f"-process {process.pid}")
 
     def _tell(self, line: str) -> None:
-        """Hand a line to the guard; a demo whose guard was killed goes on without."""
+        """Write a line to the guard. If the guard was killed, the demo goes on without it."""
         if self._guard.stdin is not None and not self._guard.stdin.closed:
             with suppress(BrokenPipeError):
                 self._guard.stdin.write(f"{line}\n".encode())

@@ -4,19 +4,20 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from fleetmeter.cli.assets import asset
 from fleetmeter_app.demo.errors import DemoError
 from fleetmeter_app.demo.processes import Program
 from fleetmeter_app.demo.windows import shortened
 
-TEMPLATE = Path(__file__).parents[3] / "prometheus"
-"""The folder of the source tree; a wheel does not carry it."""
+TEMPLATE = asset("prometheus")
+"""The folder that is shipped."""
 
 
 def configuration(template: str, target: str, alertmanager: str | None = None, speed: float = 1) -> str:
-    """The text with another target, scraped each second because a demo is short, and another Alertmanager or none.
+    """The text with this target and Alertmanager (or none), and a scrape each second, because a demo is short.
 
-    With a `speed` above 1 the rules, whose windows are divided by it, are evaluated each second too. Raises `DemoError`
-    where the text does not hold what is replaced exactly once.
+    With a `speed` above 1 the windows of the rules are divided by it, so they are evaluated each second, too. Raises
+    `DemoError` if a text that is replaced does not occur exactly once.
     """
     replaced = {
         '"127.0.0.1:9847"': f'"{target}"',
@@ -26,17 +27,15 @@ def configuration(template: str, target: str, alertmanager: str | None = None, s
     }
     for old, new in replaced.items():
         if template.count(old) != 1:
-            raise DemoError(f"prometheus.yml holds {old!r} {template.count(old)} times; the demo replaces it once")
+            raise DemoError(f"prometheus.yml has {old!r} {template.count(old)} times; the demo expects it once")
         template = template.replace(old, new)
     return template
 
 
-def reason_to_leave_out(search_path: str | None, template: Path = TEMPLATE) -> str | None:
+def reason_to_leave_out(search_path: str | None) -> str | None:
     """Why there will be no Prometheus, or None."""
     if shutil.which("prometheus", path=search_path) is None:
         return "left out: no program 'prometheus' on the PATH"
-    if not (template / "prometheus.yml").is_file():
-        return "left out: its configuration comes with the source tree only"
     return None
 
 
@@ -50,7 +49,7 @@ def program(
 ) -> Program:
     """Prometheus with its data and a copy of its configuration below `directory`."""
     folder = directory / "prometheus"
-    # The whole folder, so that the files which the configuration names beside itself are found.
+    # The whole folder is copied, because the configuration refers to files beside itself.
     shutil.copytree(TEMPLATE, folder)
     config = folder / "prometheus.yml"
     config.write_text(configuration(config.read_text(encoding="utf-8"), target, alertmanager, speed), encoding="utf-8")

@@ -1,10 +1,10 @@
-"""What the load asks: repeats that the cache can answer, new questions, trouble on purpose, and what is refused."""
+"""The questions of the load: repeated ones, which the cache can answer, new ones, faulty ones, and refused ones."""
 
 import json
 import random
 from dataclasses import dataclass
 
-from fleetmeter_app.config import GatewayConfig
+from fleetmeter_app.config.gateway import GatewayConfig
 
 _TICKERS = ("TSLA", "AAPL", "NVDA", "MSFT", "AMZN", "GOOG", "META", "INTC", "ORCL", "SAP")
 _TOPICS = (
@@ -20,15 +20,15 @@ _FALL_BACK = ("404", "429", "500", "503", "context_length")
 """Faults after which the router goes on to the next model."""
 
 _END_AT_FIRST = ("400", "401")
-"""Faults after which it does not: one call, no fallback, and an error for the client."""
+"""Faults after which the router does not go on: one call, no fallback, and an error for the client."""
 
 
 @dataclass(frozen=True)
 class Question:
     """One request of the load: its body and content type.
 
-    `key` names a question that comes again, None for one that does not. `ends_at_first` says that the first model's
-    answer to it is an error after which no other is asked.
+    `key` identifies a question that may be repeated; it is None for one that never is. `ends_at_first` says that the
+    first model answers with an error after which no other model is asked.
     """
 
     body: bytes
@@ -38,11 +38,14 @@ class Question:
 
 
 class Questions:
-    """An endless mix, the same for the same seed; `trouble` adds what only the demo's own upstream understands."""
+    """An endless mix of questions, the same for the same seed.
+
+    `trouble` adds questions that ask for a fault, which only the demo's own upstream understands.
+    """
 
     def __init__(self, config: GatewayConfig, *, trouble: bool, seed: int = 7) -> None:
         self._config = config
-        self._draw = random.Random(seed)  # noqa: S311  no secret hangs on it
+        self._draw = random.Random(seed)  # noqa: S311  not for secrets
         self._number = 0
         self._popular = [topic.format(ticker=ticker) for topic in _TOPICS for ticker in _TICKERS]
         self._draw.shuffle(self._popular)

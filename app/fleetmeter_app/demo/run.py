@@ -1,4 +1,4 @@
-"""One demo from start to end: start everything, load it, watch, compare, stop everything."""
+"""One demo from start to end: starts everything, puts load on it, shows it, compares the counts, stops everything."""
 
 import asyncio
 import sys
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
-from fleetmeter_app.config import GatewayConfig
+from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.demo.display import Display
 from fleetmeter_app.demo.fleet import DemoFleet, plan
 from fleetmeter_app.demo.load import Load
@@ -23,16 +23,16 @@ from fleetmeter_app.demo.waiting import Wish, first_of
 _SCRAPE_SECONDS = 1.0
 _LAST_REPLIES_SECONDS = 20.0
 _HAND_OVER_SECONDS = 10.0
-"""How long the replicas may take to hand over what they counted; their flush interval is 0.25 s."""
+"""Seconds that the replicas may take to hand over their counts; their flush interval is 0.25 s."""
 
 _INTERRUPTED = 130
 """The status of a program that SIGINT ended, as shells give it."""
 
 
 async def run(settings: DemoSettings, environ: Mapping[str, str], console: Console) -> int:
-    """The exit status: 0 if all counts agree, 1 if some differ, 130 if it was ended before there were any.
+    """Run a demo. Returns the exit status: 0 if all counts agree, 1 if some differ, 130 if it was ended before that.
 
-    Raises `DemoError` when the demo cannot start or a program of it ends; everything is stopped then.
+    Raises `DemoError` if the demo cannot start, or if one of its programs ends. Everything is stopped in any case.
     """
     require_free(settings.asked_ports())
     wish = Wish()
@@ -59,7 +59,7 @@ async def run(settings: DemoSettings, environ: Mapping[str, str], console: Conso
 async def _start(
     settings: DemoSettings, environ: Mapping[str, str], processes: Processes, wish: Wish, console: Console
 ) -> DemoFleet | None:
-    """Everything, once it answers; None if the user wants to end before."""
+    """Start everything and wait until it answers; None if the user ends the demo before."""
     upstream = "" if settings.costs_money else " the upstream,"
     console.print(f"starting the store,{upstream} {REPLICAS} gateway replicas and the exporter …", soft_wrap=True)
     fleet = plan(settings, environ, processes.directory, processes.start_store())
@@ -72,7 +72,7 @@ async def _start(
 async def _prove(
     settings: DemoSettings, fleet: DemoFleet, load: Load, processes: Processes, wish: Wish, console: Console
 ) -> list[SummaryRow] | None:
-    """The rows of the summary after the load; None if the user wants to end before there are any."""
+    """Run the load, then compare: the rows of the summary; None if the user ends the demo before there are any."""
     moment = Moment(load.tally, settings.seconds)
     rows: list[SummaryRow] = []
 
@@ -97,7 +97,7 @@ async def _prove(
 
 
 async def _agreement(load: Load, sources: Sources, moment: Moment) -> list[SummaryRow]:
-    """The rows as soon as all of them agree, or as they are when the time for handing over has passed."""
+    """The rows, once all of them agree; or as they are after `_HAND_OVER_SECONDS`."""
     deadline = time.monotonic() + _HAND_OVER_SECONDS
     while True:
         ledger = await sources.ledger()
@@ -130,7 +130,7 @@ def _show_addresses(settings: DemoSettings, fleet: DemoFleet, console: Console) 
     if settings.costs_money:
         console.print(
             "OPENAI_API_KEY is set: real models answer, and every question costs money. "
-            f"About {settings.rate:g} a second are asked; unset the key to use the demo's own upstream.",
+            f"About {settings.rate:g} questions a second are asked; unset the key to use the demo's own upstream.",
             style="bold yellow", soft_wrap=True, highlight=False,
         )  # fmt: skip
 

@@ -8,13 +8,13 @@ from typing import Self
 from fleetmeter_app.demo.errors import DemoSettingError
 
 REPLICAS = 3
-"""Gateway replicas: the fewest that show a sum, a round-robin and one that can be missing."""
+"""Gateway replicas: enough to show a sum, to be asked in turn, and to go on without one."""
 
 _RATE = 20.0
 _RATE_THAT_COSTS = 0.5
 _FASTEST = 200.0
 _FASTEST_ALERTS = 30.0
-"""With it the shortest window is 8 s: a heartbeat comes every 5 s, and none may be missed."""
+"""With this speed the shortest window is 8 s. It must contain a heartbeat, and these come every 5 s."""
 
 _LONGEST_SECONDS = 7 * 86_400.0
 _OPENAI = "https://api.openai.com/v1"
@@ -22,11 +22,11 @@ _OPENAI = "https://api.openai.com/v1"
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """What to run, for how long, and where. A port of None means any free one.
+    """The settings of a demo. A port of None means any free one.
 
-    `seconds` is how long the load lasts, None until Ctrl-C; `rate` is in questions per second. With `openai_api_key`
-    the models behind `openai_base_url` answer, and cost money; without it the demo brings an upstream of its own.
-    `alert_speed` divides the windows and waits of all alerts; `alert_webhook` is an address that is told of them.
+    `seconds` is how long the load lasts; None means until Ctrl-C. `rate` is in questions per second. With
+    `openai_api_key` the models behind `openai_base_url` answer, and cost money. Without it the demo starts its own
+    upstream. `alert_speed` divides the windows and waits of all alerts. Alerts are sent to the URL `alert_webhook`.
     """
 
     seconds: float | None = None
@@ -47,9 +47,9 @@ class DemoSettings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Read DEMO_SECONDS, DEMO_RATE, DEMO_…_PORT(S), DEMO_ALERT_…, OPENAI_API_KEY, OPENAI_BASE_URL.
+        """From DEMO_SECONDS, DEMO_RATE, DEMO_…_PORT(S), DEMO_ALERT_…, OPENAI_API_KEY and OPENAI_BASE_URL.
 
-        An empty one is not set. Raises `DemoSettingError`.
+        An empty variable counts as not set. Raises `DemoSettingError`.
         """
         key = environ.get("OPENAI_API_KEY") or None
         default_rate = _RATE if key is None else _RATE_THAT_COSTS
@@ -67,7 +67,7 @@ class DemoSettings:
         )
 
     def asked_ports(self) -> dict[int, str]:
-        """Each port that was asked for, and the variable that did."""
+        """Each given port, with the variable that gave it."""
         asked = [("DEMO_GATEWAY_PORTS", port) for port in self.gateway_ports]
         asked += [
             ("DEMO_EXPORTER_PORT", self.exporter_port),
@@ -79,7 +79,7 @@ class DemoSettings:
             if port is None:
                 continue
             if port in ports:
-                raise DemoSettingError(variable, str(port), f"a port that {ports[port]} does not name too")
+                raise DemoSettingError(variable, str(port), f"another port than {ports[port]} names")
             ports[port] = variable
         return ports
 
@@ -100,7 +100,7 @@ def _number(environ: Mapping[str, str], variable: str, most: float, unit: str) -
 def _webhook(environ: Mapping[str, str], variable: str) -> str | None:
     url = environ.get(variable)
     if url and not re.fullmatch(r"https?://[^\s'\"]+", url):
-        raise DemoSettingError(variable, "…", "an address, as in http://127.0.0.1:9095/alerts")
+        raise DemoSettingError(variable, "…", "a URL such as http://127.0.0.1:9095/alerts")
     return url or None
 
 
@@ -115,11 +115,11 @@ def _gateway_ports(environ: Mapping[str, str]) -> tuple[int | None, ...]:
         return (None,) * REPLICAS
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != REPLICAS:
-        raise DemoSettingError("DEMO_GATEWAY_PORTS", text, f"{REPLICAS} ports, as in 8001,8002,8003")
+        raise DemoSettingError("DEMO_GATEWAY_PORTS", text, f"{REPLICAS} ports, such as 8001,8002,8003")
     return tuple(_parse_port("DEMO_GATEWAY_PORTS", part, text) for part in parts)
 
 
 def _parse_port(variable: str, part: str, text: str) -> int:
     if not (part.isascii() and part.isdecimal() and 1 <= int(part) <= 65_535):
-        raise DemoSettingError(variable, text, "a port from 1 to 65535, or none for any free one")
+        raise DemoSettingError(variable, text, "a port from 1 to 65535; leave it empty for any free one")
     return int(part)

@@ -1,4 +1,4 @@
-"""The two witnesses beside the client: the exporter and the upstream's ledger."""
+"""The two sources of counts beside the client's own: the exporter and the upstream's ledger."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ _TIMEOUT = 5.0
 
 
 class Sources:
-    """Reads both; an async context manager."""
+    """Reads both sources; an async context manager."""
 
     def __init__(self, fleet: DemoFleet) -> None:
         self._exporter = f"{fleet.exporter}/metrics"
@@ -33,7 +33,7 @@ class Sources:
         return Totals.parse((await self._get("the exporter", self._exporter)).text)
 
     async def ledger(self) -> Account | None:
-        """All of the upstream's accounts in one; None where real models answer. Raises `DemoError`."""
+        """The upstream's accounts, added up; None if real models answer. Raises `DemoError`."""
         if self._upstream is None:
             return None
         document = (await self._get("the upstream", f"{self._upstream}/ledger")).json()
@@ -45,7 +45,7 @@ class Sources:
             try:
                 return (await self._client.get(url)).raise_for_status()
             except httpx.HTTPError as error:
-                # A connection that was closed just now is worth another try; who is really gone, is gone for longer.
+                # Tried again for a while, because the server may just have closed an idle connection.
                 if time.monotonic() > deadline:
                     raise DemoError(f"{who} does not answer at {url}: {str(error) or type(error).__name__}") from error
                 await asyncio.sleep(0.2)

@@ -1,4 +1,4 @@
-"""The proof: what the client got, what the upstream billed and what the exporter shows, side by side."""
+"""The summary: what the client got, what the upstream billed and what the exporter shows, side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ TOKEN_TYPES = ("prompt", "cached", "cache_write", "completion", "reasoning")
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """One number three times; None where a party cannot know it.
+    """One number, as each party knows it; None if a party cannot know it.
 
-    Where `exact` is false, the client's is the least that it can be.
+    If `exact` is false, the true number may be larger than the client's.
     """
 
     name: str
@@ -28,7 +28,7 @@ class SummaryRow:
 
     @property
     def agrees(self) -> bool:
-        """Whether nobody contradicts the exporter."""
+        """Whether no party contradicts the exporter."""
         if self.ledger not in (None, self.exporter):
             return False
         if self.client is None:
@@ -37,7 +37,7 @@ class SummaryRow:
 
 
 def compare(tally: Tally, ledger: Account | None, totals: Totals) -> list[SummaryRow]:
-    """All rows; without a ledger (real models answered) its column stays empty."""
+    """All rows. Without a ledger, because real models answered, its column stays empty."""
     told = not tally.unknown
     billed = _billed(ledger)
     return [*_http_rows(tally, totals, told), *_question_rows(tally, ledger, billed, totals, told and not tally.untold)]
@@ -117,7 +117,7 @@ def _question_rows(
 
 
 def _billed(ledger: Account | None) -> Outcomes | None:
-    """All that was worked for, whether or not somebody waited for it."""
+    """All answers that cost something, whether or not the client waited for them."""
     if ledger is None:
         return None
     billed = Outcomes()
@@ -127,7 +127,7 @@ def _billed(ledger: Account | None) -> Outcomes | None:
 
 
 def summary_table(rows: Sequence[SummaryRow]) -> Table:
-    """The rows as a table; a row that disagrees is marked."""
+    """The rows as a table. A row whose numbers differ is marked."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("", no_wrap=True)
     for party in ("client", "ledger", "exporter"):
@@ -147,7 +147,7 @@ def summary_table(rows: Sequence[SummaryRow]) -> Table:
 
 
 def verdict(rows: Sequence[SummaryRow], tally: Tally, *, with_ledger: bool) -> str:
-    """What the rows say, in a sentence or two."""
+    """The result in a sentence or two."""
     parties = "client, ledger and exporter" if with_ledger else "client and exporter"
     wrong = [row.name.strip() for row in rows if not row.agrees]
     if wrong:
@@ -155,9 +155,9 @@ def verdict(rows: Sequence[SummaryRow], tally: Tally, *, with_ledger: bool) -> s
     else:
         text = f"{parties} agree in all {len(rows)} rows."
     if tally.unknown:
-        text += f" Counted apart: {tally.unknown} requests whose outcome the client never learnt."
+        text += f" Not compared: {tally.unknown} requests whose outcome the client does not know."
     if tally.untold:
-        text += f" {tally.untold} replies did not tell how many models had been asked."
+        text += f" {tally.untold} replies did not say how many models had been asked."
     return text
 
 

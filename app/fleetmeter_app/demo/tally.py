@@ -1,4 +1,4 @@
-"""The client's own count, from nothing but the replies that it got."""
+"""The client's own counts, made from its replies only."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ _REFUSALS = frozenset(
 
 @dataclass
 class Tally:
-    """Requests and what became of them; tokens by disjoint type, money in whole nano-dollars.
+    """Requests and their outcomes; tokens by disjoint type, money in whole nano-dollars.
 
-    `unknown` are requests whose outcome the client never learnt, `untold` those whose reply does not tell how many
-    models were asked: with either, the counts that hang on it are the least that they can be.
+    `unknown` are requests whose outcome the client does not know. `untold` are requests whose reply does not say how
+    many models were asked. If there is any of either, the true counts may be larger than the client's.
     """
 
     statuses: Counter[int] = field(default_factory=Counter)
@@ -53,12 +53,12 @@ class Tally:
 
     @property
     def saved_nanodollars(self) -> int:
-        """What the answers that came from the cache cost when they were paid for, at least."""
+        """What the answers from the cache had cost when they were paid for, at least."""
         return sum(count * min(self._costs_by_key.get(key, {0})) for key, count in self._hits_by_key.items())
 
     @property
     def savings_are_exact(self) -> bool:
-        """Whether each question from the cache was paid for at one known price."""
+        """Whether each question that the cache answered had been paid for at one known price."""
         return all(len(self._costs_by_key.get(key, ())) == 1 for key in self._hits_by_key)
 
     def lose(self) -> None:
@@ -66,7 +66,7 @@ class Tally:
         self.unknown += 1
 
     def record(self, replica: str, question: Question, status: int, reply: Mapping[str, Any]) -> None:
-        """Count a reply of `POST /ask`; `reply` is its JSON object, empty where it has none."""
+        """Count a reply of `POST /ask`; `reply` is its JSON object, empty if it has none."""
         self.statuses[status] += 1
         self.replicas[replica] += 1
         if status == _OK:
@@ -83,7 +83,7 @@ class Tally:
         self.calls += 1 + len(reply["fallbacks"])
         self.fallbacks += len(reply["fallbacks"])
         self.paid_answers += 1
-        cost = reply["cost_nanodollars"] or 0  # null for a model without a price, which costs nothing in any count
+        cost = reply["cost_nanodollars"] or 0  # null for a model without a price, which adds nothing to any count
         self.nanodollars += cost
         if question.key is not None:
             self._costs_by_key[question.key].add(cost)

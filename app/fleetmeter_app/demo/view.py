@@ -1,4 +1,4 @@
-"""What the demo shows while it runs: a table view on a terminal, one line every few seconds elsewhere."""
+"""The view of a running demo: tables for a terminal, and one line of text for anything else."""
 
 import time
 from collections import Counter
@@ -15,12 +15,12 @@ from fleetmeter_app.demo.summary import TOKEN_TYPES
 from fleetmeter_app.demo.tally import Tally
 
 _REQUESTS = "http_requests_total"
-_HINTS = ("Ctrl-C ends the load and compares the counts", "the load has ended, the last replies and counts come in")
+_HINTS = ("Ctrl-C ends the load and compares the counts", "the load has ended; waiting for the last replies and counts")
 
 
 @dataclass
 class Moment:
-    """What there is to show: `totals` is the last scrape, None while there is none.
+    """The state that is shown: `totals` is the last scrape, None before the first.
 
     `limit` is in seconds; `started` and `ended` are readings of `time.monotonic()`.
     """
@@ -33,13 +33,13 @@ class Moment:
 
     @property
     def clock(self) -> str:
-        """The time that has passed, and the time that there is."""
+        """The time that has passed, and the limit if there is one: `0:12 of 0:30`."""
         passed = _minutes((self.ended or time.monotonic()) - self.started)
         return passed if self.limit is None else f"{passed} of {_minutes(self.limit)}"
 
 
 def view(moment: Moment) -> RenderableType:
-    """The view of a terminal: 18 lines, 80 columns or more."""
+    """The view for a terminal: 18 lines, at least 80 columns."""
     totals = moment.totals
     head = Text.assemble((moment.clock, "bold"), ("   " + _HINTS[moment.ended is not None], "dim"))
     if totals is None:
@@ -60,7 +60,7 @@ def view(moment: Moment) -> RenderableType:
 
 
 def line(moment: Moment) -> str:
-    """The same in one line of plain text."""
+    """The state in one line of plain text."""
     totals = moment.totals
     client = f"{moment.clock}: client {moment.tally.requests:,} replies"
     if totals is None:

@@ -1,4 +1,4 @@
-"""Waiting for the first of several things, among them the user's wish to end."""
+"""Waiting for the first of several things, such as the user's wish to end."""
 
 import asyncio
 import signal
@@ -6,7 +6,10 @@ from collections.abc import Coroutine
 
 
 async def first_of(*coroutines: Coroutine[object, object, object]) -> int:
-    """Run all of them until one ends: its place. The others are cancelled; an error of any that ended is raised."""
+    """Run all coroutines until one ends, and return its place. The others are cancelled.
+
+    If one that ended has raised, the exception is raised here.
+    """
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -20,7 +23,7 @@ async def first_of(*coroutines: Coroutine[object, object, object]) -> int:
 
 
 class Wish:
-    """The user's wish to end: the first SIGINT, SIGTERM or SIGHUP ends the load, the second one everything."""
+    """The user's wish to end. The first SIGINT, SIGTERM or SIGHUP ends the load, the second one ends everything."""
 
     def __init__(self) -> None:
         self.to_end = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The wire format of chat completions, as far as the upstream speaks it: requests in, answers and chunks out.
+"""The wire format of chat completions, as far as the upstream knows it: reads requests, makes answers and chunks.
 
 Source: https://platform.openai.com/docs/api-reference/chat, and openai.types.chat in the SDK.
 """
@@ -22,11 +22,11 @@ _MOST_CHOICES = 16
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """What matters of a request.
+    """The parts of a request that matter here.
 
-    `prompt` has the texts of all messages, one per line; `max_tokens` is the limit of the completion; `tool` is the
-    function that a tool call would name, with the schema of its arguments; `forced` says that it has to be called;
-    `answered` says that the last message is a tool's result; `schema` is that of a structured output.
+    `prompt` has the texts of all messages, one per line. `max_tokens` is the limit of the completion. `tool` is the
+    function that a tool call would name, with the schema of its arguments; if `forced`, it must be called. `answered`
+    says that the last message is a tool's result. `schema` is the schema of a structured output.
     """
 
     model: str
@@ -42,7 +42,7 @@ class ChatRequest:
 
     @classmethod
     def from_body(cls, body: dict[str, Any]) -> Self:
-        """Check a body that `parse_body` returned; `InvalidRequestError` names the field at fault."""
+        """From a body that `parse_body` returned. Raises `InvalidRequestError`, which names the wrong field."""
         messages = body.get("messages")
         if not isinstance(messages, list) or not messages:
             raise InvalidRequestError("'messages' must be a list of at least one message.", param="messages")
@@ -73,12 +73,12 @@ class ChatRequest:
         )
 
     def calls_tool(self, wish: AnswerWish) -> bool:
-        """Whether the answer is a call of the tool: because it has to be, or because somebody wished it."""
+        """Whether the answer is a call of the tool, because the request forces it or wishes for it."""
         return self.tool is not None and not self.answered and (self.forced or "tool" in wish.words)
 
 
 def parse_body(raw: bytes) -> dict[str, Any]:
-    """The request as an object whose `model` is a text; `InvalidRequestError` when it is none."""
+    """The request as an object whose `model` is a text. Raises `InvalidRequestError` if it is anything else."""
     try:
         body = json.loads(raw)
     except ValueError:
@@ -86,14 +86,14 @@ def parse_body(raw: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidRequestError("The body of your request must be a JSON object.")
     model = body.get("model")
-    # a lone surrogate could not be written back, in an answer or in the ledger
+    # a lone surrogate could be written neither into an answer nor into the ledger
     if not isinstance(model, str) or not model or not model.isprintable():
         raise InvalidRequestError("you must provide a model parameter", param="model")
     return body
 
 
 def billed(request: ChatRequest, completion: Completion) -> BilledUsage:
-    """The tokens of the whole answer: the completion of each choice, and the prompt once."""
+    """The tokens of the whole answer: the prompt once, and the completion once for each choice."""
     one = completion.usage
     return replace(one, completion=one.completion * request.n, reasoning=one.reasoning * request.n)
 
@@ -154,7 +154,7 @@ def chat_events(request: ChatRequest, completion: Completion, wish: AnswerWish) 
 
 
 def _so_far(usage: BilledUsage, at: int, chunks: int) -> BilledUsage:
-    """What is used after the chunk `at` of so many: the completion grows, up to the whole with the last one."""
+    """The usage after chunk `at` of `chunks`: the completion grows with each chunk, and is whole at the last one."""
     last = at >= chunks - 1
     return usage if last else replace(usage, completion=usage.completion * at // chunks, reasoning=0)
 
@@ -173,7 +173,7 @@ def _pieces(request: ChatRequest, completion: Completion, wish: AnswerWish) -> l
 
 
 def split_text(text: str, parts: int | None) -> list[str]:
-    """A text in so many parts, or one part per word; together they are the text."""
+    """A text in `parts` parts, or in one part per word; joined, they are the text."""
     if not text or parts == 0:
         return []
     if parts is None:
@@ -207,7 +207,7 @@ def _tool_call(request: ChatRequest) -> dict[str, Any]:
 
 
 def _first_tool(tools: object, choice: object) -> tuple[str, Any] | None:
-    """Name and schema of the function that is called: the one that `tool_choice` names, or the first."""
+    """Name and schema of the function to call: the one that `tool_choice` names, or else the first."""
     wanted = choice.get("function", {}).get("name") if isinstance(choice, dict) else None
     for tool in tools if isinstance(tools, list) else ():
         function = tool.get("function") if isinstance(tool, dict) else None
@@ -217,7 +217,7 @@ def _first_tool(tools: object, choice: object) -> tuple[str, Any] | None:
 
 
 def _schema(response_format: object) -> Any:
-    """The schema of a structured output; an empty one for plain JSON, None for text."""
+    """The schema of a structured output; one of any object for plain JSON; None for text."""
     if not isinstance(response_format, dict):
         return None
     match response_format.get("type"):

@@ -1,8 +1,8 @@
-"""Answers and token counts that follow from the request alone: who knows the question knows the bill.
+"""Answers and token counts that follow from the request alone, so that a test which knows the question knows the bill.
 
-One word is one token. What is cached, written to the cache and reasoned is drawn from a digest of the prompt.
-A prompt can also say what to bill, in the counts of the API: `[[usage:prompt=100,cached=60,completion=20]]`
-(further: cache_write, reasoning; what it leaves out is 0).
+One word is one token. How many are cached, written to the cache, or reasoning is drawn from a digest of the prompt. A
+prompt can also state what to bill, in the API's counts: `[[usage:prompt=100,cached=60,completion=20]]`. `cache_write`
+and `reasoning` may be stated, too. A count that is left out is 0.
 """
 
 import hashlib
@@ -49,7 +49,7 @@ class Completion:
 def complete(prompt: str, max_tokens: int | None = None) -> Completion:
     """The answer to a prompt (the texts of all messages, one per line), at most `max_tokens` long.
 
-    `InvalidRequestError` when the prompt states a bill that cannot be.
+    Raises `InvalidRequestError` if the prompt states an impossible bill.
     """
     digest = hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).digest()
     usage = _stated_usage(prompt) or _drawn_usage(prompt, digest)

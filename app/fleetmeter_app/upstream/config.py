@@ -1,4 +1,4 @@
-"""How the upstream behaves: the models it serves, and how slow and faulty each of them is.
+"""The configuration of the upstream: its models, and how slow and faulty each of them is.
 
 seed = 7                                  # the same seed, the same trouble
 [models."gpt-6-luna"]
@@ -20,8 +20,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
+from fleetmeter_app.config.tables import Table
 from fleetmeter_app.errors import ConfigError
-from fleetmeter_app.tables import Table
 from fleetmeter_app.upstream.faults import KINDS
 from fleetmeter_app.upstream.ledger import EMBEDDING_PRICES, PRICES, Price
 
@@ -30,19 +30,19 @@ _LIST_PRICES = PRICES | EMBEDDING_PRICES
 
 @dataclass(frozen=True)
 class ModelBehaviour:
-    """One model: its price, its speed in seconds, the share of requests that fail by kind of fault."""
+    """One model: its price, its latency in seconds, and the share of requests that fail, by kind of fault."""
 
     price: Price
     latency_seconds: float = 0.0
     latency_jitter_seconds: float = 0.0
-    # Short, so that a test which lets the SDK retry takes no second; OpenAI sends 1 to 60 s.
+    # Short, so that tests with retries of the SDK are quick; OpenAI sends 1 to 60 s.
     retry_after_seconds: float = 0.05
-    # What the gpt-6 family reads (its published maximum input).
+    # The published maximum input of the gpt-6 family.
     context_tokens: int = 922_000
     error_rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     def drawn_fault(self, luck: float) -> str | None:
-        """The kind of fault that a number drawn from 0 to 1 stands for, None for most of them."""
+        """The kind of fault for a random number from 0 to 1; None for most numbers."""
         for kind, rate in self.error_rates.items():
             if luck < rate:
                 return kind
@@ -56,14 +56,14 @@ def _listed() -> Mapping[str, ModelBehaviour]:
 
 @dataclass(frozen=True)
 class UpstreamConfig:
-    """All models that are served, and the seed of what is drawn."""
+    """All models that are served, and the seed of the random numbers."""
 
     models: Mapping[str, ModelBehaviour] = field(default_factory=_listed)
     seed: int = 0
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a TOML file; `ConfigError` when it cannot be read or used."""
+        """From a TOML file. Raises `ConfigError` if it cannot be read or used."""
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -72,7 +72,7 @@ class UpstreamConfig:
 
     @classmethod
     def from_toml(cls, text: str, *, file: str = "upstream.toml") -> Self:
-        """Read a TOML text; `file` names it in a `ConfigError`. No models in it: the listed ones."""
+        """From a TOML text; `file` is its name in a `ConfigError`. Without models in it, the listed ones are served."""
         top = Table.parse(file, text)
         seed = top.take_integer("seed", 0)
         tables = top.take_table("models")

@@ -1,4 +1,4 @@
-"""The wire format of embeddings: texts or tokens in, short vectors out, as numbers or in base64.
+"""The wire format of embeddings: reads texts or tokens, makes short vectors, as numbers or in base64.
 
 Source: https://platform.openai.com/docs/api-reference/embeddings.
 """
@@ -17,7 +17,7 @@ _MOST_DIMENSIONS = 4096
 
 
 def embedding_inputs(body: dict[str, Any]) -> list[str | list[int]]:
-    """What is to be embedded: texts, or lists of tokens; `InvalidRequestError` for anything else."""
+    """The inputs to embed: texts, or lists of tokens. Raises `InvalidRequestError` for anything else."""
     value = body.get("input")
     if isinstance(value, str) and value:
         return [value]
@@ -34,7 +34,7 @@ def embedding_inputs(body: dict[str, Any]) -> list[str | list[int]]:
 
 
 def embedding_tokens(inputs: list[str | list[int]]) -> BilledUsage:
-    """One token a word, or the tokens that were sent."""
+    """The tokens of the inputs: one for each word of a text, or the tokens that were sent."""
     return BilledUsage(prompt=sum(len(one.split()) if isinstance(one, str) else len(one) for one in inputs))
 
 

@@ -1,4 +1,4 @@
-"""What the upstream does with a request: trouble first, then the answer, and a line in the ledger whatever happens."""
+"""Handles requests: first the trouble, then the answer; and whatever happens is written into the ledger."""
 
 import asyncio
 import random
@@ -21,28 +21,28 @@ from fleetmeter_app.upstream.streaming import Ending, Event, EventStream, break_
 from fleetmeter_app.upstream.wishes import HEADER, AnswerWish, find_wish
 
 _UNTOLD_SHAPES = frozenset({"none", "text", "negative", "duration"})
-"""Shapes that tell no usage which could be billed."""
+"""Shapes of a usage from which the client cannot learn what was billed."""
 
 NO_ANSWER = 0
-"""Stands for a status in the ledger if the connection was closed without an answer."""
+"""The status in the ledger of a request whose connection was closed without an answer."""
 
 
 @dataclass(frozen=True)
 class Bill:
-    """What a request costs: its tokens, and the tier that they are billed by."""
+    """What a request costs: its tokens, and the wish with the tier at which they are billed."""
 
     usage: BilledUsage
     wish: AnswerWish
 
     @property
     def told(self) -> bool:
-        """Whether an answer that is no stream tells the usage."""
+        """Whether a whole answer states the usage; for streams, see `Ending`."""
         return self.wish.shape not in _UNTOLD_SHAPES
 
 
 @dataclass
 class Asked:
-    """One request: its body, and who writes down what became of it. The ledger is that of the moment it came in."""
+    """One request with its body. `ledger` is the one that was in use when the request came in."""
 
     request: Request
     body: dict[str, Any]
@@ -66,18 +66,18 @@ class Upstream:
 
     def __init__(self, config: UpstreamConfig) -> None:
         self.config = config
-        # no secret hangs on what is drawn, and the seed must decide it
+        # these random numbers are not for secrets, and the same seed must give the same ones
         self._draws = {model: random.Random(f"{config.seed}:{model}") for model in config.models}  # noqa: S311
         self.ledger = Ledger()
 
     def reset_ledger(self) -> Ledger:
-        """The ledger so far; from now on it starts at 0."""
+        """Begin a new ledger at 0, and return the old one."""
         before, self.ledger = self.ledger, Ledger()
         return before
 
     async def asked(self, request: Request, endpoint: str) -> Asked:
-        """A request as it came in, which is written down; `InvalidRequestError` if it cannot be read."""
-        ledger = self.ledger  # one for the whole request, so that a reset in between splits none in two
+        """Read a request and count it in the ledger. Raises `InvalidRequestError` if it cannot be read."""
+        ledger = self.ledger  # kept for the whole request, so that a reset in between does not split it
         raw = await request.body()
         try:
             body = parse_body(raw)
@@ -89,7 +89,7 @@ class Upstream:
         return Asked(request, body, ledger, endpoint)
 
     async def answer(self, asked: Asked, handle: Callable[[Asked], Awaitable[Response]]) -> Response:
-        """What `handle` answers; an error that it raises is written down."""
+        """The answer of `handle`. If it raises an error, that is counted in the ledger."""
         try:
             return await handle(asked)
         except ApiError as error:
@@ -121,7 +121,7 @@ class Upstream:
         return await self.whole(asked, embeddings_json(asked.body, inputs, wish), Bill(embedding_tokens(inputs), wish))
 
     async def whole(self, asked: Asked, document: dict[str, Any], bill: Bill) -> Response:
-        """An answer in one piece, which is written down before the client can have it; or broken, as was wished."""
+        """A whole answer, or a broken one if that was wished. It is in the ledger before the client can have it."""
         broken = bill.wish.broken_body(asked.attempt)
         if broken == "drop":
             asked.ledger.record(asked.model, NO_ANSWER, abandoned=False)
@@ -139,7 +139,7 @@ class Upstream:
         return JSONResponse(document)
 
     def stream(self, asked: Asked, events: list[Event], bill: Bill, *, done: bool, error: Event) -> Response:
-        """An answer event by event; it is written down when it ends."""
+        """An answer as a stream of events. It is written into the ledger when the stream ends."""
 
         def ended(ending: Ending) -> None:
             told = Bill(ending.told, bill.wish) if ending.told is not None else None
@@ -148,7 +148,7 @@ class Upstream:
         return EventStream(asked.request, events, bill.wish, ended, done=done, error=error)
 
     def record(self, asked: Asked, bill: Bill, *, untold: bool, abandoned: bool) -> None:
-        """Write down an answered request."""
+        """Write an answered request into the ledger."""
         tier = bill.wish.texts.get("tier", "default")
         price = self.behaviour(asked.model).price
         asked.ledger.record(
@@ -161,9 +161,9 @@ class Upstream:
         )
 
     async def make_trouble(self, asked: Asked, prompt: str, behaviour: ModelBehaviour) -> None:
-        """Be slow, then raise, as the request or the configuration wants it."""
+        """Wait, and perhaps raise, as the request or the configuration wants it."""
         model = asked.model
-        # Two draws for every request: the n-th one to a model meets the same trouble in each run.
+        # Every request draws two numbers, so that the n-th request to a model meets the same trouble in each run.
         jitter, luck = self._draws[model].random(), self._draws[model].random()
         fault = find_fault(asked.request.headers.get(FAULT_HEADER), prompt, model, asked.attempt) or Fault()
         latency = fault.latency
@@ -180,14 +180,14 @@ class Upstream:
         raise error
 
     def behaviour(self, model: str) -> ModelBehaviour:
-        """How a model behaves; `ModelNotFoundError` for one that is not served."""
+        """The behaviour of a model. Raises `ModelNotFoundError` if it is not served."""
         if model not in self.config.models:
             raise ModelNotFoundError(model)
         return self.config.models[model]
 
 
 class _Cut(JSONResponse):
-    """A JSON answer whose body breaks off half-way, though its length was promised."""
+    """A JSON answer whose body breaks off half-way, although its headers state the whole length."""
 
     def __init__(self, request: Request, document: dict[str, Any]) -> None:
         super().__init__(document)

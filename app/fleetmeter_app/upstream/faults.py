@@ -1,15 +1,15 @@
-"""Trouble on demand: what an upstream does wrong because a request or the configuration asks for it.
+"""Faults on demand: errors and delays that a request or the configuration asks for.
 
-A caller writes it into a header (`x-upstream-fault: 429`) or, since a gateway forwards no headers, into the
-text of a message: `[[fault:429]]`. The words after the colon are separated by commas:
+A caller writes a fault into a header (`x-upstream-fault: 429`). As a gateway forwards no headers, it may also stand in
+the text of a message: `[[fault:429]]`. The words after the colon are separated by commas:
 
     429                   one of KINDS: the error to answer with
-    latency=0.3           seconds to wait before the answer, whatever it is
+    latency=0.3           seconds to wait before any answer
     retry_after=0.05      seconds to send with a 429 or 503
-    times=1               so many attempts of a call fail (counted by the SDK in x-stainless-retry-count)
+    times=1               how many attempts of a call fail (the SDK counts them in x-stainless-retry-count)
     ...@gpt-6-luna        at the end: only for this model
 
-Of several faults in one text the first that concerns the model is the one.
+If a text has several faults, the first that concerns the model is used.
 """
 
 import math
@@ -53,12 +53,12 @@ def _invalid(model: str) -> ApiError:
 
 
 def context_length_exceeded(model: str) -> ApiError:
-    """The error for a prompt that is longer than the model reads."""
+    """The error for a prompt that is too long for the model."""
     message = f"Your input exceeds the context window of {model}. Please adjust your input and try again."
     return InvalidRequestError(message, param="messages", code="context_length_exceeded")
 
 
-# The errors that can be asked for, by name, each made for a model; types and codes are OpenAI's.
+# The errors that can be asked for, by name. Types and codes are OpenAI's.
 KINDS: dict[str, Callable[[str], ApiError]] = {
     "400": _invalid,
     "401": _bad_key,
@@ -73,7 +73,7 @@ KINDS: dict[str, Callable[[str], ApiError]] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One wish for trouble; `kind` is None where only the answer's time changes."""
+    """One wish for trouble; `kind` is None if only the time of the answer changes."""
 
     kind: str | None = None
     model: str | None = None
@@ -83,7 +83,7 @@ class Fault:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read one fault; `InvalidRequestError` for what is not one, so that a mistyped wish is seen."""
+        """Read one fault. Raises `InvalidRequestError` if the text is none, so that a mistyped one is noticed."""
         words, _, model = text.partition("@")
         kind: str | None = None
         numbers: dict[str, float] = {}
@@ -105,12 +105,12 @@ class Fault:
         )
 
     def concerns(self, model: str, attempt: int) -> bool:
-        """Whether it is meant for this model and attempt (the first is 0)."""
+        """Whether the fault is meant for this model and attempt (the first attempt is 0)."""
         return self.model in {None, model} and (self.times is None or attempt < self.times)
 
 
 def find_fault(header: str | None, text: str, model: str, attempt: int) -> Fault | None:
-    """The fault that a request asks for, if any; `InvalidRequestError` when one cannot be read."""
+    """The fault that a request asks for, or None. Raises `InvalidRequestError` if one cannot be read."""
     wishes = ([header] if header else []) + _IN_TEXT.findall(text)
     faults = [Fault.parse(wish) for wish in wishes]
     return next((fault for fault in faults if fault.concerns(model, attempt)), None)

@@ -1,14 +1,14 @@
-"""What an upstream was asked and what it billed: the truth that every other count is compared with.
+"""The ledger: what an upstream was asked and what it billed. All other counts are compared with it.
 
-Its prices are a table of its own, in whole nano-dollars per token, and share nothing with the gateway's
-pricing: two ways to the same figure prove more than one.
+It has its own table of prices, in whole nano-dollars per token, and uses nothing of the gateway's pricing. So a fault
+in one of the two shows as a difference.
 """
 
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any, Self
 
-# Above this many prompt tokens the whole request is billed at the long-context rates.
+# A request with more prompt tokens than this is billed at the long-context rates as a whole.
 LONG_CONTEXT_TOKENS = 272_000
 
 
@@ -16,8 +16,8 @@ LONG_CONTEXT_TOKENS = 272_000
 class Price:
     """Rates of one model in nano-dollars per token (1 USD per million tokens = 1,000).
 
-    For long requests OpenAI doubles the three prompt rates and takes half as much again for the completion,
-    so `output` has to be even to stay exact.
+    For long requests OpenAI charges the three prompt rates twice, and the completion's 1.5 times. So `output` must be
+    even, or the bill is not exact.
     """
 
     input: int
@@ -26,7 +26,7 @@ class Price:
     output: int
 
     def bill(self, usage: "BilledUsage", tier: str = "default") -> int:
-        """The price of one call in nano-dollars, to the nearest one, as the tier of the answer has it."""
+        """The price of one call at the answer's tier, rounded to the nearest nano-dollar."""
         return round(TIERS[tier] * self._standard(usage))
 
     def _standard(self, usage: "BilledUsage") -> int:
@@ -37,7 +37,7 @@ class Price:
         return prompt + completion
 
 
-# What a tier costs, times the standard price: so it is for all models below (retrieved 2026-11-23).
+# The price of a tier, as a multiple of the standard price; the same for all models below (retrieved 2026-11-23).
 TIERS = {"default": Fraction(1), "flex": Fraction(1, 2), "batch": Fraction(1, 2), "priority": Fraction(2)}
 
 # OpenAI's list prices of 2026-11-23, standard tier.
@@ -92,7 +92,7 @@ class BilledUsage:
 
 @dataclass
 class Outcomes:
-    """What answers came to: how many by HTTP status, and tokens and money of those that were billed."""
+    """Outcomes of requests: how many by HTTP status, with tokens and money of the billed ones."""
 
     statuses: dict[int, int] = field(default_factory=dict)
     usage: BilledUsage = BilledUsage()
@@ -100,16 +100,16 @@ class Outcomes:
 
     @property
     def answered(self) -> int:
-        """Calls that got a completion: the ones that cost something."""
+        """Calls with a completion, which are the ones that cost something."""
         return self.statuses.get(200, 0)
 
     @property
     def requests(self) -> int:
-        """Requests of any outcome."""
+        """Requests with any outcome."""
         return sum(self.statuses.values())
 
     def add(self, other: "Outcomes") -> None:
-        """Count what another one holds in here too."""
+        """Add the counts of another one to this one."""
         for status, count in other.statuses.items():
             self.statuses[status] = self.statuses.get(status, 0) + count
         self.usage += other.usage
@@ -118,12 +118,12 @@ class Outcomes:
 
 @dataclass
 class Account:
-    """One model: requests that came in, and what became of them.
+    """One model: the requests that came in, and their outcomes.
 
-    `abandoned` holds those whose client had left before the answer: it has been worked for and is billed,
-    and the client never saw it. `untold` holds those that were answered, and billed, while nothing told the client its
-    usage: a stream that nobody asked for usage, or that was cut. What came in and is in none of them is still being
-    worked on. `endpoints` says where it came in.
+    `abandoned` counts requests whose client had left before the answer, which is billed although the client never saw
+    it. `untold` counts requests that were answered and billed, but whose answer did not state the usage: a stream that
+    was cut, or for which the client did not ask for usage. A request that came in and is in none of these is still
+    under way. `endpoints` counts the requests by endpoint.
     """
 
     received: int = 0
@@ -135,7 +135,7 @@ class Account:
 
 @dataclass
 class Ledger:
-    """Accounts by the model that was asked for; "" stands for requests that name none."""
+    """Accounts by the requested model; the account "" is for requests that name no model."""
 
     models: dict[str, Account] = field(default_factory=dict)
 
@@ -159,7 +159,7 @@ class Ledger:
         usage: BilledUsage = BilledUsage(),
         nanodollars: int = 0,
     ) -> None:
-        """Count what became of one request."""
+        """Count the outcome of one request."""
         account = self.account(model)
         outcomes = account.abandoned if abandoned else account.untold if untold else account.delivered
         outcomes.add(Outcomes({status: 1}, usage, nanodollars))
@@ -177,12 +177,12 @@ class Ledger:
         return total
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON, readable by `from_json`."""
+        """The ledger as plain values for JSON, which `from_json` reads."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        """The ledger that `to_json` wrote; KeyError or TypeError for anything else."""
+        """The ledger that `to_json` wrote. Raises KeyError or TypeError for anything else."""
         return cls(
             {
                 model: Account(

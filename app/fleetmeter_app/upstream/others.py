@@ -1,6 +1,6 @@
-"""Images, audio, moderations, files, batches: endpoints that only have to be there, so that calls can be counted.
+"""Images, audio, moderations, files, batches: simple endpoints that only exist so that calls can be counted.
 
-Source: https://platform.openai.com/docs/api-reference. Nothing of them is billed but what their usage says.
+Source: https://platform.openai.com/docs/api-reference. They bill nothing.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any
 from fleetmeter_app.upstream.wishes import AnswerWish
 
 FORM_MODEL = re.compile(rb'name="model"\r\n\r\n(.*?)\r\n')
-"""Where a form (multipart) names its model."""
+"""The field of a multipart form that names the model."""
 
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 _SECONDS = 7
@@ -34,7 +34,7 @@ def image_json(_model: str, _wish: AnswerWish) -> dict[str, Any]:
 
 
 def transcription_json(_model: str, wish: AnswerWish) -> dict[str, Any]:
-    """A text, with usage by tokens, or by duration for the wish `shape=duration`."""
+    """A text, with a usage in tokens, or in seconds for the wish `shape=duration`."""
     usage: dict[str, Any] = {
         "type": "tokens",
         "input_tokens": 30,
@@ -48,13 +48,13 @@ def transcription_json(_model: str, wish: AnswerWish) -> dict[str, Any]:
 
 
 def moderation_json(model: str, _wish: AnswerWish) -> dict[str, Any]:
-    """A verdict; there is no usage."""
+    """A verdict without a usage."""
     result = {"flagged": False, "categories": {}, "category_scores": {}, "category_applied_input_types": {}}
     return {"id": f"modr-{uuid.uuid4().hex}", "model": model, "results": [result]}
 
 
 def batch_json(identity: str) -> dict[str, Any]:
-    """A finished batch; its usage is told each time that it is asked for."""
+    """A finished batch. It states its usage each time it is retrieved."""
     return {
         "id": identity,
         "object": "batch",

@@ -1,4 +1,4 @@
-"""The wire format of responses, as far as the upstream speaks it: requests in, objects and events out.
+"""The wire format of responses, as far as the upstream knows it: reads requests, makes objects and events.
 
 Source: https://platform.openai.com/docs/api-reference/responses, and openai.types.responses in the SDK.
 """
@@ -20,7 +20,7 @@ from fleetmeter_app.upstream.wishes import AnswerWish
 
 @dataclass(frozen=True)
 class ResponseRequest:
-    """What matters of a request; the fields mean what they mean in `ChatRequest`."""
+    """The parts of a request that matter here. The fields mean the same as in `ChatRequest`."""
 
     model: str
     prompt: str
@@ -36,7 +36,7 @@ class ResponseRequest:
 
     @classmethod
     def from_body(cls, body: dict[str, Any]) -> Self:
-        """Check a body that `parse_body` returned; `InvalidRequestError` names the field at fault."""
+        """From a body that `parse_body` returned. Raises `InvalidRequestError`, which names the wrong field."""
         limit = body.get("max_output_tokens")
         if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
             message = "'max_output_tokens' must be a whole number of at least 1."
@@ -76,12 +76,12 @@ def response_json(request: ResponseRequest, completion: Completion, wish: Answer
 
 
 def queued_json(request: ResponseRequest) -> dict[str, Any]:
-    """A response in the background, before anything is known of it."""
+    """A response in the background that has not begun yet."""
     return _response(request) | {"status": "queued", "background": True}
 
 
 def response_events(finished: dict[str, Any], completion: Completion, wish: AnswerWish) -> list[Event]:
-    """The events of a streamed response, numbered; usage and the real tier come with the last one only."""
+    """The numbered events of a streamed response. Only the last one has the usage and the real tier."""
     begun = finished | {
         "status": "in_progress", "usage": None, "service_tier": "auto", "output": [],
         "incomplete_details": None, "error": None,
@@ -171,7 +171,7 @@ def _response(request: ResponseRequest) -> dict[str, Any]:
 
 
 def _items(value: object) -> list[dict[str, Any]]:
-    """The items of `input`: a text is one of them."""
+    """The items of `input`; a plain text becomes one item."""
     if isinstance(value, str):
         return [{"role": "user", "content": value}]
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):

@@ -1,4 +1,4 @@
-"""A value that fits a JSON schema, so that tools are called and structured outputs are answered as a model would.
+"""Makes a value that fits a JSON schema, for arguments of tool calls and for structured outputs.
 
 Source: https://json-schema.org/draft/2020-12, as far as structured outputs and tools use it.
 """
@@ -6,11 +6,11 @@ Source: https://json-schema.org/draft/2020-12, as far as structured outputs and 
 from typing import Any
 
 _DEEPEST = 16
-"""Levels of nesting after which a schema is answered with null: a recursive one would never end."""
+"""Levels of nesting at most. Deeper values are null, because a recursive schema would never end."""
 
 
 def sample(schema: object, root: object = None, depth: int = 0) -> Any:
-    """The plainest value that the schema allows: required properties only, the first of several choices."""
+    """The simplest value that the schema allows: only required properties, and the first of several choices."""
     root = schema if root is None else root
     if not isinstance(schema, dict) or depth > _DEEPEST:
         return None
@@ -43,7 +43,7 @@ def sample(schema: object, root: object = None, depth: int = 0) -> Any:
 
 
 def _resolved(reference: str, root: object) -> object:
-    """What a reference such as `#/$defs/City` points at; None if there is nothing."""
+    """The schema at a reference such as `#/$defs/City`; None if there is none."""
     found: Any = root
     for step in reference.removeprefix("#/").split("/"):
         found = found.get(step) if isinstance(found, dict) else None

@@ -1,17 +1,17 @@
 """An OpenAI-compatible upstream for demo and tests: `python -m fleetmeter_app.upstream --port 8001`.
 
     POST /v1/chat/completions   OpenAI's wire format, streams, tools and structured outputs included
-    POST /v1/responses          the same; GET /v1/responses/{id}, POST …/cancel, POST /v1/responses/input_tokens
+    POST /v1/responses          likewise; also GET /v1/responses/{id}, POST …/cancel, POST /v1/responses/input_tokens
     POST /v1/embeddings         texts or tokens, as numbers or in base64
     POST /v1/images/generations, /v1/audio/speech, /v1/audio/transcriptions, /v1/moderations, /v1/batches
     GET  /v1/models, /v1/models/{model}, /v1/files, /v1/batches/{id}
     GET  /ledger                what it was asked and what it billed (`ledger.Ledger.to_json`)
-    POST /ledger/reset          the same, and then everything starts at 0
+    POST /ledger/reset          the same answer; afterwards the ledger starts at 0
     GET  /health
 
-Answers and token counts follow from the request (`completion.py`). Trouble comes on demand (`faults.py`) or at the
-rates of a configuration file (`config.py`), odd answers on demand (`wishes.py`). There is one event loop, so the ledger
-needs no lock.
+Answers and token counts follow from the request (`completion.py`). A request can ask for faults (`faults.py`) and for
+odd answers (`wishes.py`); a configuration file can give rates of faults (`config.py`). There is one event loop, so the
+ledger needs no lock.
 """
 
 import os
@@ -30,8 +30,8 @@ from starlette.routing import Route
 
 from fleetmeter.errors import SettingError
 from fleetmeter.escaping import printable
+from fleetmeter_app.config.settings import port_of
 from fleetmeter_app.errors import ApiError, ConfigError, InvalidRequestError
-from fleetmeter_app.settings import port_of
 from fleetmeter_app.upstream import others
 from fleetmeter_app.upstream.config import UpstreamConfig
 from fleetmeter_app.upstream.endpoints import Asked, Upstream
@@ -48,16 +48,16 @@ _FLAGS = (
     *LOG_FLAGS,
 )
 
-# When the served models are said to have been made: a fixed day, so that the list never changes.
+# The creation time that is stated for each model; fixed, so that the list never changes.
 _MODELS_CREATED = 1_790_000_000
-# Who stops it with Ctrl-C or SIGTERM wants it to end soon, slow answers or not (seconds).
+# Seconds from Ctrl-C or SIGTERM until it ends, even if answers are still under way.
 _SHUTDOWN_SECONDS = 2
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 def make_app(config: UpstreamConfig) -> Breakable:
-    """The ASGI application, with a ledger of its own."""
+    """The ASGI application, with its own ledger."""
     upstream = Upstream(config)
     responses = Responses(upstream)
 
@@ -116,7 +116,7 @@ def make_app(config: UpstreamConfig) -> Breakable:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; 2, after one line that says why, if the configuration is refused."""
+    """Serve until SIGINT or SIGTERM. Returns 2, after one line with the reason, if a setting cannot be used."""
     parser = Parser("python -m fleetmeter_app.upstream", "An OpenAI-compatible upstream.", "", "upstream")
     given = read(_FLAGS, parser, sys.argv[1:] if arguments is None else arguments, os.environ)
     file = given["config"].one[1]
@@ -139,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _plain(upstream: Upstream, endpoint: str, make: Callable[[str, Any], dict[str, Any]] | None) -> Handler:
-    """An endpoint whose requests are counted, under the model that they name, and that bills nothing."""
+    """An endpoint that counts requests by the model that they name, and bills nothing."""
 
     async def answer(request: Request) -> Response:
         raw = await request.body()
@@ -167,7 +167,7 @@ def _named_model(document: Any) -> str:
 
 
 def _identified(handle: Handler) -> Handler:
-    """The handler with errors in OpenAI's shape and a request id on whatever it answers."""
+    """The handler, with errors in OpenAI's shape, and a request id on every answer."""
 
     async def answer(request: Request) -> Response:
         try:
@@ -175,7 +175,7 @@ def _identified(handle: Handler) -> Handler:
         except ApiError as error:
             response = JSONResponse(error.body(), error.status, error.headers())
         except ClientDisconnect:
-            # The client left in the middle of its request: nothing was asked, and nobody reads the answer.
+            # The client left in the middle of its request, so nobody reads this answer.
             response = Response(status_code=400)
         response.headers["x-request-id"] = f"req_{uuid.uuid4().hex}"
         return response

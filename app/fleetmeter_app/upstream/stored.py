@@ -1,7 +1,7 @@
-"""Responses: answered, streamed, or made in the background and asked for later, until they are told once.
+"""Responses: answered at once, streamed, or made in the background and retrieved later.
 
-A response in the background is `queued` when it is made, and complete from the next look on. Its usage is billed when
-it is told for the first time; every later look tells the same usage again, as OpenAI does.
+A background response is `queued` when it is made, and complete when it is first retrieved. Then its usage is stated for
+the first time, and billed. Every later retrieval states the same usage again, as OpenAI does, and bills nothing.
 """
 
 from collections import OrderedDict
@@ -21,12 +21,12 @@ from fleetmeter_app.upstream.streaming import Event
 from fleetmeter_app.upstream.wishes import HEADER, AnswerWish, find_wish
 
 _MOST = 10_000
-"""Responses that are kept; the oldest go."""
+"""Responses that are kept; then the oldest are dropped."""
 
 
 @dataclass
 class Stored:
-    """A finished response, and whether anybody has been told its usage."""
+    """A finished response, and whether its usage has been stated to a client."""
 
     document: dict[str, Any]
     completion: Completion
@@ -90,13 +90,13 @@ class Responses:
         return JSONResponse(stored.document)
 
     async def cancel(self, request: Request) -> Response:
-        """POST /v1/responses/{id}/cancel: the response as it is, its usage told again."""
+        """POST /v1/responses/{id}/cancel: the response as it is; it states its usage again."""
         stored = self._found(request, "responses.cancel")
         self._upstream.ledger.record(stored.model, 200, abandoned=False)
         return JSONResponse(stored.document | {"status": "cancelled"})
 
     async def input_tokens(self, asked: Asked) -> Response:
-        """POST /v1/responses/input_tokens: how many tokens an input has; nothing is billed."""
+        """POST /v1/responses/input_tokens: the number of tokens in an input; nothing is billed."""
         wanted = ResponseRequest.from_body(asked.body)
         asked.ledger.record(asked.model, 200, abandoned=False)
         tokens = complete(wanted.prompt).usage.prompt_tokens

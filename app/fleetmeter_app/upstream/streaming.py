@@ -1,4 +1,4 @@
-"""Sends a stream of server-sent events, with whatever trouble the request wished for, and says how it ended.
+"""Sends a stream of server-sent events, with the trouble that the request wished for, and reports how it ended.
 
 Format: https://html.spec.whatwg.org/multipage/server-sent-events.html, as OpenAI's SDK reads it.
 """
@@ -18,19 +18,19 @@ from fleetmeter_app.upstream.wishes import AnswerWish
 
 _BREAK = "fleetmeter_app.upstream.break"
 _FIRST_BYTES_SECONDS = 0.02
-"""Time for what was sent to leave before the connection is closed."""
+"""Time for sent bytes to leave before the connection is closed."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One event; `name` is the `event:` line, which chat streams lack; `told` is the usage that it tells."""
+    """One event; `name` is its `event:` line, which chat streams lack; `told` is the usage that it states."""
 
     data: dict[str, Any] | str
     name: str | None = None
     told: BilledUsage | None = None
 
     def encoded(self) -> bytes:
-        """As it goes over the wire."""
+        """The event in bytes, as it is sent."""
         data = self.data if isinstance(self.data, str) else json.dumps(self.data, separators=(",", ":"))
         head = f"event: {self.name}\n" if self.name else ""
         return f"{head}data: {data}\n\n".encode()
@@ -38,7 +38,11 @@ class Event:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a stream ended: `complete` if all events went out, `left` if the client was gone before; the usage told."""
+    """How a stream ended.
+
+    `complete` says that all events were sent, `left` that the client was gone before. `told` is the usage that the
+    sent events stated, None if they stated none.
+    """
 
     complete: bool
     left: bool
@@ -46,7 +50,7 @@ class Ending:
 
 
 class Breakable:
-    """Lets handlers of an application close the connection in the middle of an answer, which ASGI cannot say."""
+    """Lets an application's handlers close the connection in the middle of an answer, for which ASGI has no message."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -58,13 +62,13 @@ class Breakable:
 
 
 async def break_connection(request: Request) -> None:
-    """Close the connection of a request, as a server that dies does."""
+    """Close the connection of a request, as if the server had died."""
     await asyncio.sleep(_FIRST_BYTES_SECONDS)
     request.scope[_BREAK].transport.close()
 
 
 class EventStream(StreamingResponse):
-    """Events in a row, then `data: [DONE]` if the endpoint ends that way; `ended` is told once how it ended."""
+    """Sends events, and then `data: [DONE]` if `done`. `ended` is called once at the end, with how it ended."""
 
     def __init__(
         self,
@@ -107,5 +111,5 @@ class EventStream(StreamingResponse):
             if self._done:
                 yield b"data: [DONE]\n\n"
         finally:
-            # what is cut short by the wish is no client that left
+            # if the wish cut the stream short, the client did not leave
             self._ended(Ending(complete=complete, left=not (complete or broken), told=told))

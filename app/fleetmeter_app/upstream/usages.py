@@ -1,6 +1,6 @@
-"""One usage in the shapes of many servers: what the same bill looks like on the wire.
+"""One usage in the shapes of many servers.
 
-The shapes were seen at real servers or in public reports; the names are those of the servers that use them.
+The shapes were seen at real servers or in public reports, and are named after the servers that use them.
 """
 
 from collections.abc import Callable
@@ -42,12 +42,12 @@ def response_usage(usage: BilledUsage) -> dict[str, Any]:
 
 
 def _xai(usage: BilledUsage) -> dict[str, Any]:
-    """Reasoning stands outside of the completion, and the total includes it."""
+    """Reasoning comes on top of the completion, and the total includes it."""
     return {**chat_usage(usage), "completion_tokens": usage.completion}
 
 
 def _gemini(usage: BilledUsage) -> dict[str, Any]:
-    """Reasoning stands in the total only."""
+    """Only the total includes reasoning."""
     return {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion,
@@ -68,7 +68,7 @@ def _deepseek(usage: BilledUsage) -> dict[str, Any]:
 
 
 def _floats(usage: BilledUsage) -> dict[str, Any]:
-    """Whole numbers, written with a fraction."""
+    """Whole numbers, written as 12.0."""
     plain = chat_usage(usage)
     return {name: float(value) if isinstance(value, int) else value for name, value in plain.items()}
 
@@ -101,11 +101,11 @@ SHAPES: dict[str, Callable[[BilledUsage], Any]] = {
     "text": lambda _usage: "many tokens",
     "none": lambda _usage: None,
 }
-"""By name: what stands under `usage` in a chat completion; None is null."""
+"""The member `usage` of a chat completion, by the shape's name; None is null."""
 
 
 def shaped(shape: str, usage: BilledUsage) -> Any:
-    """A chat completion's usage in one of the shapes; `InvalidRequestError` for another name."""
+    """A chat completion's usage in one of the shapes. Raises `InvalidRequestError` for an unknown shape."""
     if shape not in SHAPES:
         message = f"{shape!r} is no shape of a usage; the shapes are: {', '.join(SHAPES)}."
         raise InvalidRequestError(message, param="messages", code="invalid_answer")

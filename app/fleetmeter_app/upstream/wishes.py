@@ -1,25 +1,25 @@
-"""How a request wishes to be answered: odd usages, odd streams, other tiers and models, broken bodies.
+"""Wishes of a request for its answer: odd usages, odd streams, other tiers and models, broken bodies.
 
-A caller writes it into a header (`x-upstream-answer: shape=xai`) or, since most libraries set no headers of their own,
-into any text of the request: `[[answer:stream=cont,cut=3]]`. The words after the colon are separated by commas:
+A caller writes them into a header (`x-upstream-answer: shape=xai`). As most libraries cannot set headers, they may also
+stand in any text of the request: `[[answer:stream=cont,cut=3]]`. The words after the colon are separated by commas:
 
     shape=xai             the shape of `usage`, one of `usages.SHAPES`; shape=none leaves it out
     stream=cont           which chunks of a stream carry usage, one of STREAMS
     chunks=3              content chunks of a stream (default: one per word of the answer)
     delay=0.01            seconds between two chunks
-    cut=2                 close the connection after so many chunks (0: after the headers)
-    end=2                 end the stream after so many chunks, without a word: no [DONE], no last event
-    error=2               an error event after so many chunks, then the end
-    stall=2               silence after so many chunks, until the client leaves
-    body=cut              of an answer that is no stream: break it off (cut), or send html, broken JSON (json), or no
-                          byte at all (drop)
-    attempts=2            the words cut, drop, html and json hold for so many attempts of a call only
+    cut=2                 close the connection after 2 chunks (0: after the headers)
+    end=2                 end the stream after 2 chunks, in silence: no [DONE], no last event
+    error=2               send an error event after 2 chunks, then end
+    stall=2               send nothing after 2 chunks, until the client leaves
+    body=cut              for an answer that is no stream: break it off (cut), or send html, broken JSON (json), or
+                          nothing at all (drop)
+    attempts=2            break the body in the first 2 attempts of a call only
     tier=flex             the service tier that the answer names
     model=NAME            the model that the answer names
     tool                  answer with a call of the request's first tool
     reason=length         the finish reason: stop, length, content_filter, tool_calls
     empty_first           begin a chat stream with a chunk without choices and model, as Azure does
-    status=failed         of a response: completed, incomplete, failed
+    status=failed         the status of a response: completed, incomplete, failed
 """
 
 import re
@@ -32,8 +32,10 @@ HEADER = "x-upstream-answer"
 _IN_TEXT = re.compile(r"\[\[answer:([^\]]*)\]\]")
 
 STREAMS = ("asked", "cont", "twice", "finish", "one_choice", "groq", "always", "never")
-"""On a usage chunk if it was asked for; cumulative on each chunk; on the finish chunk and again; on the finish chunk;
-on a last chunk with one empty choice; under `x_groq`; on a usage chunk unasked; nowhere."""
+"""Where a stream states its usage. `asked`: in a chunk of its own, if asked for. `cont`: in each chunk, growing.
+`twice`: in the finish chunk, and again in one of its own. `finish`: in the finish chunk. `one_choice`: in a last chunk
+with one empty choice. `groq`: in the finish chunk, under `x_groq`. `always`: in a chunk of its own, asked for or not.
+`never`: nowhere."""
 
 _WORDS = frozenset({"tool", "empty_first"})
 _WHOLE = frozenset({"chunks", "cut", "end", "error", "stall", "attempts"})
@@ -49,7 +51,7 @@ _LONGEST_DELAY = 60.0
 
 @dataclass(frozen=True)
 class AnswerWish:
-    """One wish; `numbers` has the words that are whole numbers, `texts` the others, `words` those without a value."""
+    """One wish. `numbers` has the words with whole numbers, `texts` those with texts, `words` those without a value."""
 
     numbers: dict[str, int] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
@@ -58,7 +60,7 @@ class AnswerWish:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read one wish; `InvalidRequestError` for what is none, so that a mistyped one is seen."""
+        """Read one wish. Raises `InvalidRequestError` if the text is none, so that a mistyped one is noticed."""
         numbers: dict[str, int] = {}
         texts: dict[str, str] = {}
         words: set[str] = set()
@@ -92,11 +94,11 @@ class AnswerWish:
         return self.texts.get("stream", "asked")
 
     def broken_body(self, attempt: int) -> str | None:
-        """How the body of this attempt is broken, if it is."""
+        """How the body is broken in this attempt; None if it is not."""
         return self.texts.get("body") if attempt < self.numbers.get("attempts", attempt + 1) else None
 
 
 def find_wish(header: str | None, text: str) -> AnswerWish:
-    """What a request wishes; the header wins, then the last wish in the text, so that a later message may change it."""
+    """The wish of a request. The header wins; then the last wish in the text, so that a later message may change it."""
     wishes = [*_IN_TEXT.findall(text), *([header] if header else [])]
     return AnswerWish.parse(wishes[-1]) if wishes else AnswerWish()

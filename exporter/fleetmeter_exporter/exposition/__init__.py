@@ -1,1 +1,1 @@
-"""How a namespace is written out: blocks of lines, formats, the exporter's own metrics."""
+"""Writing a namespace out: formats, blocks of lines, and the exporter's own metrics."""

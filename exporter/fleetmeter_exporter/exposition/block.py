@@ -1,177 +1,103 @@
-"""The lines of a layout's samples, made of cached parts: what stands before each number is kept between scrapes.
+"""The lines of a family's samples, built quickly: the text before each number is kept from scrape to scrape.
 
-A block learns the fields of a hash once. While they stay as they are, a scrape puts the numbers in their order and
-joins them with what it kept; where some are new, only those are taken apart. A block stands aside (None) where anything
-is not as this library's writers leave it: numbers that are not whole, or fields that are not the JSON it would write.
+A block learns the fields of its hashes once. While the fields stay the same, a scrape spells the numbers and joins them
+with the kept text. If some fields are new, only these are parsed. A block returns None if it meets anything that this
+library's writers do not write, such as texts that are no finite numbers, or fields in other JSON. Then the general way
+is taken.
 
-Each line begins with its line feed: the text of a block goes behind what stands there already.
+Each line begins with its line feed, so that the text of a block can follow any other text.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any
 
-from prometheus_client.samples import Exemplar
-
-from fleetmeter.reader.hashes import Hash
-from fleetmeter.reader.returned import telling_number
 from fleetmeter.reader.sample import Labels
-from fleetmeter.schema.definition import Definition, compact_json, read_json, texts_of
-from fleetmeter.schema.exemplars import newer
+from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.exposition.formats import Format
-from fleetmeter_exporter.exposition.lines import Line, UnfitName, exemplar_text, number_text, own_labels
+from fleetmeter_exporter.exposition.lines import Line, escaped, own_labels
+
+_BETWEEN = "\0"
+"""The separator of lines that are made together."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a block shows: a layout in a format.
+    """What a block shows: the layouts of a family in a format.
 
-    `newest` is the family's newest definition, which may have other bounds than the `layout`. `constant` labels stand
-    on each line. `created`, in seconds, is shown for each series, but for those that came back later.
+    `newest` is the family's newest definition, which may have other bounds than the `layouts`. Every line has the
+    `constant` labels. `created` is the family's time of creation in Unix seconds. Every series shows it, except a
+    series that was removed and came back: that one shows the time of its return.
     """
 
     newest: Definition
-    layout: Definition
+    layouts: tuple[Definition, ...]
     form: Format
     constant: Labels = ()
     created: float | None = None
 
 
-class Block(ABC):
-    """The lines of its subject; see the module.
+class Starts:
+    """Makes the text before the numbers of a series: one start for each of `lines`, for any label values.
 
-    `samples` is how many there are. Where the format has a family of its own for the times of creation, their lines are
-    `created_lines`.
+    Each of `lines` is a suffix of the family's name, and perhaps one more label with its value. Label values are given
+    in the order of `names`. Raises `UnfitName` only when a line is made, because a name that cannot be shown does no
+    harm until it must be shown.
     """
 
-    def __init__(self, subject: Subject) -> None:
-        self.subject = subject
-        self._newest = subject.newest
-        self._layout = subject.layout
-        self._form = subject.form
-        self._constant = dict(subject.constant)
-        self._names = sorted(subject.layout.labels)
-        self._created = None if subject.created is None else number_text(subject.created)
-        self._created_start = self._line("_created")
-        self._returned: Mapping[bytes, int] = {}
-        self._outdated: set[bytes] = set()  # the numbers that tell of series whose lines must be made anew
-        self._learned: list[bytes] | None = None
-        self._plain = False
-        self._shown: tuple[Hash, Mapping[bytes, Exemplar], bytes] | None = None
-        self._examples: dict[bytes, tuple[Exemplar, int | None, bytes]] = {}
-        self.samples = 0
-        self.created_lines = b""
+    def __init__(self, name: str, names: Sequence[str], lines: Sequence[tuple[str, Labels]], subject: Subject) -> None:
+        constant = dict(subject.constant)
 
-    def text(
-        self, numbers: Hash, exemplars: Mapping[bytes, Exemplar], returned: Mapping[bytes, int] | None = None
-    ) -> bytes | None:
-        """The lines, in exposition order; None where the general way must be taken.
+        @cache
+        def patterns() -> tuple[list[str], list[int]]:
+            found: list[str] = []
+            own: list[int] = []
+            for suffix, more in lines:
+                every = [*own_labels([*names, *dict(more)], constant), *constant]
+                values = [*repeat(None, len(names)), *dict(more).values(), *constant.values()]
+                order = sorted(range(len(every)), key=every.__getitem__)
+                line = Line(name + suffix, [every[place] for place in order], subject.form)
+                found.append("\n" + line.pattern([values[place] for place in order]))
+                own = [place for place in order if place < len(names)]
+            return found, own
 
-        `returned` has when series came back, by the number that tells of them, see `Returned.of`.
-        """
-        if not self._form.openmetrics:
-            exemplars = {}
-        if self._created is not None:
-            self._take_returns(returned or {})
-        if self._shown is not None and self._shown[0] is numbers and self._shown[1] == exemplars:
-            return self._shown[2]
-        if self._learned is None or not (numbers.fields is self._learned or numbers.fields == self._learned):
-            self._learned = numbers.fields
-            self._examples = {}
-            try:
-                self._plain = self._learn(numbers.fields)
-            except UnfitName:  # perhaps not the only thing that is wrong
-                self._plain = False
-            if self._plain:  # else they are still among what is kept
-                self._outdated = set()
-        if not self._plain or numbers.wholes is None:
-            self._shown = None
-            return None
-        text = self._joined(numbers, exemplars) if numbers.fields else b""
-        self._shown = (numbers, exemplars, text)
-        return text
+        self._patterns = patterns
+        self._count = len(lines)
 
-    def _take_returns(self, returned: Mapping[bytes, int]) -> None:
-        """Make the lines about creation anew of those series whose time is another one now."""
-        before = self._returned
-        if returned is not before and returned != before:
-            self._outdated |= {number for number, _ in before.items() ^ returned.items()}
-            self._returned = returned
-            self._learned = self._shown = None
+    def of(self, series: Sequence[Sequence[str]]) -> list[str]:
+        """The starts of the lines of all series with these label values: all of the first series, then of the next."""
+        if not series:
+            return []
+        patterns, own = self._patterns()
+        if own != list(range(len(own))):
+            pick = picker(own)
+            series = [pick(values) for values in series]
+        if _BETWEEN in "".join(patterns) or _is_special("".join(chain.from_iterable(series))):
+            return [pattern % tuple(map(escaped, values)) for values in series for pattern in patterns]
+        if self._count == 1:
+            (pattern,) = patterns
+            return [pattern % tuple(values) for values in series]
+        pattern = _BETWEEN.join(patterns)
+        return _BETWEEN.join([pattern % (tuple(values) * self._count) for values in series]).split(_BETWEEN)
 
-    @abstractmethod
-    def _learn(self, fields: list[bytes]) -> bool:
-        """Prepare for these fields; False where one of them is not plain."""
 
-    @abstractmethod
-    def _joined(self, numbers: Hash, exemplars: Mapping[bytes, Exemplar]) -> bytes:
-        """The lines for these numbers, of which there are some."""
+def _is_special(text: str) -> bool:
+    """Whether a text must be escaped, or contains the separator of lines."""
+    return "\\" in text or '"' in text or "\n" in text or _BETWEEN in text
 
-    @abstractmethod
-    def _line_of(self, field: bytes) -> int | None:
-        """Which line shows the number of a field, and so its exemplar; None where no line does."""
 
-    def _examples_of(self, exemplars: Mapping[bytes, Exemplar]) -> dict[int, bytes]:
-        """What follows the numbers on lines that have an exemplar; of those that meet there, the newest."""
-        known, self._examples = self._examples, {}
-        newest: dict[int, tuple[Exemplar, bytes]] = {}
-        for field, exemplar in exemplars.items():
-            before = known.get(field)
-            if before is None:
-                found = exemplar, self._line_of(field), exemplar_text(exemplar).encode()
-            elif before[0] is not exemplar:
-                found = exemplar, before[1], exemplar_text(exemplar).encode()
-            else:
-                found = before
-            self._examples[field] = found
-            _, line, text = found
-            if line is not None and (line not in newest or newer(exemplar, newest[line][0]) is exemplar):
-                newest[line] = exemplar, text
-        return {line: text for line, (_, text) in newest.items()}
-
-    def _values(self, field: bytes) -> list[str] | None:
-        """Label values, and the part, of a field; None where it is not what this library writes."""
-        try:
-            values = texts_of(read_json(field))
-        except (ValueError, TypeError):
-            return None
-        fits = len(values) == len(self._names) + self._layout.has_parts and compact_json(values).encode() == field
-        return values if fits else None
-
-    def _line(self, suffix: str, more: str = "") -> Callable[[Sequence[str]], str]:
-        """What makes the start of a line of the values that a field holds."""
-        names = [*own_labels(self._names, self._constant), *([more] if more else []), *self._constant]
-        order = sorted(range(len(names)), key=names.__getitem__)
-        # made when it is needed: a name that cannot be shown matters to nobody who does not show it
-        line = cache(lambda: Line(self._layout.name + suffix, [names[place] for place in order], self._form))
-        constant = list(self._constant.values())
-        pick = picker(order)
-        return lambda values: "\n" + line().before_value(pick([*values, *constant]))
-
-    def _created_line(self, number: bytes, values: Sequence[str]) -> str:
-        """The line that tells since when a series is there; empty where none is wanted.
-
-        `number` is the field of any number of the series, `values` are its label values.
-        """
-        if self._created is None:
-            return ""
-        returned = self._returned.get(telling_number(number, has_part=self._layout.has_parts), 0) / 1e6
-        later = returned > (self.subject.created or 0.0)  # else it is of another life of the family
-        return self._created_start(values) + (number_text(returned) if later else self._created)
-
-    def _keep_created(self, lines: Sequence[str]) -> bool:
-        """Whether the lines stand among the others; where they have a family of their own, keep them for that."""
-        self.samples += len(lines) if self._created is not None else 0
-        if not self._form.openmetrics:
-            self.created_lines = "".join(lines).encode()
-        return self._form.openmetrics and self._created is not None
+def lines_of(starts: Sequence[str], texts: Sequence[str]) -> bytes:
+    """The lines that begin with these starts and end with these texts."""
+    pieces = [""] * (2 * len(starts))
+    pieces[0::2], pieces[1::2] = starts, texts
+    return "".join(pieces).encode()
 
 
 def picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """What takes these places out of a list, in this order."""
+    """A function that returns the items at these places of a list, in this order."""
     if not places:
         return lambda _: ()
     if len(places) == 1:

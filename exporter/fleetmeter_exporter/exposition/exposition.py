@@ -1,32 +1,42 @@
-"""The exposition as text: cached parts where there are such, and the general way for the rest."""
+"""The exposition as text: from blocks if possible, which are fast, and in the general way for the rest."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 from fleetmeter.reader.families import Family, Source
-from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.sample import Labels, Sample
 from fleetmeter.schema.definition import Definition
-from fleetmeter_exporter.exposition.block import Block, Subject
-from fleetmeter_exporter.exposition.counter_block import CounterBlock
+from fleetmeter_exporter.exposition.added_block import AddedBlock
+from fleetmeter_exporter.exposition.block import Subject
+from fleetmeter_exporter.exposition.fact_blocks import InfoBlock, StateBlock
 from fleetmeter_exporter.exposition.formats import Format
+from fleetmeter_exporter.exposition.gauge_block import GaugeBlock
 from fleetmeter_exporter.exposition.groups import groups_of
 from fleetmeter_exporter.exposition.lines import SampleLines, UnfitName, created_head, head, own_labels
 from fleetmeter_exporter.exposition.own_metrics import constant_labels, own_families
-from fleetmeter_exporter.exposition.parts_block import PartsBlock
 from fleetmeter_exporter.fleet import Scrape
 
-_BLOCKS: dict[str, type[Block]] = {"counter": CounterBlock, "histogram": PartsBlock, "summary": PartsBlock}
-"""Types whose numbers are added up, and what keeps the parts of their lines."""
+_ADDED_UP = frozenset(("counter", "histogram", "summary"))
+"""Types whose numbers are added up, and have a time of creation."""
+
+Block = AddedBlock | GaugeBlock | InfoBlock | StateBlock
+
+_BLOCKS: dict[str, Callable[[Subject], Block]] = {
+    **dict.fromkeys(_ADDED_UP, AddedBlock),
+    "gauge": GaugeBlock,
+    "info": InfoBlock,
+    "stateset": StateBlock,
+}
+"""The class of blocks for each type."""
 
 _head = lru_cache(maxsize=4096)(head)
 
 
 class Exposition:
-    """What an exporter serves in one format, and the parts of it that are kept between scrapes.
+    """Writes expositions in one format, and keeps parts of them between scrapes.
 
-    `created` adds `_created` samples. For one thread at a time.
+    `created` adds `_created` samples. Only one thread may use it at a time.
     """
 
     def __init__(self, form: Format, *, created: bool = False) -> None:
@@ -36,12 +46,12 @@ class Exposition:
         self._lines: dict[tuple[str, str], SampleLines] = {}
         self._used: set[Block | SampleLines] = set()
         self.samples = 0
-        """How many samples of the fleet's families it showed last."""
+        """How many samples of the fleet's families the last exposition had."""
 
     def text(self, scrapes: Sequence[Scrape], started: float, names: Collection[str] = ()) -> bytes:
-        """The exposition of these scrapes; `started` is when they began, by `time.perf_counter`.
+        """The exposition of these scrapes. `started` is the time when they began, by `time.perf_counter`.
 
-        `names`, if there are any, restrict it to samples of these names.
+        If there are `names`, only samples with these names are written.
         """
         self._used = set()
         series = dict.fromkeys((scrape.namespace for scrape in scrapes), 0)
@@ -58,33 +68,27 @@ class Exposition:
                 parts += (_head(group.definition, self._form).encode(), *texts)
             if any(after):
                 parts += (created_head(group.definition, self._form).encode(), *after)
-        if not names:  # else no block was asked for, and none of them is of no use any more
+        if not names:  # with names no block is used, and all must be kept for the next whole exposition
             self._blocks = {key: block for key, block in self._blocks.items() if block in self._used}
             self._lines = {key: lines for key, lines in self._lines.items() if lines in self._used}
         self.samples = sum(series.values())
         own = b"".join(self._own(family, names) for family in own_families(scrapes, list(series.values()), started))
         ending = b"\n# EOF\n" if self._form.openmetrics else b"\n"
         pieces = [part for part in (own, *parts, ending) if part]
-        pieces[0] = pieces[0][1:]  # here, and not of the whole: it is large
+        pieces[0] = pieces[0][1:]  # removes the first line feed before joining, because the whole text is large
         return b"".join(pieces)
 
     def _member(
         self, scrape: Scrape, source: Source, constant: Labels, names: Collection[str]
     ) -> tuple[int, bytes, bytes] | None:
-        """How many lines a namespace has of a family, they themselves, and those of a family of creation times.
+        """One namespace's part of a family: the number of its lines, the lines, and the lines of creation times.
 
-        None where it cannot be shown, which is noted.
+        If it cannot be shown, that is noted, and the result is None.
         """
         try:
-            if not names and scrape.shown is not None and scrape.families is not None:
-                block = self._block(scrape, source, constant)
-                if block is not None:
-                    layout = source.layouts[0].field
-                    numbers = Hash.of(scrape.shown.snapshot.numbers.get(layout, {}))
-                    exemplars = scrape.families.exemplars.of(layout) if self._form.openmetrics else {}
-                    text = block.text(numbers, exemplars, scrape.shown.snapshot.returned.of(layout))
-                    if text is not None:
-                        return block.samples, text, block.created_lines
+            found = self._by_block(scrape, source, constant) if not names else None
+            if found is not None:
+                return found
             family = scrape.family(source)
             if family is None:
                 return None
@@ -95,12 +99,24 @@ class Exposition:
             scrape.note(source.newest.name, "conflict", f"family {source.newest.name!r} is not served: {error}")
             return None
 
-    def _block(self, scrape: Scrape, source: Source, constant: Labels) -> Block | None:
-        if source.newest.type not in _BLOCKS or len(source.layouts) != 1:
+    def _by_block(self, scrape: Scrape, source: Source, constant: Labels) -> tuple[int, bytes, bytes] | None:
+        """The same, from a block; None if the general way must be taken."""
+        if scrape.shown is None or scrape.families is None:
             return None
+        block = self._block(scrape, source, constant)
+        if isinstance(block, AddedBlock):
+            exemplars = self._form.openmetrics
+            text = block.text([scrape.families.amounts(layout, exemplars=exemplars) for layout in source.layouts])
+        elif scrape.families.is_read(source):
+            return None
+        else:
+            text = block.text(scrape.families.statements, scrape.shown.snapshot)
+        return (block.samples, text, block.created_lines) if text is not None else None
+
+    def _block(self, scrape: Scrape, source: Source, constant: Labels) -> Block:
         key = (scrape.namespace, source.newest.name)
-        created = source.first_us / 1e6 if self._created else None
-        subject = Subject(source.newest, source.layouts[0], self._form, constant, created)
+        created = source.first_us / 1e6 if self._created and source.newest.type in _ADDED_UP else None
+        subject = Subject(source.newest, source.layouts, self._form, constant, created)
         block = self._blocks.get(key)
         if block is None or block.subject != subject:
             block = self._blocks[key] = _BLOCKS[source.newest.type](subject)
@@ -129,13 +145,13 @@ class Exposition:
 
 
 def shown_samples(family: Family, *, created: bool, openmetrics: bool) -> list[Sample]:
-    """The family's samples, as they may stand in OpenMetrics if they are to.
+    """The family's samples. With `openmetrics`, samples that OpenMetrics forbids are left out.
 
-    If they are wanted, those that say when it was created stand behind each series.
+    With `created`, a `_created` sample follows each series.
     """
     if openmetrics and family.definition.type in ("histogram", "summary"):
         family = replace(family, samples=_without_decreasing(family))
-    if not created or family.definition.type not in _BLOCKS:
+    if not created or family.definition.type not in _ADDED_UP:
         return family.samples
     per_series: dict[Labels, list[Sample]] = {}
     for sample in family.samples:
@@ -149,11 +165,11 @@ def shown_samples(family: Family, *, created: bool, openmetrics: bool) -> list[S
 
 
 def _without_decreasing(family: Family) -> list[Sample]:
-    """The samples but for what OpenMetrics forbids in series that have negative amounts.
+    """The samples without those that OpenMetrics forbids for series with negative amounts.
 
-    There is no negative `_sum`, none beside a negative bound, and no `_count` of a histogram without a `_sum`. Such a
-    histogram is its buckets, the last of which says how many amounts there are. prometheus_client writes the others,
-    and its own parser refuses the whole exposition for them.
+    OpenMetrics forbids a negative `_sum`, a `_sum` beside a negative bound, and a histogram's `_count` without its
+    `_sum`. Such a histogram is shown by its buckets alone, and the last bucket is the count. prometheus_client writes
+    the forbidden samples, too, and then its own parser refuses the whole page.
     """
     parts = {"_sum", "_count"} if family.definition.type == "histogram" else {"_sum"}
     sums = {sample.labels for sample in family.samples if sample.suffix == "_sum" and not sample.value < 0}
@@ -161,7 +177,7 @@ def _without_decreasing(family: Family) -> list[Sample]:
 
 
 def with_constant(sample: Sample, constant: Labels) -> Sample:
-    """A sample that carries these labels, too."""
+    """The sample with these labels added."""
     if not constant:
         return sample
     names = own_labels([name for name, _ in sample.labels], dict(constant))

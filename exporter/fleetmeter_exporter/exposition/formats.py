@@ -1,4 +1,4 @@
-"""The formats of an exposition, and which of them an Accept header asks for."""
+"""The formats of an exposition, and the choice among them by a request's Accept header."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _NEVER: Final = 0.0
 
 @dataclass(frozen=True)
 class Format:
-    """A format: `openmetrics` or text, its version, and how names are escaped that old parsers do not know."""
+    """A format: OpenMetrics or text, its version, and the scheme that escapes names which old parsers cannot read."""
 
     openmetrics: bool = False
     version: str = "0.0.4"
@@ -20,21 +20,21 @@ class Format:
 
     @property
     def content_type(self) -> str:
-        """What stands in the Content-Type header."""
+        """The value of the Content-Type header."""
         kind = "application/openmetrics-text" if self.openmetrics else "text/plain"
         escaping = f"; escaping={self.escaping}" if self.version == "1.0.0" else ""
         return f"{kind}; version={self.version}; charset=utf-8{escaping}"
 
 
 TEXT = Format()
-"""What everybody gets who asks for nothing else."""
+"""The format for requests that ask for no other."""
 
 
 def negotiated(accept: str) -> Format:
-    """The format that an Accept header wants most (RFC 9110, 12.5.1): by weight, then by place.
+    """The format that an Accept header prefers (RFC 9110, 12.5.1): the highest weight wins, then the first place.
 
-    Offered are OpenMetrics 1.0.0, text 1.0.0 and text 0.0.4, with the escaping schemes of prometheus_client. Who asks
-    for none of them gets text 0.0.4, as from every exporter.
+    Offered are OpenMetrics 1.0.0, text 1.0.0 and text 0.0.4, with the escaping schemes of prometheus_client. A header
+    that asks for none of these gets text 0.0.4, as from every exporter.
     """
     wanted = [(weight, form) for weight, form in _wishes(accept) if weight > _NEVER]
     return max(wanted, key=lambda wish: wish[0])[1] if wanted else TEXT  # of equal weights the first
@@ -69,4 +69,4 @@ def _weight(text: str) -> float:
     try:
         return min(max(float(text), _NEVER), 1.0)
     except ValueError:
-        return _NEVER  # whoever wrote it wanted something that it does not say
+        return _NEVER  # a weight that is no number: what it means is not known

@@ -1,4 +1,4 @@
-"""Which families an exposition shows: those of several namespaces together, none under a name that is another's."""
+"""The families of an exposition: joined over namespaces, and without those whose names clash with older ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ _SUFFIXES = {
     "histogram": ("", "_bucket", "_sum", "_count", "_created"),
     "info": ("", "_info"),
 }
-"""What a family's type makes of its name, as prometheus_client's registries know it."""
+"""The suffixes with which a type uses its family's name, as in prometheus_client's registries."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """One family of an exposition: what stands above its samples, and where they come from."""
+    """One family of an exposition: its definition, and the namespaces that have samples of it."""
 
     definition: Definition
     members: tuple[tuple[Scrape, Source], ...]
@@ -38,10 +38,11 @@ class _Named(NamedTuple):
 
 
 def groups_of(scrapes: Sequence[Scrape], escaping: str) -> list[Group]:
-    """The families of all namespaces, by name; what cannot be shown is noted in the scrapes.
+    """The families of all namespaces, by name. A family that cannot be shown is noted in the scrapes.
 
-    A namespace whose family has another type than the same family of an earlier namespace, and a family which would
-    show a name that an older one shows, are left out. `escaping` is the scheme in which names are shown.
+    Two things are left out. First, a namespace's part of a family, if an earlier namespace has the family with another
+    type. Second, a family that would show a name which an older family shows: a gauge `jobs_total` beside an older
+    counter `jobs`. `escaping` is the scheme in which names are shown.
     """
     found: dict[str, list[tuple[Scrape, Source]]] = {}
     for scrape in scrapes:
@@ -49,7 +50,7 @@ def groups_of(scrapes: Sequence[Scrape], escaping: str) -> list[Group]:
             members = found.setdefault(name, [])
             if members and members[0][1].newest.type != source.newest.type:
                 other = f"{members[0][1].newest.type} in namespace {members[0][0].namespace!r}"
-                problem = f"family {name!r} is not served: it is a {source.newest.type} here, and a {other}; rename one"
+                problem = f"family {name!r} is not served: it is a {source.newest.type} here, but a {other}; rename one"
                 scrape.note(name, "conflict", problem)
             else:
                 members.append((scrape, source))

@@ -1,6 +1,6 @@
-"""The lines of an exposition, in the syntax of a format.
+"""The lines of an exposition in the syntax of a format.
 
-Names are escaped by prometheus_client's own functions, so that both ways to an exposition agree about them.
+Names are escaped by prometheus_client's own functions, so that blocks and the general way write the same names.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     import re
 
 _TEXT_TYPES = {"info": "gauge", "stateset": "gauge"}
-"""Types that the text format does not have, and what it calls them."""
+"""Types that the text format lacks, and the types that it has instead."""
 
 _TEXT_SUFFIXES = {"counter": "_total", "info": "_info"}
-"""What the text format adds to the name of a family of this type, whose only samples have it."""
+"""Suffixes that the text format adds to a family's own name, because all its samples have them."""
 
 
 class UnfitName(ValueError):
-    """A name cannot be shown; `name` is it."""
+    """A name that cannot be shown; `name` has it."""
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"{name!r}: {problem}")
@@ -34,7 +34,7 @@ class UnfitName(ValueError):
 
 
 def head(definition: Definition, form: Format) -> str:
-    """HELP and TYPE, and in OpenMetrics UNIT, of a family, each behind its line feed."""
+    """The lines HELP and TYPE of a family, and in OpenMetrics UNIT, each after its line feed."""
     name, kind = definition.name, definition.type
     if not form.openmetrics:
         name += _TEXT_SUFFIXES.get(kind, "")
@@ -43,24 +43,24 @@ def head(definition: Definition, form: Format) -> str:
 
 
 def created_head(definition: Definition, form: Format) -> str:
-    """What the text format says of the family that it makes of the `_created` samples."""
+    """The lines HELP and TYPE of the family in which the text format has the `_created` samples."""
     return _head(f"{definition.name}_created", "gauge", definition.help, "", form)
 
 
 def _head(name: str, kind: str, help_text: str, unit: str, form: Format) -> str:
     shown = escape_metric_name(name, form.escaping)
-    text = _escaped(help_text) if form.openmetrics else help_text.replace("\\", r"\\").replace("\n", r"\n")
-    # parsers refuse everything where a UNIT does not end the name as it is shown
+    text = escaped(help_text) if form.openmetrics else help_text.replace("\\", r"\\").replace("\n", r"\n")
+    # parsers refuse the whole page if the shown name does not end with the UNIT
     has_unit = unit and METRIC_NAME_RE.fullmatch(f"_{unit}") and shown.strip('"').endswith(f"_{unit}")
     unit_line = f"\n# UNIT {shown} {unit}" if form.openmetrics and has_unit else ""
     return f"\n# HELP {shown} {text}\n# TYPE {shown} {kind}{unit_line}"
 
 
 class Line:
-    """The lines of one sample name: all that stands before the value, for any label values.
+    """The part of a line before its value, for one sample name and any label values.
 
-    Label names are given in their order, which is that of their values, and the one in which they are shown. Raises
-    `UnfitName` for a name that the format has no way to show, and for labels that would be shown under one name.
+    Labels are shown in the given order, and their values must come in the same order. Raises `UnfitName` for a name
+    that the format cannot show, and for two labels that would be shown under one name.
     """
 
     def __init__(self, name: str, labels: Sequence[str], form: Format) -> None:
@@ -77,16 +77,25 @@ class Line:
         self._heads = [f'{"" if bare and not place else ","}{text}="' for place, text in enumerate(names)]
 
     def before_value(self, values: Sequence[str]) -> str:
-        """Name and labels, up to the value."""
+        """The line up to its value: name and labels."""
         if not values:
             return self._plain
-        pairs = [head + _escaped(value) for head, value in zip(self._heads, values, strict=True)]
+        pairs = [head + escaped(value) for head, value in zip(self._heads, values, strict=True)]
         joined = '"'.join(pairs)
         return f'{self._opening}{joined}"}} '
 
+    def pattern(self, values: Sequence[str | None]) -> str:
+        """The same as a pattern for `%`, with a place for an escaped text for each value that is None."""
+        if not values:
+            return self._plain.replace("%", "%%")
+        heads = [head.replace("%", "%%") for head in self._heads]
+        texts = ["%s" if value is None else escaped(value).replace("%", "%%") for value in values]
+        joined = '"'.join(head + text for head, text in zip(heads, texts, strict=True))
+        return f'{self._opening.replace("%", "%%")}{joined}"}} '
+
 
 class SampleLines:
-    """The lines of a family's samples. What stands before their numbers is kept for those that come again."""
+    """The lines of a family's samples. The text before the numbers is kept for samples that come again."""
 
     def __init__(self, definition: Definition, form: Format) -> None:
         self._name = definition.name
@@ -95,7 +104,7 @@ class SampleLines:
         self._starts: dict[tuple[str, Labels], str] = {}
 
     def of(self, samples: Iterable[Sample]) -> list[str]:
-        """The samples' lines, each behind its line feed. Raises `UnfitName`."""
+        """The samples' lines, each after its line feed. Raises `UnfitName`."""
         known, self._starts = self._starts, {}
         found = []
         for sample in samples:
@@ -114,7 +123,10 @@ class SampleLines:
 
 
 def own_labels(names: Sequence[str], constant: Collection[str]) -> list[str]:
-    """What labels of a family's own are called beside labels that all series have: as Prometheus does it."""
+    """The names of a family's own labels beside constant labels. Prometheus does the same.
+
+    With the constant label `namespace`, a family's own label `namespace` is shown as `exported_namespace`.
+    """
     taken = {*names, *constant}
     shown = []
     for name in names:
@@ -127,19 +139,23 @@ def own_labels(names: Sequence[str], constant: Collection[str]) -> list[str]:
 
 
 def number_text(number: float) -> str:
-    """A number as both formats read it."""
+    """A number as both formats write it."""
     return str(floatToGoString(number))  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
 
 
+NOT_FINITE = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}
+"""The words of `repr` for numbers that are not finite, and those of both formats."""
+
+
 def exemplar_text(exemplar: Exemplar) -> str:
-    """What follows the value of a sample that has an exemplar, in OpenMetrics."""
-    labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(exemplar.labels.items()))
+    """An exemplar as it follows a sample's value in OpenMetrics."""
+    labels = ",".join(f'{name}="{escaped(value)}"' for name, value in sorted(exemplar.labels.items()))
     at = f" {exemplar.timestamp}" if exemplar.timestamp is not None else ""
     return f" # {{{labels}}} {number_text(exemplar.value)}{at}"
 
 
 def fits(shown: str, pattern: "re.Pattern[str]", escaping: str) -> bool:
-    """Whether a name, as prometheus_client escapes it, can be read back: it takes one that ends a line for legal."""
+    """Whether parsers can read an escaped name. prometheus_client's own check is not enough: it allows line ends."""
     return bool(pattern.fullmatch(shown)) or (escaping == ALLOWUTF8 and shown.startswith('"'))
 
 
@@ -148,5 +164,6 @@ def _check(name: str, shown: str, pattern: "re.Pattern[str]", form: Format) -> N
         raise UnfitName(name, f"no exposition with the escaping scheme {form.escaping!r} can hold this name")
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text, escaped for use between quotes and in OpenMetrics' HELP."""
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

@@ -1,4 +1,4 @@
-"""The exporter's own families: fresh at each scrape, about what it has just read."""
+"""The exporter's own families, made at each scrape: they say how the scrape went."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.fleet import REASONS, Scrape
 
 NAMESPACE = "namespace"
-"""The label that tells several namespaces apart, where more than one is served."""
+"""The label with the name of the namespace, if more than one is served."""
 
 OWN_NAMES = (
     "fleetmeter_up",
@@ -27,24 +27,25 @@ OWN_NAMES = (
     "fleetmeter_exporter_build_info",
     "fleetmeter_scrape_duration_seconds",
 )
-"""The names of all of them, which no family of the fleet can have."""
+"""Their names. A family of the fleet with such a name is not shown."""
 
 
 def constant_labels(scrape: Scrape, scrapes: Sequence[Scrape]) -> Labels:
-    """The labels that all series of a namespace have beside others."""
+    """The labels that every series of a namespace gets, if more than one is served."""
     return ((NAMESPACE, scrape.namespace),) if len(scrapes) > 1 else ()
 
 
 def declared() -> list[tuple[Definition, tuple[str, ...]]]:
-    """Every family that an exporter of one namespace can show, with its labels: for who documents or charts them."""
+    """Every own family of an exporter of one namespace, with its labels, for documentation and dashboards."""
     families = _own_families([Scrape("")], [0], 0.0)
     return [(family.definition, tuple(dict(family.samples[0].labels) if family.samples else ())) for family in families]
 
 
 def own_families(scrapes: Sequence[Scrape], series: Sequence[int], started: float) -> list[Family]:
-    """The families, each with a sample per namespace of which it is known.
+    """The families, each with one sample for every namespace for which the value is known.
 
-    `series` is how many samples of each are shown, `started` when the scrape began, by `time.perf_counter`.
+    `series` is the number of samples shown of each namespace. `started` is when the scrape began, by
+    `time.perf_counter`.
     """
     return [family for family in _own_families(scrapes, series, started) if family.samples]
 

@@ -14,7 +14,10 @@ BACKLOG = 1024
 
 @dataclass(frozen=True)
 class ListenAddress:
-    """Where to listen. An empty `host` means every interface, IPv6 too where the system has it; `port` 0 a free one."""
+    """An address to listen on. An empty `host` means every interface, also of IPv6 if the system has it.
+
+    `port` 0 means a free port.
+    """
 
     host: str
     port: int

@@ -110,7 +110,7 @@ def parse(file: str, content: bytes, known: Iterable[str]) -> Section:
     try:
         top = yaml.load(content.decode(), _Loader)  # noqa: S506  it makes strings, lists and mappings only
     except UnicodeDecodeError:
-        raise SettingError(file, "it holds no UTF-8; expected YAML") from None
+        raise SettingError(file, "it is no UTF-8 text; expected YAML") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""

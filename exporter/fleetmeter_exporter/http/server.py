@@ -95,7 +95,7 @@ class Server:
         for wait in waiting:
             wait.cancel()
         if self._open:
-            log.warning("connections were cut off that did not come to their end", extra=fields(number=len(self._open)))
+            log.warning("connections were cut off before their end", extra=fields(number=len(self._open)))
         for connection in list(self._open):
             self._drop(connection)
 

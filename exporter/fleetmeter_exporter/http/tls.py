@@ -109,7 +109,7 @@ def _pem(section: Section, files: Files, inline: str, by_file: str, *, optional:
 def _clients(section: Section) -> tuple[ssl.VerifyMode, tuple[str, ...]]:
     name = section.text("client_auth_type")
     if name in UNVERIFIED:
-        problem = f"{name!r} lets in certificates that nobody verifies, which this exporter cannot do"
+        problem = f"{name!r} accepts certificates that nobody verifies, which this exporter cannot do"
         raise section.error("client_auth_type", f"{problem}; expected one of {', '.join(CLIENTS)}")
     mode = section.choice("client_auth_type", CLIENTS, "NoClientCert")
     given = "client_ca_file" in section or "client_ca" in section
@@ -122,14 +122,14 @@ def _clients(section: Section) -> tuple[ssl.VerifyMode, tuple[str, ...]]:
     allowed = section.names("client_allowed_sans")
     if "client_allowed_sans" in section and (mode != ssl.CERT_REQUIRED or not allowed):
         problem = "it needs at least one name and client_auth_type: RequireAndVerifyClientCert"
-        raise section.error("client_allowed_sans", f"{problem}, as else there may be nothing to compare")
+        raise section.error("client_allowed_sans", f"{problem}, because without them there may be no name to compare")
     return mode, allowed
 
 
 def _versions(section: Section) -> tuple[ssl.TLSVersion, ssl.TLSVersion]:
     for key in ("min_version", "max_version"):
         if section.text(key) in ("TLS10", "TLS11"):
-            problem = f"{section.text(key)!r} is broken and not served"
+            problem = f"{section.text(key)!r} is insecure, and this exporter does not speak it"
             raise section.error(key, f"{problem}; expected one of {', '.join(VERSIONS)}")
     least: ssl.TLSVersion = section.choice("min_version", VERSIONS, "TLS12")
     most: ssl.TLSVersion = section.choice("max_version", VERSIONS, "TLS13")
@@ -155,7 +155,7 @@ def _curve(section: Section) -> str:
         if name not in CURVES:
             raise section.error("curve_preferences", f"{name!r} is not known; expected one of {', '.join(CURVES)}")
     if len(curves) > 1:
-        problem = f"found {len(curves)} curves, and Python's TLS can be held to one only"
+        problem = f"found {len(curves)} curves, but Python's TLS can be limited to one only"
         raise section.error("curve_preferences", f"{problem}; expected one, or none for OpenSSL's own order")
     return CURVES[curves[0]] if curves else ""
 

@@ -73,7 +73,7 @@ def _headers(section: Section) -> dict[str, str]:
         if values and value not in values:
             raise section.error(name, f"{value!r} is not known; expected one of {', '.join(values)}")
         if not (value.isascii() and value.isprintable()) or value != value.strip():
-            raise section.error(name, f"{value!r} cannot stand in a header; expected one line of printable ASCII")
+            raise section.error(name, f"{value!r} cannot be sent in a header; expected one line of printable ASCII")
         found[name] = value
     return found
 

@@ -30,11 +30,15 @@ _followers: "WeakSet[Any]" = WeakSet()
 
 
 class _Labels:
-    """The labels in force in this process; `settled` once an argument, the environment or a first record decided."""
+    """The labels in force in this process; `settled` once an argument, the environment or a first record decided.
+
+    `changes` is another object after each change that may have taken children away from their families.
+    """
 
     def __init__(self) -> None:
         self.settled = False
         self.current = UserLabels()
+        self.changes = object()
 
 
 _labels = _Labels()
@@ -73,14 +77,21 @@ class Attributed(MetricWrapperBase):
             earlier.remove(*labelvalues)
         if self.further is None or not self.further.names or len(labelvalues) != len(self.own):
             super().remove(*labelvalues)
+            _note_change()
         else:
             self.remove_by_labels(dict(zip(self.own, map(str, labelvalues), strict=True)))
+
+    def remove_by_labels(self, labels: dict[str, str]) -> None:
+        """Remove the series that have these label values."""
+        super().remove_by_labels(labels)
+        _note_change()
 
     def clear(self) -> None:
         """Remove all series."""
         for earlier in self.earlier:
             earlier.clear()
         super().clear()
+        _note_change()
 
     def collect(self) -> Iterable[Metric]:
         """The family with all its series."""
@@ -154,6 +165,16 @@ def user_labels() -> UserLabels:
     return _labels.current
 
 
+def last_change() -> object:
+    """Another object after each removal of children and each change of labels: children found before may be gone."""
+    return _labels.changes
+
+
+def _note_change() -> None:
+    """Say so once it has happened, so that nobody keeps a child that was found before under the new object."""
+    _labels.changes = object()
+
+
 def configure_labels(wanted: Wanted) -> None:
     """Have these labels from now on. Raises `SettingError`."""
     _put_in_force(UserLabels(labels_of("labels", wanted)))
@@ -182,6 +203,7 @@ def _put_in_force(labels: UserLabels) -> None:
             _turn(family, labels)
         _labels.current = labels
         _labels.settled = True
+        _note_change()
 
 
 def _turn(family: Attributed, labels: UserLabels) -> None:

@@ -1,4 +1,4 @@
-"""`fleetmeter`: finds the subcommand, runs it, and turns what it returns or raises into an exit status."""
+"""The command `fleetmeter`: runs a subcommand, and turns its result or its error into an exit status."""
 
 import io
 import os
@@ -6,7 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from fleetmeter._version import __version__
+from fleetmeter.cli.assets import add_assets
 from fleetmeter.cli.doctor.examination import add_doctor
+from fleetmeter.cli.extensions import registered_commands
 from fleetmeter.cli.forget import add_forget
 from fleetmeter.cli.ls import add_ls
 from fleetmeter.cli.prices.command import add_prices
@@ -17,6 +19,7 @@ from fleetmeter.cli.top.watching import add_top
 from fleetmeter.errors import FleetmeterError, SettingError
 
 _SUBCOMMANDS = (
+    add_assets,
     add_doctor,
     add_forget,
     add_ls,
@@ -33,18 +36,18 @@ _INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; `argv` defaults to the process's arguments.
 
-    Returns the exit status: 0 if all went well, 1 if the store or what was asked for is in the way, 2 for arguments
-    and settings that cannot be used (argparse ends the program itself for those that it finds), 130 for Ctrl-C.
+    Returns the exit status: 0 if all went well; 1 if the store failed, or could not do what was asked; 2 for arguments
+    or settings that cannot be used; 130 for Ctrl-C. argparse ends the program itself if it finds a wrong argument.
     """
     parser = Parser(
-        prog="fleetmeter", description="Looks at a fleet's metrics in Redis, and after them.", allow_abbrev=False
+        prog="fleetmeter", description="Shows, checks and clears a fleet's metrics in Redis.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subcommands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in _SUBCOMMANDS:
+    for add in (*_SUBCOMMANDS, *registered_commands()):
         add(subcommands)
     arguments = parser.parse_args(argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may be unable to show what a label holds
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has every character of a label
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status: int = arguments.run(arguments)
@@ -53,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complain(str(error), 2)
     except FleetmeterError as error:
         return complain(str(error), 1)
-    except BrokenPipeError:  # whoever read our output, as `head` does, has seen enough
+    except BrokenPipeError:  # the reader of our output, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Asking before something is gone."""
+"""Asking the user before something is deleted."""
 
 import sys
 
@@ -7,9 +7,9 @@ from fleetmeter.errors import SettingError
 
 
 def confirmed(question: str, answer: str, *, yes: bool) -> bool:
-    """Whether the user typed exactly this answer, or has given `--yes`, in which case nobody is asked.
+    """Whether the user typed exactly this answer. With `--yes` it is True, and nobody is asked.
 
-    Raises `SettingError` where there is no terminal to ask on.
+    Raises `SettingError` if there is no terminal to ask on.
     """
     if yes:
         return True

@@ -1,4 +1,4 @@
-"""`fleetmeter forget`: removes a family, or some of its series."""
+"""`fleetmeter forget`: removes a family, or the series of it that have some label values."""
 
 import argparse
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from fleetmeter.reader.families import Family, legible_families, types_left_out
 from fleetmeter.reader.snapshot import Snapshot
 
 _SUMS = {"_total": "total", "_count": "count", "_sum": "sum"}
-"""What is worth knowing of a family before it goes: the sum over its series, by the suffix of the samples."""
+"""Sums that are shown before a family is removed, by the suffix of the samples that are added up."""
 
 
 def add_forget(subcommands: Subcommands) -> None:
     """Add `forget` to the program."""
-    parser = add_command(subcommands, "forget", "Remove a family, or those of its series that have these label values.")
+    parser = add_command(subcommands, "forget", "Remove a family, or only its series with these label values.")
     parser.add_argument("family", metavar="FAMILY", help="the family, as `fleetmeter ls` names it")
     parser.add_argument("labels", nargs="*", metavar="label=value", help="only series that have this label value")
     parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -27,7 +27,7 @@ def add_forget(subcommands: Subcommands) -> None:
 
 
 def forget(arguments: argparse.Namespace) -> int:
-    """Ask, remove, and say what is gone; the exit status. Raises `FleetmeterError`."""
+    """Ask, remove, and say what was removed. Returns the exit status; raises `FleetmeterError`."""
     target = NamespaceTarget.of(arguments)
     selection = SeriesSelection.parse(arguments.family, arguments.labels)
     with closing(target.reader()) as reader:
@@ -62,12 +62,12 @@ def forget(arguments: argparse.Namespace) -> int:
 def _preview(
     target: NamespaceTarget, selection: SeriesSelection, family: Family | None, layouts: int, *, unknown: bool
 ) -> Iterator[str]:
-    """What is about to go; without a `family`, why it cannot be said: its type is `unknown`, or a number unreadable."""
+    """What would be removed. Without a `family`, why that is not known: its type, if `unknown`, else a bad number."""
     narrowed = ",".join(f'{shown(name)}="{shown(value)}"' for name, value in selection.labels.items())
     what = shown(selection.family) + (f"{{{narrowed}}}" if narrowed else "")
     if family is None:
-        why = "its type is of a later version" if unknown else "a part of it cannot be read"
-        yield f"{what} of {target.place}: {why}, so what it holds is not known here"
+        why = "a later version of fleetmeter made its type" if unknown else "a part of it cannot be read"
+        yield f"{what} of {target.place}: {why}, so its size and sums cannot be shown"
         return
     samples = selection.samples(family)
     facts = [counted(series_of(samples), "series", "series")]
@@ -81,12 +81,12 @@ def _preview(
 
 
 def _outlook(selection: SeriesSelection, snapshot: Snapshot) -> Iterator[str]:
-    """What happens next, if there are replicas that may go on recording it."""
+    """What happens next, if replicas are alive that may record it again."""
     alive = len(snapshot.alive)
     if not alive:
         return
-    who = f"{counted(alive, 'replica')} {'is' if alive == 1 else 'are'} alive; those that still record it"
+    who = f"{counted(alive, 'replica')} {'is' if alive == 1 else 'are'} alive"
     if selection.labels:
-        yield f"{who} bring these series back with their next flush, counted from 0"
+        yield f"{who}; if one still records these series, they come back with its next flush, counted from 0"
     else:
-        yield f"{who} bring it back when they next count in it, from 0"
+        yield f"{who}; if one still records this family, it comes back with the next record, counted from 0"

@@ -1,4 +1,4 @@
-"""What a namespace holds, as `ls` lists it: families, series, writers; and the namespaces of a store."""
+"""The lists of `ls`: families, samples and writers of a namespace, and the namespaces of a store."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ from fleetmeter.schema.keys import EPOCH_FIELD, NAMESPACES, Keys, namespace_of
 from fleetmeter.schema.rows import Epoch, is_writer
 
 _SCAN_COUNT = 1000
-"""Keys that the store looks at in one call: more would keep others waiting."""
+"""Keys that the store looks at in one call. With more, other clients would have to wait."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class FamilyEntry:
 
 @dataclass(frozen=True)
 class SampleEntry:
-    """One sample; `value` is a text where it is not finite."""
+    """One sample; `value` is a text if it is not finite."""
 
     name: str
     labels: dict[str, str]
@@ -45,7 +45,7 @@ class SampleEntry:
 
 @dataclass(frozen=True)
 class WriterEntry:
-    """One writer: how far it is, and its last sign of life, in seconds by the store's clock."""
+    """One writer. `applied` is its last batch; `silent_seconds` is the age of its last sign of life (store clock)."""
 
     id: str
     replica: str
@@ -59,7 +59,7 @@ class WriterEntry:
 
 @dataclass(frozen=True)
 class NamespaceEntry:
-    """One namespace of a store; `since_us` is when its epoch began (store clock), None where it has none."""
+    """One namespace of a store; `since_us` is when its epoch began (store clock), None if it has no epoch."""
 
     name: str
     since_us: int | None
@@ -68,7 +68,7 @@ class NamespaceEntry:
 
 
 def family_entries(snapshot: Snapshot, families: Iterable[Family]) -> list[FamilyEntry]:
-    """Every one of these families of a snapshot, and those whose type this version does not know, by name."""
+    """All families of a snapshot by name: the given ones, and the ones whose type this version does not know."""
     layouts = Counter(stored.definition.name for stored in snapshot.definitions)
     entries = [
         FamilyEntry(
@@ -84,12 +84,12 @@ def family_entries(snapshot: Snapshot, families: Iterable[Family]) -> list[Famil
         for definition in [family.definition]
     ]
     for name, kind in types_left_out(snapshot).items():
-        entries.append(FamilyEntry(name, kind, "", [], None, layouts[name], "of a later version of fleetmeter"))
+        entries.append(FamilyEntry(name, kind, "", [], None, layouts[name], "made by a later version of fleetmeter"))
     return sorted(entries, key=lambda entry: entry.name)
 
 
 def sample_entries(families: Iterable[Family], selection: SeriesSelection, *, buckets: bool) -> list[SampleEntry]:
-    """The samples that are meant, in exposition order, those of buckets only if asked for."""
+    """The selected samples, in the order of an exposition. Those of buckets are left out unless `buckets` is true."""
     return [
         SampleEntry(family.definition.name + sample.suffix, dict(sample.labels), json_number(sample.value))
         for family in families
@@ -100,7 +100,7 @@ def sample_entries(families: Iterable[Family], selection: SeriesSelection, *, bu
 
 
 def writer_entries(snapshot: Snapshot, identities: dict[str, Identity]) -> list[WriterEntry]:
-    """Every writer that has a row: those that live first, then by name."""
+    """Every writer that has a row: first the living ones, then the silent, then the ended; each group by name."""
     entries = []
     for writer, row in snapshot.rows.items():
         identity = identities.get(writer, Identity())
@@ -116,7 +116,7 @@ def writer_entries(snapshot: Snapshot, identities: dict[str, Identity]) -> list[
 
 
 def namespace_entries(client: redis.Redis) -> Iterator[NamespaceEntry]:
-    """Every namespace of the store's database (of a cluster: of this node). Raises `StoreError`."""
+    """Every namespace in the store's database; in a cluster, every namespace on this node. Raises `StoreError`."""
     with translated():
         found: Any = client.scan_iter(match=NAMESPACES, count=_SCAN_COUNT)
         names = sorted({name for name in map(namespace_of, found) if name is not None})

@@ -1,4 +1,4 @@
-"""`fleetmeter ls`: what a namespace holds, and which namespaces a store has."""
+"""`fleetmeter ls`: lists the families of a namespace, the samples of one, its writers, or a store's namespaces."""
 
 import argparse
 from contextlib import closing
@@ -37,7 +37,7 @@ def add_ls(subcommands: Subcommands) -> None:
 
 
 def ls(arguments: argparse.Namespace) -> int:
-    """Print the list that was asked for; the exit status. Raises `FleetmeterError`."""
+    """Print the list that was asked for. Returns the exit status; raises `FleetmeterError`."""
     target = NamespaceTarget.of(arguments)
     other = "--writers" if arguments.writers else "--namespaces" if arguments.namespaces else None
     if other and arguments.family:

@@ -10,14 +10,14 @@ from typing import Any, NoReturn
 from fleetmeter.escaping import printable, printable_json
 
 shown = printable
-"""Text that cannot do anything to a terminal."""
+"""The name of `printable` here: text that cannot control a terminal."""
 
 NOTHING = "\N{EN DASH}"
-"""Stands for what there is none of."""
+"""Shown in the place of a value that does not exist."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of a command line that takes no abbreviations, and shows no word as a terminal would act upon it."""
+    """A parser of a command line whose errors are safe to show on a terminal."""
 
     def error(self, message: str) -> NoReturn:
         """Status 2, after the usage and a line with the reason."""
@@ -25,12 +25,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def say(text: str = "") -> None:
-    """One line, or several, to standard output. Stored text goes through `shown` first: it may hold a line break."""
+    """Print one line or several. Put stored text through `shown` first: a line break in it would begin a new line."""
     sys.stdout.write("".join(f"{shown(line)}\n" for line in text.split("\n")))
 
 
 def complain(message: str, status: int) -> int:
-    """A program's last word, to standard error; returns the exit status to end with."""
+    """Print the reason for ending to standard error; returns `status`, the exit status."""
     sys.stderr.write(f"fleetmeter: {shown(message)}\n")
     return status
 
@@ -47,14 +47,14 @@ def say_json(value: Any) -> None:
 
 
 def json_number(number: float) -> float | str:
-    """A number that JSON can hold, whole where it is whole; NaN and infinities as text, as an exposition has them."""
+    """A number as JSON can hold it: `3` for 3.0, and the texts `NaN`, `+Inf` and `-Inf`, as in an exposition."""
     if not isfinite(number):
         return {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}[str(number)]
     return int(number) if number == int(number) else number
 
 
 def columns(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = ()) -> list[str]:
-    """A table's lines, its columns two spaces apart; those named in `right` hold numbers. The heads come first."""
+    """The lines of a table, heads first, two spaces between columns. `right` names the columns aligned to the right."""
     table = [tuple(heads), *(tuple(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     to_right = [head in set(right) for head in heads]
@@ -85,12 +85,12 @@ def bytes_text(size: float) -> str:
 
 
 def time_text(micros: int) -> str:
-    """A time of the store's clock, in UTC, to the second."""
+    """A time in µs since 1970, as `2026-11-30 12:00:00Z`."""
     return datetime.fromtimestamp(micros / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def grouped(number: float) -> str:
-    """A number with its thousands set apart; no more digits than it has."""
+    """A number with commas between thousands, as `1,234.5`; a whole one without `.0`."""
     plain = json_number(number)
     return plain if isinstance(plain, str) else f"{plain:,}"
 

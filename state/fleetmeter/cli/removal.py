@@ -1,4 +1,4 @@
-"""Removing from a fleet's numbers on purpose: the calls of forget.lua and reset.lua."""
+"""Removing numbers on purpose: the calls of forget.lua and reset.lua."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from fleetmeter.schema.keys import EPOCH_FIELD, STATE_FORMAT, Keys, layout_of_no
 from fleetmeter.schema.rows import is_writer, random_id, rows_of
 
 TRIES = 10
-"""Calls that find a family which appeared after the list of families was read, before that counts as a failure."""
+"""Calls of reset.lua before giving up. A call fails if a family appeared after the list of families was read."""
 
 _SCAN_COUNT = 1000
-"""Keys that the store looks at in one call: more would keep others waiting."""
+"""Keys that the store looks at in one call. With more, other clients would have to wait."""
 
 
 @dataclass(frozen=True)
 class Forgotten:
-    """How much was removed; `numbers` are stored fields, of which a histogram's series has several."""
+    """How much was removed; `numbers` are stored fields: a counter's series has one, a histogram's one per bucket."""
 
     numbers: int
     gauges: int
@@ -33,7 +33,7 @@ class Forgotten:
 
 @dataclass(frozen=True)
 class Reset:
-    """What was deleted; `epoch` is the id of the namespace's new one."""
+    """How much was deleted; `epoch` is the id of the namespace's new epoch."""
 
     epoch: str
     layouts: int
@@ -45,9 +45,10 @@ class Reset:
 
 @dataclass(frozen=True)
 class Contents:
-    """Every key of a namespace that a reset deletes; `epoch` is the whole text, empty where there is none.
+    """Everything in a namespace that a reset deletes; `epoch` is the whole stored text, empty if there is none.
 
-    `layouts` are fields of `families`, or of `removed` in front of a pattern; `rows` is the `writers` hash.
+    `layouts` are named by `families`, and by notes in `removed`. `rows` are the writers' rows. `others` are the keys
+    that hold no numbers of a layout.
     """
 
     epoch: bytes
@@ -63,11 +64,11 @@ class Contents:
 
 
 def forget(client: redis.Redis, keys: Keys, family: str, choices: Iterable[tuple[str, str | None]]) -> Forgotten:
-    """Remove what is chosen, in one script call.
+    """Remove layouts of a family, or series of them, in one script call.
 
-    `choices` has each layout of the family: its field in `families`, and a pattern, see lua/forget.lua; None for a
-    layout that stays. A definition of the family that cannot be read goes if all of the others do, and stays if not.
-    Raises `CommandError` if a layout appears meanwhile, and `StoreError`.
+    `choices` has each layout of the family: its field in `families`, and `all` or a pattern (see lua/forget.lua), or
+    None if nothing of it is removed. A definition that cannot be read is removed only if all other layouts are.
+    Raises `CommandError` if another layout appears meanwhile, and `StoreError`.
     """
     call = client.register_script(lua_source("forget"))
     fixed = keys.fixed[2:]
@@ -80,7 +81,7 @@ def forget(client: redis.Redis, keys: Keys, family: str, choices: Iterable[tuple
         reply: Any = call(keys=[*fixed, *numbers], args=arguments)
     status, *counts = reply
     if status != b"removed":
-        raise CommandError(f"{family!r} got another layout just now, and nothing was removed; run the command again")
+        raise CommandError(f"a replica just added a layout to {family!r}; nothing was removed, run the command again")
     return Forgotten(*map(int, counts))
 
 
@@ -115,7 +116,7 @@ def contents(client: redis.Redis, keys: Keys) -> Contents:
 def reset(client: redis.Redis, keys: Keys, seen: Contents) -> Reset:
     """Begin the namespace anew, if its epoch is still the one that was seen.
 
-    Raises `CommandError` where it is not, or where families keep appearing, and `StoreError`.
+    Raises `CommandError` if it is not, or if new families keep appearing, and `StoreError`.
     """
     call = client.register_script(lua_source("reset"))
     old, new = seen.epoch.partition(b" ")[0], random_id()
@@ -131,7 +132,10 @@ def reset(client: redis.Redis, keys: Keys, seen: Contents) -> Reset:
             return Reset(new, *map(int, counts))
         if status == b"changed":
             raise CommandError(
-                f"namespace {keys.namespace!r} began anew meanwhile; nothing was deleted, run the command again"
+                f"namespace {keys.namespace!r} has a new epoch since it was read; nothing was deleted, "
+                "run the command again"
             )
         seen = contents(client, keys)
-    raise CommandError(f"namespace {keys.namespace!r} gets new families all the time; nothing was deleted, try again")
+    raise CommandError(
+        f"replicas keep adding families to namespace {keys.namespace!r}; nothing was deleted, run the command again"
+    )

@@ -1,4 +1,4 @@
-"""`fleetmeter reset`: begins a namespace anew, as a new epoch."""
+"""`fleetmeter reset`: deletes the numbers of a namespace and begins a new epoch."""
 
 import argparse
 from contextlib import closing
@@ -16,14 +16,14 @@ from fleetmeter.schema.rows import Epoch
 def add_reset(subcommands: Subcommands) -> None:
     """Add `reset` to the program."""
     parser = add_command(
-        subcommands, "reset", "Delete all of a namespace's numbers; prompt cache and circuit breakers are kept."
+        subcommands, "reset", "Delete all of a namespace's numbers; what the gateway keeps beside them stays."
     )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.set_defaults(run=reset)
 
 
 def reset(arguments: argparse.Namespace) -> int:
-    """Ask, delete, and say what is gone; the exit status. Raises `FleetmeterError`."""
+    """Ask, delete, and say what was deleted. Returns the exit status; raises `FleetmeterError`."""
     target = NamespaceTarget.of(arguments)
     with closing(target.client()) as client:
         seen = contents(client, target.keys)
@@ -40,7 +40,7 @@ def reset(arguments: argparse.Namespace) -> int:
         f"{counted(done.writers, 'writer')}; a new epoch begins: {done.epoch}"
     )
     if done.writers:
-        say("replicas that live go on in it by themselves, with what they had not yet handed over")
+        say("living replicas go on in it by themselves; what they had not yet handed over counts there")
     return 0
 
 
@@ -54,7 +54,10 @@ def _preview(target: NamespaceTarget, seen: Contents) -> str:
             since = "with an epoch that cannot be read"
         else:
             if epoch.format != STATE_FORMAT:
-                problem = f"state format {epoch.format}; this version resets {STATE_FORMAT}, use the one that wrote it"
+                problem = (
+                    f"state format {epoch.format}; this version of fleetmeter resets format {STATE_FORMAT} only, "
+                    "use the version that wrote it"
+                )
                 raise StateError(target.keys.writers, problem)
             since = f"counting since {time_text(epoch.birth_us)}"
     return (

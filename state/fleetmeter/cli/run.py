@@ -15,15 +15,15 @@ UNUSABLE, NOT_EXECUTABLE, NOT_FOUND = 2, 126, 127
 """Exit statuses: settings or arguments that cannot be used; the other two are those of shells."""
 
 _DESCRIPTION = """
-Starts COMMAND, and every Python process below it, with fleetmeter installed: what they count with prometheus_client
-counts for the fleet. The command takes the place of this process, so that signals and the exit status are its own.
-The settings are the FLEETMETER_ variables.
+Starts COMMAND, and every Python process below it, with fleetmeter installed: their metrics of prometheus_client count
+for the fleet. The command takes the place of this process, so it gets the signals, and its exit status is the one you
+see. The settings are the FLEETMETER_ variables.
 """
 _LIMITS = """
-Python finds fleetmeter through PYTHONPATH. A program that is started with -I, -E or -S, or that clears PYTHONPATH for
-its children, gets nothing; nor does a Python that fleetmeter is not installed for: it says so and runs without.
-Launchers below it (opentelemetry-instrument, ddtrace-run) do not hide it, as pip puts fleetmeter-run.pth into the
-site-packages, which is read before any sitecustomize.
+Python finds fleetmeter through PYTHONPATH. So it does not work for a Python that is started with -I, -E or -S, or for
+children for which a program clears PYTHONPATH. A Python without fleetmeter logs a warning and runs without it.
+Other launchers (opentelemetry-instrument, ddtrace-run) may stand between: pip puts fleetmeter-run.pth into the
+site-packages, which Python reads before their sitecustomize.
 A program that calls fleetmeter.install() itself needs no launcher.
 """
 
@@ -38,7 +38,7 @@ def add_run(subcommands: Subcommands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Become the command; returns an exit status only where that is not possible."""
+    """Become the command. Returns only if that is not possible, with an exit status."""
     command: list[str] = arguments.command
     if command[:1] == ["--"]:
         command = command[1:]
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         Settings.from_env()
     except SettingError as error:
         return complain(str(error), UNUSABLE)
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python; a program that is started expects their defaults
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these; a new program expects their defaults
         signal.signal(ignored, signal.SIG_DFL)
     try:
         os.execvpe(command[0], command, environment(os.environ))  # noqa: S606  the user says what to start
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which every Python finds fleetmeter's folder first; see `launch.fleetmeter_watcher`."""
+    """The environment with our folder first on PYTHONPATH; see `launch.fleetmeter_watcher`."""
     ours = str(files("fleetmeter") / "launch")
     others = [folder for folder in environ.get("PYTHONPATH", "").split(os.pathsep) if folder not in ("", ours)]
     return {**environ, "PYTHONPATH": os.pathsep.join([ours, *others])}

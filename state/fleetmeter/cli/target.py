@@ -1,4 +1,4 @@
-"""Which fleet a command is about: the flags that all of them have, and the connections that follow from them."""
+"""The fleet that a command works on: its flags, and the connections that are made from them."""
 
 import argparse
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ _FLAGS = {"url": "--redis.url", "namespace": "--namespace"}
 
 
 class Subcommands(Protocol):
-    """What argparse gives a program that has subcommands."""
+    """The object that argparse returns for adding subcommands."""
 
     def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser:
-        """A parser for one of them."""
+        """The parser of a new subcommand."""
         ...
 
 
 def add_command(subcommands: Subcommands, name: str, summary: str) -> argparse.ArgumentParser:
-    """The parser of a command that is about one fleet."""
+    """The parser of a new subcommand that works on one fleet."""
     parser = subcommands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
     parser.add_argument(
         "--redis.url", "--url", dest="url", metavar="URL",
-        help=f"where the fleet's numbers are kept (FLEETMETER_REDIS_URL; default {DEFAULT_URL})",
+        help=f"the store that has the fleet's numbers (FLEETMETER_REDIS_URL; default {DEFAULT_URL})",
     )  # fmt: skip
     parser.add_argument(
         "--namespace", metavar="NAME", help="which fleet's numbers (FLEETMETER_NAMESPACE; default default)"
@@ -45,7 +45,7 @@ class NamespaceTarget:
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Self:
-        """From flags, then the environment, then defaults; raises `SettingError`, naming the flag or the variable."""
+        """From flags, then the environment, then defaults. Raises `SettingError`, which names the flag or variable."""
         try:
             return cls(Settings.from_env(url=arguments.url, namespace=arguments.namespace))
         except SettingError as error:
@@ -58,14 +58,14 @@ class NamespaceTarget:
 
     @property
     def place(self) -> str:
-        """Where the namespace is, for people; without the password."""
+        """Namespace and URL for messages, without user and password."""
         return f"namespace {self.settings.namespace!r} of {without_password(self.settings.url)}"
 
     def reader(self) -> Reader:
-        """Reads snapshots; to be closed."""
+        """A reader of snapshots. Close it."""
         found = self.settings
         return Reader(found.url, found.namespace, credentials=found.credentials, reads=registered())
 
     def client(self) -> redis.Redis:
-        """A plain client of the node that has the namespace; to be closed. `connection.translated` names its errors."""
+        """A plain client of the node that has the namespace. Close it, and use it inside `client.translated()`."""
         return connect(self.settings.url, self.keys.writers, self.settings.credentials)

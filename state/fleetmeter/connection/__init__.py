@@ -1,1 +1,1 @@
-"""How a node of the store is reached: address, credentials, discovery, routing, clients."""
+"""Reaching a node of the store: address, credentials, discovery, routing, clients."""

@@ -1,4 +1,7 @@
-"""Where a store is, taken apart from its URL. Opens nothing; errors hold nothing of the URL: it may be a secret."""
+"""The address of a store, taken from its URL.
+
+Nothing is opened here. No error repeats any part of the URL, because any part may hold a secret by mistake.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +17,7 @@ Node = tuple[str, int]
 EXPECTED = (
     "expected redis://host:port/db, unix:///path/to/socket?db=0, "
     "redis+sentinel://host:port,host:port/service/db or redis+cluster://host:port,host:port; "
-    "rediss in the place of redis for TLS; valkey and valkeys mean the same"
+    "rediss instead of redis for TLS; valkey means the same as redis, and valkeys as rediss"
 )
 """The forms of a URL, for messages."""
 
@@ -25,10 +28,10 @@ TAKEN = frozenset(
         "redis_connect_func", "retry", "retry_on_error", "retry_on_timeout",
     )
 )  # fmt: skip
-"""Parameters of redis-py that decide how calls are made and read, which is fleetmeter's own to say."""
+"""Parameters of redis-py that a URL may not set: they decide how calls are made and read, and fleetmeter sets them."""
 
 _BASES = {"redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss", "unix": "unix"}
-"""What a scheme begins with, and what redis-py calls that."""
+"""The first part of a scheme, such as `valkeys` in `valkeys+sentinel`, and redis-py's name for it."""
 
 _FOUND_BY_ASKING: tuple[Kind, ...] = ("sentinel", "cluster")
 
@@ -41,10 +44,11 @@ _PORTS: dict[Kind, int] = {"single": 6379, "sentinel": 26379, "cluster": 6379}
 
 @dataclass(frozen=True)
 class Address:
-    """A store's address: what kind of store, at which nodes (the sentinels' own for Sentinel), and how to reach them.
+    """A store's address: what kind of store it is, its nodes, and how to reach them.
 
-    `options` are redis-py's parameters of a connection, user and password among them; `sentinel_options` are what
-    differs for the sentinels. `service` is the name that they know the master by.
+    With Sentinel, `nodes` are the sentinels themselves, and `service` is their name for the master. `options` are
+    redis-py's parameters of a connection, including user and password. `sentinel_options` are user and password of
+    the sentinels, if the URL names them.
     """
 
     kind: Kind
@@ -79,7 +83,7 @@ class Address:
         if kind == "sentinel":
             service, _, path = path.partition("/")
             if not service:
-                raise ValueError("there is no service, the name that the sentinels know the master by")
+                raise ValueError("there is no service: the sentinels' name for the master")
         if path and not path.isdecimal():
             raise ValueError("the database is no number")
         if kind == "cluster" and path not in ("", "0"):
@@ -116,7 +120,10 @@ def without_password(url: str) -> str:
 
 
 def is_utf8(text: str) -> bool:
-    """Whether UTF-8 can hold it; what the system hands over may have surrogates in place of bytes that are none."""
+    """Whether UTF-8 can hold a text. Python puts lone surrogates, which UTF-8 cannot hold, for bytes that are no UTF-8.
+
+    So a text from the environment or the command line may have some.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -125,7 +132,7 @@ def is_utf8(text: str) -> bool:
 
 
 def _cut(rest: str) -> tuple[str, str]:
-    """What stands before the path, parameters or fragment of a URL, and those."""
+    """A URL without its scheme, cut in two: user and hosts; then path, parameters and fragment."""
     end = min((at for mark in "/?#" if (at := rest.find(mark)) >= 0), default=len(rest))
     return rest[:end], rest[end:]
 
@@ -139,7 +146,7 @@ def _node(text: str, port: int) -> Node:
 
 
 def _split(url: str) -> SplitResult:
-    """A URL's parts; raises `ValueError`, in words that hold nothing of the URL, as Python's own would."""
+    """A URL's parts. Raises `ValueError` in words of our own, because Python's would show parts of the URL."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -154,9 +161,9 @@ def _split(url: str) -> SplitResult:
 
 
 def _options(url: str) -> dict[str, Any]:
-    """redis-py's parameters of a URL of one host."""
+    """redis-py's parameters of a URL that names one host."""
     taken = sorted(TAKEN & parse_qs(_split(url).query, keep_blank_values=True).keys())
     if taken:
-        raise ValueError(f"the parameter {taken[0]!r} cannot be chosen")
+        raise ValueError(f"the parameter {taken[0]!r} is set by fleetmeter; leave it out")
     options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]  # redis leaves it untyped
     return options

@@ -1,8 +1,8 @@
 """Connecting to a store of any kind, and its errors in our names.
 
-Whatever the kind, what comes out is a plain client of one node: all keys of a namespace share a slot, so that Sentinel
-and Cluster differ only in how the node is found, each time a connection is opened. The client repeats nothing by
-itself: what is repeated, and how, is the protocol's to say.
+For every kind of store you get a plain client of one node. That is enough, because all keys of a namespace share a
+slot: Sentinel and Cluster differ only in how the node is found when a connection is opened. The client never repeats
+a call by itself. The protocol decides what is repeated, because a careless retry counts twice.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,10 +33,10 @@ try:
     from redis.maint_notifications import MaintNotificationsConfig
 except ImportError:  # redis-py before 7 has none
     _QUIET: dict[str, Any] = {}
-else:  # they would stretch our timeouts, and ask of a restricted user what it is not allowed
+else:  # switched off: they would lengthen our timeouts, and call what a restricted user may not
     _QUIET = {"maint_notifications_config": MaintNotificationsConfig(enabled=False)}
 
-# CLIENT SETINFO, which redis-py sends with each new connection, is refused to a restricted user
+# redis-py sends CLIENT SETINFO with each new connection unless these are None; a restricted user may not call it
 _NAMELESS: dict[str, Any] = dict.fromkeys(
     ("driver_info",) if find_spec("redis.driver_info") else ("lib_name", "lib_version")
 )
@@ -59,8 +59,9 @@ T = TypeVar("T")
 def connect(url: str, key: str = "", credentials: Credentials | None = None, **options: Any) -> redis.Redis:
     """A client that never repeats a call by itself. Opens nothing before the first call.
 
-    `key` is any key of the namespace: it decides which node of a cluster is meant. `credentials` complete a URL
-    without a password; `options` are redis-py's, and win. Raises `ValueError` for a URL that cannot be taken apart.
+    `key` is any key of the namespace: a cluster has it on one of its nodes, and that node is used. `credentials`
+    are for a URL without a password. `options` are redis-py's and win over the URL. Raises `ValueError` for a URL
+    that cannot be parsed.
     """
     return redis.Redis.from_pool(redis.ConnectionPool(**pool_arguments(url, key, credentials) | options))
 
@@ -68,7 +69,10 @@ def connect(url: str, key: str = "", credentials: Credentials | None = None, **o
 def pool_arguments(
     url: str, key: str = "", credentials: Credentials | None = None, timeout: float = TIMEOUT
 ) -> dict[str, Any]:
-    """What makes redis-py's pool of such connections; see `connect`. `timeout` is used where the URL names none."""
+    """The arguments of redis-py's pool of such connections; see `connect`.
+
+    `timeout` is in seconds, for connections and for answers; it is used if the URL names none.
+    """
     address = Address.parse(url)
     given = dict(address.options)
     kind = given.pop("connection_class", Connection)
@@ -105,7 +109,10 @@ def pool_arguments(
 
 
 def followed(call: Callable[[], T]) -> T:
-    """What a call answers. Made again, a few times, if the store did nothing because another node has the data."""
+    """The answer of a call. If the store did nothing because another node has the data, the call is made again there.
+
+    That happens `FOLLOWS` times at most.
+    """
     for _ in range(FOLLOWS):
         try:
             return call()
@@ -129,7 +136,7 @@ def asked(client: redis.Redis, error: AskError) -> Iterator[redis.Redis]:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Redis' and the system's errors as `StoreUnreachable` or `StoreRefused`, with the first one as their cause."""
+    """Turns errors of redis-py and of the system into `StoreUnreachable` or `StoreRefused`, with the error as cause."""
     try:
         yield
     except NoPassword as error:
@@ -151,8 +158,8 @@ def translated() -> Iterator[None]:
         raise StoreRefused("refused", f"the keys are just being moved to another node: {error}") from error
     except redis.ResponseError as error:
         reason = "auth" if isinstance(error, redis.exceptions.NoPermissionError) else "refused"
-        # a store that does not know HELLO, which is older than 6.2, repeats the password that came with it
+        # a store before 6.2 does not know HELLO; its error repeats the arguments, and so the password
         said = str(error).partition(", with args beginning with:")[0]
         raise StoreRefused(reason, f"the store refused the call: {said}") from error
     except redis.RedisError as error:
-        raise StoreUnreachable("unreachable", f"what answers there is no Redis or Valkey: {error}") from error
+        raise StoreUnreachable("unreachable", f"something answers there that is no Redis or Valkey: {error}") from error

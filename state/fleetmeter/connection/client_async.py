@@ -1,4 +1,4 @@
-"""Connecting for asynchronous code: the same stores, settings and rules as `connection.py` has for threads."""
+"""Connecting from asynchronous code: the same stores, settings and rules as in `client.py`, which is for threads."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,8 +22,8 @@ def connect_async(
 ) -> redis.asyncio.Redis:
     """An asynchronous client that never repeats a call by itself; see `connect`.
 
-    `timeout` is in seconds, for connections and answers, where the URL names none. One that needs a connection beyond
-    `max_connections` waits for one.
+    `timeout` is in seconds, for connections and for answers; it is used if the URL names none. When
+    `max_connections` are in use, the next caller waits until one of them is free.
     """
     options = {"max_connections": max_connections, **pool_arguments(url, key, credentials, timeout)}
     options["connection_class"] = _ASYNCHRONOUS.get(options["connection_class"], _UnixConnection)
@@ -32,7 +32,7 @@ def connect_async(
 
 
 async def followed_async(call: Callable[[], Awaitable[T]]) -> T:
-    """The twin of `connection.followed`."""
+    """The twin of `client.followed`."""
     for _ in range(FOLLOWS):
         try:
             return await call()
@@ -43,7 +43,7 @@ async def followed_async(call: Callable[[], Awaitable[T]]) -> T:
 
 
 class _Watchful:
-    """The twin of `routing._Watchful`. Asking sentinels or nodes happens in a thread: it is rare."""
+    """The twin of `routing._Watchful`. It asks sentinels or nodes in a thread, because that is rare."""
 
     host: str
     port: int
@@ -69,7 +69,7 @@ class _Watchful:
                 raise redis.ConnectionError(f"{self.host}:{self.port} is no master any more")
 
     async def read_response(self, *arguments: Any, **options: Any) -> Any:
-        """The next reply; one that says that the data is elsewhere ends the use of this connection."""
+        """The next reply. If it says that the data is elsewhere, this connection is not used any more."""
         try:
             return await super().read_response(*arguments, **options)  # type: ignore[misc]
         except redis.ResponseError as error:

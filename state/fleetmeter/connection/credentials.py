@@ -4,30 +4,30 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Self
 
 import redis
 
 from fleetmeter.connection.provider import CredentialProvider, NoPassword, ask, named_provider
 from fleetmeter.errors import SettingError
+from fleetmeter.secret_file import check_file, read_secret, twin
 
 USERNAME = "FLEETMETER_REDIS_USERNAME"
 PASSWORD = "FLEETMETER_REDIS_PASSWORD"  # noqa: S105  a variable's name
-PASSWORD_FILE = "FLEETMETER_REDIS_PASSWORD_FILE"  # noqa: S105  a variable's name
+PASSWORD_FILE = twin(PASSWORD)
 PROVIDER = "FLEETMETER_REDIS_CREDENTIAL_PROVIDER"
 VARIABLES = (USERNAME, PASSWORD, PASSWORD_FILE, PROVIDER)
-"""What the environment may say of user and password."""
+"""The environment's variables for user and password."""
 
 
 @dataclass(frozen=True)
 class Credentials:
     """User and password for a store whose URL holds no password.
 
-    A URL that holds a password is complete: the environment adds nothing to it. To one that does not, the environment
-    adds the password, and the user where the URL names none. `password_file` is read, and `provider` is called, for
-    each new connection, so that a secret which is rotated works without a restart; what is connected stays connected.
-    A user that the provider names goes before every other.
+    If the URL holds a password, the environment adds nothing. If it holds none, the environment adds the password, and
+    also the user unless the URL names one. For each new connection `password_file` is read again, or `provider` is
+    called again. So a rotated secret works without a restart, and open connections stay open. If the provider names a
+    user, that one wins over the URL's and the environment's.
     """
 
     username: str = field(default="", repr=False)
@@ -37,9 +37,10 @@ class Credentials:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """`FLEETMETER_REDIS_USERNAME`, and one of the variables that give a password.
+        """From `FLEETMETER_REDIS_USERNAME`, and one of the variables that give a password.
 
-        Raises `SettingError` if several do, for a file that cannot be read, and for a provider that cannot be imported.
+        Raises `SettingError` if several of those are set, if the file cannot be read, or if the provider cannot be
+        imported.
         """
         username, password, file, provider = (environ.get(name, "") for name in VARIABLES)
         sources = [name for name in VARIABLES[1:] if environ.get(name)]
@@ -51,15 +52,12 @@ class Credentials:
             except UnicodeEncodeError:
                 raise SettingError(name, "it holds characters that UTF-8 cannot hold; expected text") from None
         if file:
-            try:
-                _read(file)
-            except ValueError as error:
-                raise SettingError(PASSWORD_FILE, f"{error}; expected a readable file with the password") from None
+            check_file(PASSWORD_FILE, file, "the password")
         return cls(username, password, file, named_provider(PROVIDER, provider) if provider else None)
 
 
 class Login(redis.CredentialProvider):
-    """User and password as redis-py asks for them, once per connection. Has no secret in its repr."""
+    """User and password, as redis-py asks for them once per connection. Its repr shows no secret."""
 
     def __init__(self, username: str, source: Callable[[], tuple[str, str]]) -> None:
         self._username = username
@@ -67,7 +65,7 @@ class Login(redis.CredentialProvider):
 
     @classmethod
     def of(cls, username: str, password: str, credentials: Credentials) -> "Login | None":
-        """What a URL says, completed by the credentials; None if nobody says anything."""
+        """The URL's user and password, completed by the credentials; None if neither has any."""
         if not password:
             username, password = username or credentials.username, credentials.password
             if credentials.provider is not None:
@@ -77,31 +75,18 @@ class Login(redis.CredentialProvider):
         return cls(username, lambda: ("", password)) if username or password else None
 
     def get_credentials(self) -> tuple[str] | tuple[str, str]:
-        """The password, after the user if there is one. Raises `NoPassword` if there is no password to be had."""
+        """`(user, password)`, or `(password,)` without a user. Raises `NoPassword` if file or provider give none."""
         username, password = self._source()
         username = username or self._username
         return (username, password) if username else (password,)
 
     async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
-        """The same, asked in another thread: a file or a provider may take its time."""
+        """The same, asked in another thread, because a file or a provider may be slow."""
         return await asyncio.to_thread(self.get_credentials)
 
 
 def _from_file(file: str) -> tuple[str, str]:
     try:
-        return "", _read(file)
+        return "", read_secret(file)
     except ValueError as error:
         raise NoPassword(f"{PASSWORD_FILE}: {error}") from error
-
-
-def _read(file: str) -> str:
-    """The password in a file, without the end of its line. Raises `ValueError`, which names the file."""
-    try:
-        password = Path(file).read_text(encoding="utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise ValueError(f"{file!r} holds no UTF-8") from None
-    except OSError as error:
-        raise ValueError(f"{file!r} cannot be read: {error.strerror or type(error).__name__}") from None
-    if not password:
-        raise ValueError(f"{file!r} is empty")
-    return password

@@ -1,4 +1,4 @@
-"""Which node has the data just now: asked of the sentinels, or of the nodes of a cluster."""
+"""Finding the node that has the data now, by asking the sentinels or the nodes of a cluster."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ class Finder(Protocol):
     """Says where a new connection goes."""
 
     must_be_master: bool
-    """Whether a node has to be asked for its role first: the one that named it may have old information."""
+    """Whether a node is asked for its role before it is used, because whoever named it may have old information."""
 
     def find(self) -> Node:
         """The node to connect to. Raises `redis.RedisError` if nobody knows."""
@@ -23,11 +23,11 @@ class Finder(Protocol):
         """Note that the last answer did not lead to the data: ask somebody else first."""
 
     def learn(self, node: Node) -> None:
-        """Note which node the data is at, by the word of a node itself."""
+        """Note which node has the data, because a node has just said so (MOVED)."""
 
 
 class Fixed:
-    """One node, whatever others say."""
+    """Always the same node."""
 
     must_be_master = False
 
@@ -39,14 +39,14 @@ class Fixed:
         return self._node
 
     def distrust(self) -> None:
-        """Nobody else can be asked."""
+        """Nothing to do: nobody else can be asked."""
 
     def learn(self, node: Node) -> None:
-        """It stays with the one."""
+        """Nothing to do: the node stays the same."""
 
 
 class _Inquiry(ABC):
-    """Asks one place after the other. The place that knew is asked first the next time."""
+    """Asks one place after the other until one knows. That one is asked first the next time."""
 
     must_be_master = False
 
@@ -85,15 +85,15 @@ class _Inquiry(ABC):
     @property
     @abstractmethod
     def _sought(self) -> str:
-        """What could not be found, for the error's text."""
+        """The beginning of the error's text: what nobody could say."""
 
     @abstractmethod
     def _ask(self, client: Any, place: Node) -> Node:
-        """The node that one of those who know names."""
+        """The node that this place names. Raises `redis.RedisError` if it names none."""
 
 
 class SentinelInquiry(_Inquiry):
-    """Finds the master of a service by its sentinels."""
+    """Finds the master of a service by asking its sentinels."""
 
     must_be_master = True
 
@@ -103,7 +103,7 @@ class SentinelInquiry(_Inquiry):
 
     @property
     def _sought(self) -> str:
-        return f"no sentinel tells the master of {self._service!r}"
+        return f"no sentinel names the master of {self._service!r}"
 
     def _ask(self, client: Any, place: Node) -> Node:
         reply = client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._service)
@@ -123,7 +123,7 @@ class ClusterInquiry(_Inquiry):
 
     @property
     def _sought(self) -> str:
-        return f"no node of the cluster tells who has slot {self._slot}"
+        return f"no node of the cluster says which one has slot {self._slot}"
 
     def _ask(self, client: Any, place: Node) -> Node:
         owner: Node | None = None
@@ -134,7 +134,7 @@ class ClusterInquiry(_Inquiry):
             if first <= self._slot <= last:
                 owner = named[0]
         if owner is None:
-            raise redis.ConnectionError(f"{place[0]}:{place[1]} says that nobody has it")
+            raise redis.ConnectionError(f"{place[0]}:{place[1]} says that no node has it")
         self._places = list(dict.fromkeys([*self._given, *nodes]))
         return owner
 

@@ -1,4 +1,4 @@
-"""Several reads at one instant, each with a reply of its own: one that cannot be given does not cost the others."""
+"""Several reads at one instant. Each has a reply of its own, so a read that fails does not spoil the others."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -11,8 +11,9 @@ Command = tuple[str | bytes | int, ...]
 def read_together(client: redis.Redis, commands: Sequence[Command]) -> list[Any]:
     """The replies to commands that are run in one MULTI/EXEC, as the store sends them: hashes as flat lists.
 
-    A command that was run and failed has its error in the place of its reply. Raises redis-py's errors if nothing
-    was run at all. redis-py's own pipeline makes a dict of each hash, and one failure an error of them all.
+    If a command was run and failed, its error stands in the place of its reply. Raises redis-py's errors if nothing
+    was run at all. redis-py's own pipeline will not do: it makes a dict of each hash, and raises one command's error
+    instead of giving the other replies.
     """
     pool = client.connection_pool
     connection: Any = pool.get_connection()
@@ -24,10 +25,10 @@ def read_together(client: redis.Redis, commands: Sequence[Command]) -> list[Any]
         replies = connection.read_response(disable_decoding=True)
     except redis.ResponseError as error:
         if not isinstance(error, redis.exceptions.ExecAbortError):
-            connection.disconnect()  # EXEC itself was refused: the transaction is open for whoever comes next
+            connection.disconnect()  # EXEC itself was refused: the next user would find an open transaction
         raise refused or _cause_of(error) from None
     except BaseException:
-        connection.disconnect()  # what is still to come on it would be taken for the answer to something else
+        connection.disconnect()  # replies that still come would be taken for answers to later commands
         raise
     finally:
         pool.release(connection)
@@ -37,13 +38,13 @@ def read_together(client: redis.Redis, commands: Sequence[Command]) -> list[Any]
 
 
 def _cause_of(error: redis.ResponseError) -> redis.ResponseError:
-    """The error of EXEC, as what it is: a user that may not call it is told so inside another error's text."""
+    """The true error of EXEC. If the user may not call EXEC, redis-py has NOPERM only inside another error's text."""
     _, nopermission, rest = str(error).partition("NOPERM ")
     return redis.exceptions.NoPermissionError(rest) if nopermission else error
 
 
 def _refusal(connection: Any) -> redis.ResponseError | None:
-    """Why the next reply is no 'OK' or 'QUEUED'."""
+    """The error that came instead of 'OK' or 'QUEUED'; None if there is none."""
     try:
         connection.read_response(disable_decoding=True)
     except redis.ResponseError as error:

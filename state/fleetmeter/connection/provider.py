@@ -1,7 +1,7 @@
-"""User and password from a function of the user's, called for each new connection: for tokens that expire.
+"""User and password from a function that the application gives, for tokens that expire.
 
-What it returns and what it raises is never shown: either may hold a secret. An error names the function, and the type
-of what it raised.
+The function is called for each new connection. What it returns or raises is never shown, because both may hold a
+secret: an error names the function, and the type of what it raised.
 """
 
 import inspect
@@ -15,17 +15,17 @@ from fleetmeter.connection.address import is_utf8
 from fleetmeter.errors import SettingError
 
 CredentialProvider = Callable[[], tuple[str, str] | tuple[str]] | redis.CredentialProvider
-"""A function that returns `(user, password)`, or `(password,)`; or an object of redis-py's kind that can."""
+"""A function that returns `(user, password)` or `(password,)`; or redis-py's kind of object, with `get_credentials`."""
 
 EXPECTED = "expected a function that returns (user, password), or an object with such a method get_credentials"
 
 
 class NoPassword(redis.AuthenticationError):
-    """User and password cannot be had just now. Nothing was sent."""
+    """File or provider gave no password this time. Nothing was sent to the store."""
 
 
 def check_provider(setting: str, provider: CredentialProvider) -> CredentialProvider:
-    """The provider itself; raises `SettingError` for what could never give a password. Does not call it."""
+    """The provider itself. Does not call it; raises `SettingError` if it could never give a password."""
     call = _function_of(provider)
     if isinstance(provider, type) or not callable(call):
         raise SettingError(setting, f"{name_of(provider)} cannot be asked for a password; {EXPECTED}")
@@ -37,7 +37,7 @@ def check_provider(setting: str, provider: CredentialProvider) -> CredentialProv
 
 
 def named_provider(setting: str, name: str) -> CredentialProvider:
-    """The provider of a module, by `module:function`; raises `SettingError`, which names the setting."""
+    """The provider that `module:function` names. Raises `SettingError`, which names the setting."""
     if ":" not in name:
         raise SettingError(
             setting, f"{name!r} names no function of a module; expected one as in package.module:function"
@@ -51,7 +51,7 @@ def named_provider(setting: str, name: str) -> CredentialProvider:
 
 
 def ask(provider: CredentialProvider) -> tuple[str, str]:
-    """User and password as the provider gives them now; the user is empty if it names none. Raises `NoPassword`."""
+    """User and password that the provider gives now; the user is empty if it names none. Raises `NoPassword`."""
     try:
         given: Any = _function_of(provider)()
     except Exception as error:  # noqa: BLE001  whatever it raises, the connection cannot be made
@@ -65,7 +65,7 @@ def ask(provider: CredentialProvider) -> tuple[str, str]:
 
 
 def name_of(provider: object) -> str:
-    """What a provider is called where it was defined, for messages."""
+    """A provider's module and name, for messages."""
     named = provider if hasattr(provider, "__qualname__") else type(provider)
     return f"{named.__module__}.{named.__qualname__}"
 

@@ -1,4 +1,4 @@
-"""Connections that find their node by themselves, and notice when it does not have the data any more."""
+"""Connections that find their node by themselves, and notice when that node no longer has the data."""
 
 import ssl
 from contextlib import suppress
@@ -13,9 +13,9 @@ from fleetmeter.connection.discovery import Finder
 
 
 class _Watchful:
-    """A connection that goes where its finder says, and is left once its node turned out not to have the data.
+    """A connection to the node that its finder names. It is opened anew once that node turned out not to have the data.
 
-    Without a finder it goes where it always goes: behind that name there may be another node the next time.
+    Without a finder it goes to its fixed host. Opening it anew helps there, too: the name may lead to another node.
     """
 
     host: str
@@ -28,7 +28,7 @@ class _Watchful:
         super().__init__(**options)
 
     def connect(self) -> None:
-        """Open the connection, if it is not open or not of use any more."""
+        """Open the connection, if it is closed or its node no longer has the data."""
         if self._stale:
             self.disconnect()  # type: ignore[attr-defined]  # as every connection of redis-py has it
             self._stale = False
@@ -53,17 +53,17 @@ class _Watchful:
                 raise redis.ConnectionError(f"{self.host}:{self.port} is no master any more")
 
     def _greet(self) -> None:
-        """Wait for a first answer, so that what is wrong with a connection shows when it is made, with its advice.
+        """Wait for a first answer, so that trouble with a connection shows when it is made, together with advice.
 
-        With TLS 1.3 a client's certificate is refused after the handshake. HELLO may be called by every user; a store
-        that does not know it answers all the same.
+        Without it, a refused client certificate would show only with the first call, as TLS 1.3 refuses it after the
+        handshake. HELLO fits, because every user may call it, and a store that does not know it answers all the same.
         """
         self.send_command("HELLO", 2, check_health=False)  # type: ignore[attr-defined]
         with suppress(redis.ResponseError):
             self.read_response()
 
     def read_response(self, *arguments: Any, **options: Any) -> Any:
-        """The next reply; one that says that the data is elsewhere ends the use of this connection."""
+        """The next reply. If it says that the data is elsewhere, this connection is not used any more."""
         try:
             reply = super().read_response(*arguments, **options)  # type: ignore[misc]
         except redis.ResponseError as error:
@@ -104,12 +104,12 @@ def is_elsewhere(error: Exception) -> bool:
 
 
 def node_of(error: AskError, host: str) -> Node:
-    """The node that a store names; `host` is its own, which a name left empty means."""
+    """The node that a store names. `host` is the store's own: an empty name means that one."""
     return error.host or host, int(error.port)
 
 
 def leaves(error: redis.ResponseError, finder: Finder | None, host: str) -> bool:
-    """Whether an answer ends the use of a connection to `host`; the finder is told what the answer says."""
+    """Whether an answer ends the use of a connection to `host`. The finder learns what the answer says."""
     if not (is_elsewhere(error) or isinstance(error, ClusterDownError | MasterDownError)):
         return False
     if finder is not None:
@@ -121,15 +121,18 @@ def leaves(error: redis.ResponseError, finder: Finder | None, host: str) -> bool
 
 
 def advice_for(error: redis.RedisError, tls: bool, opened: bool) -> str:
-    """What to do about a connection that was not made; `opened` says whether the trouble came after the handshake."""
+    """Advice for a connection that failed; empty if there is none.
+
+    `opened` says whether the connection had been opened (with TLS: after the handshake) when the trouble came.
+    """
     if not tls:
         ended = opened and not isinstance(error, redis.TimeoutError)
         return "if that is a TLS port, the URL must begin with rediss:// or valkeys://" if ended else ""
     if opened:
-        return "where the store asks for a client certificate, ssl_certfile and ssl_keyfile must be of a CA it trusts"
+        return "if the store wants a client certificate, ssl_certfile and ssl_keyfile must name one from a CA it trusts"
     cause = error.__cause__ or error.__context__
     if isinstance(cause, ssl.SSLCertVerificationError):
         return "ssl_ca_certs must name the file of the CA that signed the store's certificate"
     if isinstance(cause, ssl.SSLError | TimeoutError):
-        return "no TLS may be spoken there: use the store's TLS port, or a URL without the second s"
+        return "perhaps that port speaks no TLS: use the store's TLS port, or a URL with redis:// or valkey://"
     return ""

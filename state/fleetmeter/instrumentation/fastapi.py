@@ -11,7 +11,7 @@ from fleetmeter.instrumentation.http_metrics import HTTPMetrics
 from fleetmeter.instrumentation.replica_metrics import replica_gauges
 from fleetmeter.keywords import names_its_arguments
 from fleetmeter.process.installation import aflush, current
-from fleetmeter.process.runtime import EXIT_TIMEOUT
+from fleetmeter.process.patience import EXIT_TIMEOUT
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

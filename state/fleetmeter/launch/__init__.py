@@ -1,1 +1,1 @@
-"""What `fleetmeter run` puts first on PYTHONPATH: a folder that each Python looks into as it starts."""
+"""The folder that `fleetmeter run` puts first on PYTHONPATH, so that each Python looks into it when it starts."""

@@ -1,11 +1,11 @@
 """Makes a Python process that `fleetmeter run` started a replica, as soon as it imports what it could record with.
 
-It is the first thing that such a Python imports when it starts, in every process below the launcher: in supervisors
-and helpers too, and in other Pythons than the launcher's. It therefore costs next to nothing until then, keeps to what
-an old Python understands, and never ends or breaks the program: what is in the way is logged.
+Every Python process below the launcher imports this file first: supervisors and helpers, too, and other Pythons than
+the launcher's. So it costs next to nothing until such an import, is written for old Pythons, and never breaks the
+program: trouble is logged.
 
-Two ways lead here. `fleetmeter-run.pth`, which stands in the `site-packages` of a Python that fleetmeter is installed
-for, comes before any `sitecustomize`, so that no other launcher's can hide us. For other Pythons there is our own
+Two ways lead here. If fleetmeter is installed for that Python, its `site-packages` has `fleetmeter-run.pth`, which
+Python reads before any `sitecustomize`, so that no other launcher's can hide us. For other Pythons there is our own
 `sitecustomize`, which comes first on PYTHONPATH unless another launcher puts its own before it.
 """
 
@@ -27,10 +27,10 @@ _AWAITED = ("prometheus_client", "fleetmeter", "uvicorn")
 
 
 class Watcher:
-    """A finder that finds what the others find, and runs `install` after the import of what we wait for."""
+    """A finder that leaves the finding to the others, and runs `install` after the import of a module in `_AWAITED`."""
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
-        """The module's specification, with a loader that calls us when it is done; None for all other modules."""
+        """The specification of a module in `_AWAITED`, with a loader that calls us at its end; None for all others."""
         if name not in _AWAITED:
             return None
         for finder in sys.meta_path:
@@ -43,7 +43,7 @@ class Watcher:
 
 
 def _announce(name: str, loader: Any) -> None:
-    """Let a loader call `install` behind the execution of its module."""
+    """Let a loader call `install` after it has executed its module."""
     execute = loader.exec_module
 
     def exec_module(module: Any) -> None:
@@ -73,7 +73,7 @@ def install() -> None:
 
 
 def watch() -> None:
-    """Begin to watch, once, and let the path be as the program expects it: without our folder.
+    """Begin to watch, once, and take our folder from the path, so that the program finds the path that it expects.
 
     Python then imports the `sitecustomize` that it would have imported without us.
     """

@@ -5,6 +5,7 @@ The metrics themselves are in `fleetmeter.llm.catalogue`, the fixed label values
 """
 
 from fleetmeter.attribution.context import attributes
+from fleetmeter.llm.any_call import record_call
 from fleetmeter.llm.catalogue import REGISTRY
 from fleetmeter.llm.configuration import configure
 from fleetmeter.llm.records import (
@@ -36,6 +37,7 @@ __all__ = [
     "update_cache_metrics",
     # calls
     "Usage",
+    "record_call",
     "record_openai_call",
     "record_openai_error",
     # everything else

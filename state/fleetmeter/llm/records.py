@@ -6,12 +6,15 @@ or unknown arguments is a `TypeError`, as always.
 """
 
 import logging
-from math import inf
-from typing import TYPE_CHECKING
+from math import nan
+from typing import Any, Final
 
+from fleetmeter.attribution.context import Attributes, current_attributes
 from fleetmeter.excerpt import quoted
 from fleetmeter.keywords import names_its_arguments
 from fleetmeter.llm import catalogue
+from fleetmeter.llm.outcomes import error_type_of, retries_of
+from fleetmeter.llm.series import SERIES, CallKind, CallSeries
 from fleetmeter.llm.vocabulary import (
     ABORT_USAGES,
     API_ENDPOINTS,
@@ -24,16 +27,25 @@ from fleetmeter.llm.vocabulary import (
     VOCABULARY,
     member,
 )
-from fleetmeter.pricing.doubt import Doubt, Unpriced, tell_once
+from fleetmeter.pricing.cost import Cost
+from fleetmeter.pricing.doubt import NO_USAGE, Doubt, Unpriced, tell_once
 from fleetmeter.pricing.shutdowns import shutdown_timestamp
-from fleetmeter.process.transaction import atomic
+from fleetmeter.pricing.usage import Usage, read_usage
+from fleetmeter.process.transaction import Addition, add_together, atomic
 
-if TYPE_CHECKING:
-    from fleetmeter.pricing import Cost
-    from fleetmeter.pricing.usage import Usage
 
+class _NoAnswer:
+    """The usage of a call that was not answered: nobody could tell one."""
+
+    def __repr__(self) -> str:
+        return "NO_ANSWER"
+
+
+NO_ANSWER: Final = _NoAnswer()
 _log = logging.getLogger(__name__)
 _complained: set[str] = set()
+_MOST = 1e18
+"""Above this nothing here is an amount that anybody has measured, in whatever unit."""
 _TYPES_OF_EMBEDDINGS = ("prompt", "completion")
 """Embeddings have no series of the other types unless such tokens come."""
 
@@ -101,67 +113,136 @@ def record_openai_call(
     *,
     model: str,
     endpoint: str,
-    intent: str,
+    intent: str | None = None,
     stream: bool = False,
     duration: float,
-    usage: "Usage | Doubt | None" = None,
-    cost: "Cost | Unpriced | None" = None,
-    retries: int = 0,
+    usage: object = NO_ANSWER,
+    cost: Cost | Unpriced | None = None,
+    retries: int | None = None,
     time_to_first_token: float | None = None,
     aborted: str | None = None,
+    error: BaseException | str | None = None,
+    saving: Cost | None = None,
 ) -> None:
     """One call of the SDK with its final outcome, in one atomic record.
 
-    `model` is the model that answered, or the one asked if none answered; `endpoint` one of
-    `API_ENDPOINTS`; `duration` and `time_to_first_token` are seconds; `retries` are those inside the SDK.
-    An unanswered call has neither usage nor cost. A call with usage and without cost counts as unpriced, and so does
-    one whose cost is `Unpriced`; why is logged once for each kind. Of a `Doubt`, the certain tokens count.
-    `aborted` is for streams that were left before their end: `reported` or `estimated`, which is where
-    their usage is from.
+    `model` is the model that answered, or the one asked if none answered; `endpoint` one of `API_ENDPOINTS`; `intent`
+    is that of `attributes()` if it is not given. `duration` and `time_to_first_token` are seconds.
+
+    Leave `usage` out for a call that was not answered. None says that it was answered, and told no usage: what it cost
+    is unknown, and it counts as unpriced. Anything else is a usage, or what `read_usage` reads; of a `Doubt`, the
+    certain tokens count. An answered call whose `cost` is left out or `Unpriced` counts as unpriced, too; why is logged
+    once for each kind.
+
+    `error` is the exception that the call ended in, or the name of its class (`OPENAI_ERROR_TYPES`). A call that was
+    cancelled is no error. `retries` are those inside the SDK; if they are left out, the error's request tells them.
+    `aborted` is for streams that were left before their end, and says where their usage is from: `reported`,
+    `estimated` or `unknown`. `saving` is what routing saved, as `PriceList.saving` gives it; below 0 it is extra cost.
     """
-    model = VOCABULARY.model(model)
-    intent = VOCABULARY.intents.admit(intent)
-    endpoint = member(endpoint, API_ENDPOINTS, "endpoint of OpenAI calls")
-    with atomic():
-        catalogue.OPENAI_API_CALLS.labels(model, endpoint, intent, "true" if stream else "false").inc()
-        if _usable("openai_api_duration_seconds", duration):
-            catalogue.OPENAI_API_DURATION.labels(model, endpoint).observe(duration)
-        if time_to_first_token is not None and _usable("openai_time_to_first_token_seconds", time_to_first_token):
-            catalogue.OPENAI_TIME_TO_FIRST_TOKEN.labels(model).observe(time_to_first_token)
-        retried = catalogue.OPENAI_RETRIES.labels(model)  # exists at 0 from the model's first call
-        if _usable("openai_retries_total", retries):
-            retried.inc(retries)
-        if aborted is not None:
-            catalogue.OPENAI_STREAM_ABORTS.labels(model, member(aborted, ABORT_USAGES, "usage of stream aborts")).inc()
-        _record_tokens(model, intent, endpoint, usage)
-        _record_cost(model, intent, usage, cost)
-        end = shutdown_timestamp(model)
-        if end is not None:
-            catalogue.OPENAI_MODEL_SHUTDOWN_TIMESTAMP.labels(model).set(end)
+    attributes = current_attributes()
+    seconds: Any = duration
+    failure = error_type_of(error) if isinstance(error, BaseException) else error
+    record_outcome(
+        attributes,
+        model=model,
+        endpoint=endpoint,
+        intent=attributes.intent if intent is None else intent,
+        stream=bool(stream),
+        duration=nan if seconds is None else seconds,  # None would say that nobody has timed it
+        usage=usage if usage is NO_ANSWER else _as_usage(usage, endpoint),
+        cost=cost,
+        retries=retries_of(error) if retries is None else retries,
+        time_to_first_token=time_to_first_token,
+        aborted=aborted,
+        error=failure,
+        saving=saving,
+    )
 
 
-def _record_tokens(model: str, intent: str, endpoint: str, usage: "Usage | Doubt | None") -> None:
-    if usage is None:
-        return
+def record_outcome(
+    attributes: Attributes,
+    *,
+    model: str,
+    endpoint: str,
+    intent: str,
+    stream: bool,
+    duration: float | None,
+    usage: Any,
+    cost: Cost | Unpriced | None,
+    retries: int,
+    time_to_first_token: float | None,
+    aborted: str | None,
+    error: str | None,
+    saving: Cost | None = None,
+) -> None:
+    """What `record_openai_call` records, for values in force that the caller names; `saving` is that of routing.
+
+    `usage` is a `Usage`, a `Doubt`, None or `NO_ANSWER`. A call that nobody has timed has the duration None.
+    """
+    kind = CallKind(
+        VOCABULARY.model(model),
+        member(endpoint, API_ENDPOINTS, "endpoint of OpenAI calls"),
+        VOCABULARY.intents.admit(intent),
+        stream,
+    )
+    series = SERIES.find(kind, attributes)
+    additions: list[Addition] = [(series.calls.inc, 1)]
+    if duration is not None and _usable("openai_api_duration_seconds", duration):
+        additions.append((series.duration.observe, _number(duration)))
+    if time_to_first_token is not None and _usable("openai_time_to_first_token_seconds", time_to_first_token):
+        additions.append((series.first_token.observe, _number(time_to_first_token)))
+    if retries and _usable("openai_retries_total", retries):
+        additions.append((series.retries.inc, _number(retries)))
+    if aborted is not None:
+        additions.append((series.aborts(member(aborted, ABORT_USAGES, "usage of stream aborts")).inc, 1))
+    if error is not None:
+        additions.append((series.errors(member(error, OPENAI_ERROR_TYPES, "type of OpenAI errors")).inc, 1))
+    if usage is not None and usage is not NO_ANSWER:
+        _add_tokens(additions, series, usage, is_embedding=kind.endpoint == "embeddings")
+    _add_cost(additions, series, usage, cost)
+    if isinstance(saving, Cost):
+        savings = series.saved if saving.nanodollars >= 0 else series.extra
+        additions.append((savings.inc, abs(saving.usd)))
+    end = shutdown_timestamp(kind.model)
+    if end is not None:
+        additions.append((catalogue.OPENAI_MODEL_SHUTDOWN_TIMESTAMP.labels(kind.model).set, end))
+    add_together(additions)
+
+
+def _number(amount: float) -> float:
+    """A usable amount as a number that can be added to any other: a Decimal cannot be added to a float."""
+    return amount if type(amount) is float or type(amount) is int else float(amount)
+
+
+def _as_usage(usage: object, endpoint: str) -> Usage | Doubt | None:
+    return usage if usage is None or isinstance(usage, Usage | Doubt) else read_usage(usage, endpoint=endpoint)
+
+
+def _add_tokens(additions: list[Addition], series: CallSeries, usage: Usage | Doubt, *, is_embedding: bool) -> None:
     for token_type, tokens in usage.disjoint().items():
-        if tokens or token_type in _TYPES_OF_EMBEDDINGS or endpoint != "embeddings":
-            catalogue.OPENAI_TOKENS_USED.labels(model, intent, token_type).observe(tokens)
+        if tokens or not is_embedding or token_type in _TYPES_OF_EMBEDDINGS:
+            additions.append((series.tokens(token_type).observe, tokens))
     if usage.total is not None:
-        catalogue.OPENAI_TOKENS_PER_CALL.labels(model, intent).observe(usage.total)
+        additions.append((series.tokens_per_call.observe, usage.total))
 
 
-def _record_cost(model: str, intent: str, usage: "Usage | Doubt | None", cost: "Cost | Unpriced | None") -> None:
-    unpriced = catalogue.OPENAI_UNPRICED_CALLS.labels(model)  # exists at 0 from the model's first call
-    for problem in (usage, cost):
-        if isinstance(problem, Doubt | Unpriced):
-            tell_once(problem)
-            break
-    if cost is None or isinstance(cost, Unpriced):
-        if usage is not None or cost is not None:
-            unpriced.inc()
-    elif _usable("openai_cost_usd", cost.usd):
-        catalogue.OPENAI_COST_USD.labels(model, intent).observe(cost.usd)
-        catalogue.OPENAI_TOTAL_COST_USD.labels(model).inc(cost.usd)
+def _add_cost(additions: list[Addition], series: CallSeries, usage: Any, cost: Any) -> None:
+    if isinstance(cost, Cost) and _usable("openai_cost_usd", cost.usd):
+        additions.append((series.cost.observe, cost.usd))
+        additions.append((series.total_cost.inc, cost.usd))
+        return
+    if cost is None and usage is NO_ANSWER:
+        return
+    additions.append((series.unpriced.inc, 1))
+    if isinstance(usage, Doubt):
+        tell_once(usage)
+    elif isinstance(cost, Unpriced):
+        tell_once(cost)
+    elif cost is not None and not isinstance(cost, Cost):
+        kind = type(cost).__name__
+        tell_once(Unpriced("cost", kind, f"its cost is a {kind}; expected a Cost, as PriceList.price() gives it"))
+    elif usage is None:
+        tell_once(NO_USAGE)
 
 
 def record_error(error_type: str, endpoint: str) -> None:
@@ -189,10 +270,10 @@ def record_tool_execution(tool_name: str, status: str, seconds: float) -> None:
             catalogue.TOOL_EXECUTION_DURATION.labels(tool_name).observe(seconds)
 
 
-def _usable(metric: str, amount: float, most: float = inf) -> bool:
-    """Whether an amount is finite, 0 or more, and not above `most`; complains once for each metric."""
+def _usable(metric: str, amount: float, most: float = _MOST) -> bool:
+    """Whether an amount is a number of 0 or more, and not above `most`; complains once for each metric."""
     try:
-        if 0 <= amount <= most and amount != inf:
+        if 0 <= amount <= most:
             return True
     except (TypeError, ArithmeticError):  # no number, or a Decimal NaN, which cannot be compared
         pass

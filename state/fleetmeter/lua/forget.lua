@@ -1,13 +1,16 @@
--- Removes a family, or those of its series whose label values fit, and notes that this was done on purpose.
+-- Removes a family, or the series of it that fit a pattern, and notes in `removed` that this was done on purpose.
+-- Example: "openai_tokens_used" has the labels model and type; '["gpt-6",null]' fits all its series of gpt-6.
 --
 -- KEYS[1] families  KEYS[2] gauges  KEYS[3] exemplars  KEYS[4] removed  KEYS[5] sizes  KEYS[6] returned
 -- KEYS[7..] the numbers of each layout of the family, in the order of ARGV
--- ARGV[1] family  ARGV[2..] for each layout { its field in `families`, what goes }: `all` of it, `none` of it, or the
---   series that fit a pattern: a JSON array of label values by sorted name, in which null fits any value
+-- ARGV[1] family
+-- ARGV[2..] for each layout two texts: its field in `families`, and what is removed of it: `all`, `none`, or a pattern.
+--   A pattern is a JSON array of label values in the order of their sorted names; null fits any value.
 -- Reply: { status, numbers, gauges, exemplars, layouts }, how many fields of each were removed; status is
 --   removed  done; each layout or pattern that had something is in `removed`, with the store's time in µs
 --   retry    `families` names a layout of the family that was not passed: nothing changed
--- Deletions come first: they are allowed while memory is full, and what follows them in a script is then too.
+-- Deletions come first: the store allows them while its memory is full, and then also allows the writes that follow in
+-- the same script.
 -- Cost: O(numbers of the family + all gauges + all exemplars + all notes in `removed` and `returned`).
 
 local family, FIXED = ARGV[1], 6

@@ -2,15 +2,16 @@
 --
 -- KEYS[1] writers  KEYS[2] retired  KEYS[3] families  KEYS[4] gauges  KEYS[5] exemplars  KEYS[6] removed  KEYS[7] sizes
 -- KEYS[8] returned
--- KEYS[9..] the numbers of each layout, in the order of ARGV; then every other key that is to go: each writer:<id>
--- ARGV[1] id of the epoch that was seen, empty for none  ARGV[2] id of the new one  ARGV[3] state format
+-- KEYS[9..] the numbers of each layout, in the order of ARGV; then every other key to delete: each writer:<id>
+-- ARGV[1] id of the epoch that the caller read, empty for none  ARGV[2] id of the new one  ARGV[3] state format
 -- ARGV[4..] the layouts: fields of `families` and of `removed`
 -- Reply: { status, layouts, numbers, gauges, exemplars, writers }, how many of each there were; status is
 --   reset    done; `@epoch`, in both its places, is `<new id> <store time in µs> <state format> reset`
---   changed  the epoch is another one than was seen: nothing changed
+--   changed  the epoch is another one than the caller read: nothing changed
 --   retry    `families` or `removed` names a layout that was not passed: nothing changed
--- The prompt cache and the circuit breakers are kept.
--- Deletions come first: they are allowed while memory is full, and what follows them in a script is then too.
+-- What the gateway keeps beside (cache, API keys, rates, budgets, circuit breakers) stays.
+-- Deletions come first: the store allows them while its memory is full, and then also allows the writes that follow in
+-- the same script.
 -- Cost: O(layouts + writers); the numbers are freed in the background.
 
 local FIXED = 8

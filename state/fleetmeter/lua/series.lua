@@ -9,13 +9,13 @@ local function split(field, parted)
   return series or field, part or ''
 end
 
--- How many label values a field has; 0 for what is none of ours.
+-- How many label values a field has; 0 for a field that is not ours.
 local function labels_of(field, parted)
   local ok, values = pcall(cjson.decode, field)
   return ok and type(values) == 'table' and #values - (parted and 1 or 0) or 0
 end
 
--- The series for what is too much, as `split` tells it.
+-- The series that takes the amounts above `max_series`, in the form that `split` returns.
 local function overflow_of(labels, parted)
   local series = '[' .. string.rep('"' .. OVERFLOW .. '",', labels)
   return parted and series or string.sub(series, 1, -2) .. ']'

@@ -40,9 +40,9 @@ def _collector() -> Any:
         return importlib.import_module(_EXPORTER).RedisCollector()
     except ImportError as error:
         log.warning(
-            "fleetmeter: the page of prometheus_client's multiprocess mode that this program serves stands still, as "
-            "its numbers are in the store now: scrape fleetmeter-exporter instead, or let the page show the fleet by "
-            "pip install 'fleetmeter[exporter]' here (%s)",
+            "fleetmeter: the page of prometheus_client's multiprocess mode that this program serves does not change "
+            "any more, because its numbers are in the store now: scrape fleetmeter-exporter instead; or let the page "
+            "show the fleet, by pip install 'fleetmeter[exporter]' here (%s)",
             error,
         )
         return None

@@ -1,4 +1,4 @@
-"""What a call used and what it costs: answers as they come, prices by genai-prices with the user's own on top."""
+"""What a call used and what it costs. Prices come from genai-prices, unless the user gives their own."""
 
 from fleetmeter.pricing.answer import Answer, StreamedAnswer, read_answer
 from fleetmeter.pricing.book import Book

@@ -1,4 +1,4 @@
-"""What an answer states about itself: model, tier and tokens; of one body, or of a stream's parts."""
+"""Reads what an answer states about itself (model, tier, tokens), from one body or from the parts of a stream."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from fleetmeter.pricing.counts import members
 from fleetmeter.pricing.doubt import Doubt
 from fleetmeter.pricing.usage import Usage, read_usage
 
-_LONGEST_NAME = 256
-"""Characters of a model's or tier's name that are kept; the longest real ones, of fine-tunes, have about 100."""
+LONGEST_NAME = 256
+"""Characters of a model's or tier's name that are kept, which no real one has: those of fine-tunes have about 100."""
 _BARE = ("prompt_tokens", "input_tokens")
-"""Who has one of these is a usage itself."""
+"""An object with one of these members is a bare usage, not an answer that contains one."""
 _BESIDE = ("id", "model", "service_tier")
-"""What may stand beside the counts of a bare usage."""
+"""Members that may stand beside the counts of a bare usage."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an answer states. `usage` is None if it states none, which is not the same as 0 tokens."""
+    """The statements of an answer. `usage` is None if it states none, which is not the same as 0 tokens."""
 
     model: str = ""
     """The model that answered, as the server names it; empty if it does not."""
@@ -32,23 +32,23 @@ class Answer:
 
 @names_its_arguments
 def read_answer(raw: object, *, endpoint: str | None = None) -> Answer:
-    """Model, tier and tokens of an answer, as a mapping or as an SDK's object; never raises.
+    """Model, tier and tokens of an answer, which may be a mapping or an SDK's object. Never raises.
 
-    Takes bodies of every endpoint, stream chunks and events, realtime events, a batch and the lines of its output
-    file, and a bare usage with or without a model beside it. For `endpoint`, see `read_usage`.
+    It reads bodies of every endpoint, chunks and events of streams, realtime events, a batch, the lines of a batch's
+    output file, and a bare usage with or without a model beside it. For `endpoint`, see `read_usage`.
     """
     stream = StreamedAnswer(endpoint=endpoint)
     try:
-        stream.see(_bare(raw))
+        stream.see(raw if type(raw) is dict and raw.get("usage") is not None else _bare(raw))
     except Exception:  # noqa: BLE001 - an object of somebody else's may do anything when it is read
         return Answer()
     return stream.answer()
 
 
 class StreamedAnswer:
-    """Collects the parts of a stream: the first model, the last tier and the last usage that are stated.
+    """Collects the parts of a stream: the first model, the last tier and the last usage.
 
-    Usages are never added up: some servers repeat a growing one on each chunk.
+    Usages are never added up, because some servers repeat a running total on each chunk: 10, 20 and 30 tokens are 30.
     """
 
     __slots__ = ("_endpoint", "_id", "_model", "_tier", "_usage")
@@ -62,14 +62,14 @@ class StreamedAnswer:
         self._usage: object = None
 
     def see(self, part: object) -> None:
-        """Take in a chunk, an event or a whole body; never raises."""
+        """Read a chunk, an event or a whole body. Never raises."""
         try:
             self._see(part)
         except Exception:  # noqa: BLE001 - an object of somebody else's may do anything when it is read
             return
 
     def answer(self) -> Answer:
-        """What was stated so far."""
+        """The answer as it was stated so far."""
         usage = None if self._usage is None else read_usage(self._usage, endpoint=self._endpoint)
         return Answer(self._model, self._tier, usage, self._id)
 
@@ -119,4 +119,4 @@ def _member(source: object, name: str) -> Any:
 
 def _name(value: object) -> str | None:
     """A name that can be used: a text that is not empty, cut to a bounded length."""
-    return str.__getitem__(value, slice(_LONGEST_NAME)) if isinstance(value, str) and value else None
+    return str.__getitem__(value, slice(LONGEST_NAME)) if isinstance(value, str) and value else None

@@ -1,4 +1,4 @@
-"""The user's own prices and what goes with them: aliases, providers by base URL, regional processing."""
+"""The user's own prices, with aliases of models, providers by base URL, and regional processing."""
 
 import re
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ _KEYS = ("provider", "regional", "providers", "aliases", "models")
 
 @dataclass(frozen=True)
 class Book:
-    """What the user says about prices; everything else is the list's.
+    """What the user says about prices. Everything else comes from the price list.
 
-    `models` are prices by the name to count under. `aliases` are names as answers have them, such as Azure's
-    deployments, and the models that they stand for. `providers` are beginnings of base URLs, or hosts, and the
-    provider there. `provider` is that of calls whose base URL nobody gives. `regional` says whether OpenAI's calls
-    carry its uplift for data residency; None: those to its regional addresses do.
+    `models` are prices, by the name to count under. `aliases` map names in answers, such as those of Azure's
+    deployments, to models. `providers` map hosts, or beginnings of base URLs, to providers. `provider` is used for
+    calls without a base URL. `regional` says whether OpenAI's uplift for data residency applies to its calls; None
+    means that it applies to those that went to a regional address.
     """
 
     models: Mapping[str, ModelPrice] = field(default_factory=dict)
@@ -43,15 +43,18 @@ class Book:
                 self._exact.setdefault(wanted, []).append((name, price))
 
     def names(self) -> frozenset[str]:
-        """The names that own prices are counted under."""
+        """The names under which models with own prices are counted."""
         return frozenset(map(_label, self.models))
 
     def real_name(self, model: str) -> str:
-        """The model that a name stands for: by the aliases, else itself."""
+        """The model that a name stands for: its alias's model, or the name itself."""
         return self._aliases.get(model.lower(), model)
 
     def find(self, model: str, provider: str | None) -> tuple[str, ModelPrice] | None:
-        """An own price and the name to count it under: the provider's own first, then one for all, then patterns."""
+        """An own price, and the name to count under; None if there is none.
+
+        A price for this provider wins over a price for all providers, and both win over patterns.
+        """
         wanted = model.lower()
         found = [(name, price) for name, price in self._exact.get(wanted, ()) if price.provider in (provider, None)]
         if found:
@@ -63,7 +66,7 @@ class Book:
 
     @classmethod
     def from_mapping(cls, tables: Mapping[str, Any], *, file: str) -> Self:
-        """The book of a TOML file. Raises `SettingError` naming file and key, and what was expected."""
+        """The book in a TOML file. Raises `SettingError`, which names file and key, and what was expected."""
         for key in tables:
             if key not in _KEYS:
                 raise SettingError(f"{file}: {key}", f"is unknown; expected {', '.join(_KEYS)}")
@@ -91,7 +94,7 @@ class Book:
 
 
 def _label(name: str) -> str:
-    """What is counted under a pattern that has no other name: labels have no asterisks."""
+    """The label for a pattern that has no other name. Labels have no asterisks: `acme-*` is counted as `acme-{}`."""
     return name.replace("*", "{}")
 
 

@@ -18,7 +18,7 @@ class Cost:
 
     @property
     def usd(self) -> float:
-        """US dollars; `round(usd * 10**9)` gives the nano-dollars back up to 2 million dollars."""
+        """US dollars. Up to 2 million dollars, `round(usd * 10**9)` gives the exact nano-dollars back."""
         return self.nanodollars / NANODOLLARS
 
     def __sub__(self, other: "Cost") -> "Cost":
@@ -26,12 +26,12 @@ class Cost:
 
     @classmethod
     def of_usd(cls, usd: Decimal) -> Self:
-        """An exact amount in US dollars, rounded once to the nearest nano-dollar, halves to the even one."""
+        """An exact amount in US dollars, rounded once to the nearest nano-dollar; a half goes to the even one."""
         with localcontext(EXACT):
             return cls(int((usd * NANODOLLARS).to_integral_value(ROUND_HALF_EVEN)))
 
     @classmethod
     def of_fraction(cls, numerator: int, denominator: int) -> Self:
-        """That many nano-dollars as an exact fraction, rounded once to a whole one, halves to the even one."""
+        """An exact fraction of nano-dollars, rounded once to a whole one; a half goes to the even one."""
         whole, rest = divmod(numerator, denominator)
         return cls(whole + (2 * rest > denominator or (2 * rest == denominator and whole % 2)))

@@ -1,4 +1,4 @@
-"""Reading single values of an answer that may hold anything: members by name, and whole numbers of tokens."""
+"""Reads single values of an answer, which may hold anything: members by name, and whole numbers of tokens."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -7,7 +7,7 @@ from numbers import Integral
 from typing import Any
 
 MOST_TOKENS = 10**12
-"""Above this a number is no count of tokens of one call; histograms and floats stay exact below it."""
+"""A larger number cannot be the tokens of one call. Below it, histograms and floats stay exact."""
 _NO_TABLES = (int, float, str, bytes, Decimal, list, tuple, set, frozenset)
 _LONGEST = 60
 """Characters of a value or name that a message repeats."""
@@ -16,9 +16,10 @@ _MOST_NAMES = 24
 
 
 def members(source: object) -> Mapping[str, Any] | None:
-    """The members of a mapping or of an object, those that its type does not declare included; None for neither.
+    """The members of a mapping or of an object; None if `source` is neither.
 
-    Objects of pydantic keep unknown fields apart; those with slots have no dictionary.
+    Members that the object's type does not declare are included, which pydantic keeps apart. An object with slots has
+    no dictionary, so its slots are read.
     """
     if type(source) is dict:
         return source
@@ -35,9 +36,9 @@ def members(source: object) -> Mapping[str, Any] | None:
 
 
 def count(name: str, value: Any) -> int:
-    """A number of tokens; floats and decimals with whole values count as whole.
+    """A number of tokens. A float or a decimal with a whole value is fine.
 
-    Raises `ValueError` for anything else, naming it.
+    Raises `ValueError` for anything else, which names it.
     """
     whole = value if type(value) is int else _whole(value)
     if whole is None or not 0 <= whole <= MOST_TOKENS:
@@ -56,7 +57,7 @@ def _whole(value: Any) -> int | None:
 
 
 def brief(value: object) -> str:
-    """A value as a message shows it: never longer than a line, and never costly to make."""
+    """A value for a message: never longer than a line, and never slow to make."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > MOST_TOKENS:
         return f"a whole number of about {max(1, value.bit_length() * 301 // 1000)} digits"
     if isinstance(value, str):
@@ -70,7 +71,7 @@ def brief(value: object) -> str:
 
 
 def shape_of(source: object) -> str:
-    """The names that a mapping or object has, sorted, or its type if it has none: one shape, one text."""
+    """The sorted names in a mapping or object, or its type if it has none. Values of one shape have one text."""
     found = members(source)
     if found is None:
         return f"the type {type(source).__name__}"[:_LONGEST]

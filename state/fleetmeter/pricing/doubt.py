@@ -1,4 +1,4 @@
-"""What cannot be counted or priced for certain: what it is, why, and what of it is certain all the same."""
+"""Calls that cannot be counted or priced for certain: why, and which of their tokens are certain all the same."""
 
 import logging
 from collections.abc import Mapping
@@ -6,23 +6,24 @@ from dataclasses import dataclass, field
 
 _log = logging.getLogger(__name__)
 _MOST_TOLD = 256
-"""Log lines of this kind in the life of a process; what callers send decides how many kinds there are."""
+"""Log lines of this kind in the life of a process at most. There is one per kind of problem, and callers decide how
+many kinds there are."""
 _told: set[tuple[str, str]] = set()
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A usage whose tokens cannot be told for certain.
+    """A usage whose tokens are not certain.
 
-    `kind` is a word from a small set (`no_usage`, `bad_count`, `contradiction`, `unknown_tokens`, `overlap`,
-    `duration`, `unreadable`), `shape` the names that the usage has, `reason` a sentence for people.
+    `kind` is one of `no_usage`, `bad_count`, `contradiction`, `unknown_tokens`, `overlap`, `duration` and
+    `unreadable`. `shape` lists the names in the usage, and `reason` is a sentence for people.
     """
 
     kind: str
     shape: str
     reason: str
     certain: Mapping[str, int] = field(default_factory=dict)
-    """Tokens by disjoint type, as far as they are certain."""
+    """The tokens that are certain, by disjoint type."""
     total: int | None = None
     """All tokens of the call; None if that is not certain."""
 
@@ -38,8 +39,8 @@ class Doubt:
 class Unpriced:
     """Why a call has no price, which is not the same as free.
 
-    `kind` is a word from a small set (`usage`, `model`, `provider`, `tier`, `rate`, `kinds`, `price_data`), `about`
-    the thing in question, which with `kind` makes one log line; `reason` is a sentence for people.
+    `kind` is one of `usage`, `model`, `provider`, `tier`, `rate`, `kinds` and `price_data`. `about` is the thing in
+    question: there is one log line for each pair of `kind` and `about`. `reason` is a sentence for people.
     """
 
     kind: str
@@ -50,13 +51,17 @@ class Unpriced:
         return self.reason
 
 
+NO_USAGE = Unpriced("usage", "none", "the answer states no usage")
+"""Why a call has no price that was answered without a usage."""
+
+
 def tell_once(problem: Doubt | Unpriced) -> None:
-    """Log a problem, once for each kind and shape in the life of the process; never raises."""
+    """Log a problem, once in the life of the process for each kind and thing. Never raises."""
     about = problem.shape if isinstance(problem, Doubt) else problem.about
     key = (problem.kind, about)
     if key in _told or len(_told) >= _MOST_TOLD:
         return
     _told.add(key)
-    _log.warning("a call is counted without its price: %s. Further ones like it are not told", problem)
+    _log.warning("a call is counted without its price: %s. Further calls like it are not logged", problem)
     if len(_told) == _MOST_TOLD:
-        _log.warning("%d kinds of calls without a price were told; further kinds are counted silently", _MOST_TOLD)
+        _log.warning("%d kinds of calls without a price were logged; further kinds are counted silently", _MOST_TOLD)

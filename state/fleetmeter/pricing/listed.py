@@ -1,4 +1,4 @@
-"""What a model of the price list costs: genai-prices' rates at a tier and a time, and ours that it lacks."""
+"""The tariff of a model in the price list: genai-prices' rates at a tier and a time, and our supplements to them."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -26,23 +26,26 @@ _RATES = {
     "cache_image_read_mtok": "cached_image",
     "output_image_mtok": "image_out",
 }
-"""Our names of genai-prices' rates."""
+"""Our names for genai-prices' rates."""
 _OURS = frozenset(RATE_NAMES)
 _UNUSED = ("web_searches_kcount", "storage_searches_kcount", "input_video_mtok", "output_video_mtok")
-"""Rates for what a usage does not hold: fees of tools, and video, whose tokens are refused when a usage is read."""
+"""Rates that never apply: fees of tools, which no usage states, and video, whose tokens make a usage a doubt."""
 _PER_CALL = "requests_kcount"
 _CONTEXTS = {
     "flex": {"service_tier": "flex"},
     "priority": {"service_tier": "priority"},
     "batch": {"processing": "batch"},
 }
-"""What genai-prices calls the tiers."""
+"""genai-prices' names for the tiers."""
 _Rates = dict[str, Any]
 """A rate by its name: a `Decimal`, or genai-prices' steps by the length of the prompt."""
 
 
 def tariff_of(entry: Entry, tier: str, at: datetime, *, regional: bool) -> Tariff | Unpriced:
-    """What a listed model costs at a tier and a time; `regional` says that OpenAI's uplift applies where it can."""
+    """The tariff of a listed model at a tier and a time, or why it has none.
+
+    `regional` says that the call was processed regionally, for which some of OpenAI's models cost more.
+    """
     found = _rates(entry, tier, at)
     if isinstance(found, Unpriced):
         return found
@@ -57,7 +60,8 @@ def tariff_of(entry: Entry, tier: str, at: datetime, *, regional: bool) -> Tarif
         entry.name,
         tuple((start, _sheet(rates, start, entry.supplement, uplift)) for start in _starts(rates)),
         sources,
-        # OpenAI's answers always state such tokens; others that only hear them say nothing when there are none
+        # OpenAI's answers always state audio and image tokens. Other providers' answers leave them out when there are
+        # none, unless the model can also make them.
         must_state_in=hears and (makes or openai or not entry.provider),
         must_state_out=makes,
         changes_within_days=_changes_within_days(entry.info),
@@ -65,7 +69,7 @@ def tariff_of(entry: Entry, tier: str, at: datetime, *, regional: bool) -> Tarif
 
 
 def _rates(entry: Entry, tier: str, at: datetime) -> tuple[_Rates, dict[str, str]] | Unpriced:
-    """The rates of a model, with those that the tier changes, and where each is from."""
+    """The rates of a model with the changes of its tier, and the source of each rate."""
     standard: _Rates = {} if entry.info is None else _named(entry.info.get_prices(at))
     changed: _Rates = {}
     extra = entry.supplement or Supplement("", "")
@@ -100,7 +104,7 @@ def _by_the_hour(price: Any) -> bool:
 
 
 def _variant(info: Any, context: dict[str, str], at: datetime) -> _Rates:
-    """The rates that a context changes; the first variant that has a rate wins."""
+    """The rates that a context changes. If several variants change a rate, the first one wins."""
     changes: _Rates = {}
     for variant in info.price_variants or ():
         active = variant.constraint is None or variant.constraint.active(at)
@@ -110,7 +114,7 @@ def _variant(info: Any, context: dict[str, str], at: datetime) -> _Rates:
 
 
 def _named(prices: Any) -> _Rates:
-    """Rates by our names; those that we have none for by genai-prices'."""
+    """The rates by our names, or by genai-prices' names if we have none for them."""
     return {_RATES.get(key, key): value for key, value in vars(prices).items() if value is not None}
 
 
@@ -127,7 +131,7 @@ def _sheet(rates: _Rates, start: int, extra: Supplement | None, uplift: Decimal)
 
 
 def _at(rate: Any, start: int) -> Decimal:
-    """A rate for calls of more than `start` prompt tokens."""
+    """The rate for calls with more than `start` prompt tokens."""
     base: Decimal = getattr(rate, "base", rate)
     reached = [step.price for step in getattr(rate, "tiers", ()) if 0 < start >= step.start]
     return reached[-1] if reached else base

@@ -1,7 +1,7 @@
-"""Which names of the price list's entries mean the entry's own model, and which are models of their own.
+"""Tells the names of one model from the names of other models that share its entry in the price list.
 
-genai-prices lists models that cost the same under one entry: `gpt-5-codex` stands in that of `gpt-5`. They share the
-price and nothing else: each is counted under its own name, and ends on its own day.
+genai-prices puts models that cost the same into one entry: `gpt-5-codex` is in the entry of `gpt-5`. But these are
+different models, so each is counted under its own name, and each ends on its own day.
 """
 
 import re
@@ -27,13 +27,13 @@ _OTHER_NAMES = {
     "text-embedding-ada": "text-embedding-ada-002",
     "text-embedding-ada-002-v2": "text-embedding-ada-002",
 }
-"""Names of one and the same model that no rule makes of each other."""
+"""Other names of a model that follow from no rule."""
 
 
 def own_name(name: str, entry: Any) -> str | None:
-    """The name to count a model under, if `entry` of the price list was found for `name` (in lower case).
+    """The name to count a model under, if the price list found `entry` for `name` (in lower case).
 
-    None if the entry was found by the beginning of the name only, and the rest says that it is another model.
+    None if the entry fits only the beginning of the name, and the rest says that it is another model.
     """
     if is_same(name, entry.id):
         return _id_of(entry)
@@ -49,7 +49,7 @@ def own_name(name: str, entry: Any) -> str | None:
 
 
 def is_same(name: str, model: str) -> bool:
-    """Whether a name is that of a model, of its snapshots, previews or newest version, in any spelling."""
+    """Whether a name means a model, or a snapshot, preview or newest version of it, in any spelling."""
     if name == model or _OTHER_NAMES.get(name) == model:
         return True
     plain = _SNAPSHOT.sub("", name)
@@ -58,12 +58,12 @@ def is_same(name: str, model: str) -> bool:
 
 
 def exact_names(entry: Any) -> frozenset[str]:
-    """The names that an entry lists one by one; those that it finds by a rule are not among them."""
+    """The names that an entry lists one by one, without names that it finds by a rule."""
     return frozenset(_clauses(entry.match, "equals"))
 
 
 def names_of(entry: Any) -> set[str]:
-    """Every name that models of an entry are counted under."""
+    """Every name under which models of an entry are counted."""
     exact = exact_names(entry)
     names = {_representative(name, exact) for name in exact if not is_same(name, entry.id)} | {_id_of(entry)}
     begins = tuple(_clauses(entry.match, "starts_with"))
@@ -73,12 +73,12 @@ def names_of(entry: Any) -> set[str]:
 
 
 def _id_of(entry: Any) -> str:
-    """The entry's name; those of fine-tunes end where the customer's part begins."""
+    """The entry's name, for fine-tunes without the dash before the customer's part."""
     return str(entry.id).rstrip("-") if entry.id.startswith("ft:") else str(entry.id)
 
 
 def _representative(name: str, exact: frozenset[str]) -> str:
-    """One name for a model's snapshots and spellings among the names of an entry, the one with dots if there is one."""
+    """The one name, among those of an entry, for all snapshots and spellings of a model: if possible one with dots."""
     for wanted in (_spelt(_SNAPSHOT.sub("", name)), _spelt(name)):
         same = sorted(
             (other for other in exact if _spelt(other) == wanted), key=lambda other: ("." not in other, other)
@@ -89,7 +89,7 @@ def _representative(name: str, exact: frozenset[str]) -> str:
 
 
 def _clauses(clause: Any, kind: str) -> Iterator[str]:
-    """The texts of one kind of rule, inside alternatives too."""
+    """The texts of all rules of one kind, including rules inside alternatives."""
     for part in getattr(clause, "or_", ()):
         yield from _clauses(part, kind)
     if hasattr(clause, kind):
@@ -97,5 +97,5 @@ def _clauses(clause: Any, kind: str) -> Iterator[str]:
 
 
 def _spelt(name: str) -> str:
-    """Azure has no dots in names of models."""
+    """A name in one spelling: Azure writes `gpt-35` for `gpt-3.5`, as it allows no dots in names."""
     return re.sub(r"^gpt-35", "gpt-3-5", name.replace(".", "-"))

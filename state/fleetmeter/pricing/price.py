@@ -1,4 +1,4 @@
-"""What a model costs, in the user's own words."""
+"""The user's own price of a model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ from fleetmeter.pricing.usage import Usage
 class Rates:
     """US dollars per million tokens.
 
-    `cached_input` and `cache_write` that are None are charged as `input`: no discount, no surcharge; likewise
-    `reasoning` as `output`, `cached_audio` as `audio_in` and `cached_image` as `image_in`. Audio and images without a
-    rate have no price. Raises `SettingError` for a rate below 0 or not finite.
+    If `cached_input` or `cache_write` is None, those tokens are charged as `input`. In the same way `reasoning` is
+    charged as `output`, `cached_audio` as `audio_in`, and `cached_image` as `image_in`. Audio and images without a rate
+    of their own have no price. Raises `SettingError` for a rate that is below 0 or not finite.
     """
 
     input: Decimal
@@ -49,19 +49,19 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LongContext(Rates):
-    """The rates of the whole request when it has more than `threshold_tokens` prompt tokens."""
+    """The rates of the whole request if it has more than `threshold_tokens` prompt tokens."""
 
     threshold_tokens: int = 272_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierPrice(Rates):
-    """A model's rates in US dollars per million tokens, with those of a long context if they differ."""
+    """A model's rates in US dollars per million tokens, and the rates of a long context if they differ."""
 
     long_context: LongContext | None = None
 
     def tariff(self, model: str, source: str = "") -> Tariff:
-        """These rates, ready to price calls; `model` is the name to count under."""
+        """The tariff with these rates; `model` is the name to count under."""
         steps = [(0, Sheet(self.listed()))]
         if self.long_context is not None:
             steps.append((self.long_context.threshold_tokens, Sheet(self.long_context.listed())))
@@ -70,10 +70,10 @@ class TierPrice(Rates):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPrice(TierPrice):
-    """A model's price: its rates, and those of other tiers (`flex`, `priority`, `batch`) by name.
+    """A model's price: its rates, and the rates of other tiers (`flex`, `priority`, `batch`) by name.
 
-    `provider` limits it to calls of that provider; None stands for all. `model` is the name that it is the price of, or
-    a pattern in which `*` stands for any characters; None stands for the name that it is listed under.
+    If `provider` is given, the price holds for that provider only. `model` is the model's name in answers, or a pattern
+    in which `*` means any characters; None means the name under which the price is listed.
     """
 
     tiers: Mapping[str, TierPrice] = field(default_factory=dict)
@@ -81,9 +81,9 @@ class ModelPrice(TierPrice):
     model: str | None = None
 
     def cost(self, usage: Usage) -> Cost:
-        """The cost of one call of the standard tier, rounded once to the nearest nano-dollar, halves to the even one.
+        """The cost of one call at the standard tier, rounded once to the nearest nano-dollar.
 
-        Raises `ValueError` for a usage with tokens that have no rate here.
+        Raises `ValueError` if the usage has tokens for which there is no rate here.
         """
         found = self.tariff("the model").cost(usage)
         if isinstance(found, Unpriced):
@@ -94,9 +94,9 @@ class ModelPrice(TierPrice):
     def from_mapping(cls, model: str, table: Mapping[str, Any], *, under: str = "prices") -> Self:
         """The price of `model` from a TOML table.
 
-        Keys: the rates of `Rates`, of which `input` and `output` are needed; `long_context`, a table of rates and
-        `threshold_tokens`; `tiers`, a table of such tables by tier; `provider` and `model`. Raises `SettingError`
-        naming the model and the key; `under` is the table that the model stands in.
+        Keys: the rates of `Rates`, of which `input` and `output` are required; `long_context`, a table of rates and
+        `threshold_tokens`; `tiers`, a table of such tables by tier; `provider` and `model`. Raises `SettingError`,
+        which names the model and the key. `under` is the name of the table around `table`.
         """
         where = f"{under}.{model}"
         _check_keys(where, table, optional=(*_OPTIONAL, "long_context", "tiers", "provider", "model"))
@@ -135,7 +135,7 @@ def _long(where: str, table: Mapping[str, Any]) -> LongContext:
         raise SettingError(f"{where}.threshold_tokens", f"{threshold!r} is no whole number of tokens above 0")
     for key in _OPTIONAL:
         if key in table and key not in inner:
-            problem = "is missing although the price outside long_context names it; give the long-context rate too"
+            problem = "is missing, but the price outside long_context has it; give this rate for long contexts, too"
             raise SettingError(f"{where}.{key}", problem)
     return LongContext(**_rates(where, inner), threshold_tokens=threshold)
 
@@ -168,7 +168,7 @@ def _rate(setting: str, value: object) -> Decimal:
 
 _MOST_USD = 10**9
 _MOST_DIGITS = 30
-"""Bounds of a rate: above and below them it is a slip of the pen, and would make every sum slow."""
+"""Bounds of a rate. One beyond them is a slip of the pen, and would make every sum slow."""
 
 
 def _text(setting: str, value: object) -> str | None:

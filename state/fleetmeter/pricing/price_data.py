@@ -1,4 +1,4 @@
-"""genai-prices' data: which models it lists, by provider and name."""
+"""The models that genai-prices lists, by provider and name."""
 
 import sys
 from types import ModuleType
@@ -9,13 +9,13 @@ from fleetmeter.pricing.providers import OPENAI
 from fleetmeter.pricing.supplements import SUPPLEMENTS, Supplement, supplement_for
 
 _MOST_NAMES = 1024
-"""Names whose search is remembered; the names that callers send are not bounded."""
+"""Names for which the search is remembered. There is a bound, because callers may send any number of names."""
 
 
 class Entry(NamedTuple):
-    """A model of the list: the name to count under, and genai-prices' entry, None if only we have rates for it.
+    """A model of the list: the name to count under, and genai-prices' entry; None if only we have rates for it.
 
-    `provider` is empty if the entry is one that the provider sells for another, as Azure does for OpenAI.
+    `provider` is empty if the entry is another provider's, whose model this one sells, as Azure sells OpenAI's.
     """
 
     name: str
@@ -25,7 +25,7 @@ class Entry(NamedTuple):
 
 
 class PriceData:
-    """What genai-prices knows at present; a search is remembered until it takes in other data."""
+    """The present data of genai-prices. Searches are remembered until it gets new data."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], Entry | None] = {}
@@ -33,7 +33,7 @@ class PriceData:
         self.snapshot: Any = None
 
     def refresh(self) -> bool:
-        """Take what is in force now, and say whether it is new. Raises `ImportError` without the package."""
+        """Take genai-prices' present data. Returns whether it is new; raises `ImportError` without the package."""
         module = sys.modules.get("genai_prices.data_snapshot") or genai_prices().data_snapshot
         snapshot = module.get_snapshot()
         if snapshot is self.snapshot:
@@ -46,7 +46,7 @@ class PriceData:
         return any(provider.id == name for provider in self.snapshot.providers)
 
     def openai_names(self) -> frozenset[str]:
-        """Every name that models of OpenAI are counted under."""
+        """Every name under which models of OpenAI are counted."""
         if self._names is None:
             (listed,) = (provider.models for provider in self.snapshot.providers if provider.id == OPENAI)
             supplied = {supplement.model for supplement in SUPPLEMENTS if supplement.model is not None}
@@ -54,7 +54,7 @@ class PriceData:
         return self._names
 
     def find(self, provider: str, model: str) -> Entry | None:
-        """The model of a name (in lower case) at a provider of the list, None if it has none."""
+        """The model with this name (in lower case) at a provider of the list; None if it has none."""
         key = (provider, model)
         if key not in self._found:
             if len(self._found) >= _MOST_NAMES:
@@ -81,7 +81,7 @@ class PriceData:
 
 
 def genai_prices() -> ModuleType:
-    """genai-prices, imported when it is first needed: it is optional and takes 0.15 s."""
+    """genai-prices, imported when it is first needed, because it is optional and its import takes 0.15 s."""
     try:
         import genai_prices
         import genai_prices.data_snapshot

@@ -1,4 +1,4 @@
-"""The user's TOML file of prices: read at once, and again when it changes."""
+"""The user's TOML file of prices, which is read again when it changes."""
 
 import logging
 import tomllib
@@ -12,12 +12,12 @@ from fleetmeter.pricing.book import Book
 
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
-"""How often the file's `stat` is asked for: an answer that is priced in between costs no system call."""
+"""Seconds between two looks at the file's `stat`. An answer that is priced in between costs no system call."""
 _Stamp = tuple[int, int, int]
 
 
 def read_book(path: Path) -> Book:
-    """What a file of prices says. Raises `SettingError` naming the file, the key, and what was expected."""
+    """The book in a file of prices. Raises `SettingError`, which names the file, the key, and what was expected."""
     try:
         return Book.from_mapping(tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal), file=str(path))
     except tomllib.TOMLDecodeError as error:
@@ -29,9 +29,8 @@ def read_book(path: Path) -> Book:
 class PriceFile:
     """Follows a file of prices.
 
-    A change is taken in at the second look at which the file is the same, about a second apart, so that one which
-    is being written is never half read. One that cannot be used leaves the old prices in force, with one line in the
-    log.
+    A changed file is read once it looked the same twice, about a second apart. So a file that is just being written is
+    never read half-way. If the new file cannot be used, the old prices stay in force, and the log says why, once.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,7 +43,7 @@ class PriceFile:
         self._lock = Lock()
 
     def book(self) -> Book:
-        """The prices in force; never raises, and waits for nobody."""
+        """The prices in force. Never raises, and never waits."""
         if monotonic() >= self._next_look and self._lock.acquire(blocking=False):
             try:
                 self._next_look = monotonic() + _LOOK_SECONDS
@@ -62,13 +61,13 @@ class PriceFile:
         try:
             self._book = read_book(self._path)
         except SettingError as error:
-            _log.warning("the prices stay as they were: %s", error)
+            _log.warning("the old prices stay in force: %s", error)
         else:
             _log.info("%s: prices were read again", self._path)
 
 
 def _stamp(path: Path) -> _Stamp | None:
-    """What changes when a file does; None if there is none."""
+    """Figures that change whenever the file changes; None if there is no file."""
     try:
         status = path.stat()
     except OSError:

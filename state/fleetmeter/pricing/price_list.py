@@ -1,14 +1,15 @@
-"""Prices by genai-prices, with the user's own on top."""
+"""The price list: the user's own prices, and those of genai-prices for every other model."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from fleetmeter.pricing.answer import LONGEST_NAME
 from fleetmeter.pricing.book import Book
 from fleetmeter.pricing.cost import Cost
 from fleetmeter.pricing.counts import brief
-from fleetmeter.pricing.doubt import Doubt, Unpriced
+from fleetmeter.pricing.doubt import NO_USAGE, Doubt, Unpriced
 from fleetmeter.pricing.listed import tariff_of
 from fleetmeter.pricing.price import ModelPrice
 from fleetmeter.pricing.price_data import Entry, PriceData
@@ -19,20 +20,19 @@ from fleetmeter.pricing.tiers import STANDARD, tier_of
 from fleetmeter.pricing.usage import Usage
 
 OTHER = "other"
-"""What an unknown model is called."""
+"""The name under which unknown models are counted."""
 _MOST_KEPT = 2048
-"""Tariffs and places that are remembered; what callers send is not bounded."""
-_LONGEST_NAME = 256
-"""Characters of a model's name; a longer one is nobody's."""
+"""Tariffs, and places, that are remembered. There is a bound, because callers may send any number of names."""
+_SHOWN = 64
+"""Characters of an unknown name that a message shows."""
 
 
 class PriceList:
     """The user's own prices, and for every other model those of genai-prices at the time of the call.
 
-    `own` maps names to prices; a `Book` says more: aliases, providers, regional processing. `baseline` is the model
-    that savings are measured against. Fees for tools of the provider (web search, file search) are not part of a cost.
-    Models that are billed by images, characters or time have no price here, because a `Usage` does not hold what
-    they are billed by.
+    `own` maps names to prices; a `Book` adds aliases, providers and regional processing. `baseline` is the model
+    with which savings are measured. A cost does not include fees for tools of the provider (web search, file search).
+    Models that are billed by images, characters or time have no price here, because a `Usage` holds tokens only.
     """
 
     def __init__(self, own: Mapping[str, ModelPrice] | Book | None = None, baseline: str | None = None) -> None:
@@ -41,14 +41,15 @@ class PriceList:
         self.baseline = baseline
         self._data = PriceData()
         self._kept: dict[tuple[object, ...], Tariff | Unpriced] = {}
+        self._names: dict[tuple[object, ...], str] = {}
         self._places: dict[str, Place] = {}
 
     @classmethod
     def from_file(cls, path: str | Path, baseline: str | None = None) -> Self:
-        """Prices with those of a TOML file on top, which is read again within two seconds of a change.
+        """Own prices from a TOML file, which is read again within two seconds of a change.
 
-        Raises `SettingError` naming the file, the key, and what was expected. A later change that cannot be used
-        leaves the prices as they were, and is logged once.
+        Raises `SettingError`, which names the file, the key, and what was expected. If a later change cannot be used,
+        the old prices stay in force, and the log says why, once.
         """
         file = PriceFile(Path(path))
         prices = cls(file.book(), baseline)
@@ -57,39 +58,59 @@ class PriceList:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], baseline: str | None = None) -> Self:
-        """Prices with those of the file that `FLEETMETER_PRICES` names on top, if it names one.
+        """Own prices from the file that `FLEETMETER_PRICES` names; without the variable, genai-prices' only.
 
-        Raises `SettingError` as `from_file`.
+        Raises `SettingError`, as `from_file` does.
         """
         file = environ.get("FLEETMETER_PRICES")
         return cls.from_file(file, baseline) if file else cls(baseline=baseline)
 
     @property
     def own(self) -> dict[str, ModelPrice]:
-        """The user's own prices in force, by the name that they are given under."""
+        """The user's own prices in force, by the names in their table."""
         return dict(self._current().models)
 
     def models(self) -> frozenset[str]:
-        """Every name that `normalise` can give for models of OpenAI and own ones, `other` not among them."""
+        """Every name that `normalise` can return for models of OpenAI and own ones, except `other`."""
         self._refresh()
         return self._current().names() | self._data.openai_names()
 
     def normalise(self, model: str, *, provider: str | None = None, base_url: object = None) -> str:
         """The name to count a model under.
 
-        The user's own name of it, or its name in the price list, which snapshots and aliases share: bare for OpenAI,
-        with the provider before it for others (`groq/llama-3.3-70b-versatile`). `other` for a model that neither knows.
+        It is the user's own name for it, or else its name in the price list, which its snapshots and aliases share. For
+        OpenAI that is the bare name; for others the provider stands before it (`groq/llama-3.3-70b-versatile`). A model
+        that neither knows is `other`.
         """
-        found = self._find(model, self._place(provider, base_url))
-        if isinstance(found, Unpriced):
-            return model if model in self.models() and provider is None and base_url is None else OTHER
+        self._current()
+        if self._data.snapshot is not None:
+            self._refresh()
+        if not _is_name(model):
+            return OTHER
+        key = (model, provider, None if base_url is None else str(base_url))
+        kept = self._names  # what another thread forgets meanwhile is not to be remembered again
+        name = kept.get(key)
+        if name is None:
+            name = self._name(model, provider, base_url)
+            if len(kept) >= _MOST_KEPT:
+                self._names = kept = {}
+            kept[key] = name
+        return name
+
+    def _name(self, model: str, provider: str | None, base_url: object) -> str:
+        try:
+            found = self._find(model, self._place(provider, base_url))
+            if isinstance(found, Unpriced):
+                return model if model in self.models() and provider is None and base_url is None else OTHER
+        except ImportError:  # without genai-prices no other model is known
+            return OTHER
         return found[0]
 
     def cost(self, model: str, usage: Usage, at: datetime | None = None) -> Cost | None:
-        """The cost of one call of the standard tier, rounded once to the nearest nano-dollar, halves to the even one.
+        """The cost of one call at the standard tier, rounded once to the nearest nano-dollar.
 
-        `at` is the time of the call (UTC if it has no zone, now if it is None): prices change. None means
-        that no price is known, which is not the same as free. See `price`, which says why, and knows tiers.
+        `at` is the time of the call, because prices change: UTC if it has no zone, now if it is None. The result None
+        means that no price is known, which is not the same as free. `price` says why, and knows tiers.
         """
         found = self._price(model, usage, None, None, None, at)
         return None if isinstance(found, Unpriced) else found
@@ -104,17 +125,17 @@ class PriceList:
         provider: str | None = None,
         at: datetime | None = None,
     ) -> Cost | Unpriced:
-        """The cost of one call, rounded once to the nearest nano-dollar, or why it has none; never raises.
+        """The cost of one call, rounded once to the nearest nano-dollar, or why it has none. Never raises.
 
-        `model` and `tier` are those that the answer names, `usage` is what `read_usage` gave; None stands for an answer
-        that states no usage. `base_url` is the client's (text, or any object with that text), by which the provider is
-        known; `provider` names it outright, as genai-prices does (`openai`, `azure`, `groq`, …). With neither it is the
-        book's, which is OpenAI if nothing else was said. `at` is the time of the call, as for `cost`.
+        `model` and `tier` are those that the answer names. `usage` is the result of `read_usage`, or None if the answer
+        states no usage. The provider follows from `base_url`, the client's (a text, or an object that `str` turns into
+        it). Or `provider` names it, with genai-prices' names (`openai`, `azure`, `groq`, …). Without both, it is the
+        book's provider, by default OpenAI. `at` is the time of the call, as for `cost`.
         """
         try:
             return self._price(model, usage, tier, provider, base_url, at)
         except Exception as error:  # noqa: BLE001 - price data of another version must not break a call that is paid for
-            return Unpriced("price_data", type(error).__name__, f"prices cannot be had: {error}")
+            return Unpriced("price_data", type(error).__name__, f"the price data cannot be read: {error}")
 
     def tariff(
         self,
@@ -125,33 +146,33 @@ class PriceList:
         provider: str | None = None,
         at: datetime | None = None,
     ) -> Tariff | Unpriced:
-        """The rates of a model and where each is from, or why there are none; arguments as for `price`.
+        """The rates of a model and their sources, or why there are none. The arguments are those of `price`.
 
-        Raises `ImportError` if genai-prices is needed and missing.
+        Raises `ImportError` if genai-prices is needed and not installed.
         """
         when = datetime.now(UTC) if at is None else at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
         book = self._current()
         key = (model, tier, provider, None if base_url is None else str(base_url), when.toordinal())
         if self._data.snapshot is not None:
             self._refresh()
-        kept = self._kept  # what another thread forgets meanwhile is not to be remembered again
+        kept = self._kept  # this dict itself: if another thread replaces it meanwhile, our result goes with the old one
         found = kept.get(key)
         if found is None:
             found = self._make(book, model, tier, self._place(provider, base_url), when)
-            if isinstance(found, Unpriced) or not found.changes_within_days:
+            if _is_name(model) and (isinstance(found, Unpriced) or not found.changes_within_days):
                 if len(kept) >= _MOST_KEPT:
                     self._kept = kept = {}
                 kept[key] = found
         return found
 
     def provider(self, base_url: object) -> str | None:
-        """Who answers at a base URL, as genai-prices names them; None if nobody knows."""
+        """The provider at a base URL, by genai-prices' name; None if it is not known."""
         return self._place(None, base_url).provider
 
     def saving(self, cost: Cost, usage: Usage, at: datetime | None = None, *, tier: str | None = None) -> Cost | None:
-        """What the baseline model costs for the same usage at the same tier, minus `cost`; below 0 if it is cheaper.
+        """How much was saved against the baseline model: its cost for the same usage and tier, minus `cost`.
 
-        None without a baseline, or if its price is not known.
+        Below 0 if the baseline model is cheaper. None without a baseline, or if its price is not known.
         """
         price = None if self.baseline is None else self._price(self.baseline, usage, tier, None, None, at)
         return price - cost if isinstance(price, Cost) else None
@@ -165,9 +186,10 @@ class PriceList:
         base_url: object,
         at: datetime | None,
     ) -> Cost | Unpriced:
+        if usage is None:
+            return NO_USAGE
         if not isinstance(usage, Usage):
-            reason = "the answer states no usage" if usage is None else str(usage)
-            return Unpriced("usage", "none" if usage is None else f"{usage.kind}: {usage.shape}", reason)
+            return Unpriced("usage", f"{usage.kind}: {usage.shape}", str(usage))
         tariff = self.tariff(model, tier=tier, provider=provider, base_url=base_url, at=at)
         return tariff if isinstance(tariff, Unpriced) else tariff.cost(usage)
 
@@ -182,7 +204,7 @@ class PriceList:
     def _place(self, provider: str | None, base_url: object) -> Place:
         book = self._current()
         if provider is not None:
-            return Place(provider.lower())
+            return Place(str(provider).lower())
         if base_url is None:
             return Place(book.provider)
         self._refresh()
@@ -196,13 +218,13 @@ class PriceList:
         return place
 
     def _refresh(self) -> None:
-        """Take what genai-prices knows now. Raises `ImportError` without the package."""
+        """Take genai-prices' present data. Raises `ImportError` without the package."""
         if self._data.refresh():
             self._forget()
 
     def _forget(self) -> None:
-        """Other prices are in force: nothing that was worked out holds any more."""
-        self._kept, self._places = {}, {}
+        """Forget remembered results, because other prices are in force."""
+        self._kept, self._places, self._names = {}, {}, {}
 
     def _make(self, book: Book, model: str, tier: str | None, place: Place, at: datetime) -> Tariff | Unpriced:
         wanted = tier_of(tier)
@@ -222,9 +244,15 @@ class PriceList:
         return Unpriced("tier", f"{name} {wanted}", f"your own price of {name} has no tier {wanted!r}")
 
     def _find(self, model: object, place: Place) -> tuple[str, ModelPrice | Entry] | Unpriced:
-        """The own price or the list's entry of a model, and the name to count it under."""
-        if not isinstance(model, str) or not model or len(model) > _LONGEST_NAME:
+        """The name to count a model under, with its own price or its entry in the list."""
+        if model is None or model == "":
+            return Unpriced("model", "none", "no model is named")
+        if not isinstance(model, str):
             return Unpriced("model", brief(model), f"the model {brief(model)} has no price: that is no model's name")
+        if len(model) >= LONGEST_NAME:
+            beginning = repr(model[:_SHOWN])
+            reason = f"the model {beginning}… has no price: a name of {LONGEST_NAME} characters or more is no model's"
+            return Unpriced("model", beginning, reason)
         book = self._current()
         name = book.real_name(model).lower()
         own = book.find(name, place.provider)
@@ -249,3 +277,8 @@ class PriceList:
             if provider == "litellm":
                 return self._data.find(OPENAI, name)
         return entry
+
+
+def _is_name(model: object) -> bool:
+    """Whether it can be a model's name; callers hand on what answers and users say."""
+    return isinstance(model, str) and 0 < len(model) < LONGEST_NAME

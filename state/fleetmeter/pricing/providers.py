@@ -1,4 +1,4 @@
-"""Which provider answers at a base URL, as genai-prices' patterns and the user's own table say."""
+"""Finds the provider at a base URL, by the user's own table and genai-prices' patterns."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 OPENAI = "openai"
 _REGIONAL = re.compile(r"[a-z]{2,4}\.api\.openai\.com")
-"""OpenAI's addresses for data residency: us, eu, au, in, jp and those to come."""
+"""OpenAI's addresses for data residency: us, eu, au, in, jp, and later ones of the same form."""
 _END_OF_HOST = re.compile(r"\(\?:/\|\$\)|\(/\|\$\)")
 
 
 class Place(NamedTuple):
-    """Where a call went: a provider, None if nobody knows it, and whether it is OpenAI's regional address."""
+    """Where a call went: the provider, or None if it is not known; and whether it was a regional address of OpenAI."""
 
     provider: str | None
     regional: bool = False
@@ -21,8 +21,8 @@ class Place(NamedTuple):
 def place_of(base_url: str, own: Mapping[str, str], providers: Iterable[Any]) -> Place:
     """The provider at a base URL.
 
-    `own` maps beginnings of base URLs, or hosts with or without a port, to providers; the longest that fits wins over
-    the patterns of `providers`, which are genai-prices'.
+    `own` maps beginnings of base URLs, or hosts with or without a port, to providers. The longest that fits wins. If
+    none fits, the patterns of `providers` decide, which are genai-prices'.
     """
     parts = urlsplit(base_url if "://" in base_url else f"https://{base_url}")
     host = (parts.hostname or "").lower()
@@ -40,13 +40,13 @@ def place_of(base_url: str, own: Mapping[str, str], providers: Iterable[Any]) ->
 
 
 def _begins(base_url: str, key: str) -> bool:
-    """Whether a base URL begins with a key, at the end of a part of its path."""
+    """Whether a base URL begins with a key, up to the end of a part of its path: `…/v1/x` with `…/v1`, `…/v10` not."""
     rest = base_url.removeprefix(key)
     return "://" in key and rest != base_url and (not rest or key.endswith("/") or rest[0] in "/?#")
 
 
 def _is_whole(end: int, origin: str, pattern: str) -> bool:
-    """Whether a pattern met whole parts of a URL: a host that only begins like a provider's is somebody else's."""
+    """Whether a pattern fitted whole parts of a URL. A host that only begins like a provider's is somebody else's."""
     host_only = "/" not in _END_OF_HOST.sub("", pattern.partition("://")[2] or pattern).replace("(https?://)?", "")
     if end > len(origin):
         return not host_only or end == len(origin) + 1

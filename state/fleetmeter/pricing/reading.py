@@ -1,4 +1,4 @@
-"""From a usage as some server states it to the counts of a `Usage`, or to why they cannot be told."""
+"""Turns a usage, as any server states it, into the counts of a `Usage`; or says why they are in doubt."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ Counts = dict[str, Any]
 
 
 class Doubtful(ValueError):
-    """Counts cannot be told; `kind` is one of `Doubt`'s."""
+    """The counts are in doubt; `kind` is one of those of `Doubt`."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(f"usage: {reason.removeprefix('usage: ')}")
@@ -18,20 +18,21 @@ class Doubtful(ValueError):
 
 
 class Reading:
-    """The parts of one usage. `take_input` and `take_output` give the counts of a side, `agree` makes them one."""
+    """The parts of one usage. `take_input` and `take_output` return the counts of a side; `agree` joins them."""
 
     def __init__(self, fields: Mapping[str, Any], endpoint: str | None) -> None:
-        """Raises `Doubtful` for what has no two sides."""
+        """Raises `Doubtful` if the usage states no prompt, or different ones."""
         if fields.get("type") == "duration":
             raise Doubtful("duration", "the answer is billed by its duration in seconds and states no tokens")
         self._fields = fields
         self._images = endpoint == "images"
         self.prompt_name, self.completion_name = self._pair()
-        self.total = self._count(shapes.TOTAL) or None  # 0 is what servers say that do not count it
+        self.total = self._count(shapes.TOTAL) or None  # servers that do not count the total say 0
         _refuse_unknown(fields, shapes.KNOWN_BESIDE)
 
     def _pair(self) -> tuple[str, str]:
-        stated = [pair for pair in shapes.PAIRS if self._fields.get(pair[0]) is not None]
+        fields = self._fields
+        stated = [pair for pair in shapes.PAIRS if fields.get(pair[0]) is not None]
         if not stated:
             raise Doubtful(
                 "no_usage",
@@ -46,12 +47,13 @@ class Reading:
         return stated[0]
 
     def take_input(self) -> Counts:
-        """The counts of the prompt's side. Raises `ValueError` for what is in doubt."""
+        """The counts of the prompt's side. Raises `ValueError` if they are in doubt."""
         details = self._details(shapes.INPUT_DETAILS)
         found: Counts = {"prompt": self._count(self.prompt_name) or 0}
         _take_parts(found, details, shapes.INPUT_PARTS)
-        for name in shapes.CACHED_INSIDE & self._fields.keys():
-            _agree(found, "cached", name, self._count(name))
+        for name in shapes.CACHED_INSIDE:
+            if name in self._fields:
+                _agree(found, "cached", name, self._count(name))
         self._add_beside(found)
         self._add_durations(found, details)
         self._add_cached_kinds(found, details)
@@ -59,7 +61,7 @@ class Reading:
         return found
 
     def take_output(self) -> Counts:
-        """The counts of the completion's side, without those that are not stated. Raises as `take_input`."""
+        """The counts of the completion's side; a count that is not stated is left out. Raises as `take_input` does."""
         details = self._details(shapes.OUTPUT_DETAILS)
         found: Counts = {}
         completion = self._count(self.completion_name)
@@ -68,19 +70,22 @@ class Reading:
         _take_parts(found, details, shapes.OUTPUT_PARTS)
         _agree(found, "reasoning", shapes.REASONING_BESIDE, self._count(shapes.REASONING_BESIDE))
         found["kinds_out_stated"] = _states_kinds(details)
-        if self._images and not found["kinds_out_stated"]:  # what gpt-image-1 makes is an image
+        if self._images and not found["kinds_out_stated"]:  # gpt-image-1 makes nothing but images
             found |= {"image_out": completion or 0, "kinds_out_stated": True}
         return found
 
     def agree(self, inputs: Counts, outputs: Counts) -> Counts:
-        """Both sides together, with what only the total tells. Raises `Doubtful` if the total contradicts them."""
+        """Both sides together, with tokens that only the total includes. Raises `Doubtful` if the total contradicts.
+
+        Example: 100 prompt, 20 completion, total 150. If no side states reasoning, 30 tokens are reasoning.
+        """
         result = {**inputs, **outputs}
         prompt, completion, reasoning = inputs["prompt"], outputs.get("completion"), outputs.get("reasoning")
         both = prompt + (completion or 0)
         hidden = both if self.total is None else self.total - both
         if self.total is None or hidden == 0:
             return result
-        if reasoning and hidden == reasoning:  # xAI: reasoning beside the completion
+        if reasoning and hidden == reasoning:  # xAI states reasoning beside the completion, not as a part of it
             return result | {"completion": (completion or 0) + reasoning}
         cached, written = inputs.get("cached", 0), inputs.get("cache_write", 0)
         if (
@@ -89,7 +94,7 @@ class Reading:
             and hidden > 0
             and hidden not in (cached, written, cached + written)
         ):
-            # Gemini's endpoint: thoughts in the total only
+            # Gemini's endpoint counts its thoughts in the total only
             return result | {"completion": completion + hidden, "reasoning": hidden}
         raise Doubtful(
             "contradiction",
@@ -98,7 +103,7 @@ class Reading:
         )
 
     def _add_beside(self, found: Counts) -> None:
-        """Anthropic's and LiteLLM's names for the cache, inside the prompt or on top of it."""
+        """Add cache tokens under the names of Anthropic (on top of the prompt) and LiteLLM (a part of the prompt)."""
         read, written = self._count(shapes.READ_BESIDE), self._count(shapes.WRITTEN_BESIDE)
         if not read and not written:
             return
@@ -147,7 +152,7 @@ class Reading:
                     found[part] = count(f"cached {name}", table[name])
         elif found.get("cached") and (found.get("audio_in") or found.get("image_in")):
             raise Doubtful(
-                "overlap", "it has cached tokens and audio or image tokens, and does not say which of them were cached"
+                "overlap", "it has cached tokens and audio or image tokens, and does not say which of these were cached"
             )
 
     def _details(self, names: tuple[str, ...]) -> Mapping[str, Any]:
@@ -173,29 +178,30 @@ def _take_parts(found: Counts, details: Mapping[str, Any], parts: Mapping[str, s
         if part is None:
             if value and name not in shapes.NO_PARTS:
                 _refuse(name, value)
-        elif value is not None and members(value) is None:
+        elif value is not None and (type(value) is int or members(value) is None):
             _agree(found, part, name, count(name, value))
 
 
 def _agree(found: Counts, part: str, name: str, value: int | None) -> None:
-    """Set a part, or find it set to the same under another name; raises `Doubtful` if the two differ."""
+    """Set a part. If another name has set it already, the two must be equal; `Doubtful` is raised if they differ."""
     if value is not None and found.setdefault(part, value) != value:
-        raise Doubtful(
-            "contradiction", f"{name} {value} is another name for a number that is {found[part]} elsewhere, and differs"
-        )
+        raise Doubtful("contradiction", f"{name} is {value}, and another name for the same number says {found[part]}")
 
 
 def _states_kinds(details: Mapping[str, Any]) -> bool:
-    return any(details[name] is not None for name in shapes.KIND_NAMES & details.keys())
+    for name in shapes.KIND_NAMES:  # noqa: SIM110  a generator takes as long as all the rest
+        if details.get(name) is not None:
+            return True
+    return False
 
 
 def _refuse_unknown(table: Mapping[str, Any], known: Collection[str]) -> None:
     for name, value in table.items():
-        if value and name not in known:
+        if value and type(value) is not dict and name not in known:
             _refuse(name, value)
 
 
 def _refuse(name: object, value: object) -> None:
-    """Raise for a name that states tokens of a kind that is not known."""
-    if isinstance(value, int | float) and isinstance(name, str) and name.endswith("_tokens"):
+    """Raise `Doubtful` if a name states tokens of an unknown kind."""
+    if isinstance(value, (int, float)) and isinstance(name, str) and name.endswith("_tokens"):
         raise Doubtful("unknown_tokens", f"{brief(name)} is {brief(value)}, a kind of tokens that is not known")

@@ -1,16 +1,17 @@
-"""The names under which servers state tokens, as data: what `reading` looks for, and what each name means.
+"""The names under which servers state tokens, and what each name means. `reading` looks for these.
 
-Ran or read: openai 3.57's types for chat, responses, realtime, transcription, images and batches; DeepSeek, xAI,
-Groq, Gemini's endpoint for OpenAI's SDK, Anthropic, LiteLLM, OpenRouter, Moonshot, langchain-core's `UsageMetadata`.
+They come from running or reading: openai 3.57's types for chat, responses, realtime, transcription, images and
+batches; DeepSeek, xAI, Groq, Gemini's endpoint for OpenAI's SDK, Anthropic, LiteLLM, OpenRouter, Moonshot, and
+langchain-core's `UsageMetadata`.
 """
 
 PAIRS = (("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens"))
-"""The two sides of a call: chat completions and embeddings; everything newer, and Anthropic."""
+"""The two sides of a call: first as chat completions and embeddings name them, then as newer APIs and Anthropic do."""
 TOTAL = "total_tokens"
 
 INPUT_DETAILS = ("prompt_tokens_details", "input_tokens_details", "input_token_details")
 OUTPUT_DETAILS = ("completion_tokens_details", "output_tokens_details", "output_token_details")
-"""Tables inside a usage with the parts of a side."""
+"""Tables inside a usage that hold the parts of a side."""
 
 INPUT_PARTS = {
     "cached_tokens": "cached",
@@ -29,16 +30,16 @@ OUTPUT_PARTS = {
     "audio": "audio_out",
     "image_tokens": "image_out",
 }
-"""The parts of a side by the names that its details have for them."""
+"""The parts of a side, by their names in its table of details."""
 KIND_NAMES = frozenset({"text_tokens", "audio_tokens", "image_tokens", "audio"})
-"""Who states one of these, states of what kind the tokens of that side are."""
+"""If the details have one of these, the usage states how many tokens of that side are text, audio and images."""
 NO_PARTS = frozenset({"text_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens"})
-"""Names of details that need no part of their own; predictions, accepted or not, are completion tokens like others."""
+"""Names in details that are no parts here. Predictions, accepted or not, are completion tokens like others."""
 
 CACHED_INSIDE = frozenset({"prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens"})
-"""Beside the sides, and parts of the prompt: DeepSeek, Moonshot, Mistral."""
+"""Cached tokens outside the details, which are a part of the prompt: DeepSeek, Moonshot, Mistral."""
 READ_BESIDE, WRITTEN_BESIDE = "cache_read_input_tokens", "cache_creation_input_tokens"
-"""Beside the sides: Anthropic's are on top of `input_tokens`, LiteLLM's are parts of `prompt_tokens`."""
+"""Cache tokens outside the details. Anthropic's come on top of `input_tokens`; `prompt_tokens` contains LiteLLM's."""
 REASONING_BESIDE = "reasoning_tokens"
 
 WRITE_DURATIONS = (
@@ -49,7 +50,7 @@ WRITE_DURATIONS = (
         {"ephemeral_5m_input_tokens": None, "ephemeral_1h_input_tokens": "cache_write_1h"},
     ),
 )
-"""Tables of cache writes by how long they are kept; None is the duration of the plain rate."""
+"""Tables of cache writes by how long they are kept; None means the duration with the plain rate."""
 CACHED_KINDS = "cached_tokens_details"
 """The realtime API's table of cached tokens by kind."""
 
@@ -62,4 +63,4 @@ KNOWN_BESIDE = frozenset(
         *(READ_BESIDE, WRITTEN_BESIDE, REASONING_BESIDE, TOTAL, "prompt_cache_miss_tokens"),
     }
 )
-"""Names beside the sides that are understood. Any other number of tokens is of a kind that has no price here."""
+"""Names outside the details that are understood. Any other number of tokens is of a kind that has no price here."""

@@ -1,4 +1,4 @@
-"""Rates of one model at one tier, made ready to price a usage with whole numbers only."""
+"""The rates of one model at one tier, scaled to whole numbers so that a usage is priced exactly."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -11,7 +11,7 @@ RATE_NAMES = (
     *("input", "cached_input", "cache_write", "cache_write_1h", "cache_write_12h", "output", "reasoning"),
     *("audio_in", "cached_audio", "audio_out", "image_in", "cached_image", "image_out"),
 )
-"""Rates in US dollars per million tokens. `reasoning` is what reasoning costs if not the same as `output`."""
+"""Rates in US dollars per million tokens. `reasoning` is listed only if it differs from `output`."""
 
 _STEADY = {
     "cached_input": ("input",),
@@ -20,19 +20,19 @@ _STEADY = {
     "cached_audio": ("audio_in",),
     "cached_image": ("image_in",),
 }
-"""What a rate that nobody lists is charged as: a cache without discount or surcharge, reasoning as any completion.
-Audio and images are never charged as text: without their own rate they have no price."""
+"""The rate that is used if the one before is not listed: a cache without discount or surcharge costs what input costs.
+Audio and images are never charged as text: without a rate of their own they have no price."""
 
 
 class Missing(NamedTuple):
-    """The rate that a usage needs and a sheet lacks, and the tokens that need it."""
+    """A rate that a usage needs and the sheet lacks, and the number of tokens that need it."""
 
     rate: str
     tokens: int
 
 
 class Sheet:
-    """The rates of a call that has at most so many prompt tokens; `rates` are those that are listed."""
+    """The listed rates for calls within one range of prompt tokens, and the fee per call."""
 
     def __init__(self, rates: Mapping[str, Decimal], per_call_usd: Decimal = Decimal(0)) -> None:
         self.rates = dict(rates)
@@ -49,7 +49,7 @@ class Sheet:
         self._cached, self._written = steady["cached_input"], steady["cache_write"]
         self._reasoning = steady["reasoning"]
         self._cached_audio, self._cached_image = steady["cached_audio"], steady["cached_image"]
-        # without any surcharge listed, how long a write is kept makes no difference either
+        # if no surcharge for cache writes is listed, long ones cost the same as short ones
         plain_write = None if "cache_write" in rates else self._written
         self._written_1h, self._written_12h = (
             whole.get(name, plain_write) for name in ("cache_write_1h", "cache_write_12h")
@@ -57,7 +57,7 @@ class Sheet:
         self._per_call = int(per_call_usd.scaleb(digits)) * 1_000_000_000
 
     def cost(self, usage: Usage) -> Cost | Missing:
-        """The cost of a usage, rounded once; the first rate that is missing if there is one."""
+        """The cost of a usage, rounded once; or the first rate that is missing."""
         total = self._per_call
         for tokens, rate, name in self._parts(usage):
             if tokens:

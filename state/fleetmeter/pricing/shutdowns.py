@@ -1,4 +1,4 @@
-"""When models stop answering, as announced; genai-prices 0.2.3 has no such dates.
+"""The announced days on which models stop answering. genai-prices 0.2.3 has no such dates.
 
 Source: https://developers.openai.com/api/docs/deprecations, compared with `GET /v1/models` on 2026-10-27.
 """
@@ -19,8 +19,11 @@ _MODELS_BY_DATE = {
 SHUTDOWN_DATES = {model: day for day, models in _MODELS_BY_DATE.items() for model in models}
 """The day on which each model stops answering, by its name in the price list."""
 
+_TIMESTAMPS = {
+    model: datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() for model, day in SHUTDOWN_DATES.items()
+}
+
 
 def shutdown_timestamp(model: str) -> float | None:
     """The start (UTC) of the day on which a model ends, in Unix seconds; None if none is announced."""
-    day = SHUTDOWN_DATES.get(model)
-    return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+    return _TIMESTAMPS.get(model)

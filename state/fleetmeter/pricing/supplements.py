@@ -13,8 +13,8 @@ _OUTPUT = "genai-prices 0.2.3, as its rate of output"
 class Supplement:
     """Rates for models of OpenAI whose name fits `pattern`, in US dollars per million tokens.
 
-    They fill what the list leaves open, and never replace what it says. `per_input` are rates as multiples of the
-    input rate of the same tier and context length. `model` is the name to count under if the list has no such model.
+    They add rates that the list lacks, and never replace its own. `per_input` are rates as multiples of the input rate
+    at the same tier and context length. `model` is the name to count under if the list has no such model.
     """
 
     pattern: str
@@ -48,7 +48,7 @@ SUPPLEMENTS = (
     Supplement("gpt-4o-audio-preview-2024-10-01", _LITELLM, _rates(audio_in="100", audio_out="200")),
     Supplement("gpt-4o-audio-preview*", _LITELLM, _rates(audio_in="40", audio_out="80")),
     Supplement("gpt-4o-mini-audio-preview*", _LITELLM, _rates(audio_in="10", audio_out="20")),
-    # these make nothing but images, and the list has their rate as the one of output
+    # these models make nothing but images, and the list names their rate `output`
     Supplement("gpt-image-1", _OUTPUT, _rates(image_out="40"), tiers={"batch": _rates(image_out="20")}),
     Supplement("gpt-image-1-mini", _OUTPUT, _rates(image_out="8"), tiers={"batch": _rates(image_out="4")}),
     Supplement("gpt-image-2*", _OUTPUT, _rates(image_out="30"), tiers={"batch": _rates(image_out="15")}),
@@ -75,12 +75,12 @@ SUPPLEMENTS = (
 )
 
 REGIONAL_UPLIFT = Decimal("1.1")
-"""What regional processing multiplies OpenAI's prices by.
+"""Regional processing multiplies OpenAI's prices by this, for models released from 2026-03-05 on.
 
-For models released from 2026-03-05 on, as developers.openai.com/api/docs/guides/data-residency says (read 2026-11-30).
+Source: developers.openai.com/api/docs/guides/data-residency (read 2026-11-30).
 """
 _UPLIFTED = ("gpt-5.4", "gpt-5.5", "gpt-5.6", "gpt-6")
-"""How the names of those models begin: the families for which the uplift is recorded."""
+"""Beginnings of the names of those models."""
 
 
 def supplement_for(name: str) -> Supplement | None:

@@ -1,4 +1,4 @@
-"""What one model costs at one provider and tier, on one day: its sheets, and where each figure comes from."""
+"""The tariff of one model at one provider, tier and day: its sheets, and the source of each rate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,11 +24,12 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Tariff:
-    """Prices calls. `steps` are thresholds of prompt tokens, rising from 0, with the sheet for calls above each.
+    """Prices calls. `steps` are thresholds of prompt tokens, rising from 0, each with the sheet for calls above it.
 
-    `model` is the name to count under, `sources` says for each rate where it is from. A model that hears or sees has
-    other rates for audio and images: `must_state_in` and `must_state_out` say that a usage has to tell how many
-    of a side's tokens those are.
+    With steps at 0 and 272,000, a call with 272,000 prompt tokens costs the first sheet's rates, and one with 272,001
+    costs the second's for all its tokens. `model` is the name to count under; `sources` names the source of each rate.
+    A model that takes or makes audio or images has other rates for them. If `must_state_in` or `must_state_out` is
+    true, a usage has no price unless it states how many tokens of that side are audio or images.
     """
 
     model: str
@@ -39,7 +40,7 @@ class Tariff:
     changes_within_days: bool = False
 
     def cost(self, usage: Usage) -> Cost | Unpriced:
-        """The cost of one call, rounded once to the nearest nano-dollar, or what it needs and is not known."""
+        """The cost of one call, rounded once to the nearest nano-dollar; or why it has none."""
         if (self.must_state_in and usage.prompt and not usage.kinds_in_stated) or (
             self.must_state_out and usage.completion and not usage.kinds_out_stated
         ):

@@ -1,9 +1,9 @@
-"""Service tiers as answers name them, and the prices that each of them means."""
+"""Service tiers: the names in answers, and the prices that each name means."""
 
 from fleetmeter.pricing.doubt import Unpriced
 
 STANDARD = "default"
-"""The tier of the list prices."""
+"""The tier of the standard prices."""
 TIERS = (STANDARD, "flex", "priority", "batch")
 """The tiers that have prices; `fast` is the newer name of `priority`."""
 
@@ -17,15 +17,16 @@ _MEANINGS = {
     "batch": "batch",
 }
 _WHY = {
-    "auto": "says what was asked for and not what was served",
-    "scale": "is paid for by contract and not by the token",
+    "auto": "says what was asked for, not what was served",
+    "scale": "is paid by contract, not by the token",
 }
 
 
 def tier_of(stated: str | None) -> str | Unpriced:
-    """The tier to price an answer by: what it states, the standard one if it states none.
+    """The tier at which an answer is priced: the stated one, or the standard one if none is stated.
 
-    A tier that has no price of its own, or is not known, is `Unpriced`: it is never charged as standard.
+    A tier that is unknown, or that has no prices, is `Unpriced`. It is never charged as standard, which could be half
+    or twice the true price.
     """
     if not stated:
         return STANDARD

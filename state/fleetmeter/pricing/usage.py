@@ -1,6 +1,7 @@
 """The tokens of one call: as the API counts them, and as disjoint types whose sum is the total."""
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Self, TypeVar
 
 from fleetmeter.keywords import names_its_arguments
@@ -14,22 +15,22 @@ _COUNTS = (
     *("prompt", "completion", "cached", "cache_write", "reasoning"),
     *(*_INPUT_KINDS, *_OUTPUT_KINDS, "cached_audio", "cached_image", "cache_write_1h", "cache_write_12h"),
 )
-
+_counts_of = attrgetter(*_COUNTS)
 
 U = TypeVar("U", bound="Usage")
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one call as the API counts them: wholes, and parts that are contained in them.
+    """Tokens of one call as the API counts them: wholes, and the parts that they contain.
 
     `cached`, `cache_write`, `audio_in` and `image_in` are parts of `prompt`; `reasoning`, `audio_out` and `image_out`
-    are parts of `completion`. `cached_audio` and `cached_image` are the tokens that are both cached and audio or
-    image. `cache_write_1h` and `cache_write_12h` are the parts of `cache_write` that are kept for that long, the
-    rest is kept for the shortest time that the provider offers. `kinds_in_stated` and `kinds_out_stated` tell
-    whether the answer said how many of a side's tokens are audio or image, 0 included.
+    are parts of `completion`. `cached_audio` counts tokens that are both cached and audio; `cached_image` in the same
+    way. `cache_write_1h` and `cache_write_12h` are the parts of `cache_write` that are kept for that long. The rest of
+    it is kept for the shortest time that the provider offers. `kinds_in_stated` and `kinds_out_stated` say whether the
+    answer stated how many tokens of that side are audio or images, even if it stated 0.
 
-    Raises `ValueError` for what is no whole number from 0 up, and where parts exceed their whole.
+    Raises `ValueError` for a count that is no whole number from 0 up, and if parts exceed their whole.
     """
 
     prompt: int
@@ -49,17 +50,16 @@ class Usage:
     kinds_out_stated: bool = field(default=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in _COUNTS:
-            value = getattr(self, name)
+        for name, value in zip(_COUNTS, _counts_of(self), strict=True):
             if type(value) is not int or not 0 <= value <= MOST_TOKENS:
-                if isinstance(value, float):  # made by hand, a float is a mistake
+                if isinstance(value, float):  # an answer may hold 12.0, but a float in Python code is a mistake
                     raise ValueError(f"usage: {name} is {value!r}; expected a whole number of tokens, 0 or more")
                 count(name, value)
         self._check_input()
         self._check_output()
         if self.cache_write_1h + self.cache_write_12h > self.cache_write:
             raise ValueError(
-                f"usage: {self.cache_write_1h + self.cache_write_12h} tokens written for long exceed the "
+                f"usage: {self.cache_write_1h + self.cache_write_12h} tokens written for 1 or 12 hours exceed the "
                 f"{self.cache_write} cache-write tokens that they are part of"
             )
 
@@ -101,10 +101,10 @@ class Usage:
         return self.prompt + self.completion
 
     def disjoint(self) -> dict[str, int]:
-        """The types that share no token, by the value of the label `type`; their sum is `total`.
+        """Tokens by disjoint type, which is the value of the label `type`; their sum is `total`.
 
-        Five types always, and `audio_in`, `audio_out`, `image_in`, `image_out` if there are such tokens. Cached audio
-        counts as `cached`, as it does for the API.
+        There are always five types, and also `audio_in`, `audio_out`, `image_in` or `image_out` if there are such
+        tokens. Cached audio counts as `cached`, as it does for the API.
         """
         return {**self.disjoint_input(), **self.disjoint_output()}
 
@@ -129,7 +129,7 @@ class Usage:
 
     @classmethod
     def from_openai(cls, usage: object) -> Self:
-        """The usage of an answer, as `read_usage` reads it; raises `ValueError` for what is in doubt there."""
+        """The usage of an answer, read as by `read_usage`. Raises `ValueError` if it is in doubt."""
         found = _read(cls, usage, None)
         if isinstance(found, Doubt):
             raise ValueError(found.reason)  # noqa: TRY004 - it is the value that is in doubt
@@ -138,12 +138,12 @@ class Usage:
 
 @names_its_arguments
 def read_usage(raw: object, *, endpoint: str | None = None) -> Usage | Doubt:
-    """The tokens of a `usage` as any server states it, as a mapping or as an SDK's object; never raises.
+    """The tokens of a `usage` from any server, which may be a mapping or an SDK's object. Never raises.
 
-    Knows the shapes in `fleetmeter.pricing.shapes`. `endpoint` is the resource that answered, as in
-    `fleetmeter.llm.vocabulary.API_ENDPOINTS`; only `images` makes a difference: its completions are image tokens
-    unless stated otherwise. What cannot be told for certain is a `Doubt`, with the tokens that are certain.
-    Of None, which is no usage at all, nothing is certain. For a whole answer, see `read_answer`.
+    It knows the shapes in `fleetmeter.pricing.shapes`. `endpoint` is the resource that answered, one of
+    `fleetmeter.llm.vocabulary.API_ENDPOINTS`. Only `images` makes a difference: its completions are image tokens unless
+    the usage says otherwise. If a count is not certain, the result is a `Doubt`, which holds the tokens that are. For
+    None, which is no usage at all, nothing is certain. To read a whole answer, see `read_answer`.
     """
     return _read(Usage, raw, endpoint)
 
@@ -169,7 +169,7 @@ def _read_sides(cls: type[U], raw: object, endpoint: str | None) -> U | Doubt:
         except ValueError as error:
             problems.append(error)
     if not problems:
-        counts = reading.agree(*sides)  # if it refuses, nothing is certain
+        counts = reading.agree(*sides)  # if this raises, nothing is certain
         try:
             return cls(**counts)
         except ValueError as error:

@@ -1,1 +1,1 @@
-"""What a process lives through: install, fork, SIGTERM, exit, and the blocks of records."""
+"""The life of a process in the fleet: install, fork, SIGTERM, exit, and blocks of records."""

@@ -1,6 +1,5 @@
 """Durable blocks: when the block ends, its records are in the store, or `NotDurable` is raised."""
 
-import asyncio
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -28,8 +27,8 @@ class Durable:
             return self
         if self._block is not None or runtime.accumulator.in_block:
             raise BlockError(
-                "durable() stands inside a block of atomic() or durable(), whose records are added at that one's end "
-                "only; make the outer block the durable one"
+                "durable() was called inside a block of atomic() or durable(), and records are added only when the "
+                "outer block ends; make the outer block the durable one"
             )
         self._runtime, self._block = runtime, runtime.accumulator.begin()
         return self
@@ -49,6 +48,8 @@ class Durable:
     ) -> None:
         runtime = self._commit()
         if runtime is not None:  # in another thread, so that the event loop goes on
+            import asyncio
+
             _report(error, await asyncio.to_thread(runtime.confirm, self._timeout, self._replicas))
 
     def _commit(self) -> "Runtime | None":
@@ -65,12 +66,13 @@ def durable(timeout: float = 5.0, replicas: int = 0) -> Durable:
 
     What this thread or task records inside is added together at the block's end, as with `atomic()`. The end waits
     until the store acknowledges it, for `timeout` seconds at most; with `async with` it waits in a thread. With
-    `replicas` it also waits until that many replicas of the store have it (WAIT), so that a failover to one of them
+    `replicas` it also waits until that many store replicas have it (WAIT), so that a failover to one of them
     loses nothing.
 
-    Raises `NotDurable` if that was not confirmed in time. The records are kept and sent later, so do not make them
-    again. What the block's body raises is raised as it is, with a note if nothing was confirmed; the records made until
-    then are added and sent all the same. Raises `BlockError` inside another block. Without `install()` it does nothing.
+    Raises `NotDurable` if that was not confirmed in time. The records are kept and sent later, so do not record them
+    again. If the block's body raises, that exception goes on, with a note if the records were not confirmed; the
+    records made before it are added and sent all the same. Raises `BlockError` inside another block, and `SettingError`
+    for an argument that cannot be used. Without `install()` it does nothing.
     """
     if not _is_number(timeout) or not 0 <= timeout <= 3600:
         raise SettingError("timeout", f"{quoted(timeout)} is no duration; expected seconds, from 0 to 3600")

@@ -96,9 +96,10 @@ class Frameworks:
         self._end()
 
     def _join_uwsgi(self) -> None:
-        """Let uWSGI, which forks in C, tell its workers that they are new; a hook of the application's runs as well.
+        """Let uWSGI, which forks in C, call `forked` in its workers. The application's own hook still runs.
 
-        uWSGI has room for one hook and looks it up when it forks, so that one which is set later would take our place.
+        uWSGI has room for one hook, which it looks up when it forks. A hook that the application sets later would
+        replace ours, so from now on each one that is set is put behind ours.
         """
         uwsgi = self._is_new("uwsgi", "__dict__")
         if uwsgi is None:
@@ -106,7 +107,7 @@ class Frameworks:
         forked = self._forked
 
         class Uwsgi(ModuleType):
-            """The module `uwsgi`, in which each `post_fork_hook` is one that follows ours."""
+            """The module `uwsgi`, which puts each `post_fork_hook` that is set behind ours."""
 
             def __setattr__(self, name: str, value: Any) -> None:
                 super().__setattr__(name, _behind(forked, value) if name == "post_fork_hook" else value)

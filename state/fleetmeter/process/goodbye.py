@@ -14,8 +14,8 @@ from fleetmeter.writer.store import Store
 def say_goodbye_for(pid: str, settings: Settings, store: Store) -> None:
     """Mark every row of this host's process `pid` as ended. Raises `StoreError` or `StateError`.
 
-    The goodbye names the number that its row had when it was read. A row that has changed by then belongs to a
-    process that lives, and stays as it is.
+    The goodbye carries the batch number that was read from the row. If the row has changed meanwhile, its process
+    lives, and the store leaves the row as it is.
     """
     client: Any = connect(settings.url, store.keys.writers, settings.credentials)
     try:

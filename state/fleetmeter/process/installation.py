@@ -1,23 +1,28 @@
-"""The one runtime that this process has, from `install()` to `uninstall()`, and what callers may ask of it."""
+"""The public functions of a process: `install`, `uninstall`, `flush`, `shutdown`, `hand_over`.
 
-import asyncio
+They share the one runtime of this process, which exists from `install()` to `uninstall()`.
+"""
+
 import atexit
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from fleetmeter.connection.provider import CredentialProvider
 from fleetmeter.errors import InstallError
 from fleetmeter.keywords import names_its_arguments
 from fleetmeter.process.forks import Forks
-from fleetmeter.process.runtime import EXIT_TIMEOUT, Runtime
-from fleetmeter.settings import Settings
+from fleetmeter.process.patience import EXIT_TIMEOUT
+
+if TYPE_CHECKING:  # whoever imports fleetmeter and installs nothing need not wait for redis-py
+    from fleetmeter.connection.provider import CredentialProvider
+    from fleetmeter.process.runtime import Runtime
 
 _lock = threading.Lock()
-_current: Runtime | None = None
+_current: "Runtime | None" = None
 _forks: Forks | None = None
 
 
-def current() -> Runtime | None:
+def current() -> "Runtime | None":
     """The runtime of this process; None before `install()` and after `uninstall()`."""
     return _current
 
@@ -30,27 +35,36 @@ def install(
     flush_interval: float | None = None,
     replica: str | None = None,
     max_series: int | None = None,
-    credential_provider: CredentialProvider | None = None,
+    credential_provider: "CredentialProvider | None" = None,
 ) -> None:
     """Make every metric of prometheus_client in this process a metric of the fleet.
 
-    `url` is the store's (`redis://`, `rediss://`, `unix://`, `redis+sentinel://h1,h2,h3/service/db`,
-    `redis+cluster://h1,h2,h3`, and the same with `valkey`), `namespace` separates fleets in one store,
-    `flush_interval` is in seconds, `replica` names this process' host, `max_series` is the number of label sets that a
-    family may hold: what comes on top goes to one series whose label values are `__overflow__`, and of gauges this
-    process shows no more. Each has an environment twin: FLEETMETER_REDIS_URL, FLEETMETER_NAMESPACE,
-    FLEETMETER_FLUSH_INTERVAL, FLEETMETER_REPLICA, FLEETMETER_MAX_SERIES (10000). A URL without a password
-    takes it from FLEETMETER_REDIS_PASSWORD or FLEETMETER_REDIS_PASSWORD_FILE, and its user, where it names none, from
-    FLEETMETER_REDIS_USERNAME.
+    All arguments are optional. One that is left out comes from the environment variable in brackets, then from the
+    default.
 
-    `credential_provider` is for tokens that expire: a function without arguments that returns `(user, password)`, or an
-    object of redis-py's kind. It is called for each new connection, in whatever thread makes that. If it raises, the
-    connection fails as with a wrong password, and what was recorded is kept and sent later. Its twin
-    FLEETMETER_REDIS_CREDENTIAL_PROVIDER names it as `module:function`.
+    * `url` (FLEETMETER_REDIS_URL, `redis://127.0.0.1:6379/0`): the store. Also `rediss://` with TLS, `unix://path`,
+      `redis+sentinel://h1,h2,h3/service/db` and `redis+cluster://h1,h2,h3`; `valkey` means the same as `redis`.
+    * `namespace` (FLEETMETER_NAMESPACE, `default`): the fleet's name; one store can hold several fleets.
+    * `flush_interval` (FLEETMETER_FLUSH_INTERVAL, 0.25): seconds between two batches.
+    * `replica` (FLEETMETER_REPLICA, the host's name): this replica's name in labels. `replica="web-1:4711"` is the name
+      and the pid.
+    * `max_series` (FLEETMETER_MAX_SERIES, 10000): the most label sets that a family may have in the store. With 10,000
+      users as labels, amounts of user 10,001 go to one more series, whose label values are `__overflow__`. A gauge of
+      that user is not shown.
+    * `credential_provider` (FLEETMETER_REDIS_CREDENTIAL_PROVIDER, as `module:function`): for tokens that expire. A
+      function without arguments that returns `(user, password)`, or redis-py's kind of object. It is called for each
+      new connection, in the thread that opens it. If it raises, the connection fails as with a wrong password, and the
+      records are kept and sent later.
 
-    No connection is made before the first record. Raises `SettingError` for a setting that cannot be used, and
-    `InstallError` when installed already with other settings; with the same ones it does nothing.
+    If the URL has no password, it comes from FLEETMETER_REDIS_PASSWORD or FLEETMETER_REDIS_PASSWORD_FILE. If it has no
+    user, that comes from FLEETMETER_REDIS_USERNAME.
+
+    No connection is made before the first record. A second call with the same settings does nothing. Raises
+    `SettingError` for a setting that cannot be used, and `InstallError` if installed already with other settings.
     """
+    from fleetmeter.process.runtime import Runtime
+    from fleetmeter.settings import Settings
+
     settings = Settings.from_env(
         url=url,
         namespace=namespace,
@@ -68,22 +82,29 @@ def install(
             _current.hook()
         else:
             raise InstallError(
-                "fleetmeter is installed with other settings; call uninstall() first, or install() once, with one set"
+                "fleetmeter is installed already, with other settings; call uninstall() first, or install() only once"
             )
 
 
 def forget_family(metric: object) -> None:
-    """Let the store not know of a metric's family, if nothing of it was handed over; its place was taken by another."""
+    """Do not announce a metric's family to the store, because another metric has taken its place.
+
+    Only for a family of which nothing was handed over yet.
+    """
     runtime = _current
     if runtime is not None:
         runtime.hooks.undefine(metric)
 
 
-def join(identify: Callable[[], object]) -> Runtime:
-    """The runtime of this process; if there is none, one that leaves new metrics alone, by the environment's settings.
+def join(identify: Callable[[], object]) -> "Runtime":
+    """The runtime of this process. If there is none, one is made from the environment's settings.
 
-    Raises `SettingError` for a setting that cannot be used.
+    The new one does not touch metrics: it records only what asks it for a value. `identify` returns what to show
+    instead of the pid. Raises `SettingError` for a setting that cannot be used.
     """
+    from fleetmeter.process.runtime import Runtime
+    from fleetmeter.settings import Settings
+
     with _lock:
         if _current is None:
             runtime = Runtime(Settings.from_env(), identify)
@@ -92,7 +113,7 @@ def join(identify: Callable[[], object]) -> Runtime:
         return _current
 
 
-def _enter(runtime: Runtime) -> Runtime:
+def _enter(runtime: "Runtime") -> "Runtime":
     """Make a runtime the one of this process."""
     global _current, _forks
     if _forks is None:
@@ -105,7 +126,7 @@ def _enter(runtime: Runtime) -> Runtime:
 
 
 def uninstall() -> None:
-    """Hand over what is left, then let the metrics go on as stock ones, with this process's own totals."""
+    """Hand over what is left, and give prometheus_client back its metrics, each with this process's own total."""
     global _current
     with _lock:
         runtime, _current = _current, None
@@ -117,9 +138,9 @@ def uninstall() -> None:
 def flush(timeout: float = 5.0) -> bool:
     """Hand over everything that this process recorded before the call.
 
-    Returns whether the store acknowledged it within `timeout` seconds; what it did not is kept and sent later. False,
-    too, while records wait for the end of an `atomic()` block that is open around the caller. True where fleetmeter is
-    not installed. Never raises because of the store.
+    Returns True if the store acknowledged it within `timeout` seconds, or if fleetmeter is not installed. Returns False
+    if it did not: the records are kept and sent later. Also returns False inside an open `atomic()` block with records,
+    because they are added only when the block ends. Never raises because of the store.
     """
     runtime = _current
     return True if runtime is None else runtime.flush(timeout)
@@ -127,24 +148,27 @@ def flush(timeout: float = 5.0) -> bool:
 
 async def aflush(timeout: float = 5.0) -> bool:  # noqa: ASYNC109  the store's deadline, which a cancellation cannot replace
     """`flush` for asynchronous code: it waits in another thread, not in the event loop."""
+    import asyncio
+
     return await asyncio.to_thread(flush, timeout)
 
 
 def shutdown(timeout: float = EXIT_TIMEOUT) -> bool:
-    """Hand over what is left, end the flush thread and close the connection; whether all was acknowledged in time.
+    """Hand over what is left, end the flush thread and close the connection.
 
-    Runs by itself at the interpreter's end. A record made later is handed over too.
+    Returns whether the store acknowledged everything within `timeout` seconds; True if fleetmeter is not installed.
+    The interpreter calls this at its end by itself. A record made later is handed over, too.
     """
     runtime = _current
     return True if runtime is None else runtime.shutdown(timeout)
 
 
 def hand_over(timeout: float = EXIT_TIMEOUT) -> bool:
-    """Hand over what is left and say goodbye, for a process that ends by `os._exit` or goes on as another (`os.execv`).
+    """Hand over what is left and say goodbye, before `os._exit` or `os.execv`, which run no exit functions.
 
-    Such an end runs no exit functions; call this right before it. Returns whether the store acknowledged everything
-    within `timeout` seconds. A process that records again afterwards is a new replica, and may call it again. True
-    where fleetmeter is not installed. Never raises because of the store.
+    Call it right before them.
+    Returns whether the store acknowledged everything within `timeout` seconds; True if fleetmeter is not installed. A
+    process that records again afterwards is a new replica, and may call it again. Never raises because of the store.
     """
     return shutdown(timeout)
 
@@ -156,7 +180,7 @@ def _at_exit() -> None:
 
 
 def _at_end() -> None:
-    """Called by frameworks whose processes end without the interpreter's end."""
+    """For processes that a framework ends without running the interpreter's exit functions."""
     runtime = _current
     if runtime is not None:
         runtime.end()

@@ -1,7 +1,8 @@
 """Starts our threads again after a fork, once Python has counted the threads of the process.
 
-From 3.12 on Python warns of a fork beside threads, and counts them after the fork hooks have run. The hooks therefore
-start none. A pending call of the interpreter does, which runs as soon as `os.fork` is back in Python.
+From 3.12 on Python warns if a process forks while it has several threads. It counts them after the fork hooks have run.
+So our hooks start no thread. A pending call of the interpreter starts them: it runs as soon as `os.fork` is back in
+Python code.
 """
 
 import os
@@ -19,21 +20,24 @@ _entry: Any = None
 
 
 def prepare() -> None:
-    """Let each later fork call what waits, if Python counts threads. Called once, after our other hooks."""
+    """Let each later fork call the functions that wait, if Python counts threads. Call once, after our other hooks."""
     global _entry
     if not _COUNTS:
         return
     try:
         import ctypes
-    except ImportError:  # a Python that was built without it: it warns
+    except ImportError:  # a Python that was built without it: the warning stays
         return
     _entry = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(_call)
-    # no function of ours: a pending call would run inside it, which is too early
+    # the C function itself, none of ours: the pending call would run inside ours, which is too early
     os.register_at_fork(after_in_parent=partial(ctypes.pythonapi.Py_AddPendingCall, _entry, None))
 
 
 def call_after_fork(function: Callable[[], None]) -> None:
-    """Call a function when `os.fork` returns; at once if nobody counts, or if there are other threads anyway."""
+    """Call a function when `os.fork` returns; at once if Python does not count, or outside the main thread.
+
+    A fork outside the main thread has another thread beside it in any case.
+    """
     if _entry is not None and threading.current_thread() is threading.main_thread():
         _waiting.append(function)
     else:

@@ -1,4 +1,4 @@
-"""One process' part in the fleet, put together from the settings here and nowhere else."""
+"""The parts of one process in the fleet. Here, and only here, they are put together from the settings."""
 
 import gc
 import os
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from fleetmeter._version import __version__
 from fleetmeter.errors import NotDurable
 from fleetmeter.patching.hooks import Hooks
+from fleetmeter.process.patience import EXIT_TIMEOUT
 from fleetmeter.process.pending import call_after_fork
 from fleetmeter.process.termination import Termination
 from fleetmeter.schema.definition import Definition
@@ -23,18 +24,15 @@ from fleetmeter.writer.protocol import Writer
 from fleetmeter.writer.store import Store
 from fleetmeter.writer.telemetry import Telemetry
 
-EXIT_TIMEOUT = 2.0
-"""Seconds that a normal exit waits, at most, for the store to take what was recorded."""
-
 
 class Runtime:
-    """Everything that `install()` sets up. It lives on in forked children, as a writer of their own.
+    """Everything that `install()` sets up. In a forked child it goes on as another writer.
 
     Code that forks need not say so: the process id is checked whenever a thread, a connection or an id is used. While
     the interpreter is finalising, nothing is sent and no thread is started, because neither would end.
 
-    Until `hook()` is called, only what asks `hooks.value` for a value is recorded. `identify` returns, in each process,
-    what to use in the place of the pid.
+    Until `hook()` is called, only metrics that ask `hooks.value` for a value are recorded. `identify` is called once in
+    each process, and returns what to show instead of the pid.
     """
 
     def __init__(self, settings: Settings, identify: Callable[[], object] = os.getpid) -> None:
@@ -57,7 +55,7 @@ class Runtime:
                 self._wake()
 
     def start(self, join: Callable[[], None]) -> None:
-        """Get ready to hand over, and to be told to end; `join` looks for frameworks that end processes."""
+        """Get ready to hand over, and for SIGTERM. `join` looks for frameworks that end processes in their own way."""
         self._join = join
         self._compose()
         self._termination = Termination(self._flusher)
@@ -75,7 +73,7 @@ class Runtime:
             "version": __version__,
             "started": str(int(time.time())),
         }
-        # a child has its own: a thread of the parent may have held a lock of that one's
+        # a child makes its own metrics: a thread of the parent may have held a lock of the parent's
         with self.hooks.for_new_metrics():
             self._telemetry = Telemetry(without_password(settings.url))
         self._store = Store(settings.url, Keys(settings.namespace), settings.max_series, settings.credentials)
@@ -85,7 +83,7 @@ class Runtime:
         self._pid = self._getpid()
 
     def _notice_fork(self) -> None:
-        """Be another writer if this is another process than the one that all this was made in."""
+        """Become another writer, if this is a forked child of the process that made all this."""
         if self._getpid() == self._pid:
             return
         with self._noticing:
@@ -139,7 +137,7 @@ class Runtime:
         if self._finalising():
             return NotDurable(timeout, replicas, None, "the interpreter is at its end")
         self._notice_fork()
-        uninstalled = self._leaving  # meanwhile: no thread may stay
+        uninstalled = self._leaving  # while the block ran; no thread may stay then
         done = self.shutdown(timeout) if uninstalled else self._flusher.flush(timeout, replicas=replicas)
         if done:
             return None
@@ -152,7 +150,7 @@ class Runtime:
             return not self._flusher.has_work
         self._notice_fork()
         deadline = time.monotonic() + timeout
-        self._callbacks.stop()  # a value that came after the goodbye would make it another replica
+        self._callbacks.stop()  # a gauge's value after the goodbye would make this process a new replica
         done = self._flusher.flush(timeout, goodbye=True)
         self._flusher.stop(max(0.0, deadline - time.monotonic()))
         if done:
@@ -171,7 +169,7 @@ class Runtime:
         self.accumulator.wait_for_nobody()
 
     def end(self) -> None:
-        """Shut down at the process' end. What is recorded after that is handed over at once.
+        """Shut down at the end of the process. A later record is handed over at once.
 
         Blocks that suspended generators keep open are closed.
         """
@@ -204,7 +202,7 @@ class Runtime:
         self._callbacks.unpark()
 
     def after_fork_in_child(self) -> None:
-        """Be another writer. Nothing of the parent's is handed over; its thread and its connection stay behind."""
+        """Become another writer. Nothing of the parent's is handed over, and its thread and connection are not used."""
         self._forking = self._noticing = threading.RLock()
         self.accumulator.after_fork_in_child()
         self._be_another()

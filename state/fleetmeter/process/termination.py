@@ -20,7 +20,7 @@ GO_ON = 0.001
 
 
 class Sender(Protocol):
-    """What hands over, in a thread of its own, and can be asked to without a lock; see `Flusher`."""
+    """A thread that hands over, and takes requests without a lock; see `Flusher`."""
 
     @property
     def calling(self) -> bool:
@@ -63,11 +63,14 @@ class Termination:
         """Take the signal; only the main thread of a process can."""
         if threading.current_thread() is threading.main_thread():
             self._former = signal.getsignal(signal.SIGTERM)
-            if self._former is not None:  # it is for a handler that was not set by Python, which cannot be put back
+            if self._former is not None:  # None means a handler that C code set, which could not be put back
                 signal.signal(signal.SIGTERM, self._handle)
 
     def uninstall(self) -> None:
-        """Give the signal back. Outside the main thread, or if somebody has taken it since, only hand it on."""
+        """Put the former handler back. If that cannot be done, ours stays and only calls the former one.
+
+        It cannot be done outside the main thread, or if other code has set a handler since.
+        """
         in_main_thread = threading.current_thread() is threading.main_thread()
         if in_main_thread and signal.getsignal(signal.SIGTERM) == self._handle:
             signal.signal(signal.SIGTERM, self._former)
@@ -102,7 +105,7 @@ class Termination:
         self._held = True
         try:
             _thread.start_new_thread(self._let_go_in_time, ())
-        except RuntimeError:  # no thread can be had
+        except RuntimeError:  # the system gives no thread
             self._held = False
         else:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # of this thread; others get it as before
@@ -145,7 +148,7 @@ def _raises_it_again(handler: object) -> bool:
 
 
 def _send_again() -> bool:
-    """Let the signal come again in a moment; False if no thread can be had for it."""
+    """Let the signal come again in a moment; False if the system gives no thread for it."""
     try:
         _thread.start_new_thread(_terminate_self, ())  # `threading` would take locks
     except RuntimeError:

@@ -1,9 +1,12 @@
 """Atomic blocks: what is recorded inside one appears in one scrape, or in none."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from fleetmeter.process.installation import current
+
+Addition = tuple[Callable[[float], object], float]
+"""A bound `inc`, `observe` or `set`, and the amount to call it with."""
 
 
 @contextmanager
@@ -27,3 +30,29 @@ def atomic() -> Iterator[None]:
         yield
     finally:
         runtime.accumulator.commit(block)
+
+
+def add_together(additions: Collection[Addition]) -> None:
+    """Make additions that one scrape shows all together, or none: what `atomic()` does, at a fraction of its cost.
+
+    For records of the library's own: the methods belong to children that exist, and the amounts are finite numbers that
+    somebody has checked. While they are added, the other threads of this process wait with their records.
+    """
+    runtime = current()
+    if runtime is None:
+        _add(additions)
+        return
+    lock = runtime.accumulator.hold()
+    if lock is None:
+        with atomic():
+            _add(additions)
+        return
+    try:
+        _add(additions)
+    finally:
+        lock.release()
+
+
+def _add(additions: Collection[Addition]) -> None:
+    for add, amount in additions:
+        add(amount)

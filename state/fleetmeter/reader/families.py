@@ -2,13 +2,15 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from prometheus_client.samples import Exemplar
 
 from fleetmeter.errors import StateError
+from fleetmeter.reader.hashes import Fields, Hash
 from fleetmeter.reader.numbers import stored_numbers
 from fleetmeter.reader.returned import telling_number
 from fleetmeter.reader.sample import Labels, Sample
@@ -49,11 +51,25 @@ class Source:
     first_us: int
 
 
-class Families:
-    """The families of a snapshot."""
+class Amounts(NamedTuple):
+    """What is added up in one layout: the fields, and their numbers in the same order, in stored units.
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    `numbers` is None if they cannot be taken as they are: the general way looks at each. `exemplars` and `returned` are
+    by field; of the latter see `Returned.of`. While `fields` is the same object, what was derived from it holds.
+    """
+
+    fields: Fields
+    numbers: list[float] | None
+    exemplars: Mapping[bytes, Exemplar]
+    returned: Mapping[bytes, int]
+
+
+class Families:
+    """The families of a snapshot. `stated` are the statements of an earlier one: they save time."""
+
+    def __init__(self, snapshot: Snapshot, stated: Statements | None = None) -> None:
         self.snapshot = snapshot
+        self._stated = stated
 
     @cached_property
     def sources(self) -> dict[str, Source]:
@@ -69,12 +85,23 @@ class Families:
     @cached_property
     def statements(self) -> Statements:
         """What the writers state."""
-        return Statements(self.snapshot)
+        return Statements(self.snapshot, self._stated)
 
     @cached_property
     def exemplars(self) -> Exemplars:
         """The exemplars of all numbers."""
         return Exemplars(self.snapshot.exemplars)
+
+    def amounts(self, layout: Definition, *, exemplars: bool) -> Amounts:
+        """What is added up in a layout, for who writes it out without a look at each number."""
+        stored = Hash.of(self.snapshot.numbers.get(layout.field, {}))
+        examples = self.exemplars.of(layout.field) if exemplars else {}
+        return Amounts(stored.fields, stored.numbers, examples, self.snapshot.returned.of(layout.field))
+
+    def is_read(self, source: Source) -> bool:
+        """Whether a gauge shows the samples of a `GaugeRead`: one is registered, and nobody has set the gauge."""
+        name = source.newest.name
+        return name in (self.snapshot.extras or {}) and not any(map(self.statements.ever_set, source.layouts))
 
     def family(self, source: Source) -> Family:
         """One family with its samples. Raises `StateError` for a stored value that cannot be read."""
@@ -101,9 +128,9 @@ class Families:
             return None if samples is None else [Sample("", labels, float(value)) for _, labels, value, _ in samples]
         except StateError:
             raise
-        except Exception as error:  # somebody else's code, which costs its own gauge and nothing else
+        except Exception as error:  # somebody else's code, of which only its own gauge may suffer
             raise StateError(
-                f"reads[{name}]", f"what it makes of {replies!r} failed: {error!r}", "bad_value"
+                f"reads[{name}]", f"its function samples() failed for the replies {replies!r}: {error!r}", "bad_value"
             ) from error
 
     def _samples_of(self, name: str) -> list[Sample] | None:
@@ -112,10 +139,10 @@ class Families:
 
     def _series(self, source: Source) -> list[tuple[Labels, "_Series"]]:
         """The series of a family by their labels, in exposition order."""
-        newest = source.newest
+        orders = {frozenset(source.newest.labels): source.newest.labels}
         series: dict[Labels, _Series] = {}
         for layout in source.layouts:
-            order = newest.labels if set(newest.labels) == set(layout.labels) else layout.labels
+            order = orders.setdefault(frozenset(layout.labels), layout.labels)
             examples, returned = self.exemplars.of(layout.field), self.snapshot.returned.of(layout.field)
             numbers = self.snapshot.numbers.get(layout.field, {})
             for raw_field, labels, part, value in stored_numbers(layout, order, numbers):

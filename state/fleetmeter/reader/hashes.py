@@ -1,15 +1,51 @@
 """A hash as it came from the store. Its texts become numbers only when somebody needs them, which saves time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import compress
-from operator import gt
+from math import inf
+from operator import gt, ne
 from typing import Self
 
+from fleetmeter.schema.definition import read_json
 from fleetmeter.schema.scale import parse_number
 
-_FLOATS = 10**308
-"""Below this limit every whole number has a float of exactly its value."""
+_FLOATS = 10**307
+"""Numbers whose absolute values add up to less have a float each, also where a few such hashes are added up."""
+
+_MOST_CHANGED = 0.4
+"""The part of the numbers up to which it takes less time to look for those that changed than to read them all."""
+
+_KINDS = frozenset((int, float))
+
+
+class Fields(list[bytes]):
+    """The fields of a hash. As long as they are the same object, everything derived from them holds.
+
+    If they differ from those of an earlier read, they also say how, so that nobody has to find that out again.
+    """
+
+    before: "Fields | None" = None
+    """Those that were read before, as long as nothing newer was read."""
+    places: Sequence[int | None] = ()
+    """For each field its place among those."""
+
+    @classmethod
+    def after(cls, before: "Fields", fields: list[bytes]) -> Self:
+        """Fields of a hash that was read later. Those that are the same are the same objects."""
+        known = dict(zip(before, range(len(before)), strict=True))
+        places = list(map(known.get, fields))
+        made = cls(field if place is None else before[place] for field, place in zip(fields, places, strict=True))
+        made.before, made.places = before, places
+        before.before, before.places = None, ()
+        return made
+
+    def places_in(self, before: list[bytes]) -> Sequence[int | None]:
+        """For each field its place in another hash's fields; None if it is not among them."""
+        if before is self.before:
+            return self.places
+        known = dict(zip(before, range(len(before)), strict=True))
+        return list(map(known.get, self))
 
 
 class Hash(Mapping[bytes, bytes]):
@@ -19,8 +55,10 @@ class Hash(Mapping[bytes, bytes]):
     """
 
     def __init__(self, fields: list[bytes], texts: list[bytes]) -> None:
-        self.fields = fields
+        self.fields: Fields = fields if isinstance(fields, Fields) else Fields(fields)
         self.texts = texts
+        self.before: Hash | None = None
+        """An earlier one, from which the numbers follow in less time; until they are asked for."""
 
     @classmethod
     def of(cls, raw: Mapping[bytes, bytes]) -> Self:
@@ -35,20 +73,49 @@ class Hash(Mapping[bytes, bytes]):
         that was derived from it is made again.
         """
         fields, texts = reply[0::2], reply[1::2]
-        if before is None or fields != before.fields:
+        if before is None:
             return cls(fields, texts)
-        return before if texts == before.texts else cls(before.fields, texts)
+        if fields != before.fields:
+            made = cls(Fields.after(before.fields, fields), texts)
+        elif texts != before.texts:
+            made = cls(before.fields, texts)
+        else:
+            return before
+        made.before, before.before = before, None
+        return made
 
     @cached_property
-    def wholes(self) -> list[int] | None:
-        """The numbers, if each is whole and not negative, and a float can hold the sum of any of them; else None."""
-        if not (all(self.texts) and b"".join(self.texts).isdigit()) and self.texts:
-            return None
+    def numbers(self) -> list[float] | None:
+        """The numbers in the order of the fields, those that are whole as `int`.
+
+        None if one of the texts is no finite number, or if no float can hold the sum of some of them.
+        """
+        before, self.before = self.before, None
         try:
-            numbers = list(map(int, self.texts))
-        except ValueError:
-            return None  # one of them has more digits than Python reads
-        return numbers if sum(numbers) < _FLOATS else None
+            numbers = self._since(before) if before is not None else _numbers_of(self.texts)
+            return numbers if sum(map(abs, numbers)) < _FLOATS else None
+        except (ValueError, OverflowError):
+            return None  # one of them is no number, or has more digits than Python reads, or than a float holds
+
+    def _since(self, before: "Hash") -> list[float]:
+        """The numbers, given an earlier hash. Where nothing changed they are the same objects."""
+        numbers: list[float] | None = before.__dict__.get("numbers")
+        if not numbers:
+            return _numbers_of(self.texts)
+        texts: Sequence[bytes] = before.texts
+        if before.fields is not self.fields:
+            if float not in set(map(type, numbers)):
+                return _numbers_of(self.texts)  # whole ones are read as fast as they are found
+            places = self.fields.places_in(before.fields)
+            texts = [texts[place] if place is not None else b"" for place in places]
+            numbers = [numbers[place] if place is not None else 0 for place in places]
+        changed = list(compress(range(len(texts)), map(ne, self.texts, texts)))
+        if len(changed) > _MOST_CHANGED * len(texts):
+            return _numbers_of(self.texts)
+        numbers = numbers[:]
+        for place, number in zip(changed, _numbers_of([self.texts[place] for place in changed]), strict=True):
+            numbers[place] = number
+        return numbers
 
     def below(self, served: "Hash") -> dict[bytes, bytes]:
         """The served numbers that are missing here, or lower here, or no number any more, as they were served.
@@ -57,12 +124,17 @@ class Hash(Mapping[bytes, bytes]):
         """
         if self is served:
             return {}
-        if self.fields is served.fields or self.fields == served.fields:
-            before, now = served.wholes, self.wholes
-            if before is not None and now is not None:
-                lower = list(map(gt, before, now))
-                return dict(compress(zip(served.fields, served.texts, strict=True), lower)) if any(lower) else {}
-        return {field: text for field, text in served.items() if _below(self.get(field), text)}
+        before, now = served.numbers, self.numbers
+        if before is None or now is None:
+            return {field: text for field, text in served.items() if _below(self.get(field), text)}
+        if not (self.fields is served.fields or self.fields == served.fields):
+            stored = [-inf] * len(before)
+            for place, number in zip(self.fields.places_in(served.fields), now, strict=True):
+                if place is not None:
+                    stored[place] = number
+            now = stored
+        lower = list(map(gt, before, now))
+        return dict(compress(zip(served.fields, served.texts, strict=True), lower)) if any(lower) else {}
 
     @cached_property
     def _by_field(self) -> dict[bytes, bytes]:
@@ -91,3 +163,24 @@ def _below(stored: bytes | None, served: bytes) -> bool:
         return stored is None or parse_number(stored) < before
     except ValueError:
         return True
+
+
+def _numbers_of(texts: list[bytes]) -> list[float]:
+    """The texts as numbers, those that are whole as `int`. Raises `ValueError`."""
+    joined = b",".join(texts)
+    if joined.replace(b",", b"").isdigit() and all(texts):
+        return list(map(int, texts))
+    numbers = _together(joined, len(texts)) or list(map(parse_number, texts))
+    return [number + 0 for number in numbers] if b"-" in joined else numbers  # a negative zero is 0
+
+
+def _together(joined: bytes, count: int) -> list[float] | None:
+    """`count` texts, joined by commas, parsed into numbers together; None if they must be parsed one by one.
+
+    If the result has as many numbers as there are texts, and nothing else, no text had a comma in it.
+    """
+    try:
+        numbers = read_json(b"[" + joined + b"]")
+    except ValueError:
+        return None  # such as `inf` or `007`, which JSON does not know
+    return numbers if len(numbers) == count and set(map(type, numbers)) <= _KINDS else None

@@ -5,9 +5,9 @@ from itertools import chain
 from math import isnan
 
 from fleetmeter.errors import StateError
-from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.hashes import Fields, Hash
 from fleetmeter.reader.sample import Labels
-from fleetmeter.schema.definition import Definition, read_json, texts_of
+from fleetmeter.schema.definition import Definition, compact_json, read_json, texts_of
 from fleetmeter.schema.scale import parse_number, unscaled
 
 Numbers = Mapping[str, Mapping[bytes, bytes]]
@@ -28,7 +28,7 @@ def stored_numbers(
             pairs = dict(zip(names, values, strict=True))
             number = parse_number(text)
         except (ValueError, TypeError, IndexError) as error:
-            problem = f"{raw_field!r} → {text!r} is no number of it"
+            problem = f"{raw_field!r} → {text!r} is no number of this family"
             raise StateError(f"family:{layout.field}", problem, "bad_value") from error
         scaled = unscaled(number, layout.scale if part in ("", "sum") else 1)
         yield raw_field, tuple((name, pairs[name]) for name in order), part, scaled
@@ -37,20 +37,38 @@ def stored_numbers(
 class Legibility:
     """Whether a layout's hash can be read as a whole. A layout is served only if it can.
 
-    To look at 100,000 fields takes some 50 ms. It is done only if the fields changed since the last read.
+    To look at 100,000 fields takes some 50 ms. It is done only for those that came since the last read.
     """
 
     def __init__(self) -> None:
-        self._fitting: dict[str, list[bytes]] = {}  # by layout: the fields that were checked and belong to series of it
+        self._fitting: dict[str, Fields] = {}  # by layout: the fields that were checked and belong to series of it
 
     def of(self, layout: Definition, numbers: Mapping[bytes, bytes]) -> bool:
         """Whether `stored_numbers` reads all of them."""
         stored = Hash.of(numbers)
-        if self._fitting.get(layout.field) is not stored.fields:
-            if not (_all_plain(layout, stored.fields) or all(_fits(layout, field) for field in stored.fields)):
+        before = self._fitting.get(layout.field, Fields())
+        if before is not stored.fields:
+            places = stored.fields.places_in(before)
+            new = [field for field, place in zip(stored.fields, places, strict=True) if place is None]
+            if new and not (_all_plain(layout, new) or all(_fits(layout, field) for field in new)):
                 return False
             self._fitting[layout.field] = stored.fields
-        return stored.wholes is not None or _are_numbers(stored.texts)
+        return stored.numbers is not None or _are_numbers(stored.texts)
+
+
+def plain_values(layout: Definition, fields: list[bytes]) -> list[list[str]] | None:
+    """Label values by sorted name, and the part, of each field; None if our writers would not spell one of them so.
+
+    If nothing is escaped, their spelling is the shortest. So if all fields together are as short as possible, each is.
+    """
+    parsed = _parsed_together(layout, fields)
+    if not parsed:
+        return parsed
+    if b"\\" in b"".join(fields):
+        return parsed if compact_json(parsed).encode() == b"[" + b",".join(fields) + b"]" else None
+    width = len(parsed[0])
+    shortest = len("".join(chain.from_iterable(parsed)).encode()) + len(parsed) * (3 * width + 1 if width else 2)
+    return parsed if sum(map(len, fields)) == shortest else None
 
 
 def _taken_apart(layout: Definition, field: bytes) -> tuple[list[str], str]:
@@ -69,7 +87,7 @@ def _check_part(layout: Definition, part: str) -> None:
     if layout.type == "histogram" and part != "sum" and isnan(float(part)):
         raise ValueError("no bucket has the bound NaN")
     if layout.type == "summary" and part not in ("sum", "count"):
-        raise ValueError("a summary has a sum and a count")
+        raise ValueError("a summary has only a sum and a count")
 
 
 def _fits(layout: Definition, field: bytes) -> bool:
@@ -81,24 +99,30 @@ def _fits(layout: Definition, field: bytes) -> bool:
 
 
 def _all_plain(layout: Definition, fields: list[bytes]) -> bool:
-    """Whether all fields belong to series of the layout, checked in one go. False may also mean that nobody can say.
+    """Whether all fields belong to series of the layout, checked in one go. False may also mean that nobody can say."""
+    return _parsed_together(layout, fields) is not None
+
+
+def _parsed_together(layout: Definition, fields: list[bytes]) -> list[list[str]] | None:
+    """The texts of each field, if all fields belong to series of the layout; None if not, or if nobody can say.
 
     The fields are joined by line feeds and read as one JSON text. No two fields can pass for one, nor one for two: JSON
     permits no line feed inside a text, and each field must begin a list of its own that holds only texts.
     """
-    if not all(field.startswith(b"[") for field in fields):
-        return False
+    joined = b",\n".join(fields)
+    if fields and not (joined.startswith(b"[") and joined.count(b",\n[") == len(fields) - 1):
+        return None
     try:
-        parsed = read_json(b"[" + b",\n".join(fields) + b"]")
+        parsed: list[list[str]] = read_json(b"[" + joined + b"]")
         if len(parsed) != len(fields) or not set(map(type, parsed)) <= {list}:
-            return False
+            return None
         texts_of(list(chain.from_iterable(parsed)))
         if layout.has_parts:
             for part in {values[-1] for values in parsed}:
                 _check_part(layout, part)
     except (ValueError, TypeError, IndexError):
-        return False
-    return set(map(len, parsed)) <= {len(layout.labels) + layout.has_parts}
+        return None
+    return parsed if set(map(len, parsed)) <= {len(layout.labels) + layout.has_parts} else None
 
 
 def _are_numbers(texts: list[bytes]) -> bool:

@@ -14,7 +14,7 @@ from fleetmeter.connection.credentials import Credentials
 from fleetmeter.connection.multi_exec import Command, read_together
 from fleetmeter.errors import StateError, StoreRefused
 from fleetmeter.reader.gauge_read import GaugeRead
-from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.hashes import Fields, Hash
 from fleetmeter.reader.identities import Identities
 from fleetmeter.reader.life import Life
 from fleetmeter.reader.removals import time_of
@@ -68,6 +68,7 @@ class Reader:
         self._reads = reads
         self._gathered = False
         self._returned = Hash([], []), NO_RETURNS
+        self._stating: tuple[Fields, Collection[str]] = Fields(), ()
 
     def read(self, known: Collection[str] = ()) -> Snapshot:
         """The namespace now. Raises `StoreError` when the store fails, `StateError` for what cannot be understood.
@@ -206,7 +207,7 @@ class Reader:
                 if name in self._fields  # without its definition nobody knows what the numbers mean
             },
             gauges=stated,
-            replicas=self._identities.names({raw.partition(b" ")[0].decode("utf-8", "replace") for raw in stated}),
+            replicas=self._identities.names(self._writers_of(stated)),
             extras={name: extra for name, extra in extras.items() if name not in failed},
             exemplars=readable(keys.exemplars, exemplars),
             removed=readable(keys.removed, removed),
@@ -214,6 +215,13 @@ class Reader:
             came=came,
             problems=tuple(problems),
         )
+
+    def _writers_of(self, stated: Hash) -> Collection[str]:
+        """The writers of statements. Mostly they are those of the last read."""
+        if stated.fields is not self._stating[0]:
+            writers = {raw.partition(b" ")[0].decode("utf-8", "replace") for raw in stated}
+            self._stating = stated.fields, writers
+        return self._stating[1]
 
     def _parsed_returns(self, raw: Hash) -> Returned:
         """The content of a hash. Mostly that is what the last read found, and the same object."""
@@ -266,7 +274,7 @@ def is_of_read(problem: StateError) -> bool:
 
 
 def _something_else(key: str, error: Exception) -> StateError:
-    return StateError(key, f"a key of this namespace holds something else: {error}", "wrong_type")
+    return StateError(key, f"a key of this namespace is of another type: {error}", "wrong_type")
 
 
 def _definition(key: str, raw: bytes, text: bytes) -> StoredDefinition | StateError:

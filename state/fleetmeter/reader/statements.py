@@ -1,22 +1,25 @@
 """Statements: values that a writer replaces and does not add up. Gauges merged by their mode, infos, state sets."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import compress
 from math import isnan
+from operator import ne
 from typing import NamedTuple
 
 from fleetmeter.errors import StateError
 from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.sample import Labels, Sample
 from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.reader.stated_fields import Stated, StatedFields
 from fleetmeter.schema.definition import Definition, read_json, texts_of
 from fleetmeter.schema.keys import FOLDED_WRITER
 
 STATED_TYPES = frozenset(("gauge", "info", "stateset"))
 """The types whose values are replaced, not added up."""
 
-"""Stands in the writer's place for the remainder: what put-away writers left. It is no writer, and is never alive."""
+_DIGITS = 18
+"""Digits of the longest number that is taken for a time (µs) without a look at it by itself."""
 
 
 class GaugeValue(NamedTuple):
@@ -30,17 +33,47 @@ class GaugeValue(NamedTuple):
 class Statements:
     """The statements of all writers in one snapshot. Methods raise `StateError` for one that cannot be read.
 
-    `problems` lists those of which not even the writer or the family can be read.
+    `fields` says whose they are, `set_us` when each was set and `texts` what it says, in the order of the hash.
+    `problems` lists those of which not even the writer or the family can be read. `before` are the statements of an
+    earlier snapshot: what is the same in this one is not looked at again, and is the same object.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, before: "Statements | None" = None) -> None:
         self._snapshot = snapshot
-        self.problems: list[StateError] = []
-        self._values = _values_of(snapshot, self.problems)
+        gauges = Hash.of(snapshot.gauges)
+        self.raw = gauges.texts
+        self.set_us: list[bytes] = [b""] * len(self.raw)
+        self.texts: list[bytes] = [b""] * len(self.raw)
+        self.fields: StatedFields = StatedFields.of(gauges.fields, before.fields if before is not None else None)
+        illegible: frozenset[int]
+        changed: Sequence[int] = range(len(self.raw))
+        if before is not None and before.fields is self.fields:
+            self.set_us, self.texts = before.set_us[:], before.texts[:]
+            illegible = before.illegible
+            changed = list(compress(changed, map(ne, self.raw, before.raw)))
+        else:
+            illegible = frozenset()
+            if before is not None:
+                changed = self._carried(before)
+        for place in changed:
+            self.set_us[place], _, self.texts[place] = self.raw[place].partition(b" ")
+        self.illegible: frozenset[int] = illegible.difference(changed) | self._found_illegible(changed)
+        self._unreadable = self.illegible.union(self.fields.unreadable)
+        self.problems = [
+            _bad("gauges", f"{gauges.fields[place]!r} → {gauges.texts[place]!r} is no gauge")
+            for place in sorted(self._unreadable)
+        ]
+        self._values: dict[tuple[str, str], dict[tuple[str, ...], list[GaugeValue]]] = {}
 
     def ever_set(self, layout: Definition) -> bool:
         """Whether anybody has set a value of this layout."""
-        return any(value.set_us for values in self._of(layout).values() for value in values)
+        places = self.fields.of_layout(layout.name, layout.layout).places
+        return any(int(self.set_us[place]) for place in places if place not in self._unreadable)
+
+    def plain(self, layout: Definition) -> Stated | None:
+        """Places and writers of a layout's statements, for use with `set_us` and `texts`; None if one is unreadable."""
+        stated = self.fields.of_layout(layout.name, layout.layout)
+        return stated if self._unreadable.isdisjoint(stated.places) else None
 
     def samples(self, newest: Definition, layouts: Iterable[Definition]) -> Iterator[Sample]:
         """The fleet's samples of a family."""
@@ -49,7 +82,49 @@ class Statements:
             yield from merge(newest, layout)
 
     def _of(self, layout: Definition) -> dict[tuple[str, ...], list[GaugeValue]]:
-        return self._values.get((layout.name, layout.layout), {})
+        """For each set of label values (by sorted name), the writers' values."""
+        key = layout.name, layout.layout
+        found = self._values.get(key)
+        if found is None:
+            found = self._values[key] = defaultdict(list)
+            stated = self.fields.of_layout(*key)
+            for place, writer, values in zip(stated.places, stated.writers, stated.values, strict=True):
+                if place not in self._unreadable:
+                    value = GaugeValue(writer, int(self.set_us[place]), self.texts[place].decode())
+                    found[values].append(value)
+        return found
+
+    def _carried(self, before: "Statements") -> list[int]:
+        """Take over what an earlier snapshot had, too, if it could all be read; the places of everything else."""
+        if before.illegible:
+            return list(range(len(self.raw)))
+        places = self.fields.fields.places_in(before.fields.fields)
+        others = []
+        for place, (raw, known) in enumerate(zip(self.raw, places, strict=True)):
+            if known is not None and before.raw[known] == raw:
+                self.set_us[place], self.texts[place] = before.set_us[known], before.texts[known]
+            else:
+                others.append(place)
+        return others
+
+    def _found_illegible(self, places: Sequence[int]) -> frozenset[int]:
+        """The places whose text is not a time and a text. Mostly there are none, as two checks of all show."""
+        times = [self.set_us[place] for place in places]
+        try:
+            b"".join([self.texts[place] for place in places]).decode()
+            if all(times) and b"".join(times).isdigit() and max(map(len, times)) <= _DIGITS:
+                return frozenset()
+        except ValueError:
+            pass  # at least one
+        return frozenset(place for place in places if not self._legible(place))
+
+    def _legible(self, place: int) -> bool:
+        try:
+            int(self.set_us[place])
+            self.texts[place].decode()
+        except ValueError:
+            return False
+        return True
 
     def _living(self, members: Iterable[GaugeValue]) -> list[GaugeValue]:
         alive = self._snapshot.alive
@@ -67,9 +142,9 @@ class Statements:
                 case "sum":
                     yield Sample("", labels, sum(map(_number, members)))
                 case "min":
-                    yield Sample("", labels, min(_comparable(members)))
+                    yield Sample("", labels, min(comparable(map(_number, members))))
                 case "max":
-                    yield Sample("", labels, max(_comparable(members)))
+                    yield Sample("", labels, max(comparable(map(_number, members))))
                 case "mostrecent":
                     yield Sample("", labels, _number(max(members, key=lambda item: (item.set_us, item.writer))))
                 case _:
@@ -87,9 +162,7 @@ class Statements:
         members = [item for item in members if item.writer != FOLDED_WRITER]
         named = sorted((known.get(item.writer, item.writer), item.writer, item) for item in members)
         namesakes = Counter(name for name, _, _ in named)
-        label, others = "replica", {*dict(labels), taken}
-        while label in others:
-            label = f"fleetmeter_{label}"
+        label = replica_label({*dict(labels), taken})
         return [(item, (label, name if namesakes[name] == 1 else f"{name}-{writer}")) for name, writer, item in named]
 
     def _info(self, _newest: Definition, layout: Definition) -> Iterator[Sample]:
@@ -116,31 +189,12 @@ class Statements:
                     yield Sample("", (*labels, replica, (newest.name, state)), float(state == present))
 
 
-def _values_of(
-    snapshot: Snapshot, problems: list[StateError]
-) -> dict[tuple[str, str], dict[tuple[str, ...], list[GaugeValue]]]:
-    """For each family and layout, for each set of label values (by sorted name), the writers' values."""
-    found: dict[tuple[str, str], dict[tuple[str, ...], list[GaugeValue]]] = defaultdict(lambda: defaultdict(list))
-    gauges = Hash.of(snapshot.gauges)
-    for raw_field, raw_value in zip(gauges.fields, gauges.texts, strict=True):
-        try:
-            writer, name, layout, values = _whose(raw_field)
-            set_us, _, text = raw_value.partition(b" ")
-            value = GaugeValue(writer, int(set_us), text.decode())
-        except (ValueError, TypeError):
-            problems.append(_bad("gauges", f"{raw_field!r} → {raw_value!r} is no gauge"))
-            continue
-        found[name, layout][values].append(value)
-    return found
-
-
-@lru_cache(maxsize=100_000)
-def _whose(field: bytes) -> tuple[str, str, str, tuple[str, ...]]:
-    """Writer, family, layout and label values of a field of `gauges`. Cached, as each scrape reads the same fields."""
-    writer, _, series = field.decode().partition(" ")
-    *family, values = read_json(series)
-    name, layout = texts_of(family)
-    return writer, name, layout, tuple(texts_of(values))
+def replica_label(others: Collection[str]) -> str:
+    """The label that names the writer of a sample which has these other labels."""
+    label = "replica"
+    while label in others:
+        label = f"fleetmeter_{label}"
+    return label
 
 
 def _labels(layout: Definition, values: tuple[str, ...]) -> Labels:
@@ -156,20 +210,25 @@ def _pairs(layout: Definition, values: tuple[str, ...]) -> dict[str, str]:
         raise _bad("gauges", f"{values!r} do not fit the labels of {layout.field}") from error
 
 
+def facts_of(text: bytes | str) -> dict[str, str]:
+    """The labels of an info in a writer's text. Raises `ValueError`, `TypeError` or `AttributeError` if it has none."""
+    facts = {name: str(fact) for name, fact in read_json(text).items()}
+    texts_of([*facts, *facts.values()])
+    return facts
+
+
 def _facts(value: GaugeValue) -> dict[str, str]:
     try:
-        facts = {name: str(text) for name, text in read_json(value.text).items()}
-        texts_of([*facts, *facts.values()])
+        return facts_of(value.text)
     except (ValueError, TypeError, AttributeError) as error:
-        raise _bad("gauges", f"{value.text!r} of writer {value.writer} are no facts") from error
-    return facts
+        raise _bad("gauges", f"{value.text!r} of writer {value.writer} are no labels of an Info") from error
 
 
 def _state(value: GaugeValue) -> str:
     try:
         return texts_of([read_json(value.text)])[0]
     except (ValueError, TypeError) as error:
-        raise _bad("gauges", f"{value.text!r} of writer {value.writer} is no state") from error
+        raise _bad("gauges", f"{value.text!r} of writer {value.writer} is no state of an Enum") from error
 
 
 def _number(value: GaugeValue) -> float:
@@ -179,9 +238,9 @@ def _number(value: GaugeValue) -> float:
         raise _bad("gauges", f"{value.text!r} of writer {value.writer} is no number") from error
 
 
-def _comparable(members: Iterable[GaugeValue]) -> list[float]:
+def comparable(values: Iterable[float]) -> list[float]:
     """The numbers that can be compared: NaN is neither small nor large, and counts only if there is nothing else."""
-    numbers = [_number(item) for item in members]
+    numbers = list(values)
     return [number for number in numbers if not isnan(number)] or numbers
 
 

@@ -172,11 +172,28 @@ class Accumulator:
             many = len(block.records) == MANY
         if many:
             log.warning(
-                "fleetmeter: an atomic() or durable() block holds %d records and is still open; what this thread or "
-                "task records is added at its end only. Does it stand in a generator that is suspended?",
+                "fleetmeter: an atomic() or durable() block holds %d records and is still open; the records of this "
+                "thread or task are added only when it ends. Is the block in a suspended generator?",
                 MANY,
             )
         return True
+
+    def hold(self) -> "threading.RLock | LastLock | None":
+        """Take the lock for several records in a row, so that one batch has them all; the caller gives it back.
+
+        Until then the caller may record in children that exist already, and do nothing else: other threads wait, and
+        code of somebody else's may wait for them. None if the records are kept in an open block anyway, or if the
+        first one would call `wake`, which must not be called under the lock.
+        """
+        self.notice_fork()
+        if self.in_block:
+            return None
+        lock = self.lock
+        lock.acquire()
+        if self._resting:
+            lock.release()
+            return None
+        return lock
 
     @property
     def in_block(self) -> bool:

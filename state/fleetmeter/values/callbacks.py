@@ -118,7 +118,7 @@ class Callbacks:
                 )
                 self._thread.start()
         except RuntimeError as error:  # no thread can be had, as at the interpreter's end
-            log.debug("no thread for the functions of gauges: %s", error)
+            log.debug("the system gives no thread for gauge functions: %s", error)
         finally:
             self._starting.release()
 

@@ -107,7 +107,7 @@ class Exchange:
                     self._keep_house(self._housekeeper.look_once)
 
     def replicate(self, replicas: int) -> int:
-        """Wait until that many replicas of the store have what was handed over; returns how many have it.
+        """Wait until that many store replicas have what was handed over; returns how many have it.
 
         A sign of life is sent and waited for: a store replica that has it has everything that was written before.
         Raises `StoreError` (`replicas`) if fewer had it in time.
@@ -119,7 +119,7 @@ class Exchange:
                 reached = self._call(drain=False, replicas=replicas if last else 0)
                 done = last and not (self._writer.behind or self._writer.must_greet)
             if reached < replicas:
-                raise StoreError("replicas", f"{reached} of {replicas} replicas have what the store was handed over")
+                raise StoreError("replicas", f"{reached} of {replicas} store replicas have what was handed over")
             return reached
 
     def _keep_house(self, look: Callable[[str, int], None]) -> None:
@@ -144,7 +144,7 @@ class Exchange:
         return self._clock() - self._answered_at >= HEARTBEAT and self._accumulator.awake and not self._writer.ended
 
     def _call(self, *, drain: bool, goodbye: bool = False, replicas: int = 0) -> int:
-        """One call and its answer; with `replicas`, also how many replicas of the store have it."""
+        """One call and its answer; with `replicas`, also how many store replicas have it."""
         writer = self._writer
         if drain and not (writer.in_flight or writer.must_greet):
             self._submit()  # which makes it another writer, if it had said goodbye
@@ -187,7 +187,7 @@ class Exchange:
         if outcome.trouble == "format":
             raise StoreRefused(
                 "format",
-                f"the namespace {self._store.keys.namespace!r} is kept in another state format than this version's",
+                f"the namespace {self._store.keys.namespace!r} has another state format than this version's",
             )
         self._telemetry.answered(outcome, call.writer)
         self._telemetry.noted(answer, call.delta if isinstance(call, Apply) else NOTHING)

@@ -27,7 +27,7 @@ Receipt = queue.SimpleQueue[None]
 
 
 class Request(NamedTuple):
-    """What a receipt stands for: how many replicas of the store must have it, and whether goodbye must be said first.
+    """What a receipt stands for: how many store replicas must have it, and whether goodbye must be said first.
 
     With `last` nothing is recorded afterwards: the process is at its end.
     """
@@ -144,7 +144,7 @@ class Flusher:
     def ask(self, *, goodbye: bool = False, replicas: int = 0, last: bool = False) -> Receipt:
         """Ask for everything recorded before the call to be handed over. Takes no lock: signal handlers call it.
 
-        The receipt gets one item when that is done, and when that many replicas of the store have it. A caller that
+        The receipt gets one item when that is done, and when that many store replicas have it. A caller that
         stops waiting gives the receipt to `forget`. With `goodbye` the store is also told that this process is no
         replica any more, unless it records again. With `last`, goodbye is said and nothing can be recorded until the
         receipt is given to `forget`: for a process that ends as soon as it has the receipt.
@@ -162,7 +162,7 @@ class Flusher:
     def flush(self, timeout: float, *, goodbye: bool = False, replicas: int = 0) -> bool:
         """Hand over everything recorded before the call; whether the store acknowledged it in time (seconds).
 
-        With `replicas`, that many replicas of the store must have it, too.
+        With `replicas`, that many store replicas must have it, too.
         """
         if not self.running():
             if not (self.has_work or replicas):

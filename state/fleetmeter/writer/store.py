@@ -43,7 +43,7 @@ class Store:
             return answer_of(self._run(*self.apply_call(call)))
 
     def apply_and_wait(self, call: Apply, replicas: int, timeout: float) -> tuple[Answer, int]:
-        """Send a batch or a heartbeat, then wait until that many replicas of the store have it, or `timeout` seconds.
+        """Send a batch or a heartbeat, then wait until that many store replicas have it, or `timeout` seconds.
 
         Returns the answer and how many replicas have it, which may be fewer or more. Unless the answer is `applied`,
         nothing was written that could be waited for, and the count is 0 at once. A replica that has this write has

@@ -38,13 +38,13 @@ REJECTIONS = ("not_finite", "too_large", "store", "callback")
 """The reasons why a value was not recorded."""
 
 _TROUBLES = {
-    "format": "the namespace is kept in another state format; use the version that wrote it, or another namespace",
+    "format": "the namespace has another state format; use the version that wrote it, or another namespace",
     "unknown": "the store does not know this writer any more; it says hello again",
-    "epoch": "the namespace began anew (the store came back empty, or was emptied); counting goes on in the new one",
+    "epoch": "the namespace has a new epoch (the store came back empty, or was emptied); counting goes on in it",
     "behind": "the store went back to an earlier state; counting goes on from there",
     "foreign": "another process uses this writer's id (a restored checkpoint?); it takes a new one",
 }
-"""What each answer means, for whoever reads the log."""
+"""What each answer means, as the log says it."""
 
 
 class Telemetry:
@@ -129,13 +129,17 @@ class Telemetry:
         self._news(self._error[reason])
         text = message.rstrip(".")
         self._log(
-            reason, "%s: %s; recording goes on, and is kept while this process lives", self._store, text, defect=defect
+            reason,
+            "%s: %s; recording goes on, and the records are kept while this process lives",
+            self._store,
+            text,
+            defect=defect,
         )
 
     def left_behind(self) -> None:
         """Warn that the process may end now although the store has not taken everything."""
         log.warning(
-            "%s did not take everything that this process recorded; what it did not is lost when the process ends",
+            "%s did not take everything that this process recorded; the rest is lost when the process ends",
             self._store,
         )
 
@@ -143,8 +147,8 @@ class Telemetry:
         """Warn of a flush inside a block: the block's records are added only at its end."""
         self._log(
             "block",
-            "fleetmeter: %d records wait for the end of an atomic() or durable() block that is open here and were not "
-            "handed over; does it stand in a generator that is suspended?",
+            "fleetmeter: %d records were not handed over, because they wait for the end of an atomic() or durable() "
+            "block that is open here; is the block in a suspended generator?",
             records,
         )
 
@@ -184,8 +188,9 @@ class Telemetry:
         self._news(self._dropped.labels(family), series, news=news)
         self._log(
             f"overflow {family}",
-            "fleetmeter: %s has as many label sets as it may have (max_series); a new one goes to the series "
-            "__overflow__ or, of a gauge, is not shown; take labels with fewer values, or raise FLEETMETER_MAX_SERIES",
+            "fleetmeter: %s has reached its largest number of label sets (max_series); amounts of new ones go to the "
+            "series __overflow__, and new ones of a gauge are not shown; use labels with fewer values, or raise "
+            "FLEETMETER_MAX_SERIES",
             family,
         )
 
@@ -194,8 +199,8 @@ class Telemetry:
             self._news(self._conflict[reason], news=news)
         self._log(
             f"conflict {family}",
-            "fleetmeter: %s is defined otherwise by another process or was so before: %s; the newest definition is "
-            "served. Ordinary in a deploy; if it goes on, two programs use one name for different things",
+            "fleetmeter: %s has another definition in another process, or had one before: %s; the newest definition is "
+            "served. This is normal during a deploy; if it goes on, two programs use one name for different things",
             family,
             ", ".join(differences),
         )
@@ -209,9 +214,7 @@ class Telemetry:
             "fleetmeter: %s: %s cannot be counted and was left out: %s",
             definition.name,
             quoted(amount),
-            f"it is beyond {LARGEST / definition.scale:g}, the most that one amount may be"
-            if finite
-            else "it is not finite",
+            f"it is beyond {LARGEST / definition.scale:g}, the largest amount" if finite else "it is not finite",
         )
 
     def callback_failed(self, definition: Definition, error: BaseException) -> None:

@@ -85,7 +85,7 @@ def test_without_a_webhook_the_file_is_the_shipped_one() -> None:
 
 def test_why_there_is_no_alertmanager(tmp_path: Path) -> None:
     """A missing Prometheus and a missing binary are told apart; Debian's name for it will do."""
-    assert "no Prometheus" in (reason_to_leave_out(str(tmp_path), "left out") or "")
+    assert "without a Prometheus" in (reason_to_leave_out(str(tmp_path), "left out") or "")
     assert "no program 'alertmanager'" in (reason_to_leave_out(str(tmp_path), None) or "")
     (tmp_path / "prometheus-alertmanager").touch(mode=0o755)
     assert reason_to_leave_out(str(tmp_path), None) is None

@@ -166,7 +166,7 @@ def test_a_lost_reply_is_counted_apart() -> None:
     rows = compare(tally, ledger(), totals(more))
     assert disagreeing(rows) == []
     assert "at least 4" in printed(rows)
-    assert "1 requests whose outcome the client never learnt" in verdict(rows, tally, with_ledger=True)
+    assert "1 requests whose outcome the client does not know" in verdict(rows, tally, with_ledger=True)
     less = EXPOSITION.replace('status="200"} 2.0', 'status="200"} 1.0')
     assert "status 200" in disagreeing(compare(tally, ledger(), totals(less)))
 

@@ -241,8 +241,8 @@ tls_server_config:
             "tls_server_config.min_version",
             ["'TLS9' is not known; expected one of TLS12, TLS13"],
         ),
-        (TLS + "  min_version: TLS10", "tls_server_config.min_version", ["'TLS10' is broken", "one of TLS12, TLS13"]),
-        (TLS + "  max_version: TLS11", "tls_server_config.max_version", ["'TLS11' is broken"]),
+        (TLS + "  min_version: TLS10", "tls_server_config.min_version", ["'TLS10' is insecure", "one of TLS12, TLS13"]),
+        (TLS + "  max_version: TLS11", "tls_server_config.max_version", ["'TLS11' is insecure"]),
         (
             TLS + "  min_version: TLS13\n  max_version: TLS12",
             "tls_server_config.max_version",

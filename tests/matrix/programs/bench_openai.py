@@ -1,6 +1,8 @@
-"""Measures the CPU time of calls and stream chunks that one way of counting adds to; prints microseconds as JSON.
+"""Measures the CPU time of calls and streams that one way of counting adds to, a slice for each line that it reads.
 
-Usage: bench_openai.py WAY, for WAY one of none, fleetmeter, openllmetry, langfuse. Answers come from this process.
+Usage: bench_openai.py WAY, for WAY one of the names in tests/bench/openai_calls.py. Prints microseconds as JSON: of
+each call, of each short stream and each long one, and what other threads took since the last line. Answers come from
+this process.
 """
 
 import importlib
@@ -12,9 +14,20 @@ from typing import Any
 
 import openai
 
-CALLS, STREAMS, CHUNKS = 300, 20, 200
+CALLS, STREAMS, SHORT, LONG = 10, 3, 10, 60
 MESSAGES: Any = [{"role": "user", "content": "hello"}]
-USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+USAGE = {
+    "prompt_tokens": 100,
+    "completion_tokens": 20,
+    "total_tokens": 120,
+    "prompt_tokens_details": {"cached_tokens": 64, "audio_tokens": 0},
+    "completion_tokens_details": {
+        "reasoning_tokens": 8,
+        "audio_tokens": 0,
+        "accepted_prediction_tokens": 0,
+        "rejected_prediction_tokens": 0,
+    },
+}
 HEAD = {"id": "chatcmpl-1", "created": 1790000000, "model": "gpt-4o", "service_tier": "default"}
 
 
@@ -26,12 +39,16 @@ def _choice(content: str | None, reason: str | None = None) -> list[dict[str, An
     return [{"index": 0, "delta": {} if content is None else {"content": content}, "finish_reason": reason}]
 
 
-EVENTS = [
-    *(_event(choices=_choice(" word")) for _ in range(CHUNKS - 2)),
-    _event(choices=_choice(None, "stop")),
-    _event(choices=[], usage=USAGE),
-    b"data: [DONE]\n\n",
-]
+def _events(chunks: int) -> list[bytes]:
+    return [
+        *(_event(choices=_choice(" word")) for _ in range(chunks - 2)),
+        _event(choices=_choice(None, "stop")),
+        _event(choices=[], usage=USAGE),
+        b"data: [DONE]\n\n",
+    ]
+
+
+EVENTS = {b"short": _events(SHORT), b"long": _events(LONG)}
 ANSWER = {
     **HEAD,
     "object": "chat.completion",
@@ -45,8 +62,10 @@ def client() -> Any:
     library: Any = importlib.import_module("httpx2" if openai.__version__ >= "3" else "httpx")
 
     def answer(request: Any) -> Any:
-        if b'"stream":true' in request.read():
-            return library.Response(200, headers={"content-type": "text/event-stream"}, content=iter(EVENTS))
+        body = request.read()
+        if b'"stream":true' in body:
+            events = EVENTS[b"long" if b"long" in body else b"short"]
+            return library.Response(200, headers={"content-type": "text/event-stream"}, content=iter(events))
         return library.Response(200, json=ANSWER)
 
     kind: Any = openai.OpenAI
@@ -58,11 +77,13 @@ def client() -> Any:
 
 def begin(way: str) -> None:
     """Let that way count."""
-    if way == "fleetmeter":
+    if way.startswith("fleetmeter"):
         import fleetmeter
 
+        if way == "fleetmeter, installed":
+            fleetmeter.install()
         fleetmeter.instrument_openai()
-    elif way in {"openllmetry", "langfuse"}:
+    elif way != "none":
         trace: Any = importlib.import_module("opentelemetry.sdk.trace")
         export: Any = importlib.import_module("opentelemetry.sdk.trace.export")
         provider = trace.TracerProvider()
@@ -84,32 +105,37 @@ def begin(way: str) -> None:
             return
         provider.add_span_processor(export.BatchSpanProcessor(Nowhere()))
         importlib.import_module("opentelemetry.trace").set_tracer_provider(provider)
-        importlib.import_module("opentelemetry.instrumentation.openai").OpenAIInstrumentor().instrument()
+        name = "openai" if way == "openllmetry" else "openai_v2"
+        importlib.import_module(f"opentelemetry.instrumentation.{name}").OpenAIInstrumentor().instrument()
 
 
-def measured() -> dict[str, float]:
-    """Microseconds of CPU for a call, and for a chunk of a stream."""
-    create: Any = client().chat.completions.create
-    best = {"call": float("inf"), "chunk": float("inf")}
-    for _ in range(5):
+def measured(create: Any) -> dict[str, list[float]]:
+    """Microseconds of CPU of each call, of each short stream, and of each long one."""
+    found: dict[str, list[float]] = {"call": [], "short": [], "long": []}
+    for _ in range(CALLS):
         started = process_time()
-        for _ in range(CALLS):
-            create(model="gpt-4o", messages=MESSAGES)
-        best["call"] = min(best["call"], (process_time() - started) / CALLS * 1e6)
+        create(model="gpt-4o", messages=MESSAGES)
+        found["call"].append((process_time() - started) * 1e6)
+    for length in ("short", "long") * STREAMS:
+        asked: Any = [{"role": "user", "content": length}]
         started = process_time()
-        for _ in range(STREAMS):
-            for _ in create(model="gpt-4o", messages=MESSAGES, stream=True, stream_options={"include_usage": True}):
-                pass
-        best["chunk"] = min(best["chunk"], (process_time() - started) / STREAMS / CHUNKS * 1e6)
-    return best
+        for _ in create(model="gpt-4o", messages=asked, stream=True, stream_options={"include_usage": True}):
+            pass
+        found[length].append((process_time() - started) * 1e6)
+    return found
 
 
 def main() -> None:
-    """Measure."""
+    """Measure a slice for each line of the input."""
     warnings.simplefilter("ignore")
     begin(sys.argv[1])
-    print(json.dumps(measured()), flush=True)
-    sys.stdout.flush()
+    create: Any = client().chat.completions.create
+    ended = process_time()
+    for _ in sys.stdin:
+        behind = process_time() - ended
+        found = measured(create)
+        print(json.dumps({**found, "behind": [behind / (CALLS + 2 * STREAMS) * 1e6]}), flush=True)
+        ended = process_time()
     importlib.import_module("os")._exit(0)  # nothing of a peer has to be sent anywhere
 
 

@@ -17,4 +17,9 @@ if os.environ.get("COUNT_IMPORT"):
 def record() -> None:
     """Count, and write it down."""
     counted.inc()
+    note()
+
+
+def note() -> None:
+    """Write down what somebody else has counted."""
     os.write(_ledger, b"x")

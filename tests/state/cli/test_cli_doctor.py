@@ -97,7 +97,7 @@ def test_a_healthy_store() -> None:
 @pytest.mark.parametrize(
     ("facts", "subject", "status", "words"),
     [
-        (replace(HEALTHY, latency=0.2), "reachable", Status.WARN, "every 4.0 s at most"),
+        (replace(HEALTHY, latency=0.2), "reachable", Status.WARN, "flush only every 4.0 s"),
         (replace(HEALTHY, greeting={"server": "redis", "version": "6.0.16"}), "server", Status.FAIL, "too old"),
         (replace(HEALTHY, greeting={"server": "redis", "version": "6.2.0"}), "server", Status.OK, "supported"),
         (replace(HEALTHY, greeting={"server": "dragonfly", "version": "9.9"}), "server", Status.WARN, "not tried"),
@@ -420,7 +420,7 @@ def test_older_data_that_was_put_back_without_a_restart(
     replica.close()
     client.close()
     said = found["held scrapes"]
-    assert said["found"] == "the store runs since before counting began"
+    assert said["found"] == "the store has run since before counting began"
     assert "no restart took it back" in said["meaning"]
     assert "ask an exporter: fleetmeter_snapshot_held_reason" in said["meaning"]
 
@@ -440,6 +440,19 @@ def test_models_without_a_price(store: StoreAddress, capsys: pytest.CaptureFixtu
     replica.close()
     assert (status, found["prices"]["status"]) == (0, "warn")
     assert found["prices"]["found"] == "calls without a price: other (3 calls), gpt-9 (3 calls), gpt-6-sol (1 call)"
+
+
+def test_models_without_a_price_add_up_over_labels_of_the_users(
+    store: StoreAddress, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model that two teams call is named once, with the calls of both."""
+    replica = Replica(store)
+    for team, count in (("search", 2), ("ads", 1)):
+        replica.counter("openai_unpriced_calls", labels=["model", "team"], values=["gpt-9", team]).inc(count)
+    assert replica.flush()
+    _, found = findings(store, capsys)
+    replica.close()
+    assert found["prices"]["found"] == "calls without a price: gpt-9 (3 calls)"
 
 
 @pytest.fixture
@@ -494,7 +507,7 @@ def test_redis_with_a_replica(redis_pair: tuple[str, str], capsys: pytest.Captur
     assert found["server"]["found"].startswith("redis ")
     assert found["replication"]["status"] == "ok"
     assert found["as a writer"]["found"] == "everything is allowed, and was tried"
-    assert found["replication"]["found"].startswith("1 replica, ")
+    assert found["replication"]["found"].startswith("1 store replica, ")
     client = connect(master)
     client.config_set("appendonly", "yes")
     _, found = findings(store, capsys)
@@ -503,6 +516,6 @@ def test_redis_with_a_replica(redis_pair: tuple[str, str], capsys: pytest.Captur
     assert ("torn log" in found) == found["server"]["found"].startswith("redis 7.0")
     status, found = findings(store, capsys, replica)
     assert status == 1
-    assert found["replication"]["found"] == "this is a replica"
+    assert found["replication"]["found"] == "this is a store replica"
     assert found["as a writer"]["status"] == "fail"
     assert "read only replica" in found["as a writer"]["found"]

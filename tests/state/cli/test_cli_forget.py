@@ -152,7 +152,7 @@ def test_what_is_not_there_is_an_error(
 def test_a_layout_that_appeared_meanwhile(store: StoreAddress, state: FixedState, client: Any) -> None:
     """A family is removed whole or not at all."""
     before = samples(store)
-    with pytest.raises(FleetmeterError, match="got another layout just now"):
+    with pytest.raises(FleetmeterError, match="just added a layout"):
         forget(client, store.keys, "jobs", [(JOBS.field, "all")])
     assert samples(store) == before
 
@@ -195,7 +195,7 @@ def test_a_living_replica_counts_on_from_zero(store: StoreAddress, capsys: pytes
         assert replica.flush()
         assert command(store, "forget", "jobs", "kind=cpu", "--yes") == 0
         assert value(store, "jobs_total", kind="cpu") is None
-        assert "1 replica is alive; those that still record it bring these series back" in capsys.readouterr().out
+        assert "1 replica is alive; if one still records these series, they come back" in capsys.readouterr().out
         counter.inc(2)
         assert replica.flush()
         assert value(store, "jobs_total", kind="cpu") == 2

@@ -78,7 +78,7 @@ def test_the_series_of_a_family(store: StoreAddress, state: FixedState, capsys: 
         (["nothing"], 1, "there is no family 'nothing'; `fleetmeter ls` lists them"),
         (["jobs", "color=red"], 1, "no series of 'jobs' has the labels color; its labels are kind, queue"),
         (["jobs", "kind"], 2, "label=value: 'kind' has no name or no '='"),
-        (["jobs", "kind=a", "kind=b"], 2, "the label 'kind' is there twice"),
+        (["jobs", "kind=a", "kind=b"], 2, "the label 'kind' is given twice"),
         (["jobs", "--writers"], 2, "--writers: it lists no families; leave out 'jobs'"),
     ],
 )

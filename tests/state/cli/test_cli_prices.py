@@ -80,10 +80,12 @@ def test_a_broken_line_is_named_and_the_rest_is_done(tmp_path: Path, capsys: pyt
     ("line", "words"),
     [
         (b"[1]", "is a list; expected an object"),
-        (b"7", "is a int"),
+        (b"7", "is a number; expected an object"),
+        (b"null", "is null; expected an object"),
+        (b'"text"', "is a text; expected an object"),
         (b"\xff\xfe", "is no UTF-8"),
         (b"[" * 100_000, "is nested too deeply"),
-        (b'{"prompt_tokens": ' + b"9" * 10_000 + b"}", "a number of thousands of digits"),
+        (b'{"prompt_tokens": ' + b"9" * 10_000 + b"}", "a number with thousands of digits"),
         (b"{", "is no JSON"),
     ],
 )
@@ -125,14 +127,33 @@ def test_what_has_no_price_is_told_with_its_reason(tmp_path: Path, capsys: pytes
     ]  # fmt: skip
     reasons = [one["reason"] for one in found["unpriced"]]
     assert reasons[0] == "'gpt-9' has no price at openai"
-    assert "the answer's tier 'scale' is paid for by contract" in reasons[1]
+    assert "the answer's tier 'scale' is paid by contract" in reasons[1]
     assert "prompt_tokens is -1" in reasons[2]
     assert reasons[3] == "the answer states no usage"
     assert found["models"]["gpt-9"]["unpriced_calls"] == 2
     assert main(["prices", "--usage", file]) == 1
     shown = capsys.readouterr().out
     assert "  2 calls, the first in line 2: 'gpt-9' has no price at openai\n" in shown
-    assert max(map(len, shown.splitlines())) < 700
+    assert max(map(len, shown.splitlines())) < 300
+    assert "'xxxxxxxx" in reasons[5]
+    assert "a name of 256 characters or more is no model's" in reasons[5]
+
+
+def test_what_is_no_name_is_told_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A model that is a number, or empty, names none."""
+    file = written(tmp_path / "u.jsonl", {**BARE, "model": 7}, {**BARE, "model": ""})
+    status, found, _ = bill(capsys, "--usage", file)
+    assert (status, found["nanodollars"]) == (1, 0)
+    assert [(one["reason"], one["calls"]) for one in found["unpriced"]] == [("no model is named", 2)]
+
+
+def test_a_name_of_10_kib_is_shown_by_its_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    """The line says which model it is, and stays a line."""
+    assert main(["prices", "x" * 10_240]) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("xxxxxxxx")
+    assert "no price: the model 'xxx" in line
+    assert len(line) < 300
 
 
 def test_an_answer_is_priced_as_of_the_day_it_was_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,9 +187,11 @@ def test_own_prices_and_other_providers(
     [
         (["--usage", "/nowhere"], "--usage: /nowhere cannot be read: No such file or directory"),
         (["--usage", "/"], "--usage: / cannot be read: Is a directory"),
-        (["--usage", "x", "gpt-6-sol"], "--usage: models are named in the file; leave out 'gpt-6-sol'"),
+        (["--usage", "x", "gpt-6-sol"], "--usage: the file names the models; leave out 'gpt-6-sol'"),
         (["--at", "tomorrow"], "--at: 'tomorrow' is no date; expected one such as 2026-11-30"),
         (["--prices", "/nowhere"], "/nowhere: cannot be read"),
+        (["--tier", "cheap", "--usage", "x"], "--tier: 'cheap' has no prices; expected one of default, flex"),
+        (["--tier", "auto", "gpt-6-sol"], "--tier: 'auto' has no prices; expected one of default, flex"),
     ],
 )
 def test_arguments_that_cannot_be_used(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -177,6 +200,27 @@ def test_arguments_that_cannot_be_used(words: list[str], message: str, capsys: p
     error = capsys.readouterr().err
     assert error.startswith(f"fleetmeter: {message}")
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('provder = "openai"', "provder: is unknown; expected provider, regional"),
+        ("[models.x]\ninput = 1\noutput = 1\ncached = 2", "models.x.cached: is unknown; expected input, output"),
+        ("[models.x]\ninput = -1\noutput = 1", "models.x.input: -1 is no price; expected US dollars"),
+        ("[models.x", "is no TOML"),
+    ],
+)
+def test_a_file_of_prices_that_cannot_be_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str
+) -> None:
+    """Status 2, before anything is priced, and one line that names the file and the key."""
+    own = tmp_path / "own.toml"
+    own.write_text(text)
+    assert main(["prices", "--prices", str(own), "--usage", written(tmp_path / "u.jsonl", CHAT)]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert shown.err.startswith(f"fleetmeter: {own}: {message}")
 
 
 def test_the_rates_of_a_model(capsys: pytest.CaptureFixture[str]) -> None:

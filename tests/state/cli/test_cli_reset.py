@@ -50,7 +50,7 @@ def state(store: StoreAddress, client: Any) -> Iterator[FixedState]:
         client.hset(keys.returned, mapping={JOBS.field: "5", f'{JOBS.field} ["cpu"]': "6"})
         client.hset(keys.cache_entries, "digest", "entry")
         client.zadd(keys.cache_expiry, {"digest": 5})
-        client.hset(keys.circuit("m"), "state", "open")
+        client.hset(keys.circuits, "m", "open 1 5 1 -")
         yield state
 
 
@@ -68,7 +68,7 @@ def test_everything_but_cache_and_circuits_goes(
     keys = store.keys
     assert command(store, "reset", "--yes") == 0
     assert set(client.keys("*")) - others == {
-        key.encode() for key in (keys.writers, keys.retired, keys.cache_entries, keys.cache_expiry, keys.circuit("m"))
+        key.encode() for key in (keys.writers, keys.retired, keys.cache_entries, keys.cache_expiry, keys.circuits)
     }
     assert client.hkeys(keys.writers) == [EPOCH_FIELD.encode()]
     text = epoch_of(client, store)
@@ -124,7 +124,7 @@ def test_an_epoch_that_changed_meanwhile(store: StoreAddress, state: FixedState,
     seen = contents(client, store.keys)
     client.hset(store.keys.writers, EPOCH_FIELD, "another 5 1")
     before = samples(store)
-    with pytest.raises(CommandError, match="began anew meanwhile"):
+    with pytest.raises(CommandError, match="has a new epoch since it was read"):
         reset(client, store.keys, seen)
     assert samples(store) == before
 
@@ -174,7 +174,7 @@ def test_another_state_format_is_left_alone(
     """What a later version keeps, and where, is not known to this one."""
     client.hset(store.keys.writers, EPOCH_FIELD, "e 5 2")
     assert command(store, "reset", "--yes") == 1
-    assert "state format 2; this version resets 1" in capsys.readouterr().err
+    assert "state format 2; this version of fleetmeter resets format 1 only" in capsys.readouterr().err
     assert client.exists(store.keys.family(JOBS.field))
 
 

@@ -46,7 +46,7 @@ def test_forget_removes_a_family_that_cannot_be_read(
 ) -> None:
     """What is broken can be forgotten, and says before that its content is not known."""
     assert command(strayed, "forget", "jobs", "--yes") == 0
-    assert "a part of it cannot be read, so what it holds is not known here" in capsys.readouterr().out
+    assert "a part of it cannot be read, so its size and sums cannot be shown" in capsys.readouterr().out
     assert not client.exists(strayed.keys.family(JOBS.field))
     assert not client.hexists(strayed.keys.families, JOBS.field)
 
@@ -74,7 +74,7 @@ def test_doctor_says_what_is_strange_and_how_to_be_rid_of_it(
     """Each field that cannot be read is told with its hash and the command that helps; all else is still checked."""
     assert command(strayed, "doctor") == 1
     said = capsys.readouterr().out
-    assert "b'not json' → b'1' is no number of it" in said
+    assert "b'not json' → b'1' is no number of this family" in said
     assert f"HDEL; the key is {strayed.keys.family(JOBS.field)}" in said
     assert f"the key is {strayed.keys.families}" in said
     assert "1 family, 1 series" in said

@@ -21,10 +21,11 @@ from fleetmeter.reader.reading import Reader
 from fleetmeter.settings import Settings
 from fleetmeter.writer.messages import Hello
 from fleetmeter.writer.store import Store
+from fleetmeter_app.config.settings import AppSettings
 from fleetmeter_app.main import create_app
-from fleetmeter_app.settings import AppSettings
 from fleetmeter_exporter import RedisCollector
 from fleetmeter_exporter.settings import ExporterSettings
+from support.lifespan import living
 from support.node import Node, until
 from support.store import StoreAddress
 
@@ -216,10 +217,7 @@ def test_a_gateway_takes_them_too(url: str, monkeypatch: pytest.MonkeyPatch) -> 
 
     async def store_of(app: Any) -> str:
         transport = httpx.ASGITransport(app=app)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://gateway") as client,
-        ):
+        async with living(app), httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             return str((await client.get("/ready")).json()["store"])
 
     try:

@@ -11,8 +11,10 @@ from fleetmeter.values.delta import Delta
 from fleetmeter.writer.messages import Apply, Hello
 from fleetmeter.writer.store import Store
 from fleetmeter.writer.wire import encode
-from fleetmeter_app.cache import PromptCache
-from fleetmeter_app.config import CacheConfig
+from fleetmeter_app.caching.config import CacheConfig
+from fleetmeter_app.caching.scripts import Scripts
+from fleetmeter_app.caching.shelf import Shelf
+from fleetmeter_app.caching.vault import Vault
 from support.cluster import ClusterStore
 from support.fleet import Replica, samples, value
 from support.node import Node, until
@@ -188,13 +190,14 @@ def test_how_many_replicas_have_a_write(cluster: ClusterStore, address: StoreAdd
 
 
 async def _look_up(address: StoreAddress, between: Callable[[], object]) -> list[str]:
-    cache = PromptCache(address.url, address.keys, CacheConfig(60, 10, 1000), timeout=10)
+    scripts = Scripts(address.url, address.keys.cache_entries, "the test", timeout=10)
+    shelf = Shelf(scripts, address.keys, CacheConfig(60, 10, 1000), Vault())
     try:
-        first = await cache.get("digest")
+        first = await shelf.find("digest m t")
         await asyncio.to_thread(between)
-        return [first.result, (await cache.get("digest")).result, str(await cache.reachable())]
+        return [first.state, (await shelf.find("digest m t")).state, str(await scripts.reachable())]
     finally:
-        await cache.close()
+        await scripts.close()
 
 
 def test_the_prompt_cache_finds_its_node(cluster: ClusterStore, address: StoreAddress) -> None:

@@ -1,11 +1,17 @@
 """The record helpers, by what the stock client shows afterwards."""
 
+import asyncio
+import json
 import logging
 import math
 import random
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 
+import httpx2
+import openai
 import pytest
 
 from fleetmeter import llm
@@ -142,13 +148,156 @@ def test_an_answered_call_has_tokens_and_cost() -> None:
 
 def test_an_unanswered_call_has_a_duration_and_neither_tokens_nor_cost() -> None:
     """A failed call counts, took time, and was not unpriced."""
-    record_call(usage=None, cost=None)
+    llm.record_openai_call(model="gpt-6-sol", endpoint="chat.completions", intent="analysis", duration=1.5)
     labels = {"model": "gpt-6-sol", "intent": "analysis"}
     assert value("openai_api_calls_total", endpoint="chat.completions", stream="false", **labels) == 1
     assert value("openai_api_duration_seconds_count", model="gpt-6-sol", endpoint="chat.completions") == 1
     assert value("openai_tokens_per_call_count", **labels) == -1
     assert value("openai_cost_usd_count", **labels) == -1
     assert value("openai_unpriced_calls_total", model="gpt-6-sol") == 0
+
+
+def test_an_answer_that_told_no_usage_is_unpriced(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody knows what it cost: it counts, without tokens, and the log says why, once."""
+    for _ in range(3):
+        record_call(usage=None, cost=None)
+    assert value("openai_unpriced_calls_total", model="gpt-6-sol") == 3
+    assert value("openai_tokens_per_call_count", model="gpt-6-sol", intent="analysis") == -1
+    assert value("openai_cost_usd_count", model="gpt-6-sol", intent="analysis") == -1
+    (message,) = caplog.messages
+    assert message.startswith("a call is counted without its price: the answer states no usage")
+
+
+def failed(status: int, retries: str | None) -> openai.APIStatusError:
+    """An error of the SDK whose request was sent again that often."""
+    headers = {} if retries is None else {"x-stainless-retry-count": retries}
+    request = httpx2.Request("POST", "https://api.openai.com/v1/responses", headers=headers)
+    response = httpx2.Response(status, request=request)
+    kind = openai.RateLimitError if status == 429 else openai.InternalServerError
+    return kind("no", response=response, body=None)
+
+
+def record_failure(error: Any, **more: Any) -> None:
+    """A call that was not answered."""
+    llm.record_openai_call(
+        model="gpt-6-sol", endpoint="responses", intent="analysis", duration=1.5, error=error, **more
+    )
+
+
+def test_a_failed_call_tells_its_error_and_its_retries() -> None:
+    """The upstream saw three requests: one call, two retries, one error by its class; nothing is unpriced."""
+    record_failure(failed(429, "2"))
+    record_failure(failed(500, None))
+    assert value("openai_retries_total", model="gpt-6-sol") == 2
+    assert value("openai_errors_total", model="gpt-6-sol", type="RateLimitError") == 1
+    assert value("openai_errors_total", model="gpt-6-sol", type="InternalServerError") == 1
+    assert value("openai_unpriced_calls_total", model="gpt-6-sol") == 0
+    labels = {"model": "gpt-6-sol", "endpoint": "responses", "intent": "analysis", "stream": "false"}
+    assert value("openai_api_calls_total", **labels) == 2
+
+
+def test_retries_that_are_given_win_over_the_error() -> None:
+    """Who counts attempts itself says so."""
+    record_failure(failed(429, "2"), retries=5)
+    record_failure("APITimeoutError", retries=1)
+    assert value("openai_retries_total", model="gpt-6-sol") == 6
+    assert value("openai_errors_total", model="gpt-6-sol", type="APITimeoutError") == 1
+
+
+@pytest.mark.parametrize("count", ["", "two", "-1", "²", None])
+def test_a_header_that_is_no_count_is_no_retry(count: str | None) -> None:
+    """A proxy may have put anything there."""
+    error = failed(429, None)
+    error.request.headers["x-stainless-retry-count"] = count or ""
+    record_failure(error)
+    assert value("openai_retries_total", model="gpt-6-sol") == 0
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), KeyboardInterrupt(), GeneratorExit()])
+def test_a_call_that_was_given_up_is_no_error(error: BaseException) -> None:
+    """The caller left; nothing failed."""
+    record_failure(error)
+    assert (
+        value("openai_api_calls_total", model="gpt-6-sol", endpoint="responses", intent="analysis", stream="false") == 1
+    )
+    assert "openai_errors_total" not in {
+        sample.name for family in catalogue.REGISTRY.collect() for sample in family.samples
+    }
+
+
+def test_an_answer_that_nobody_can_read_is_an_error_and_unpriced() -> None:
+    """It was answered, so it was billed: an error, and a call of unknown price."""
+    record_failure(json.JSONDecodeError("x", "y", 0), usage=None)
+    assert value("openai_errors_total", model="gpt-6-sol", type="APIResponseValidationError") == 1
+    assert value("openai_unpriced_calls_total", model="gpt-6-sol") == 1
+
+
+def test_the_intent_is_that_in_force_if_none_is_given() -> None:
+    """An argument wins; without either it is unspecified."""
+    with llm.attributes(intent="search"):
+        record_call(intent=None)
+        record_call(intent="given")
+    record_call(intent=None)
+    calls = {"model": "gpt-6-sol", "endpoint": "chat.completions", "stream": "false"}
+    for intent in ("search", "given", "unspecified"):
+        assert value("openai_api_calls_total", intent=intent, **calls) == 1
+
+
+def test_a_usage_may_be_the_api_s_own() -> None:
+    """A dictionary counts as what `read_usage` makes of it."""
+    record_call(usage={"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10})
+    assert value("openai_tokens_per_call_sum", model="gpt-6-sol", intent="analysis") == 10
+    assert value("openai_unpriced_calls_total", model="gpt-6-sol") == 0
+
+
+@pytest.mark.parametrize("usage", ["120 tokens", 120, ["prompt", 100], object(), {}, {"prompt_tokens": -1}])
+def test_a_usage_that_is_none_is_named_and_the_call_counts(usage: object, caplog: pytest.LogCaptureFixture) -> None:
+    """One line says what was found; the call counts once, and as unpriced."""
+    record_call(usage=usage, cost=None)
+    assert value("openai_unpriced_calls_total", model="gpt-6-sol") == 1
+    assert value("openai_api_duration_seconds_count", model="gpt-6-sol", endpoint="chat.completions") == 1
+    (message,) = caplog.messages
+    assert message.startswith("a call is counted without its price: usage: ")
+    assert len(message) < 400
+
+
+@pytest.mark.parametrize("cost", [0.02, "0.02", Decimal("0.02"), True])
+def test_a_cost_that_is_none_is_named_and_the_call_is_unpriced(cost: object, caplog: pytest.LogCaptureFixture) -> None:
+    """Money that is not in whole nano-dollars is never guessed at."""
+    record_call(cost=cost)
+    assert value("openai_unpriced_calls_total", model="gpt-6-sol") == 1
+    assert value("openai_cost_usd_count", model="gpt-6-sol", intent="analysis") == -1
+    assert f"its cost is a {type(cost).__name__}; expected a Cost" in caplog.text
+
+
+def test_a_cost_below_0_is_named_and_the_call_is_unpriced(caplog: pytest.LogCaptureFixture) -> None:
+    """A difference of two costs is no cost of a call."""
+    record_call(cost=Cost(-5))
+    assert value("openai_unpriced_calls_total", model="gpt-6-sol") == 1
+    assert value("openai_cost_usd_count", model="gpt-6-sol", intent="analysis") == -1
+    assert "openai_cost_usd: -5e-09 was left out" in caplog.text
+
+
+def test_amounts_of_any_kind_of_number_are_taken() -> None:
+    """A Decimal cannot be added to a float, and a fraction is no float: both are amounts all the same."""
+    record_call(duration=Decimal("1.5"), time_to_first_token=Fraction(1, 4), retries=Decimal(2), stream=True)
+    record_call(duration=1, retries=True)
+    assert value("openai_api_duration_seconds_sum", model="gpt-6-sol", endpoint="chat.completions") == 2.5
+    assert value("openai_time_to_first_token_seconds_sum", model="gpt-6-sol") == 0.25
+    assert value("openai_retries_total", model="gpt-6-sol") == 3
+    assert round(value("openai_total_cost_usd_total", model="gpt-6-sol") * 10**9) == 2 * COST.nanodollars
+
+
+def test_a_call_is_recorded_again_after_its_series_were_removed() -> None:
+    """Whatever was remembered of them, what comes after a removal is shown, and begins at 0."""
+    family: Any = catalogue.OPENAI_TOTAL_COST_USD
+    for name, arguments in (("remove", ("gpt-6-sol",)), ("remove_by_labels", ({"model": "gpt-6-sol"},)), ("clear", ())):
+        record_call()
+        record_call()
+        getattr(family, name)(*arguments)
+        record_call()
+        assert round(value("openai_total_cost_usd_total", model="gpt-6-sol") * 10**9) == COST.nanodollars
+        catalogue.OPENAI_TOTAL_COST_USD.clear()
 
 
 def test_a_call_without_a_price_is_never_silently_free() -> None:

@@ -79,7 +79,7 @@ def test_what_cannot_be_added_up_is_told_for_what_it_is(
             Summary(f"odd_{number}", "x", registry=CollectorRegistry(), unit=unit).observe(amount)
     Counter("odd_good", "x", registry=CollectorRegistry()).inc()  # what was refused makes no batch of its own
     said = [record.getMessage() for record in caplog.records]
-    expected = "it is not finite" if reason == "not_finite" else "the most that one amount may be"
+    expected = "it is not finite" if reason == "not_finite" else "the largest amount"
     assert len(said) == len(amounts)
     assert all(line.endswith(expected) and len(line) < 250 for line in said), said
     assert fleetmeter.flush()

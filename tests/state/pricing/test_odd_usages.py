@@ -202,7 +202,8 @@ DOUBTFUL: list[tuple[str, object, str, str, dict[str, int]]] = [
     ("Anthropic's names, inside or outside", {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12,
      "cache_read_input_tokens": 100}, "contradiction", "neither clearly parts", {"completion": 3, "reasoning": 0}),
     ("two names that differ", {"prompt_tokens": 9, "completion_tokens": 3, "prompt_cache_hit_tokens": 4,
-     "prompt_tokens_details": {"cached_tokens": 5}}, "contradiction", "differ", {"completion": 3, "reasoning": 0}),
+     "prompt_tokens_details": {"cached_tokens": 5}}, "contradiction", "another name",
+     {"completion": 3, "reasoning": 0}),
     ("both APIs at once", {"prompt_tokens": 9, "completion_tokens": 3, "input_tokens": 8, "output_tokens": 3},
      "contradiction", "different counts", {}),
     ("video", {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12,
@@ -211,7 +212,7 @@ DOUBTFUL: list[tuple[str, object, str, str, dict[str, int]]] = [
     ("tokens of searches", {"prompt_tokens": 9, "completion_tokens": 3, "citation_tokens": 4}, "unknown_tokens",
      "'citation_tokens' is 4", {}),
     ("cached audio that is not told apart", {"prompt_tokens": 9, "completion_tokens": 3,
-     "prompt_tokens_details": {"audio_tokens": 4, "cached_tokens": 2}}, "overlap", "which of them were cached",
+     "prompt_tokens_details": {"audio_tokens": 4, "cached_tokens": 2}}, "overlap", "which of these were cached",
      {"completion": 3, "reasoning": 0}),
     ("durations that do not add up", {"input_tokens": 9, "output_tokens": 3, "input_tokens_details": {
         "cache_write_tokens": 5, "cache_write_tokens_details": {"ttl_30m_tokens": 1, "ttl_12h_tokens": 1}}},

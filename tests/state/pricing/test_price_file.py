@@ -186,7 +186,7 @@ def test_a_broken_file_keeps_the_old_prices(path: Path, caplog: pytest.LogCaptur
         for _ in range(5):
             look(prices)
         (line,) = (record.getMessage() for record in caplog.records)
-        assert line.startswith(f"the prices stay as they were: {path}: models.voice.input: 'seven' is no number; ")
+        assert line.startswith(f"the old prices stay in force: {path}: models.voice.input: 'seven' is no number; ")
         path.unlink()
         for _ in range(5):
             look(prices)

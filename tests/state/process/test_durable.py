@@ -77,7 +77,7 @@ def test_without_a_confirmation_the_caller_is_told_and_the_records_arrive_once(
     assert fleetmeter.flush()
     for losses in ({"requests": 1.0}, {"replies": 1.0}):
         proxy.lose(**losses)
-        with pytest.raises(fleetmeter.NotDurable, match="do not record it again") as caught, fleetmeter.durable(0.3):
+        with pytest.raises(fleetmeter.NotDurable, match="do not record them again") as caught, fleetmeter.durable(0.3):
             counter.inc()
         assert (caught.value.timeout, caught.value.replicas, caught.value.reason) == (0.3, 0, "timeout")
         assert isinstance(caught.value, fleetmeter.FleetmeterError)
@@ -115,7 +115,7 @@ def test_the_error_can_be_pickled() -> None:
     error = fleetmeter.NotDurable(0.5, 1, "timeout", "the store did not answer in time.")
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), vars(copy)) == (str(error), vars(error))
-    assert "the store and 1 of its replicas did not confirm within 0.5 s" in str(error)
+    assert "the store and 1 store replica did not confirm the records within 0.5 s" in str(error)
 
 
 @pytest.mark.parametrize("outer", [fleetmeter.atomic, fleetmeter.durable])
@@ -204,7 +204,7 @@ def test_with_replicas_it_waits_until_they_have_it(store: StoreAddress) -> None:
             definition = Definition.of("d_replicated", "counter", "x", "", (), (), "")
             assert replica.run("HGETALL", address.keys.family(definition.field))
             replica.freeze()
-            with pytest.raises(fleetmeter.NotDurable, match="1 of its replicas") as caught, fleetmeter.durable(1.2, 1):
+            with pytest.raises(fleetmeter.NotDurable, match="1 store replica") as caught, fleetmeter.durable(1.2, 1):
                 counter.inc()
             assert caught.value.reason in ("replicas", None)
             with fleetmeter.durable(20):  # who does not wait for replicas is served

@@ -137,7 +137,7 @@ def test_a_foreign_type_under_a_key_is_a_state_error(
     name = getattr(store.keys, key)
     client.delete(name)
     client.set(name, "text")
-    with pytest.raises(StateError, match="holds something else"):
+    with pytest.raises(StateError, match="is of another type"):
         families_of(reader.read())
     client.delete(name)
     families_of(reader.read())
@@ -282,5 +282,5 @@ def test_a_glance_has_epoch_and_rows(replica: Replica, reader: Reader, client: A
     client.delete(store.keys.families)
     client.set(store.keys.families, "text")
     for read in (reader.read, reader.glance):
-        with pytest.raises(StateError, match="holds something else"):
+        with pytest.raises(StateError, match="is of another type"):
             read()

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 import fleetmeter
 from fleetmeter.process.installation import current
+from fleetmeter.process.transaction import add_together
 from support.fleet import samples, value
 from support.processes import fleet, run
 from support.store import StoreAddress
@@ -264,3 +265,76 @@ def test_the_end_of_a_process_closes_what_a_generator_left_open(store: StoreAddr
     ended = run("finalising.py", store, "block")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert fleet(store)["counted_total", frozenset({("by", "main")})] == 8
+
+
+def both(metrics: Metrics) -> None:
+    """A count and an observation in one step."""
+    add_together([(metrics.counter.inc, 1), (metrics.histogram.observe, 0.5)])
+
+
+def test_additions_together_are_in_one_batch(metrics: Metrics) -> None:
+    """Whoever drains while others add finds as many counts as observations, each time, and all in the end."""
+    runtime = current()
+    assert runtime is not None
+    metrics.counter.inc(0)
+    metrics.histogram.observe(0.5)
+    accumulator, adding, found = runtime.accumulator, threading.Event(), []
+    with accumulator.lock:  # nothing is sent meanwhile
+        start = metrics.pending()
+
+    def add() -> None:
+        for _ in range(3_000):
+            both(metrics)
+        adding.set()
+
+    threads = [threading.Thread(target=add) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while not adding.is_set():
+        with accumulator.lock:  # what a drain takes
+            found.append(metrics.registry.get_sample_value("a_counter_total") == metrics.histogram._sum.get() / 0.5 - 1)
+    for thread in threads:
+        thread.join()
+    assert all(found)
+    assert metrics.pending() - start == 12_000
+
+
+def test_additions_together_wait_for_the_end_of_an_open_block(metrics: Metrics) -> None:
+    """They are records of the block around them like any other."""
+    with fleetmeter.atomic():
+        both(metrics)
+        assert metrics.pending() == 0
+    assert metrics.pending() == 2
+
+
+def test_additions_together_wake_the_machinery_without_the_lock(
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first records of a process may be such: whoever is woken may wait for a thread that needs the lock."""
+    runtime = current()
+    assert runtime is not None
+    accumulator, free = runtime.accumulator, []
+
+    def take() -> None:
+        free.append(accumulator.lock.acquire(timeout=2))
+        if free[-1]:
+            accumulator.lock.release()
+
+    def wake() -> None:
+        thread = threading.Thread(target=take)
+        thread.start()
+        thread.join()
+
+    monkeypatch.setattr(accumulator, "wake", wake)
+    accumulator.rest()
+    both(metrics)
+    both(metrics)
+    assert free == [True]
+    assert metrics.pending() == 4
+
+
+def test_additions_together_without_install(store: StoreAddress) -> None:
+    """They go to the stock client."""
+    metrics = Metrics()
+    both(metrics)
+    assert metrics.pending() == 2

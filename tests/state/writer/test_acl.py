@@ -17,8 +17,11 @@ from fleetmeter.schema.keys import Keys
 from fleetmeter.settings import Settings
 from fleetmeter.writer.messages import Apply
 from fleetmeter.writer.store import Store
-from fleetmeter_app.cache import Entry, PromptCache, digest_of
-from fleetmeter_app.config import CacheConfig
+from fleetmeter_app.caching.config import CacheConfig
+from fleetmeter_app.caching.entry import Entry, Facts
+from fleetmeter_app.caching.scripts import Scripts
+from fleetmeter_app.caching.shelf import Shelf
+from fleetmeter_app.caching.vault import Vault
 from support.fleet import Replica, families
 from support.node import Node, valkey
 from support.programs import program
@@ -117,24 +120,24 @@ def test_nothing_that_we_send_is_refused(running: Node, login: Callable[[str], S
 
 
 async def _use_cache(address: StoreAddress) -> list[str]:
-    cache = PromptCache(
-        address.url,
-        Keys(address.namespace),
-        CacheConfig(ttl_seconds=60, max_entries=1, max_entry_bytes=1000),
-        timeout=10,
-    )
-    entry = Entry("answer", "m", "t", 1, 1, 0, 0, 0, None)
+    keys = Keys(address.namespace)
+    scripts = Scripts(address.url, keys.cache_entries, "the test", timeout=10)
+    shelf = Shelf(scripts, keys, CacheConfig(ttl_seconds=60, max_entries=1, max_entry_bytes=1000), Vault())
+    entry = Entry(Facts(200, "application/json", "m", "t"), b"answer")
     try:
-        results: list[str] = [(await cache.put(digest_of("m", [], n), entry)).result for n in (1, 2)]
-        results += [(await cache.get(digest_of("m", [], n))).result for n in (1, 2)]
-        return [*results, str(await cache.reachable())]
+        results: list[str] = [(await shelf.put(f"{n} m t", entry)).result for n in (1, 2)]
+        results += [(await shelf.find(f"{n} m t")).state for n in (1, 2)]
+        results.append((await shelf.find("3 m t", "token")).state)
+        await shelf.renew("3 m t", "token")
+        await shelf.give_up("3 m t", "token")
+        return [*results, str(await shelf.drop()), str(await scripts.reachable())]
     finally:
-        await cache.close()
+        await scripts.close()
 
 
 def test_the_prompt_cache_works_under_the_writers_user(login: Callable[[str], StoreAddress]) -> None:
-    """Its scripts store, evict and look up; readiness asks with PING."""
-    assert asyncio.run(_use_cache(login("writer"))) == ["stored", "stored", "miss", "hit", "True"]
+    """Its scripts store, evict, look up, lease and remove; readiness asks with PING."""
+    assert asyncio.run(_use_cache(login("writer"))) == [*("stored", "stored", "miss", "hit", "lead", "1", "True")]
 
 
 @pytest.mark.parametrize("command", READS, ids=lambda command: command[0])

@@ -1,1 +1,1 @@
-"""`fleetmeter doctor`: what the store, its permissions and the state mean for the numbers."""
+"""`fleetmeter doctor`: checks the store, the user's permissions and the state, and says what they mean."""

@@ -1,4 +1,4 @@
-"""One finding of `doctor`: what was looked at, what was found, and what it means for the numbers."""
+"""One finding of `doctor`: the subject, what was found, and what that means for the numbers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """How a finding is to be taken; `UNKNOWN` is what this user is not allowed to see."""
+    """The verdict of a finding; `UNKNOWN` means that this user is not allowed to see it."""
 
     OK = "ok"
     WARN = "warn"
@@ -30,5 +30,5 @@ def not_seen(subject: str, why: str, meaning: str) -> Check:
 
 
 def exit_status(checks: Iterable[Check]) -> int:
-    """1 where something fails, else 0."""
+    """1 if a check fails, else 0."""
     return int(any(check.status is Status.FAIL for check in checks))

@@ -1,4 +1,4 @@
-"""`fleetmeter doctor`: looks at a store, and says what it finds means for the numbers."""
+"""`fleetmeter doctor`: examines a store, and says what each finding means for the numbers."""
 
 import argparse
 from collections import Counter
@@ -27,7 +27,7 @@ def add_doctor(subcommands: Subcommands) -> None:
 
 
 def doctor(arguments: argparse.Namespace) -> int:
-    """Print every finding; 1 where something fails, else 0. Raises `SettingError`."""
+    """Print every finding. Returns 1 if a check fails, else 0. Raises `SettingError`."""
     target = NamespaceTarget.of(arguments)
     try:
         checks = _checks(target)

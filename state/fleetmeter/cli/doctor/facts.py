@@ -1,4 +1,4 @@
-"""What a store tells about itself, as far as this user may ask."""
+"""What a store says about itself, as far as this user may ask."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ import redis
 from fleetmeter.connection.client import translated
 
 _PROBES = 5
-"""Calls whose median time is the latency."""
+"""Calls that are timed; the latency is their median."""
 
 _SETTINGS = ("append*", "aof-load-truncated", "save", "maxmemory*", "min-replicas-*")
 
@@ -20,11 +20,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Facts:
-    """What was learnt; None is what this user is not allowed to see, or the server does not know.
+    """Facts about a store. A fact is None if this user is not allowed to see it, or if the server does not know it.
 
-    `latency` is in seconds; `ahead` is by how many seconds the store's clock is ahead of this machine's, give or take
-    `latency`. `greeting` is what HELLO says of the server, `info` and `config` are as redis-py reads INFO and CONFIG
-    GET, `cluster` is CLUSTER INFO, None also for a server that is no node of one.
+    `latency` is in seconds. `ahead` is how many seconds the store's clock is ahead of this machine's, give or take
+    `latency`. `greeting` is the answer to HELLO; `info` and `config` are INFO and CONFIG GET as redis-py reads them.
+    `cluster` is CLUSTER INFO; it is None, too, for a server that belongs to no cluster.
     """
 
     latency: float
@@ -36,12 +36,12 @@ class Facts:
 
     @property
     def mode(self) -> str:
-        """`standalone`, `cluster`, `sentinel`, or nothing where the server does not say."""
+        """`standalone`, `cluster` or `sentinel`; empty if the server does not say."""
         return self.greeting.get("mode", "") or str((self.info or {}).get("redis_mode", ""))
 
 
 def gather(client: redis.Redis) -> Facts:
-    """Ask for all of it. Raises `StoreUnreachable`, and `StoreRefused` for a user or password that is wrong."""
+    """Ask the store for all facts. Raises `StoreUnreachable`, and `StoreRefused` if user or password is wrong."""
     with translated():
         greeting = _allowed(lambda: _texts(client.execute_command("HELLO")))  # type: ignore[no-untyped-call]
         latency, ahead = _clock(client)
@@ -58,7 +58,7 @@ def gather(client: redis.Redis) -> Facts:
 
 
 def _allowed(ask: Callable[[], T]) -> T | None:
-    """The answer; None where the server refuses to give one."""
+    """The answer; None if the server refuses to give it."""
     try:
         return ask()
     except redis.AuthenticationError:
@@ -68,7 +68,10 @@ def _allowed(ask: Callable[[], T]) -> T | None:
 
 
 def _clock(client: Any) -> tuple[float, float | None]:
-    """Median time of a call; the store's clock against the middle of the fastest one."""
+    """The median time of a call, and how far the store's clock is ahead.
+
+    The store's time is compared with the middle of the fastest call, because that one leaves least room for error.
+    """
     tries = []
     for _ in range(_PROBES):
         started, at = time.monotonic(), time.time()
@@ -94,7 +97,7 @@ def _cluster(client: Any) -> dict[str, str]:
 
 
 def _texts(reply: Any) -> dict[str, str]:
-    """A reply of pairs, whatever the protocol's version, as texts."""
+    """The pairs of a reply as texts, for both versions of the protocol: RESP2 sends a list, RESP3 a map."""
     pairs = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=True)
     return {_text(name): _text(value) for name, value in pairs}
 

@@ -1,9 +1,9 @@
-"""Whether this user may do what a writer does, and whether the server knows the commands, without a trace in the data.
+"""Which of a writer's commands this user may call, and which the server knows. Nothing in the data changes.
 
-Each command is called in a form that the server refuses, or that changes nothing, once it has looked at the user's
-permissions: HSET with half a pair, HINCRBY by no number. Commands without such a form are queued in a transaction that
-is never executed. If a user is refused, the server notes that in its ACL LOG. What none of this can show, as a store
-that takes no writes, the rehearsal does.
+A server checks permissions before arguments. So each command is called in a form that changes nothing, or that the
+server refuses only after that check: HSET with half a pair, or HINCRBY by a text. A command without such a form is
+queued in a transaction that is never executed. If the user is refused, the server notes that in its ACL LOG. Some
+trouble stays unseen, such as a store that takes no writes at all; `rehearsal.py` finds it.
 """
 
 import re
@@ -19,23 +19,23 @@ from fleetmeter.lua import lua_source
 from fleetmeter.schema.keys import Keys
 
 _CALLED_BY_WRITERS = ("EVALSHA", "HGET", "HGETALL", "HKEYS", "SCRIPT LOAD")
-"""What `store.py` calls; what its scripts call is read from them."""
+"""Commands that `writer/store.py` calls itself. Those that its scripts call are found by searching the scripts."""
 
 _OPERATORS_SCRIPTS = frozenset(("forget", "reset"))
 _UNKNOWN = ("unknown command", "err unknown command", "unknown subcommand")
-"""How a server begins to speak of a command that it does not have."""
+"""The first words of a server's error about a command that it does not have."""
 _Outcome = Literal["allowed", "refused", "missing", "unclear"]
 
 NOBODY = "@doctor"
-"""A field, and a writer's id, that never exist."""
+"""A field of `writers`, and a writer's id, that never exist."""
 
 
 @dataclass(frozen=True)
 class Permissions:
-    """Commands that a writer needs, by what is wrong with them.
+    """The commands of a writer that do not work, by the reason.
 
-    This user may not call those that are `refused`; the server has none of the names that are `missing`, as after
-    `rename-command`; of those that are `unclear` it could not be found out.
+    `refused`: this user may not call them. `missing`: the server does not know them, for instance because of
+    `rename-command`. `unclear`: that could not be found out.
     """
 
     refused: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ def _called_by_scripts() -> Iterator[str]:
 
 
 def _harmless(keys: Keys, command: str) -> tuple[str, ...] | None:
-    """The command in a form that changes nothing; None where it has none."""
+    """The command in a form that changes nothing; None if it has no such form."""
     key = keys.writers
     forms = {
         "EVALSHA": ("EVALSHA", "0" * 40, "1", key),
@@ -91,11 +91,11 @@ def _tried(client: Any, keys: Keys, command: str) -> _Outcome:
         try:
             return _outcome(lambda: one.execute_command(command, keys.writers, NOBODY, ""))
         finally:
-            one.connection.disconnect()  # and with it the transaction
+            one.connection.disconnect()  # which discards the transaction
 
 
 def _outcome(call: Callable[[], Any]) -> _Outcome:
-    """Whether the server let this user call it, whatever it thought of the arguments."""
+    """Whether the server lets this user call the command. An error about the arguments counts as `allowed`."""
     try:
         call()
     except redis.exceptions.NoPermissionError:

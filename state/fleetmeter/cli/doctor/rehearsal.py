@@ -1,8 +1,8 @@
-"""A writer's whole life, tried on keys of the namespace that nobody else uses.
+"""A rehearsal of a writer's whole life, on keys in the namespace that nobody else uses.
 
-Hello, batches, a heartbeat, a goodbye and putting away run in one transaction whose last command deletes all of it.
-Others never see those keys, and nothing of them stays, whenever doctor or the server ends. The scripts stay in the
-server's cache, as those of every replica do.
+Hello, batches, a heartbeat, a goodbye and the fold run in one transaction. Its last command deletes the keys again. So
+nobody else ever sees them, and none of them stays, even if doctor or the server ends in between. Only the scripts stay
+in the server's cache, where every replica puts them, too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,22 +23,24 @@ from fleetmeter.writer.messages import Apply, Fold, Hello
 from fleetmeter.writer.store import ScriptCall, Store, answer_of
 
 _AT_ONCE = (-1.0, -1.0, -1.0, -1.0, -1.0)
-"""Seconds that everything which ended may stay; see `Fold`. A transaction's clock may stand still, so it is below 0."""
+"""Seconds for which ended writers and their traces are kept; see `Fold`. They are below 0, so that everything is old
+enough at once, even though the store's clock may stand still during a transaction."""
 
 
 def rehearse(client: redis.Redis, settings: Settings) -> str | None:
-    """What went wrong, in words for people; empty if nothing did.
+    """The trouble that was met, in words for people; empty if there was none.
 
-    None if this user, who may do all that a writer does, may not make a transaction. Raises `StoreUnreachable`.
+    None if nothing was tried, because this user may not call MULTI and EXEC, which no writer needs. Raises
+    `StoreUnreachable`.
     """
     try:
         with translated():
-            read_together(client, [])  # where MULTI is refused, what follows would be run one by one
+            read_together(client, [])  # tried first: if MULTI is refused, the commands behind it run one by one
     except StoreRefused:
         return None
     writer = random_id()
     keys = Keys(settings.namespace, f"doctor:{writer}")
-    store = Store(settings.url, keys, credentials=settings.credentials)  # makes calls of messages; is never connected
+    store = Store(settings.url, keys, credentials=settings.credentials)  # only builds script calls; never connects
     definition = Definition.of("doctor", "counter", "Of no meaning.", "", ("label",), (), "")
     steps = dict(_steps(store, writer, definition))
     delete = ("DEL", *keys.fixed, keys.writer(writer), keys.family(definition.field))
@@ -54,7 +56,7 @@ def rehearse(client: redis.Redis, settings: Settings) -> str | None:
 
 
 def _steps(store: Store, writer: str, definition: Definition) -> Iterator[tuple[str, ScriptCall]]:
-    """The calls, by what each of them is for people."""
+    """The script calls, each with its name for people."""
     field, epoch = definition.field, random_id()
     whole, fraction = '["whole"]', '["fraction"]'
     gauge = f'["doctor","{field.rpartition(":")[2]}",["label"]]'
@@ -88,7 +90,7 @@ def _problem(step: str, reply: Any) -> str:
     if isinstance(reply, Exception):
         return f"{step}: {reply}"
     if not isinstance(reply, Sequence):
-        return ""  # how many keys were deleted
+        return ""  # the reply of DEL: the number of deleted keys
     if reply[0] == b"folded":
         return "" if reply[1] == b"1" else f"{step}: {reply!r}"
     answer = answer_of(list(reply))

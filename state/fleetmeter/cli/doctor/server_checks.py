@@ -1,4 +1,4 @@
-"""What a store's own facts mean for the numbers that are kept in it."""
+"""Checks of the server: what its version, settings and condition mean for the numbers that it keeps."""
 
 import re
 from collections.abc import Iterator
@@ -13,20 +13,21 @@ from fleetmeter.writer.pace import flush_pause
 _OLDEST = (6, 2)
 _TORN_LOG_SEEN_IN = (7, 0)
 _TORN_LOG_MENDED_IN = (9, 1, 2)
-"""Redis 7.0, and Valkey before 9.1.2, leave half a script in a torn log (valkey-io/valkey#4342)."""
+"""Redis 7.0, and Valkey before 9.1.2, may have half a script in a torn log and execute that half after a restart
+(valkey-io/valkey#4342)."""
 _SLOW = 0.05
-"""Seconds; with slower calls a replica flushes less than once a second (see `pace.STRETCH`)."""
+"""Seconds. If calls are slower, a replica flushes less than once a second (see `pace.STRETCH`)."""
 _CLOCKS_APART = 2.0
-"""Seconds from which a graph that compares the store's times with Prometheus' own is visibly wrong."""
+"""Seconds. If clocks differ by more, a graph that compares the store's times with Prometheus' is visibly wrong."""
 _MEMORY_WARN, _MEMORY_FAIL = 0.75, 0.95
 _REPLICA_LAG = 10
-"""Seconds without a word from a replica; by default the server asks for the same (min-replicas-max-lag)."""
+"""Seconds without a word from a store replica until it counts as lost; the default of min-replicas-max-lag."""
 
 _ASK_WITH_ANOTHER_USER = "run doctor as a user that may call INFO and CONFIG GET to know"
 
 
 def server_checks(facts: Facts) -> Iterator[Check]:
-    """All of them, in the order in which they are shown."""
+    """All findings about the server, in the order in which they are shown."""
     yield _latency(facts)
     yield _version(facts)
     yield from _mode(facts)
@@ -45,7 +46,7 @@ def _latency(facts: Facts) -> Check:
         Status.WARN if slow else Status.OK,
         "reachable",
         f"a call takes {facts.latency * 1000:.2f} ms",
-        f"replicas flush every {pause} at most, and lose nothing by it" if slow else "flushes keep to their interval",
+        f"replicas flush only every {pause}, and lose nothing by it" if slow else "flushes keep to their interval",
     )
 
 
@@ -62,7 +63,7 @@ def _version(facts: Facts) -> Check:
 
 
 def _server(facts: Facts) -> tuple[str, str]:
-    """Name and version; a Valkey that greets as a Redis tells its own in INFO."""
+    """Name and version. A Valkey may call itself Redis in HELLO; INFO has its true name."""
     info = facts.info or {}
     if "valkey_version" in info:
         return "valkey", str(info["valkey_version"])
@@ -119,8 +120,8 @@ def _persistence(facts: Facts) -> Check:
     if save:
         return Check(
             Status.WARN, subject, f'snapshots only (save "{save}")',
-            "a crash takes the store back by minutes; living replicas send again up to one hour or 8 MiB each, "
-            "what is missing then is counted in fleetmeter_lost_batches_total",
+            "a crash takes the store back by minutes; living replicas send again up to one hour or 8 MiB each; "
+            "fleetmeter_lost_batches_total counts what they could not",
         )  # fmt: skip
     return Check(
         Status.WARN, subject, "none (appendonly no, no save)",
@@ -137,12 +138,12 @@ def _torn_log(facts: Facts) -> Iterator[Check]:
     if not (flawed and logs) or (config or {}).get("aof-load-truncated") == "no":
         return
     meaning = (
-        "after a power cut it may execute half a flush twice: set aof-load-truncated no, and where it then refuses to "
-        f"start run {name}-check-aof --fix"
+        "after a power cut it may execute half a flush twice: set aof-load-truncated no, and if it then refuses to "
+        f"start, run {name}-check-aof --fix"
     )
     if config is None:
         yield not_seen(
-            subject, f"appendonly on {name} {version}, aof-load-truncated not visible", f"unless no, {meaning}"
+            subject, f"appendonly on {name} {version}, aof-load-truncated not visible", f"unless it is no, {meaning}"
         )
     else:
         yield Check(Status.WARN, subject, f"appendonly on {name} {version}, aof-load-truncated yes", meaning)
@@ -174,7 +175,7 @@ def _eviction(facts: Facts) -> Check:
             Status.WARN, subject, f"noeviction now, but {counted(evicted, 'key')} evicted since the server started",
             "counts may have vanished then",
         )  # fmt: skip
-    return Check(Status.OK, subject, "noeviction", "no count is thrown away for want of memory")
+    return Check(Status.OK, subject, "noeviction", "the store deletes no counts when its memory is full")
 
 
 def _headroom(facts: Facts) -> Check:
@@ -187,7 +188,7 @@ def _headroom(facts: Facts) -> Check:
     whole = limit or int(info.get("total_system_memory", 0))
     of_what = "of maxmemory" if limit else "of the machine's memory, no maxmemory"
     if not whole:
-        return not_seen(subject, f"{bytes_text(used)} used, no maxmemory", "how much there is left is not known")
+        return not_seen(subject, f"{bytes_text(used)} used, no maxmemory", "how much is left is not known")
     share = used / whole
     status = Status.FAIL if share >= _MEMORY_FAIL else Status.WARN if share >= _MEMORY_WARN else Status.OK
     full = "the store refuses writes, and replicas keep their counts" if limit else "the system may end the store"
@@ -201,7 +202,9 @@ def _replication(facts: Facts) -> Check:
     subject, info = "replication", facts.info or {}
     role = facts.greeting.get("role") or info.get("role")
     if role in ("replica", "slave"):
-        return Check(Status.FAIL, subject, "this is a replica", "it refuses writes: replicas must write to its master")
+        return Check(
+            Status.FAIL, subject, "this is a store replica", "it refuses writes: replicas must write to its master"
+        )
     if "connected_slaves" not in info:
         return not_seen(subject, "not allowed to see", "what a failover would lose is not known")
     replicas = [info[name] for name in info if re.fullmatch(r"slave\d+", name)]
@@ -209,17 +212,25 @@ def _replication(facts: Facts) -> Check:
     good = [replica for replica in replicas if _follows(replica)]
     if len(good) < wanted:
         return Check(
-            Status.FAIL, subject, f"{len(good)} of {len(replicas)} replicas follow, min-replicas-to-write {wanted}",
-            "the store refuses writes until enough replicas follow; replicas of the service keep their counts",
+            Status.FAIL, subject,
+            f"{len(good)} of {len(replicas)} store replicas follow, min-replicas-to-write {wanted}",
+            "the store refuses writes until enough store replicas follow; replicas keep their counts",
         )  # fmt: skip
     if not replicas:
-        return Check(Status.OK, subject, "no replica", "when this machine is gone, so are the counts")
+        return Check(Status.OK, subject, "no store replica", "if this machine is lost, so are the counts")
     behind = max(int(info.get("master_repl_offset", 0)) - int(replica.get("offset", 0)) for replica in replicas)
-    found = f"{counted(len(replicas), 'replica')}, {bytes_text(max(0, behind))} behind, min-replicas-to-write {wanted}"
+    lag = bytes_text(max(0, behind))
+    found = f"{counted(len(replicas), 'store replica')}, {lag} behind, min-replicas-to-write {wanted}"
     if len(good) < len(replicas):
-        return Check(Status.WARN, subject, found, "a replica does not follow: a failover to it goes back, see its log")
+        return Check(
+            Status.WARN, subject, found,
+            "a store replica does not follow: a failover to it would take the store back; see its log",
+        )  # fmt: skip
     return Check(
-        Status.OK, subject, found, "a failover goes back by as much as a replica lags; living replicas send it again"
+        Status.OK,
+        subject,
+        found,
+        "a failover takes the store back by as much as a store replica lags; living replicas send it again",
     )
 
 

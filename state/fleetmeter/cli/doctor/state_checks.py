@@ -1,4 +1,4 @@
-"""What is stored in a namespace, and what that means for its numbers."""
+"""Checks of a namespace: what is stored in it, and what that means for its numbers."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,13 +22,13 @@ from fleetmeter.schema.keys import Keys, split_family_field
 from fleetmeter.schema.rows import Epoch
 
 _STRAYS = 5
-"""Problems of the state that are told one by one."""
+"""Problems of the state that are shown one by one."""
 
 
 def read_or_refusal(reader: Reader) -> Snapshot | StateError | StoreError:
     """A snapshot, or why there is none. Raises `StoreUnreachable`."""
     try:
-        return reader.read([NOBODY])  # of whom it asks whether it was folded: the one more command of a scrape
+        return reader.read([NOBODY])  # a writer to ask for makes it look into `retired`, as some scrapes do
     except (StateError, StoreRefused) as error:
         return error
 
@@ -36,16 +36,16 @@ def read_or_refusal(reader: Reader) -> Snapshot | StateError | StoreError:
 def permission_checks(
     writer: Permissions, problem: str | None, read: Snapshot | StateError | StoreError
 ) -> Iterator[Check]:
-    """What this user is good for: to write, to read, both; for neither is a failure.
+    """Whether this user can write, read, or both. If it can do neither, that is a failure.
 
-    `problem` is what `rehearse` found.
+    `problem` is what `rehearse` returned.
     """
     worst = Status.FAIL if isinstance(read, StoreError) and writer.refused else Status.WARN
     if writer.missing:
         yield Check(
             Status.FAIL, "as a writer", f"the server does not know: {', '.join(writer.missing)}",
-            "replicas cannot record, whoever the user is: end what renames or disables these commands "
-            "(rename-command), or use another server",
+            "replicas cannot record as any user: stop renaming or disabling these commands (rename-command), "
+            "or use another server",
         )  # fmt: skip
     elif writer.refused:
         yield Check(
@@ -53,11 +53,11 @@ def permission_checks(
             "replicas cannot record as this user; an exporter's user needs none of that",
         )  # fmt: skip
     elif writer.unclear:
-        yield not_seen("as a writer", f"not clear: {', '.join(writer.unclear)}", "all else is allowed")
+        yield not_seen("as a writer", f"not clear: {', '.join(writer.unclear)}", "everything else is allowed")
     elif problem:
         yield Check(
             Status.FAIL, "as a writer", f"tried, and it did not work: {problem}",
-            "replicas keep their counts, and cannot hand them over until this is put right",
+            "replicas keep their counts; they cannot hand them over until this is repaired",
         )  # fmt: skip
     else:
         tried = "not tried, as this user may not call MULTI and EXEC" if problem is None else "and was tried"
@@ -85,13 +85,13 @@ def permission_checks(
 def state_checks(
     read: Snapshot | StateError | StoreError, size: int | None, keys: Keys, life: Life | None
 ) -> Iterator[Check]:
-    """What the namespace of these keys holds.
+    """All findings about the namespace of these keys.
 
-    `size` is its size in bytes, None where it is not known; `life` is what the store tells of its process.
+    `size` is its size in bytes, None if that is not known. `life` says since when the store runs.
     """
     if isinstance(read, StateError):
         yield Check(
-            Status.FAIL, "state", str(read), "the exporter shows fleetmeter_up 0 until this is put right or reset"
+            Status.FAIL, "state", str(read), "the exporter shows fleetmeter_up 0 until this is repaired, or reset"
         )
         return
     if isinstance(read, StoreError):
@@ -99,12 +99,12 @@ def state_checks(
         return
     if read.epoch is None and read.rows:
         yield Check(
-            Status.FAIL, "state", "writers have rows, and there is no epoch: it was deleted or evicted",
+            Status.FAIL, "state", "there are writers but no epoch: it was deleted or evicted",
             "exporters hold what they served (epoch_missing) until a replica says hello and writes it again",
         )  # fmt: skip
         return
     if read.epoch is None:
-        yield Check(Status.OK, "state", "nothing has been recorded yet", "the first replica begins it")
+        yield Check(Status.OK, "state", "nothing has been recorded yet", "the first replica that records begins it")
         return
     age = (read.taken_us - read.epoch.birth_us) / 1e6
     yield Check(
@@ -118,28 +118,28 @@ def state_checks(
     given_up = sum(row.given_up for row in read.rows.values())
     yield Check(
         Status.WARN if given_up else Status.OK, "lost batches", str(given_up),
-        "the store lost what it had acknowledged, and no writer could send it again: totals are too low by that"
+        "the store lost batches that it had acknowledged, and no writer could send them again: totals are too low"
         if given_up
-        else "no writer that is known here has given a batch up",
+        else "no writer in the state has given up a batch",
     )  # fmt: skip
     yield _families(read, families, size)
     yield from price_checks(families)
 
 
 def _strays(problems: Sequence[StateError], keys: Keys) -> Iterator[Check]:
-    """What stands there and cannot be read, and how to be rid of it."""
+    """Each part of the state that cannot be read, and the command that removes it."""
     for problem in problems[:_STRAYS]:
         family = split_family_field(problem.key.removeprefix("family:"))[0]
         what = f"the family {family} is" if problem.key.startswith("family:") else "that part is"
         remedy = "delete the field with HDEL" if problem.reason != "wrong_type" else "delete the key with DEL"
         yield Check(
             Status.FAIL, "state", str(problem),
-            f"{what} not served, and fleetmeter_up is 0, until this is put right: {remedy}; "
+            f"{what} not served, and fleetmeter_up is 0, until this is repaired: {remedy}; "
             f"the key is {keys.of_problem(problem.key)}",
         )  # fmt: skip
     if len(problems) > _STRAYS:
         yield Check(
-            Status.FAIL, "state", f"{len(problems) - _STRAYS} more such problems", "put these right, then look again"
+            Status.FAIL, "state", f"{len(problems) - _STRAYS} more such problems", "repair the first, then look again"
         )
 
 
@@ -150,28 +150,28 @@ def _writers(snapshot: Snapshot) -> Check:
     )
     found = ", ".join(f"{states[state]} {state}" for state in ("alive", "silent", "ended"))
     if states["silent"]:
-        meaning = "silent ones were killed or are cut off: what they had not handed over is missing"
+        meaning = "silent ones were killed, or cannot reach the store: what they had not handed over is missing"
     elif states["alive"]:
-        meaning = "every replica that is known here hands over its counts"
+        meaning = "every replica hands over its counts"
     else:
         meaning = "nobody records at present"
     return Check(Status.WARN if states["silent"] else Status.OK, "writers", found, meaning)
 
 
 def _holds(snapshot: Snapshot, epoch: Epoch, life: Life | None) -> Check:
-    """What in the state can make an exporter hold: what it served is not known here."""
+    """Whether the state gives exporters a reason to hold. What they served before cannot be seen from here."""
     subject, ask = "held scrapes", "ask an exporter: fleetmeter_snapshot_held_reason, and its log, say why it holds"
     if life is None:
         return not_seen(
-            subject, "the store was a replica once, or does not say since when it runs",
-            f"whether it went back, and lacks what exporters served, is not known; {ask}",
+            subject, "the server was a store replica once, or does not say since when it runs",
+            f"so nobody can say from here whether it lost something that exporters served; {ask}",
         )  # fmt: skip
     if life.started_us <= epoch.birth_us:
         return Check(
             Status.OK,
             subject,
-            "the store runs since before counting began",
-            f"no restart took it back; if somebody put older data into it, {ask}",
+            "the store has run since before counting began",
+            f"no restart took it back; if somebody loaded older data into it, {ask}",
         )
     age_us = max(0, snapshot.taken_us - life.started_us)  # INFO's whole seconds may name a start that is yet to come
     started = f"the store started {seconds_text(age_us / 1e6)} ago"
@@ -181,13 +181,13 @@ def _holds(snapshot: Snapshot, epoch: Epoch, life: Life | None) -> Check:
     if not lagging:
         return Check(
             Status.OK, subject, f"{started}, and every writer that has not ended was heard from since",
-            "they have sent again what it lost; only what killed or ended writers had counted may be missing",
+            "they have sent again what it lost; only counts of writers that ended may be missing",
         )  # fmt: skip
     return Check(
         Status.WARN, subject, f"{started}; {len(lagging)} of {counted(len(counting), 'writer')} not heard from since: "
         f"{', '.join(sorted(lagging)[:3])}",
-        "if it lost what they had counted, exporters show what they served for up to --hold, and then the larger of "
-        f"served and stored, until these send again; {ask}",
+        "if it lost their counts, exporters show what they last served for up to --hold, and then the larger of "
+        f"served and stored, until these writers send again; {ask}",
     )  # fmt: skip
 
 
@@ -199,15 +199,18 @@ def _families(snapshot: Snapshot, families: Sequence[Family], size: int | None) 
         found += f", about {bytes_text(size)}"
     if unknown:
         return Check(
-            Status.WARN, "families", found, f"of a later version, and not served by this one: {', '.join(unknown)}"
+            Status.WARN,
+            "families",
+            found,
+            f"a later version of fleetmeter made these, and this one does not serve them: {', '.join(unknown)}",
         )
     return Check(Status.OK, "families", found, "each scrape reads all of it")
 
 
 def state_size(client: redis.Redis, keys: Keys, snapshot: Snapshot) -> int:
-    """Bytes that the namespace takes, without the prompt cache: as the store says, else the length of the texts alone.
+    """Bytes that the namespace takes without the prompt cache, as MEMORY USAGE says.
 
-    Raises `StoreError`.
+    If this user may not call that, it is the length of all texts. Raises `StoreError`.
     """
     hashes = {keys.gauges: snapshot.gauges, **{keys.family(name): raw for name, raw in snapshot.numbers.items()}}
     try:

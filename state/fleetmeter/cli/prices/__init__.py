@@ -1,1 +1,1 @@
-"""`fleetmeter prices`: rates and where they come from, and what a file of usages costs."""
+"""`fleetmeter prices`: the rates of models and their sources, and the bill for a file of usages."""

@@ -1,18 +1,21 @@
-"""What a file of usages costs: totals by model, and what has no price and why."""
+"""The bill for a file of usages: totals by model, and the reasons why calls have no price."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from fleetmeter.cli.printing import NOTHING, columns, counted, shown
+from fleetmeter.excerpt import cut
 from fleetmeter.pricing import Answer, Cost, Doubt, Unpriced, Usage
 
 _MOST_BROKEN = 20
-"""Broken lines that are named one by one."""
+"""Broken lines that are shown one by one."""
 _MOST_REASONS = 200
-"""Different reasons that are listed; a file of nonsense may have as many as lines."""
+"""Different reasons that are listed; a file of nonsense may have one per line."""
 _MOST_MODELS = 1_000
 """Models that have a row of their own."""
+LONGEST_SHOWN = 100
+"""Characters that a table shows of a model's name; the longest real ones, of fine-tunes, have about as many."""
 _DOLLARS = 10**9
 
 
@@ -28,14 +31,14 @@ class Entry:
 
 @dataclass
 class Reason:
-    """Calls that have no price for one reason, and the line of the first."""
+    """How many calls have no price for one reason, and the line of the first of them."""
 
     calls: int
     line: int
 
 
 class Bill:
-    """Adds up calls, one line after the other."""
+    """Adds up calls, line by line."""
 
     def __init__(self, file: str) -> None:
         self._file = file
@@ -46,11 +49,11 @@ class Bill:
 
     @property
     def status(self) -> int:
-        """0 if everything has a price, 1 if something has none or a line is broken."""
+        """The exit status: 0 if every call has a price, 1 if one has none or a line is broken."""
         return int(bool(self.reasons or self.broken_count))
 
     def add(self, line: int, model: str, answer: Answer, price: Cost | Unpriced) -> None:
-        """Count the answer of a line; `model` is the name to count it under."""
+        """Count the answer in a line under the name `model`."""
         known = model in self.models or len(self.models) < _MOST_MODELS
         entry = self.models.setdefault(model if known else "(others)", Entry())
         entry.calls += 1
@@ -64,13 +67,13 @@ class Bill:
         self.reasons.setdefault(text, Reason(0, line)).calls += 1
 
     def refuse(self, line: int, problem: str) -> None:
-        """Count a line that holds no answer."""
+        """Count a line that is no answer."""
         self.broken_count += 1
         if len(self.broken) < _MOST_BROKEN:
             self.broken.append(f"{self._file}, line {line}: {problem}")
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, amounts in whole nano-dollars."""
+        """The bill as JSON, amounts in whole nano-dollars."""
         return {
             "models": {
                 name: {
@@ -90,7 +93,7 @@ class Bill:
         }
 
     def lines(self) -> list[str]:
-        """The same for people."""
+        """The bill as a table for people."""
         kinds = [kind for kind in _ORDER if any(entry.tokens[kind] for entry in self.models.values())]
         whole = Entry()
         for entry in self.models.values():
@@ -103,7 +106,7 @@ class Bill:
             ("model", "calls", *kinds, "USD", "unpriced"),
             (
                 (
-                    shown(name),
+                    shown(cut(name, LONGEST_SHOWN)),
                     f"{entry.calls:,}",
                     *(f"{entry.tokens[kind]:,}" for kind in kinds),
                     dollars(entry.nanodollars) if entry.unpriced < entry.calls else NOTHING,
@@ -127,6 +130,6 @@ _ORDER = (
 
 
 def dollars(nanodollars: int) -> str:
-    """An amount to the last nano-dollar, without the zeros behind it."""
+    """An amount in US dollars to the last nano-dollar, without zeros at the end: `0.01855`."""
     whole, rest = divmod(nanodollars, _DOLLARS)
     return f"{whole:,}.{rest:09d}".rstrip("0").rstrip(".")

@@ -1,11 +1,13 @@
-"""The rates of models as tables: by tier, by length of the prompt, and where each figure comes from."""
+"""Tables of rates: by tier and length of the prompt, with the source of each figure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from fleetmeter.cli.prices.bill import LONGEST_SHOWN
 from fleetmeter.cli.printing import NOTHING, columns, shown
+from fleetmeter.excerpt import cut
 from fleetmeter.pricing import PriceList, Tariff, Unpriced
 from fleetmeter.pricing.sheet import RATE_NAMES
 from fleetmeter.pricing.tiers import STANDARD, TIERS
@@ -16,7 +18,7 @@ _OVERVIEW = ("input", "cached_input", "cache_write", "output", "audio_in", "audi
 def as_json(
     prices: PriceList, model: str, tiers: Sequence[str] | None, *, at: datetime, **place: Any
 ) -> dict[str, Any]:
-    """A model's rates at each tier that has some; `unpriced` says why there are none at all."""
+    """A model's rates, for each tier that has rates. If no tier has any, `unpriced` says why."""
     found = {tier: prices.tariff(model, tier=tier, at=at, **place) for tier in tiers or TIERS}
     known = {tier: tariff for tier, tariff in found.items() if isinstance(tariff, Tariff)}
     if not known:
@@ -41,7 +43,7 @@ def as_json(
 
 
 def overview(prices: PriceList, *, at: datetime, **place: Any) -> list[dict[str, Any]]:
-    """The standard rates of every model that is known by name."""
+    """The standard rates of every model that the list names."""
     rows = []
     for model in sorted(prices.models()):
         tariff = prices.tariff(model, at=at, **place)
@@ -56,11 +58,11 @@ def overview(prices: PriceList, *, at: datetime, **place: Any) -> list[dict[str,
 
 
 def lines_of(found: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> list[str]:
-    """What `as_json` or `overview` gave, for people."""
+    """The result of `as_json` or `overview` as lines for people."""
     if not isinstance(found, Mapping):
         return _overview_lines(found)
     if "unpriced" in found:
-        return [f"{shown(found['model'])}: no price: {shown(found['unpriced'])}"]
+        return [f"{shown(cut(found['model'], LONGEST_SHOWN))}: no price: {shown(found['unpriced'])}"]
     counted = "" if found["counted_as"] == found["model"] else f", counted as {shown(found['counted_as'])}"
     steps = found["usd_per_million_tokens"]
     names = [name for name in RATE_NAMES if any(name in step["rates"] for step in steps)]

@@ -1,4 +1,4 @@
-"""Reading a file of usages: one JSON object a line, as APIs return them."""
+"""Reads a file of usages: one JSON object a line, as APIs return them."""
 
 import json
 import sys
@@ -14,23 +14,27 @@ from fleetmeter.pricing import PriceList, read_answer
 from fleetmeter.pricing.price_list import OTHER
 
 _LONGEST_LINE = 1 << 26
-"""Bytes of a line; a longer one is no answer, and would take all memory."""
+"""Bytes of a line at most. A longer one is no answer, and could fill the memory."""
 _LONG_FILE = 1 << 20
-"""Bytes from which on a file takes long enough for a bar of progress."""
+"""Bytes. A larger file takes long enough to show a bar of progress."""
+_JSON_NAMES = {
+    list: "a list", str: "a text", int: "a number", float: "a number", bool: "true or false", type(None): "null",
+}  # fmt: skip
+"""What a line may hold in the place of an object, in JSON's words."""
 _STEP = 1 << 16
 """Bytes between two movements of the bar."""
 
 
 class Progress(Protocol):
-    """What is told how far the reading is."""
+    """A function that shows how far the reading is."""
 
     def __call__(self, done: int) -> object:
-        """That many bytes were read."""
+        """Show that `done` bytes were read."""
         ...
 
 
 def price_file(path: Path, prices: PriceList, *, tier: str | None, at: datetime | None, **place: Any) -> Bill:
-    """The bill of a file. Raises `SettingError` for one that cannot be read."""
+    """The bill for a file. Raises `SettingError` if the file cannot be read."""
     bill = Bill(str(path))
     try:
         with _opened(path) as file, _progress(path) as progress:
@@ -64,7 +68,7 @@ def _add(
 
 
 def _record(line: bytes) -> dict[str, Any]:
-    """The JSON object of a line; `ValueError` says what it is instead."""
+    """The JSON object in a line. Raises `ValueError`, which says what the line is instead."""
     if len(line) > _LONGEST_LINE:
         raise ValueError(f"has more than {_LONGEST_LINE:,} bytes; expected one answer a line")
     try:
@@ -76,15 +80,15 @@ def _record(line: bytes) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise ValueError(f"is no JSON ({error.msg}, column {error.colno}); expected one JSON object a line") from None
     except ValueError:
-        raise ValueError("holds a number of thousands of digits; expected counts of tokens") from None
+        raise ValueError("has a number with thousands of digits; expected counts of tokens") from None
     if not isinstance(record, dict):
-        found = type(record).__name__
-        raise ValueError(f"is a {found}; expected an object: an answer, or a usage with a model")  # noqa: TRY004
+        found = _JSON_NAMES[type(record)]
+        raise ValueError(f"is {found}; expected an object: an answer, or a usage with a model")  # noqa: TRY004
     return record
 
 
 def _made_at(record: dict[str, Any]) -> datetime | None:
-    """When an answer says that it was made; prices are those of that day."""
+    """The time at which an answer says it was made, None if it does not say. The prices of that day are used."""
     inner = record.get("response")
     body = inner.get("body", inner) if isinstance(inner, dict) else record
     for name in ("created", "created_at"):
@@ -117,12 +121,12 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _say_nothing(done: int) -> None:
-    """For who shows no progress."""
+    """A `Progress` that shows nothing."""
 
 
 @contextmanager
 def _progress(path: Path) -> Iterator[Progress]:
-    """A bar on the terminal for a long file; without a terminal, or without rich, nothing."""
+    """A bar of progress for a large file; nothing without a terminal or without rich."""
     size = path.stat().st_size if path.is_file() else 0
     if size < _LONG_FILE or not sys.stderr.isatty():
         yield _say_nothing

@@ -1,4 +1,4 @@
-"""One frame of `top`: who is there, what comes in, what it costs, and whether it all arrives."""
+"""One frame of `top`: replicas, requests, tokens, money, models, and the health of flushes."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from fleetmeter.cli.top.sighting import Sighting, Watch
 from fleetmeter.cli.top.totals import Totals
 
 _REPLICAS = 6
-"""Replicas that are shown by name; the frame then fits a terminal of 30 lines."""
+"""Replicas that are shown by name; so the frame fits a terminal of 30 lines."""
 _REQUESTS, _ERRORS, _IN_PROGRESS = "http_requests_total", "errors_total", "http_requests_in_progress"
 _FALLBACKS, _TOKENS = "model_fallbacks_total", "openai_tokens_used_sum"
 _CALLS, _COST = "openai_api_calls_total", "openai_total_cost_usd_total"
@@ -24,7 +24,7 @@ _RETAINED = "fleetmeter_retained_bytes"
 
 
 def frame(watch: Watch) -> RenderableType:
-    """What there is to see now: 80 columns or more."""
+    """The whole frame; it needs 80 columns."""
     now = watch.now
     if now is None:
         return Group(plain(watch.target.place), _trouble(watch))
@@ -102,7 +102,7 @@ def _requests(watch: Watch, totals: Totals) -> RenderableType:
 
 
 def _errors(totals: Totals) -> str:
-    """The requests that failed, which HTTP counts by their status; of a service without HTTP, what it calls errors."""
+    """Requests that were answered with 500 or above. For a service without HTTP, its `errors_total`."""
     if not totals.has(_REQUESTS):
         return _total(totals, _ERRORS)
     failed = sum(count for status, count in totals.by("status", _REQUESTS).items() if status.startswith("5"))
@@ -166,7 +166,10 @@ def _health(watch: Watch, now: Sighting) -> RenderableType:
 
 
 def _count(totals: Totals, name: str, replicas: set[str] | None = None) -> int:
-    """The sum over all series of a name, or over those of one replica, by the names that it may have."""
+    """The sum over all series of a name; with `replicas`, only over those whose label `replica` is one of these.
+
+    A replica may have two names there: its own, and that with its writer id behind it.
+    """
     if replicas is None:
         return totals.total(name)
     return sum(totals.total(name, replica=replica) for replica in replicas)
@@ -182,5 +185,5 @@ def _rate(watch: Watch, totals: Totals, name: str, replicas: set[str] | None = N
 
 
 def _none() -> Text:
-    """For a list of which there is nothing; as high as others."""
+    """Shown for an empty list, as high as the other lists."""
     return Text(NOTHING + "\n" * (LINES - 1), style="dim")

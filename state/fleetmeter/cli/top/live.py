@@ -1,4 +1,4 @@
-"""Shows frames of `top`: one after the other on a terminal, or one and no more."""
+"""Shows frames of `top`: one after the other on a terminal, or a single one."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from fleetmeter.cli.top.sighting import Watch
 
 
 def show_once(watch: Watch, interval: float, pause: Callable[[float], None] = time.sleep) -> None:
-    """Print one frame, with the rates of `interval` seconds."""
+    """Print one frame, with rates measured over `interval` seconds."""
     watch.look()
     if watch.now is not None:
         pause(interval)

@@ -1,4 +1,4 @@
-"""The pieces that live views are put together from."""
+"""The parts from which live views are built."""
 
 from collections.abc import Iterable
 
@@ -12,21 +12,21 @@ from fleetmeter.cli.printing import shown
 from fleetmeter.cli.top.totals import Totals
 
 LINES = 5
-"""Lines of a list of counts: two rows of panels and a head then fit a terminal of 24 lines."""
+"""Lines of a list of counts; so two rows of panels and a head fit a terminal of 24 lines."""
 
 
 def panel(title: str, content: RenderableType) -> Panel:
-    """Something in a thin frame."""
+    """A part in a thin frame with a title."""
     return Panel(content, title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(0, 1))
 
 
 def plain(text: str) -> Text:
-    """Text from anywhere, which is neither markup nor anything else to a terminal."""
+    """Text that is shown as it is: rich reads no markup in it, and it cannot control the terminal."""
     return Text(shown(text))
 
 
 def side_by_side(*parts: tuple[int, RenderableType]) -> Table:
-    """Parts beside each other over the whole width, each with its share of it."""
+    """Parts beside each other over the whole width; a part with share 2 is twice as wide as one with 1."""
     grid = Table.grid(expand=True)
     for share, _ in parts:
         grid.add_column(ratio=share)
@@ -35,7 +35,7 @@ def side_by_side(*parts: tuple[int, RenderableType]) -> Table:
 
 
 def facts(*pairs: tuple[str, str]) -> Table:
-    """Names and texts, one pair a line."""
+    """Pairs of name and text, one on each line."""
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(no_wrap=True)
@@ -45,7 +45,7 @@ def facts(*pairs: tuple[str, str]) -> Table:
 
 
 def counts(counted: Iterable[tuple[str, int]]) -> Table:
-    """Names and numbers, as many as there is room for; the last line adds up what does not fit."""
+    """Names and numbers in `LINES` lines. If there are more, the last line adds up the others."""
     pairs = list(counted)
     if len(pairs) > LINES:
         pairs = [*pairs[: LINES - 1], ("others", sum(count for _, count in pairs[LINES - 1 :]))]
@@ -60,5 +60,5 @@ def counts(counted: Iterable[tuple[str, int]]) -> Table:
 
 
 def dollars(totals: Totals, name: str, **labels: str) -> str:
-    """What a family in dollars adds up to, to the micro-dollar."""
+    """The sum of a family in dollars, as text, to the micro-dollar."""
     return f"${totals.nanodollars(name, **labels) / 1e9:,.6f}"

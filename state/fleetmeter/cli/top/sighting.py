@@ -1,4 +1,4 @@
-"""What `top` sees: the fleet at one instant, and what happened since the one before."""
+"""Sightings of `top`: the fleet at one instant, and the change since the sighting before."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from fleetmeter.reader.snapshot import Snapshot
 class Sighting:
     """The fleet at one instant. `at` is a reading of the monotonic clock, in seconds.
 
-    `problems` is how many parts of the state cannot be read; nothing of them is in the totals.
+    `problems` is how many parts of the state cannot be read; the totals lack them.
     """
 
     snapshot: Snapshot
@@ -27,7 +27,7 @@ class Sighting:
 
 
 class Watch:
-    """The last two sightings, and why there is none since; `now` is None before the first."""
+    """The last two sightings. `now` is the last one, None before the first; `trouble` says why a newer one failed."""
 
     def __init__(self, target: NamespaceTarget, clock: Callable[[], float] = time.monotonic) -> None:
         self.target = target
@@ -40,7 +40,7 @@ class Watch:
         self._identities = Identities(self._client, target.keys)
 
     def look(self) -> None:
-        """Read the store once; where that fails, what was seen before stays, and `trouble` says why."""
+        """Read the store once. If that fails, the last sighting stays, and `trouble` says why."""
         try:
             snapshot = self._reader.read()
             families, problems = legible_families(snapshot)
@@ -58,9 +58,9 @@ class Watch:
         return None if self.now is None else self._clock() - self.now.at
 
     def rate(self, measure: Callable[[Totals], float]) -> float | None:
-        """Growth per second of something between the last two sightings; None where that cannot be told.
+        """How much `measure` grew per second between the last two sightings; None if that is not known.
 
-        That is so before the second one, and where the counts began anew in between or went down.
+        It is not known before the second sighting, after a new epoch, or if the measure went down.
         """
         if self.now is None or self._before is None:
             return None

@@ -1,4 +1,4 @@
-"""The fleet's totals at one instant, as views need them: as the store holds them, or as the exporter shows them."""
+"""The fleet's totals at one instant, read from the store or from an exporter's page."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ class Totals:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a text exposition; ValueError for what is none."""
+        """From a text exposition. Raises `ValueError` if the text is none."""
         return cls(
             tuple(
                 (sample.name, sample.labels, sample.value)
@@ -32,7 +32,7 @@ class Totals:
 
     @classmethod
     def of(cls, families: Iterable[Family]) -> Self:
-        """Those of a snapshot's families."""
+        """From the families of a snapshot."""
         return cls(
             tuple(
                 (family.definition.name + sample.suffix, dict(sample.labels), sample.value)
@@ -43,15 +43,15 @@ class Totals:
         )
 
     def has(self, name: str) -> bool:
-        """Whether there is any sample of that name."""
+        """Whether there is a sample of that name."""
         return any(found == name for found, _, _ in self.samples)
 
     def total(self, name: str, **labels: str) -> int:
-        """The sum of whole numbers over all series of a name that carry these labels."""
+        """The sum over all series of a name that have these labels, as a whole number."""
         return round(sum(self._values(name, labels)))
 
     def by(self, label: str, name: str, **labels: str) -> Counter[str]:
-        """The sum of whole numbers for each value of one label, 0 left out."""
+        """The sum for each value of one label, as whole numbers; values of 0 are left out."""
         sums: Counter[str] = Counter()
         for found, pairs, value in self.samples:
             if found == name and labels.items() <= pairs.items() and value:
@@ -59,15 +59,15 @@ class Totals:
         return sums
 
     def nanodollars(self, name: str, **labels: str) -> int:
-        """The sum of a family in dollars; exact, as each series is rounded to the whole nano-dollars that it holds."""
+        """The sum of a family in dollars, in nano-dollars. It is exact, as each series holds whole nano-dollars."""
         return sum(round(value * _NANO) for value in self._values(name, labels))
 
     def value(self, name: str) -> float:
-        """The value of a series without labels, 0 where there is none."""
+        """The sum over all series of a name, 0 if there is none; for a family without labels, its value."""
         return sum(self._values(name, {}))
 
     def replica_requests(self) -> dict[str, int]:
-        """Requests of each living replica since it started; the process id in its name is left out."""
+        """Requests of each living replica since it started, by its name without the process id."""
         named = self.by("replica", "replica_requests")
         return {name.partition(":")[0]: count for name, count in named.items()}
 

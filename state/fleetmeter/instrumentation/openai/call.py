@@ -15,17 +15,19 @@ from typing import Any, ParamSpec, TypeVar
 from fleetmeter.attribution.context import current_attributes
 from fleetmeter.instrumentation.openai.captured import Capture, Events, UsageFilter, documents_in
 from fleetmeter.instrumentation.openai.options import Options
-from fleetmeter.instrumentation.openai.outcomes import error_type_of
 from fleetmeter.instrumentation.openai.progress import Progress
 from fleetmeter.instrumentation.openai.recording import Outcome, record
 from fleetmeter.instrumentation.openai.resources import asked_model, asks_for_usage, resource_of, response_id_of
 from fleetmeter.llm.genai import trace_exemplar
+from fleetmeter.llm.outcomes import error_type_of, request_of, retries_of
 
 log = logging.getLogger("fleetmeter")
 
 P = ParamSpec("P")
 R = TypeVar("R")
 _complained: set[str] = set()
+_NOTHING: list[str] = []
+"""What was delivered of an answer that is no stream, as far as an estimate needs it."""
 
 _DONE = b"data: [DONE]"
 """The last line of a chat stream."""
@@ -62,7 +64,25 @@ def complain(where: str, error: Exception) -> None:
 
 
 class Call:
-    """One call. `sent` says how often the SDK has sent it."""
+    """One call. `sent` says how often the SDK has sent it, `data` is the parsed body of an answer that is no stream.
+
+    Most calls are no streams and come to no harm: what only others need is set when they need it.
+    """
+
+    sent = 0
+    data: Any = None
+    exemplar: dict[str, str] | None = None
+    body: Any = None
+    asked_for_usage = answered = watched = False
+    first_content: float | None = None
+    progress: Progress
+    filter: UsageFilter | None = None
+    _capture: Capture | None = None
+    _events: Events | None = None
+    _error: str | None = None
+    _tail = (b"", b"")
+    _exhausted = False
+    _request: Any = None
 
     def __init__(self, options: Options, client: Any, request: Any, *, stream: bool) -> None:
         url = str(request.url)
@@ -73,24 +93,15 @@ class Call:
         self.response_id = response_id_of(url)
         self.stream = stream
         self.attributes = current_attributes()
-        self.exemplar = trace_exemplar() if options.genai else None
-        self.body = request.json_data if options.tokenizer else None
-        self.asked_for_usage = asks_for_usage(request)
-        self.sent = 0
-        self.started = monotonic()
-        self.first_content: float | None = None
-        self.progress = Progress(keep_text=options.tokenizer is not None)
-        self.filter: UsageFilter | None = None
-        self.data: Any = None
-        """The parsed body of an answer that is no stream."""
-        self.answered = self.watched = False
-        self._capture: Capture | None = None
-        self._events: Events | None = None
-        self._error: str | None = None
+        if options.genai:
+            self.exemplar = trace_exemplar()
+        if options.tokenizer is not None:
+            self.body = request.json_data
+        if stream:
+            self.asked_for_usage = asks_for_usage(request)
+            self.progress = Progress(keep_text=options.tokenizer is not None)
         self._open = [True]
-        self._tail = (b"", b"")
-        self._exhausted = False
-        self._request: Any = None
+        self.started = monotonic()
 
     # what the SDK's hooks tell
 
@@ -117,19 +128,12 @@ class Call:
         if not self.stream:
             self.data = data
             return
-        if type(data) is dict and data.keys() == {"data", "event"}:
+        if type(data) is dict and len(data) == 2 and "event" in data and "data" in data:
             data = data["data"]
         progress = self.progress
         progress.see(data)
         if self.first_content is None and progress.has_content:
             self.first_content = monotonic()
-
-    def read_the_bytes(self) -> None:
-        """From now on the SDK tells nothing of what it parses: take it from the bytes."""
-        if self._capture is None:
-            self._capture = Capture("")
-            for chunk in self._tail:
-                self._capture.add(chunk)
 
     def returned(self, response: Any) -> None:
         """`request()` returned to its caller; a call that is not watched has ended with it."""
@@ -143,9 +147,7 @@ class Call:
         """`request()` raised."""
         try:
             self._error = error_type_of(error)
-            count = getattr(_request_of(error), "headers", {}).get("x-stainless-retry-count", "")
-            if count.isdecimal():
-                self.sent = int(count) + 1
+            self.sent = max(self.sent, retries_of(error) + 1)
         finally:
             self.end()
 
@@ -185,7 +187,7 @@ class Call:
     def closed(self) -> None:
         """The response was closed."""
         error = sys.exc_info()[1]
-        if error is not None and self._error is None and _request_of(error) is self._request:
+        if error is not None and self._error is None and request_of(error) is self._request:
             self._error = quietly(error_type_of, error)  # what the SDK raises for an error event
         self.end()
 
@@ -204,9 +206,15 @@ class Call:
 
     def _record(self) -> None:
         ended = monotonic()
-        quietly(self._read_captured)
-        progress = self.progress
-        failed = progress.failed if self.stream else _has_failed(self.data)
+        if self.watched:
+            quietly(self._read_captured)
+        parts: tuple[Any, ...] = (self.data,)
+        document, delivered = self.data, _NOTHING
+        if self.stream:
+            progress = self.progress
+            parts, document, delivered, failed = progress.parts, progress.last, progress.text, progress.failed
+        else:
+            failed = _has_failed(document)
         record(
             Outcome(
                 options=self.options,
@@ -215,16 +223,16 @@ class Call:
                 asked_model=self.model,
                 attributes=self.attributes,
                 exemplar=self.exemplar,
-                parts=progress.parts if self.stream else (self.data,),
-                document=progress.last if self.stream else self.data,
+                parts=parts,
+                document=document,
                 stream=self.stream,
                 answered=self.answered,
                 complete=self._is_complete(),
                 error=self._error or ("APIError" if failed and not self.response_id else None),
-                retries=max(0, self.sent - 1),
+                retries=self.sent - 1 if self.sent else 0,
                 duration=ended - self.started,
                 time_to_first_token=None if self.first_content is None else self.first_content - self.started,
-                delivered=progress.text,
+                delivered=delivered,
                 body=self.body,
                 response_id=self.response_id,
             )
@@ -255,13 +263,6 @@ class Call:
             return at_end or self.progress.complete
         waits = self.asked_for_usage and not self.progress.tells_usage
         return self.progress.complete and (at_end or not waits)
-
-
-def _request_of(error: BaseException) -> Any:
-    try:
-        return getattr(error, "request", None)
-    except RuntimeError:  # an error of httpx that has none
-        return None
 
 
 def _has_failed(data: Any) -> bool:

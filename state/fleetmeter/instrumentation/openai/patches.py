@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from openai import _base_client as base
 
 from fleetmeter.errors import InstallError
-from fleetmeter.instrumentation.openai.call import Call, quietly, reading
+from fleetmeter.instrumentation.openai.call import Call, complain, quietly
 from fleetmeter.instrumentation.openai.captured import UsageFilter
 from fleetmeter.instrumentation.openai.estimates import Tokenizer, tokenizer_of
 from fleetmeter.instrumentation.openai.options import Options
@@ -77,8 +77,6 @@ def remove(client: Any) -> None:
                 if vars(owner)[name] is ours:  # if not, somebody stands on it: it stays, and passes calls on
                     setattr(owner, name, stock)
                     del _patched[owner, name]
-            for call in list(reading):
-                quietly(call.read_the_bytes)
 
 
 def _connections(client: Any) -> Any:
@@ -230,7 +228,10 @@ def _process_response_data(stock: Any) -> Any:
     def process_response_data(self: Any, *, data: Any, cast_to: Any, response: Any) -> Any:
         call = getattr(response, _CALL, None)
         if call is not None:
-            quietly(call.see, data)
+            try:
+                call.see(data)
+            except Exception as error:  # noqa: BLE001  the chunk is the caller's
+                complain("see", error)
         return stock(self, data=data, cast_to=cast_to, response=response)
 
     return process_response_data

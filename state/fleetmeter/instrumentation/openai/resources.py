@@ -4,7 +4,7 @@ Paths: https://platform.openai.com/docs/api-reference, as the SDK passes them to
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -110,7 +110,9 @@ def asks_for_usage(options: Any) -> bool:
     return stream_options(options).get("include_usage") is True
 
 
-def _bodies(options: Any) -> Iterator[Mapping[str, Any]]:
-    for source in (getattr(options, "extra_json", None), getattr(options, "json_data", None)):
-        if isinstance(source, Mapping):
-            yield source
+def _bodies(options: Any) -> tuple[Mapping[str, Any], ...]:
+    """What a request sends, the stronger first."""
+    extra, body = getattr(options, "extra_json", None), getattr(options, "json_data", None)
+    if extra is None and type(body) is dict:
+        return (body,)
+    return tuple(source for source in (extra, body) if isinstance(source, Mapping))

@@ -123,13 +123,17 @@ def test_who_patched_on_top_stays(prices: PriceList, client: openai.OpenAI, monk
         fleetmeter.uninstrument_openai()
 
 
-def test_a_stream_that_is_open_at_uninstrument_is_counted_in_full(client: openai.OpenAI, prices: PriceList) -> None:
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_stream_that_is_open_at_uninstrument_is_counted_in_full(
+    client: openai.OpenAI, prices: PriceList, begun: bool
+) -> None:
     """Its end and its usage are seen though the classes are the SDK's again."""
     fleetmeter.instrument_openai(prices=prices)
     counts = Counts()
     text = "[[answer:delay=0.02,chunks=4]] [[usage:prompt=100,completion=20]]"
     stream = client.chat.completions.create(model=LUNA, messages=[{"role": "user", "content": text}], **ASKED)
-    next(stream)
+    if begun:
+        next(stream)
     fleetmeter.uninstrument_openai()
     list(stream)
     assert (counts.calls, counts.nanodollars, counts.aborts) == (1, 20_000, {})

@@ -1,0 +1,1 @@
+"""What is recorded of a call: one record, with its tokens and its money."""

@@ -1,0 +1,1 @@
+"""The answers that all replicas share: kept in the store, and made once for everybody who asks at the same time."""

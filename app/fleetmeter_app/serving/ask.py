@@ -1,0 +1,232 @@
+"""`POST /ask`: a question in plain words, answered on the way that every request takes."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from fleetmeter.pricing import Cost, Usage
+from fleetmeter_app.caching.entry import Facts
+from fleetmeter_app.config.chains import AUTO, Intent
+from fleetmeter_app.errors import InvalidRequestError
+from fleetmeter_app.guarding.caller import ANONYMOUS, Caller
+from fleetmeter_app.serving.call import Call
+from fleetmeter_app.serving.exchange import Exchange
+from fleetmeter_app.serving.loaded import Loaded
+from fleetmeter_app.serving.pipeline import INTENT_HEADER, Pipeline
+from fleetmeter_app.serving.reading import read_all
+from fleetmeter_app.wire.answers import read_document, text_of
+from fleetmeter_app.wire.request import JsonRequest
+
+_OVERHEAD_BYTES = 4096
+"""Bytes of a request body beyond the query itself."""
+
+_BYTES_PER_CHARACTER = 12
+"""At most, in JSON: outside the basic plane a character may be written as two escapes, `\\ud83d\\ude00`."""
+
+
+class AskRequest(BaseModel):
+    """The body of `POST /ask`; without an intent the rules of the configuration decide."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    query: str
+    intent: str | None = None
+
+
+class UsageOut(BaseModel):
+    """Tokens as the API counts them: cached and cache-write are parts of prompt, reasoning is part of completion."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cached_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int
+
+
+class AskReply(BaseModel):
+    """The answer of `POST /ask`.
+
+    `usage` and the costs are what this answer cost now: null where it came from the cache, or has no price.
+    `cost_nanodollars` is exact; `cost_usd` is the same amount in dollars.
+    """
+
+    answer: str
+    intent: str
+    tier: str
+    model: str
+    cached: bool
+    usage: UsageOut | None
+    cost_usd: float | None
+    cost_nanodollars: int | None
+    fallbacks: list[str]
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answered question. `usage` and `nanodollars` are what it cost now: None if it cost nothing, or nobody knows.
+
+    `cached` says that no call was made for it; `fallbacks` are the reasons for which models did not answer it.
+    """
+
+    text: str
+    intent: str
+    tier: str
+    model: str
+    cached: bool
+    usage: Usage | None
+    nanodollars: int | None
+    fallbacks: tuple[str, ...]
+
+
+class Questions:
+    """Answers questions by the pipeline."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    async def handle(self, exchange: Exchange) -> None:
+        """The route."""
+        caller = await self._pipeline.admit(exchange.headers)
+        limits = self._pipeline.loaded.config.limits
+        most_bytes = min(_BYTES_PER_CHARACTER * limits.max_query_characters + _OVERHEAD_BYTES, limits.max_body_bytes)
+        asked = _parse(await exchange.body(most_bytes, limits.body_seconds))
+        exchange.watch()
+        try:
+            reply = await self.ask(
+                asked.query,
+                asked.intent,
+                caller=caller,
+                headers=exchange.headers,
+                request_id=exchange.request_id,
+                traceparent=exchange.traceparent,
+            )
+        finally:
+            exchange.unwatch()
+        body = _reply(reply, exchange.request_id).model_dump_json().encode()
+        await exchange.answer(200, body, "application/json", {"x-fleetmeter-cache": "hit" if reply.cached else "miss"})
+
+    async def ask(
+        self,
+        query: str,
+        intent: str | None = None,
+        *,
+        caller: Caller = ANONYMOUS,
+        headers: Mapping[str, str] | None = None,
+        request_id: str = "",
+        traceparent: str | None = None,
+    ) -> Answered:
+        """Answer one question.
+
+        Raises `InvalidRequestError` for a question or an intent that is refused, and `UpstreamFailedError` when no
+        model of the chain answered.
+        """
+        loaded = self._pipeline.loaded
+        _check(loaded, query, intent)
+        headers = {} if headers is None else headers
+        if intent is not None:
+            headers = {**headers, INTENT_HEADER: intent}
+        selection = self._pipeline.select(AUTO, query, headers, caller)
+        chosen = loaded.config.intents[selection.intent]
+        request = JsonRequest.of(_chat(selection.first.model, chosen, query))
+        call = Call(
+            loaded=loaded,
+            endpoint="chat.completions",
+            request=request,
+            stream=False,
+            caller=caller,
+            selection=selection,
+            headers=headers,
+            request_id=request_id,
+            traceparent=traceparent,
+            body_bytes=len(request.body),
+            cache_as="ask",
+        )
+        reply = await self._pipeline.answer(call, self._pipeline.whole)
+        text = text_of(read_document(await read_all(reply)))
+        facts = reply.facts() or Facts(reply.status, reply.content_type, selection.first.model, selection.first.tier)
+        charged = None if reply.result == "hit" else call.charged
+        return Answered(
+            text=text,
+            intent=selection.intent,
+            tier=facts.tier,
+            model=facts.model.encode("utf-8", "replace").decode(),
+            cached=reply.result == "hit",
+            usage=None if charged is None else charged.usage,
+            nanodollars=None if charged is None else charged.nanodollars,
+            fallbacks=() if charged is None else tuple(call.fallbacks),
+        )
+
+
+def _check(loaded: Loaded, query: str, intent: str | None) -> None:
+    most = loaded.config.limits.max_query_characters
+    if not query.strip():
+        raise InvalidRequestError("'query' is empty; ask something.", param="query", code="empty_query")
+    if len(query) > most:
+        raise InvalidRequestError(
+            f"'query' has {len(query)} characters; at most {most} are taken.",
+            param="query",
+            code="query_too_long",
+            status=413,
+        )
+    if intent is not None and intent not in loaded.config.intents:
+        known = ", ".join(loaded.config.intents)
+        raise InvalidRequestError(
+            f"{intent!r} is no intent; the intents are: {known}.", param="intent", code="unknown_intent"
+        )
+
+
+def _chat(model: str, intent: Intent, query: str) -> dict[str, Any]:
+    system = [{"role": "system", "content": intent.system_prompt}] if intent.system_prompt else []
+    limit = {} if intent.max_tokens is None else {"max_completion_tokens": intent.max_tokens}
+    return {"model": model, "messages": [*system, {"role": "user", "content": query}], **limit}
+
+
+def _parse(body: bytes) -> AskRequest:
+    try:
+        document = json.loads(body)
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequestError("The body holds half a surrogate pair, which is no text.", code="no_text") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequestError(f"The body is no JSON: {error}.", code="malformed_json") from error
+    try:
+        return AskRequest.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or None
+        raise InvalidRequestError(
+            f'{field or "The body"}: {first["msg"]}; expected {{"query": text, "intent": text (optional)}}.',
+            param=field,
+            code="invalid_body",
+        ) from error
+
+
+def _reply(answered: Answered, request_id: str) -> AskReply:
+    return AskReply(
+        answer=answered.text,
+        intent=answered.intent,
+        tier=answered.tier,
+        model=answered.model,
+        cached=answered.cached,
+        usage=None if answered.usage is None else _usage(answered.usage),
+        cost_usd=None if answered.nanodollars is None else Cost(answered.nanodollars).usd,
+        cost_nanodollars=answered.nanodollars,
+        fallbacks=list(answered.fallbacks),
+        request_id=request_id,
+    )
+
+
+def _usage(usage: Usage) -> UsageOut:
+    return UsageOut(
+        prompt_tokens=usage.prompt,
+        completion_tokens=usage.completion,
+        total_tokens=usage.total,
+        cached_tokens=usage.cached,
+        cache_write_tokens=usage.cache_write,
+        reasoning_tokens=usage.reasoning,
+    )

@@ -1,0 +1,131 @@
+"""uvicorn's HTTP/1.1 with bounds: how large a head may be, how long it may take, how many connections there may be."""
+
+import json
+from asyncio import TimerHandle, Transport
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from fleetmeter_app.config.limits import LimitsConfig
+from fleetmeter_app.errors import ApiError, InvalidRequestError
+
+_REASONS = {
+    400: "Bad Request",
+    408: "Request Timeout",
+    431: "Request Header Fields Too Large",
+    503: "Service Unavailable",
+}
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection; `limits` are those of the class that `bounded` makes.
+
+    What is refused here never reaches the application, and ends the connection.
+    """
+
+    limits: LimitsConfig
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._head_timer: TimerHandle | None = None
+        self._in_head = True
+        self._head_bytes = 0
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """A client is there."""
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.max_connections:
+            message = f"This replica has as many connections as it takes, {self.limits.max_connections}."
+            self._refuse(ApiError(503, "server_error", message, code="overloaded", retry_after=1.0))
+            return
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes are there; those of a head are counted until it is complete."""
+        if self.transport.is_closing():
+            return
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > self.limits.max_header_bytes and not self.transport.is_closing():
+            self._refuse(self._too_large())
+
+    def on_message_begin(self) -> None:
+        """A request begins, on a connection that may have had others."""
+        super().on_message_begin()
+        if not self._in_head:
+            self._head_bytes = 0
+            self._expect_head()
+
+    def on_headers_complete(self) -> None:
+        """The head is complete: the application gets the request, unless it is too large."""
+        self._stop_timer()
+        self._in_head = False
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size <= self.limits.max_header_bytes:
+            super().on_headers_complete()
+            return
+        app, self.app = self.app, _answering(self._too_large())
+        try:
+            super().on_headers_complete()
+        finally:
+            self.app = app
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        self._refuse(InvalidRequestError(msg, code="malformed_http"))
+
+    def _expect_head(self) -> None:
+        self._in_head = True
+        self._stop_timer()
+        self._head_timer = self.loop.call_later(self.limits.header_seconds, self._late)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _late(self) -> None:
+        seconds = self.limits.header_seconds
+        if not self.transport.is_closing():
+            message = f"The head of the request was not complete after {seconds:g} seconds."
+            self._refuse(InvalidRequestError(message, code="head_too_slow", status=408))
+
+    def _too_large(self) -> InvalidRequestError:
+        message = f"The head of the request has more than {self.limits.max_header_bytes} bytes."
+        return InvalidRequestError(message, code="head_too_large", status=431)
+
+    def _refuse(self, error: ApiError) -> None:
+        self._stop_timer()
+        body = json.dumps(error.body()).encode()
+        headers = {
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+            "connection": "close",
+            **error.headers(),
+        }
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.transport.write(f"HTTP/1.1 {error.status} {_REASONS[error.status]}\r\n{head}\r\n".encode() + body)
+        self.transport.close()
+
+
+def bounded(limits: LimitsConfig) -> type[BoundedProtocol]:
+    """The protocol with these limits, as uvicorn takes it: a class."""
+    return type("BoundedProtocol", (BoundedProtocol,), {"limits": limits})
+
+
+def _answering(error: ApiError) -> Any:
+    """An application that refuses whatever it is asked."""
+
+    async def refuse(_scope: Any, _receive: Any, send: Any) -> None:
+        body = json.dumps(error.body()).encode()
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": error.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return refuse

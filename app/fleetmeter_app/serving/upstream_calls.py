@@ -1,0 +1,237 @@
+"""One call of a model: the request that is sent, its attempts, and its record."""
+
+import logging
+from time import perf_counter
+from typing import Any
+
+from fleetmeter.pricing import read_answer
+from fleetmeter_app.accounting.calls import Charge, Origin, Running
+from fleetmeter_app.accounting.estimates import estimated
+from fleetmeter_app.routing.router import Step
+from fleetmeter_app.seams import BreakersSeam
+from fleetmeter_app.serving.call import Call
+from fleetmeter_app.transport.attempts import Attempts, CircuitOpenError
+from fleetmeter_app.transport.client import Reply, UpstreamClient
+from fleetmeter_app.transport.failures import (
+    UpstreamFailure,
+    failure_inside,
+    failure_of_status,
+    failure_unreadable,
+)
+from fleetmeter_app.transport.places import Place
+from fleetmeter_app.wire.answers import error_of, is_answer, read_document
+from fleetmeter_app.wire.events import EventSplitter, TooLargeError
+from fleetmeter_app.wire.streams import ChatStream, ResponseStream, Stream
+
+log = logging.getLogger("fleetmeter.app")
+
+_MOST_ERROR_BYTES = 2**16
+_RETRY_COUNT = "x-stainless-retry-count"
+"""What tells a server which attempt a request is; the client's own count is between it and us."""
+
+
+class ModelCall:
+    """A call of one step's model. `whole` and `opened` raise `UpstreamFailure` once it is recorded."""
+
+    def __init__(self, client: UpstreamClient, breakers: BreakersSeam, call: Call, step: Step) -> None:
+        self._client = client
+        self._call = call
+        self._config = call.loaded.config.upstream
+        self._accounts = call.loaded.accounts
+        self.step = step
+        self.attempts: Attempts[Any] = Attempts(step.model, call.loaded.places_of(step), breakers, self._config)
+        self.running = Running(call.endpoint, call.intent, step.model, call.stream, Origin(), perf_counter())
+
+    async def whole(self) -> tuple[bytes, str, Charge]:
+        """Body, content type, and what it cost."""
+        try:
+            body, document, reply = await self.attempts.run(self._whole)
+        except BaseException as error:
+            self._ended(error)
+            raise
+        self._settle_in()
+        self.attempts.report(None)
+        self.attempts.release()
+        charge = self._accounts.answered(self.running, read_answer(document, endpoint=self._call.endpoint))
+        self._call.charge(charge)
+        return body, reply.headers.get("content-type", "application/json"), charge
+
+    async def _whole(self, place: Place, number: int) -> tuple[bytes, Any, Reply]:
+        reply = await self._post(place, number)
+        body = await reply.read(self._config.max_answer_bytes)
+        document = read_document(body)
+        if not is_answer(self._call.endpoint, document):
+            raise self._not_an_answer(document, body)
+        return body, document, reply
+
+    def _not_an_answer(self, document: Any, body: bytes) -> UpstreamFailure:
+        stated = read_answer(document, endpoint=self._call.endpoint)
+        error = error_of(document)
+        if error is not None:
+            return failure_inside(error, stated)
+        return failure_unreadable(f"{len(body)} bytes that are no {self._call.endpoint}", stated)
+
+    async def opened(self) -> "OpenStream":
+        """The stream, once its first event is there."""
+        try:
+            stream: OpenStream = await self.attempts.run(self._open)
+        except BaseException as error:
+            self._ended(error)
+            raise
+        self._settle_in()
+        return stream
+
+    async def _open(self, place: Place, number: int) -> "OpenStream":
+        reply = await self._post(place, number)
+        try:
+            if not reply.is_event_stream:
+                body = await reply.read(self._config.max_answer_bytes)
+                raise self._not_an_answer(read_document(body), body)
+            stream = OpenStream(self, reply)
+            await stream.begin()
+        except BaseException:
+            reply.close()
+            raise
+        return stream
+
+    async def _post(self, place: Place, number: int) -> Reply:
+        self.running.retries = number
+        headers = {_RETRY_COUNT: str(number), "x-request-id": self._call.request_id}
+        if self._call.traceparent is not None:
+            headers["traceparent"] = self._call.traceparent
+        if self._call.stream:
+            headers["accept"] = "text/event-stream"
+        reply = await self._client.post(place.deployment, self._call.endpoint, self._body(place), headers)
+        if reply.status == 200:
+            return reply
+        body = await reply.read(_MOST_ERROR_BYTES)
+        failure = failure_of_status(reply.status, reply.headers, error_of(read_document(body)))
+        log.debug("request %s: %s answered %d", self._call.request_id, place.name, reply.status)
+        raise failure
+
+    def _body(self, place: Place) -> bytes:
+        request = self._call.request
+        changes: dict[str, Any] = {}
+        if request.fields.get("model") != place.model:
+            changes["model"] = place.model
+        if self._call.endpoint == "chat.completions":
+            options = request.fields.get("stream_options")
+            if not self._call.stream:
+                if "stream_options" in request.fields:
+                    changes["stream_options"] = None
+            elif not isinstance(options, dict) or options.get("include_usage") is not True:
+                changes["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+        return request.with_fields(changes) if changes else request.body
+
+    def _settle_in(self) -> None:
+        self.running.retries = self.attempts.retries
+        self.running.origin = self._call.loaded.origin_of(self.attempts.place)
+
+    def _ended(self, error: BaseException) -> None:
+        """Record a call that ended without an answer; one that no place would take was none."""
+        self._settle_in()
+        if isinstance(error, UpstreamFailure):
+            log.info(
+                "request %s: %s did not answer: %s %s",
+                self._call.request_id,
+                self.attempts.place.name,
+                error.error_type,
+                error.code or "",
+            )
+            self._call.charge(self._accounts.failed(self.running, error))
+        elif not isinstance(error, CircuitOpenError):
+            self._call.charge(self._accounts.given_up(self.running))
+
+    def finished(self, stream: "OpenStream", failure: UpstreamFailure | None, *, left: bool) -> Charge:
+        """Record a stream that has ended: to its end, by a failure, or because the client left."""
+        self.attempts.report(failure)
+        self.attempts.release()
+        stated = stream.reader.answer()
+        self.running.first_token = stream.first_token
+        estimate = None
+        if stated.usage is None and (left or failure is not None or not stream.reader.finished):
+            estimate = estimated(self._call.body_bytes, stream.reader.characters)
+        charge = self._accounts.answered(
+            self.running,
+            stated,
+            aborted=(left or not stream.reader.finished) and failure is None,
+            error=None if failure is None else failure.error_type,
+            estimate=estimate,
+        )
+        self._call.charge(charge)
+        return charge
+
+
+class OpenStream:
+    """A stream of events of which the first one is known; `next` gives what is for the client."""
+
+    def __init__(self, model_call: ModelCall, reply: Reply) -> None:
+        call = model_call._call  # noqa: SLF001 - one machine in two classes
+        self._reply = reply
+        self._splitter = EventSplitter(call.loaded.config.upstream.max_answer_bytes)
+        self._parts = reply.parts()
+        self._waiting: list[bytes] = []
+        self.reader: Stream = (
+            ResponseStream() if call.endpoint == "responses" else ChatStream(asks_usage=call.asks_usage)
+        )
+        self.first_token: float | None = None
+
+    async def begin(self) -> None:
+        """Wait for the first event; raises `UpstreamFailure` for an error in its place, or an end without any."""
+        while not self.reader.seen:
+            data = await anext(self._parts, None)
+            if data is None:
+                raise UpstreamFailure(
+                    "APIConnectionError",
+                    reason="upstream_error",
+                    message="the stream ended before it began",
+                    retryable=True,
+                )
+            self._waiting += self._read(data)
+        if self.reader.error is not None and all(event.startswith(b":") for event in self._waiting):
+            raise failure_inside(self.reader.error, self.reader.answer())
+
+    async def next(self) -> bytes:
+        """What is for the client next; empty at the end, which is the upstream's or `[DONE]`.
+
+        Raises `UpstreamFailure` if the upstream breaks off or reports an error, after what came before.
+        """
+        found, self._waiting = b"".join(self._waiting), []
+        while not found and self.reader.error is None and not self.reader.ended:
+            data = await anext(self._parts, None)
+            if data is None:
+                return self._end()
+            found = b"".join(self._read(data))
+        if not found and self.reader.error is not None:
+            raise failure_inside(self.reader.error, self.reader.answer())
+        return found
+
+    def _end(self) -> bytes:
+        """The upstream has ended without saying so."""
+        if not self.reader.finished:
+            raise UpstreamFailure(
+                "APIConnectionError", reason="upstream_error", message="the stream ended before its end"
+            )
+        self.reader.ended = True
+        return self.reader.last()
+
+    def _read(self, data: bytes) -> list[bytes]:
+        try:
+            events = self._splitter.feed(data)
+        except TooLargeError as error:
+            raise failure_unreadable(str(error), self.reader.answer()) from error
+        found = []
+        began = self.reader.began
+        for event in events:
+            if self.reader.error is not None or self.reader.ended:
+                break
+            seen = self.reader.see(event)
+            if seen:
+                found.append(seen)
+        if self.reader.began and not began:
+            self.first_token = perf_counter()
+        return found
+
+    def close(self) -> None:
+        """End the upstream's answer."""
+        self._reply.close()

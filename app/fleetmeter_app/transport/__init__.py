@@ -1,0 +1,1 @@
+"""How an upstream is called: connections, deployments, attempts, and what each way to fail means."""

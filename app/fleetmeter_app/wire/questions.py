@@ -1,0 +1,56 @@
+"""What a request asks, as text: what the rules for intents are tried on, and which limits it names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_MOST_CHARACTERS = 2_000
+"""Of a question; its kind shows in its beginning, and the rules cost time for each character."""
+_TEXTS = ("text", "input_text", "output_text", "refusal")
+"""Types of parts that hold all there is to them."""
+
+
+def question_of(fields: Mapping[str, Any]) -> str:
+    """The last message of the user, or the input; empty if there is none that can be read."""
+    asked = fields.get("messages", fields.get("input"))
+    if isinstance(asked, str):
+        return asked[:_MOST_CHARACTERS]
+    if not isinstance(asked, list):
+        return ""
+    for message in reversed(asked):
+        if isinstance(message, dict) and message.get("role") == "user":
+            return _text(message.get("content"))
+        if isinstance(message, str):  # of an embedding
+            return message[:_MOST_CHARACTERS]
+    return ""
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content[:_MOST_CHARACTERS]
+    if not isinstance(content, list):
+        return ""
+    parts = (part.get("text") for part in content if isinstance(part, dict))
+    return "\n".join(part for part in parts if isinstance(part, str))[:_MOST_CHARACTERS]
+
+
+def completion_limit(fields: Mapping[str, Any]) -> int | None:
+    """The most tokens that one completion may have, if the request says so."""
+    for name in ("max_completion_tokens", "max_output_tokens", "max_tokens"):
+        limit = fields.get(name)
+        if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
+            return limit
+    return None
+
+
+def linked_parts(fields: Mapping[str, Any]) -> int:
+    """How many parts of messages may stand for more than their text: images, files and sounds."""
+    asked = fields.get("messages", fields.get("input"))
+    if not isinstance(asked, list):
+        return 0
+    contents = (message.get("content") for message in asked if isinstance(message, dict))
+    return sum(
+        isinstance(part, dict) and part.get("type") not in _TEXTS
+        for content in contents
+        if isinstance(content, list)
+        for part in content
+    )

@@ -1,0 +1,84 @@
+"""A call of any model, made by whatever means: its usage as it came is read, priced and counted."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from fleetmeter.attribution.context import current_attributes
+from fleetmeter.keywords import names_its_arguments
+from fleetmeter.llm.outcomes import error_type_of, retries_of
+from fleetmeter.llm.records import NO_ANSWER, record_outcome
+from fleetmeter.pricing.answer import read_answer
+from fleetmeter.pricing.doubt import Unpriced
+from fleetmeter.pricing.price_list import PriceList
+from fleetmeter.pricing.usage import Usage, read_usage
+
+if TYPE_CHECKING:
+    from fleetmeter.pricing.cost import Cost
+
+
+@cache
+def listed_prices() -> PriceList:
+    """The listed prices, for callers who have no price list of their own."""
+    return PriceList()
+
+
+@names_its_arguments
+def record_call(
+    *,
+    usage: object = NO_ANSWER,
+    model: str,
+    provider: str | None = None,
+    base_url: object = None,
+    tier: str | None = None,
+    endpoint: str = "chat.completions",
+    intent: str | None = None,
+    stream: bool = False,
+    duration: float | None = None,
+    retries: int | None = None,
+    time_to_first_token: float | None = None,
+    aborted: str | None = None,
+    error: BaseException | str | None = None,
+    prices: PriceList | None = None,
+) -> "Cost | Unpriced | None":
+    """Count and price one call of any model, and return what it cost, or why that is not known; never raises.
+
+        fleetmeter.llm.record_call(usage=answer["usage"], model="claude-sonnet-4-5", provider="anthropic")
+
+    `usage` is the dictionary or object as the API gave it, in any of the shapes that `read_usage` knows, or a whole
+    answer that holds one. Of a usage that is in doubt, the certain tokens count, and the call is unpriced. None says
+    that the answer told no usage: the call is unpriced. Leave `usage` out for a call that was not answered; the result
+    is None then.
+
+    `model` is the model that answered. `provider` is who answered, as genai-prices names them (`openai`, `anthropic`,
+    `groq`, …); `base_url`, the address that was called, tells it as well; with neither it is that of `prices`, OpenAI
+    if nothing else was said. `tier` is the service tier that the answer named; a whole answer tells it itself.
+    `duration` is in seconds; without one, nothing is said of the call's time. The other arguments are those of
+    `record_openai_call`.
+    """
+    price_list = listed_prices() if prices is None else prices
+    attributes = current_attributes()
+    answered = usage is not NO_ANSWER
+    found, cost, saving = usage, None, None
+    if answered:
+        stated = read_answer(usage, endpoint=endpoint)
+        found = read_usage(usage, endpoint=endpoint) if stated.usage is None and usage is not None else stated.usage
+        tier = stated.tier if tier is None else tier
+        cost = price_list.price(model, found, tier=tier, base_url=base_url, provider=provider)
+        if isinstance(found, Usage) and not isinstance(cost, Unpriced):
+            saving = price_list.saving(cost, found, tier=tier)
+    record_outcome(
+        attributes,
+        model=price_list.normalise(model, base_url=base_url, provider=provider),
+        endpoint=endpoint,
+        intent=attributes.intent if intent is None else intent,
+        stream=bool(stream),
+        duration=duration,
+        usage=found,
+        cost=cost,
+        retries=retries_of(error) if retries is None else retries,
+        time_to_first_token=time_to_first_token,
+        aborted=aborted,
+        error=error_type_of(error) if isinstance(error, BaseException) else error,
+        saving=saving,
+    )
+    return cost
