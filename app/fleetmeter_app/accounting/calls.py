@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from fleetmeter import atomic
-from fleetmeter.llm import record_cost_savings, record_openai_call, record_openai_error
+from fleetmeter.llm import record_openai_call
 from fleetmeter.llm.catalogue import OPENAI_STREAM_ABORTS, OPENAI_UNPRICED_CALLS
 from fleetmeter.llm.vocabulary import VOCABULARY
 from fleetmeter.pricing import Cost, Doubt, PriceList, Unpriced, Usage
@@ -88,35 +88,31 @@ class Accounts:
             model, usage, tier=stated.tier, provider=call.origin.provider, base_url=call.origin.base_url
         )
         known = usage if isinstance(usage, Usage) else None
-        with atomic():
-            record_openai_call(
-                model=model,
-                endpoint=call.endpoint,
-                intent=call.intent,
-                stream=call.stream,
-                duration=call.duration(),
-                usage=usage,
-                cost=cost,
-                retries=call.retries,
-                time_to_first_token=call.time_to_first_token(),
-                aborted=source if aborted else None,
-            )
-            if error is not None:
-                record_openai_error(model, error)
-            if isinstance(cost, Cost) and known is not None:
-                # what the baseline model would have cost for the same usage, more than was paid, or less
-                saving = self.prices.saving(cost, known, tier=stated.tier)
-                if saving is not None:
-                    record_cost_savings(call.intent, saving.usd)
+        saving = None
+        if isinstance(cost, Cost) and known is not None:
+            # what the baseline model would have cost for the same usage, more than was paid, or less
+            saving = self.prices.saving(cost, known, tier=stated.tier)
+        record_openai_call(
+            model=model,
+            endpoint=call.endpoint,
+            intent=call.intent,
+            stream=call.stream,
+            duration=call.duration(),
+            usage=usage,
+            cost=cost,
+            retries=call.retries,
+            time_to_first_token=call.time_to_first_token(),
+            aborted=source if aborted else None,
+            error=error,
+            saving=saving,
+        )
         return Charge(model, known, cost if isinstance(cost, Cost) else None, estimated=source == "estimated")
 
     def failed(self, call: Running, failure: UpstreamFailure) -> Charge:
         """Record a call that brought no answer which can be used; what it has cost all the same is told."""
         if failure.answered:
             return self.answered(call, failure.answer or Answer(), error=failure.error_type)
-        with atomic():
-            self._without_answer(call)
-            record_openai_error(call.model, failure.error_type)
+        self._without_answer(call, failure.error_type)
         return Charge(call.model, Usage(0), Cost(0))
 
     def given_up(self, call: Running) -> Charge:
@@ -128,7 +124,7 @@ class Accounts:
             OPENAI_UNPRICED_CALLS.labels(VOCABULARY.model(call.model)).inc()
         return Charge(call.model, None, None)
 
-    def _without_answer(self, call: Running) -> None:
+    def _without_answer(self, call: Running, error: str | None = None) -> None:
         record_openai_call(
             model=call.model,
             endpoint=call.endpoint,
@@ -136,4 +132,5 @@ class Accounts:
             stream=call.stream,
             duration=call.duration(),
             retries=call.retries,
+            error=error,
         )

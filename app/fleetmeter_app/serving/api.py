@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fleetmeter.llm import record_error
+from fleetmeter.llm.catalogue import CLIENT_RETRIES
 from fleetmeter_app.errors import ApiError, InvalidRequestError
 from fleetmeter_app.serving.ask import Questions
 from fleetmeter_app.serving.exchange import ClientLeftError, Exchange, Message, Receive, Send
@@ -26,6 +27,9 @@ _MODEL = "/v1/models/{model}"
 _OVERLOADED_SECONDS = 1.0
 """After which a caller may come back who was one too many."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+
+_RETRY_COUNT = "x-stainless-retry-count"
+"""What OpenAI's SDKs say of how often they have sent a request before."""
 
 Handler = Callable[[Exchange], Awaitable[None]]
 
@@ -137,6 +141,8 @@ class Api:
                 code="overloaded",
                 retry_after=_OVERLOADED_SECONDS,
             )
+        if exchange.headers.get(_RETRY_COUNT, "0").strip("0").isdecimal():
+            CLIENT_RETRIES.labels(exchange.template).inc()
         self._running += 1
         try:
             await handle(exchange)

@@ -188,7 +188,7 @@ class OpenStream:
                     retryable=True,
                 )
             self._waiting += self._read(data)
-        if self.reader.error is not None:
+        if self.reader.error is not None and all(event.startswith(b":") for event in self._waiting):
             raise failure_inside(self.reader.error, self.reader.answer())
 
     async def next(self) -> bytes:

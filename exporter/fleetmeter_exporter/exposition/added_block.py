@@ -123,7 +123,7 @@ class AddedBlock:
     def _spelled(self, stored: Sequence[float], column: Sequence[float]) -> list[str]:
         """The texts of a column, given its stored numbers, which are the same objects where nothing changed.
 
-        To spell a fraction takes ten times as long as a count: where there are any, only changed ones are spelled anew.
+        Spelling a fraction takes ten times as long as a count. So the texts of unchanged fractions are kept.
         """
         if len(self.subject.layouts) > 1 or not (self.subject.layouts[0].scale != 1 or float in set(map(type, stored))):
             self._kept = (), []

@@ -326,13 +326,14 @@ def test_a_responses_stream_has_names_numbers_and_a_last_word(client: openai.Ope
 
 @pytest.mark.parametrize(("trouble", "last"), [("cut=4", "response.failed"), ("error=4", "response.failed")])
 def test_a_responses_stream_never_just_stops(client: openai.OpenAI, replica: Program, trouble: str, last: str) -> None:
-    """A cut and an error event become `response.failed`, with the next number, and an error in the counts."""
+    """The last event is `response.failed`, after a cut one of ours with the next number; it counts as an error."""
     growth = Growth(replica)
     events: list[Any] = list(client.responses.create(model="cheap", input=f"x [[answer:{trouble}]]", stream=True))
     assert events[-1].type == last
     assert events[-1].response.status == "failed"
     assert events[-1].response.error.message
-    assert events[-1].sequence_number == events[-2].sequence_number + 1
+    if trouble == "cut=4":  # ours; the other one is the upstream's own
+        assert events[-1].sequence_number == events[-2].sequence_number + 1
     assert growth.reaches(1, "openai_errors_total", model=CHEAP)
 
 
@@ -412,6 +413,17 @@ def test_ids_and_traces_go_through(replica: Program) -> None:
     assert response.headers["traceparent"] != trace
     injected = httpx.post(replica.address() + "/v1/chat/completions", json=body, headers={"x-request-id": "a b"})
     assert injected.headers["x-request-id"].startswith("req_")
+
+
+def test_retries_of_clients_are_counted_and_not_handed_on(replica: Program, upstream: RunningUpstream) -> None:
+    """A request that a client sent again is one, by its route; upstream it is a first attempt."""
+    growth = Growth(replica)
+    body = {"model": "cheap", "messages": said("x [[fault:500,times=1]]")}
+    for count in ("0", "2", "nonsense"):
+        headers = {"x-stainless-retry-count": count}
+        assert httpx.post(replica.address() + "/v1/chat/completions", json=body, headers=headers).status_code == 200
+    assert growth.reaches(1, "client_retries_total", endpoint="/v1/chat/completions")
+    assert growth.reaches(3, "openai_retries_total")
 
 
 def test_the_asynchronous_sdk_streams_many_at_once(replica: Program) -> None:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from fleetmeter_app.config.settings import AppSettings
 
 from fleetmeter.errors import SettingError
 from fleetmeter.secret_file import read_secret, secret_of

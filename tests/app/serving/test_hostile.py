@@ -1,0 +1,257 @@
+"""Whatever an upstream answers: never a 500 of ours, always one call in the counts, nothing of it handed on unseen."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from fleetmeter.embedded import EmbeddedStore
+from support.exposition import total
+from support.gateway import Program, Programs, eventually
+from support.raw_upstream import RawUpstream, raw_upstream
+from support.store import new_address
+
+CONFIG = """
+baseline_tier = "cheap"
+default_intent = "general"
+[tiers.cheap]
+model = "gpt-6-luna"
+[intents.general]
+tier = "cheap"
+[cache]
+enabled = false
+[limits]
+max_header_bytes = 4096
+[upstream]
+timeout_seconds = 2
+max_retries = 0
+max_answer_bytes = 100000
+"""
+MESSAGE = {"role": "assistant", "content": "hello"}
+PLAIN: dict[str, Any] = {
+    "id": "c",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "gpt-6-luna",
+    "choices": [{"index": 0, "finish_reason": "stop", "message": MESSAGE}],
+    "usage": {"prompt_tokens": 4, "completion_tokens": 3, "total_tokens": 7},
+}
+DEEP = b'{"choices":' + b"[" * 30_000 + b"]" * 30_000 + b"}"
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[RawUpstream]:
+    """The upstream."""
+    with raw_upstream() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def replica(server: EmbeddedStore, upstream: RawUpstream) -> Iterator[Program]:
+    """One replica."""
+    with Programs() as programs:
+        program = programs.gateway(
+            new_address(server), upstream.base_url, CONFIG, FLEETMETER_FLUSH_INTERVAL="0.02", NO_PROXY="127.0.0.1"
+        )
+        program.get("/health")
+        yield program
+
+
+def changed(**changes: Any) -> bytes:
+    """A completion with some fields changed."""
+    return json.dumps(PLAIN | changes).encode()
+
+
+def with_error(**error: Any) -> bytes:
+    """A body in OpenAI's error shape."""
+    return json.dumps({"error": error}).encode()
+
+
+def usage(**counts: Any) -> bytes:
+    """A completion with this usage."""
+    return changed(usage=counts)
+
+
+BODIES: dict[str, tuple[bytes, int]] = {
+    "nothing": (b"", 502),
+    "no JSON": (b"<p>", 502),
+    "half of it": (b'{"id": "chatcmpl', 502),
+    "no UTF-8": (b"\xff\xfe", 502),
+    "a list": (b"[]", 502),
+    "null": (b"null", 502),
+    "nested 30,000 deep": (DEEP, 502),
+    "no choices": (changed(choices=[]), 502),
+    "choices of another type": (changed(choices="text"), 502),
+    "a choice without a message": (changed(choices=[{"message": None}]), 502),
+    "content of another type": (changed(choices=[{"message": {"content": 5}}]), 502),
+    "an error inside": (with_error(message="secret words", code="server_error"), 502),
+    "an error inside, beside an answer": (changed(error={"message": "secret words"}), 200),
+    "an error that is a text": (b'{"error": "secret words"}', 502),
+    "more than is held": (changed(padding="x" * 200_000), 502),
+    "counts of 401 digits": (usage(prompt_tokens=int("9" * 401), completion_tokens=1), 200),
+    "counts beyond any model": (usage(prompt_tokens=10**17, completion_tokens=1, total_tokens=10**17 + 1), 200),
+    "counts of 5,000 digits": (changed().replace(b'"prompt_tokens": 4', b'"prompt_tokens": ' + b"9" * 5000), 502),
+    "negative counts": (usage(prompt_tokens=-1, completion_tokens=1), 200),
+    "counts of another type": (usage(prompt_tokens="many", completion_tokens=[1]), 200),
+    "a usage of another type": (changed(usage="much"), 200),
+    "a model of another type": (changed(model=["x"]), 200),
+    "a tier of another type": (changed(service_tier={"x": 1}), 200),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_no_answer_is_our_failure_or_uncounted(replica: Program, upstream: RawUpstream, name: str) -> None:
+    """What is no answer is a 502 in OpenAI's shape, what is one goes through as it came; each is one call."""
+    body, status = BODIES[name]
+    upstream.says(body)
+    before = replica.samples()
+    response = asked(replica)
+    assert response.status_code == status, response.text
+    if status == 200:
+        assert response.content == body
+    else:
+        assert set(response.json()["error"]) == {"message", "type", "param", "code"}
+        assert "secret" not in response.text
+    assert eventually(lambda: grown(replica, before, "openai_api_calls_total") == 1)
+    assert grown(replica, before, "openai_errors_total") == (0 if status == 200 else 1)
+    assert grown(replica, before, "http_requests_total", status="500") == 0
+
+
+def asked(replica: Program, **more: Any) -> httpx.Response:
+    """What a plain request is answered."""
+    body = {"model": "cheap", "messages": [{"role": "user", "content": "x"}], **more}
+    return httpx.post(replica.address() + "/v1/chat/completions", json=body, timeout=30)
+
+
+def grown(replica: Program, before: dict[Any, float], name: str, **labels: str) -> float:
+    """The growth of a sample since then."""
+    return total(replica.samples(), name, **labels) - total(before, name, **labels)
+
+
+@pytest.mark.parametrize("code", [400, None, True, ["x"], {"a": 1}, "Two Words", "x\r\nset-cookie: a=b", "y" * 500])
+@pytest.mark.parametrize(("status", "seen"), [("400 Bad Request", 400), ("500 Oops", 502), ("429 Slow", 429)])
+def test_a_code_of_any_type_is_never_handed_on(
+    replica: Program, upstream: RawUpstream, code: Any, status: str, seen: int
+) -> None:
+    """The client gets a code of ours, as text, and no header that the upstream wrote."""
+    upstream.says(with_error(message="m", code=code, type=7, param={"x": 1}), status, more="x-evil: 1\r\n")
+    response = asked(replica)
+    assert response.status_code == seen
+    error = response.json()["error"]
+    assert error["code"] in {"invalid_request", "upstream_error", "rate_limit_exceeded"}
+    assert error["param"] is None
+    assert "x-evil" not in response.headers
+    assert "set-cookie" not in response.headers
+
+
+def test_what_the_upstream_says_of_the_request_reaches_the_caller(replica: Program, upstream: RawUpstream) -> None:
+    """A 400 has its message, code and parameter, so that whoever wrote the request can mend it."""
+    upstream.says(
+        with_error(message="Temperature is 3; at most 2.", code="invalid_value", param="temperature"), "400 No"
+    )
+    error = asked(replica).json()["error"]
+    assert "Temperature is 3; at most 2." in error["message"]
+    assert (error["code"], error["param"], error["type"]) == ("invalid_value", "temperature", "invalid_request_error")
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary Redirect"])
+def test_no_redirect_is_followed(replica: Program, upstream: RawUpstream, status: str) -> None:
+    """The key and the prompt go nowhere that the configuration does not name."""
+    seen = len(upstream.bodies)
+    upstream.says(b"", status, more=f"location: {upstream.base_url}/elsewhere\r\n")
+    assert asked(replica).status_code == 502
+    assert len(upstream.bodies) == seen + 1
+
+
+def test_a_501_is_not_asked_again_by_anybody(replica: Program, upstream: RawUpstream) -> None:
+    """llama.cpp says so of what it does not have; the client is told not to retry."""
+    upstream.says(with_error(message="m", code=501, type="not_supported_error"), "501 Not Implemented")
+    seen = len(upstream.bodies)
+    with (
+        openai.OpenAI(api_key="k", base_url=replica.address() + "/v1") as client,
+        pytest.raises(openai.InternalServerError),
+    ):
+        client.chat.completions.create(model="cheap", messages=[{"role": "user", "content": "x"}])
+    assert len(upstream.bodies) == seen + 1
+
+
+STREAMS: dict[str, tuple[bytes, int]] = {
+    "nothing": (b"", 502),
+    "an error first": (b'data: {"error": {"message": "secret words", "code": "rate_limit_exceeded"}}\n\n', 502),
+    "no JSON first": (b"data: {\n\n", 502),
+    "only a comment": (b": hi\n\n", 502),
+    "half an event": (b'data: {"id": "c"', 502),
+    "an event without an end": (b"data: " + b"x" * 200_000, 502),
+    "nested deep": (b"data: " + DEEP + b"\n\n", 502),
+    "no stream at all": (b"", 502),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_that_never_began_is_an_error_with_a_status(
+    replica: Program, upstream: RawUpstream, name: str
+) -> None:
+    """Before the first byte an error has its status, in OpenAI's shape, and is one call."""
+    body, status = STREAMS[name]
+    upstream.says(body, content_type="text/event-stream" if name != "no stream at all" else "text/html")
+    before = replica.samples()
+    response = asked(replica, stream=True)
+    assert response.status_code == status, response.text
+    assert "secret" not in response.text
+    assert eventually(lambda: grown(replica, before, "openai_api_calls_total", stream="true") == 1)
+    assert grown(replica, before, "openai_errors_total") == 1
+
+
+def chunk(**delta: Any) -> bytes:
+    """A chunk of a stream."""
+    choice = {"index": 0, "delta": delta, "finish_reason": None}
+    return b"data: " + json.dumps({**PLAIN, "choices": [choice], "usage": None}).encode()
+
+
+@pytest.mark.parametrize("gap", [b"\n\n", b"\r\n\r\n", b"\r\r"])
+def test_events_end_as_the_standard_permits(replica: Program, upstream: RawUpstream, gap: bytes) -> None:
+    """Bytes of a stream reach the client as they came, whatever ends their lines."""
+    body = gap.join([chunk(role="assistant"), chunk(content='a "usage": 5 b'), b": hi", b"data: [DONE]", b""])
+    upstream.says(body, content_type="text/event-stream")
+    assert asked(replica, stream=True).content == body
+
+
+@pytest.mark.parametrize("broken", [b"data: {", b"data: []", b'data: {"error": "secret"}'])
+def test_rubbish_within_a_stream_ends_it_with_an_error(replica: Program, upstream: RawUpstream, broken: bytes) -> None:
+    """What came before is delivered; a chunk that nobody can read, if it is looked at, becomes an error event."""
+    upstream.says(b"\n\n".join([chunk(role="assistant"), broken, b""]), content_type="text/event-stream")
+    response = asked(replica, stream=True)
+    first, last = response.content.strip().split(b"\n\n")
+    assert first == chunk(role="assistant")
+    assert set(json.loads(last.removeprefix(b"data: "))["error"]) == {"message", "type", "param", "code"}
+    assert b"secret" not in response.content
+
+
+def test_a_request_goes_on_as_it_came(replica: Program, upstream: RawUpstream) -> None:
+    """Unknown fields, odd numbers and escapes are the client's own bytes; only the model's name is set."""
+    upstream.says(changed())
+    sent = (
+        b'{ "messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:,\\u00e9"}}]}],\n'
+        b' "temperature": 1.00, "seed": 12345678901234567890, "x_new": {"a": [1e2, null]}, "model": "gpt-6-luna" }'
+    )
+    headers = {"content-type": "application/json", "x-stainless-retry-count": "2", "authorization": "Bearer mine"}
+    response = httpx.post(replica.address() + "/v1/chat/completions", content=sent, headers=headers)
+    assert response.status_code == 200
+    assert upstream.bodies[-1] == sent
+    head = upstream.heads[-1].lower()
+    assert "x-stainless-retry-count: 0" in head
+    assert "authorization: bearer sk-test" in head
+    assert "mine" not in head
+    named = sent.replace(b'"model": "gpt-6-luna"', b'"model": "cheap"')
+    httpx.post(replica.address() + "/v1/chat/completions", content=named, headers=headers)
+    assert upstream.bodies[-1] == sent.replace(b'"model": "gpt-6-luna"', b'"model":"gpt-6-luna"')
+
+
+def test_nothing_of_it_is_in_the_log(replica: Program) -> None:
+    """Neither a body, nor a key, nor a traceback."""
+    output = replica.output()
+    for secret in ("secret", "sk-test", "Traceback", "set-cookie"):
+        assert secret not in output
