@@ -80,7 +80,7 @@ def test_a_negative_sum_takes_its_lines_away_and_no_others(
     exposition = Exposition(form)
     parts = [*BOUNDS, "sum"] if kind == "histogram" else ["count", "sum"]
     layout = Definition.of("h", kind, "x", "", ["k"], BOUNDS if kind == "histogram" else (), "")
-    for sums in (("-3", "5"), ("3", "-0.5"), ("1", "2")):
+    for sums in (("-3", "-0.5"), ("3", "-0.25"), ("4", "2")):
         with FixedState(store) as fixed:
             for value, total in zip("ab", sums, strict=True):
                 fixed.family(layout, {(value, part): total if part == "sum" else 2 for part in parts})
