@@ -106,7 +106,7 @@ def test_everything_that_can_be_said_is_read() -> None:
         7,
     )
     assert [pattern.pattern for pattern in chat.patterns] == ["^hi"]
-    assert dataclasses.astuple(config.cache) == (1.5, 2, 3)
+    assert dataclasses.astuple(config.cache) == (1.5, 2, 3, False, True)
     assert config.limits.max_query_characters == 4
     assert (config.upstream.timeout_seconds, config.upstream.max_retries) == (5.0, 0)
     assert config.prices == {"my-model": {"input": 0.5}}
