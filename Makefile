@@ -137,6 +137,10 @@ deploy-check: $(DEPLOY)/.ready  ## check deploy/: images, compose file, chart fo
 manifests: $(DEPLOY)/.ready  ## write deploy/kubernetes anew, from the chart
 	$(DEPLOY)/bin/python deploy/manifests.py
 
+TAG ?=
+release-check: $(DEPLOY)/.ready  ## build sdist and wheel twice, look through them, try them by each Python here (TAG=v1.2.3)
+	PYTHONPATH=tests $(DEPLOY)/bin/python -m release $(TAG)
+
 stack-check: $(READY)  ## run deploy/compose.yaml without an engine: its services as processes, apart by the kernel; needs root
 	PYTHONPATH=tests $(BIN)/python -m stack
 

@@ -21,7 +21,7 @@ from fleetmeter.instrumentation.replica_metrics import replica_gauges
 from fleetmeter.llm import configure
 from fleetmeter.llm.catalogue import SERVICE
 from fleetmeter.process.installation import aflush
-from fleetmeter.process.runtime import EXIT_TIMEOUT
+from fleetmeter.process.patience import EXIT_TIMEOUT
 from fleetmeter.schema.keys import Keys
 from fleetmeter.settings import Settings, without_password
 from fleetmeter_app.caching.scripts import Scripts
@@ -31,6 +31,8 @@ from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.config.reload import Reload
 from fleetmeter_app.config.settings import CACHE_KEY, AppSettings, key_of
 from fleetmeter_app.errors import ConfigError
+from fleetmeter_app.guarding.door import Door
+from fleetmeter_app.guarding.guards import Guards
 from fleetmeter_app.routing.router import NO_TIER
 from fleetmeter_app.seams import Seams
 from fleetmeter_app.serving.api import Api
@@ -73,11 +75,19 @@ def create_app(settings: AppSettings | None = None, environ: Mapping[str, str] |
     configure_labels(loaded)
     SERVICE.info({"service": "fleetmeter-app", "version": fleetmeter.__version__})
     upstreams = Upstreams(loaded.config.upstream)
-    pipeline = Pipeline(loaded, upstreams.client, Seams(cache=cache))
+    guards = Guards(
+        Door(store.url, Keys(store.namespace), store.credentials),
+        loaded.config,
+        loaded.deployments,
+        open_without_keys=settings.is_private or settings.without_keys,
+    )
+    seams = Seams(cache=cache, keys=guards.keys, rates=guards.rates, budgets=guards.budgets, breakers=guards.breakers)
+    pipeline = Pipeline(loaded, upstreams.client, seams)
 
     def use(fresh: Loaded) -> None:
         configure_labels(fresh)
         upstreams.expect(fresh.config.upstream)
+        guards.configure(fresh.config, fresh.deployments)
         pipeline.loaded = fresh
 
     def load_again() -> Loaded:
@@ -87,12 +97,14 @@ def create_app(settings: AppSettings | None = None, environ: Mapping[str, str] |
 
     async def start() -> None:
         upstreams.client()
+        await guards.start()
         reload.start()
 
     async def close() -> None:
         await reload.stop()
         await cache.close()
         await upstreams.close()
+        await guards.close()
 
     api = Api(pipeline, metrics=make_asgi_app(url=store.url, namespace=store.namespace), start=start, close=close)
     gauges = replica_gauges()

@@ -10,43 +10,11 @@ from typing import Any, Protocol
 from fleetmeter_app.caching.cache import Reply, direct
 from fleetmeter_app.caching.flight import Made
 from fleetmeter_app.caching.question import Question
+from fleetmeter_app.guarding.budgets.reservation import Reservation
+from fleetmeter_app.guarding.budgets.scopes import Scopes
+from fleetmeter_app.guarding.caller import ANONYMOUS, Caller
 
 Make = Callable[[], Awaitable[Made]]
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who asks. `models` are those that the key may ask for, None for all; `tenant` keeps caches apart."""
-
-    key_id: str = ""
-    team: str = ""
-    models: frozenset[str] | None = None
-    tenant: str = ""
-    budgets: tuple[str, ...] = ()
-
-
-ANONYMOUS = Caller()
-"""Everybody, if the gateway has no keys."""
-
-
-@dataclass(frozen=True)
-class Scopes:
-    """What the money of a call counts against."""
-
-    caller: Caller
-    team: str
-    intent: str
-    model: str
-
-
-@dataclass(frozen=True)
-class Reservation:
-    """Money set aside for one call. `downgrade_to` is a tier to use in the place of the chosen one."""
-
-    id: str = ""
-    downgrade_to: str | None = None
-    scopes: Scopes | None = None
-    most_nanodollars: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,19 +47,29 @@ class RatesSeam(Protocol):
 class BudgetsSeam(Protocol):
     """Reserves before a call and settles after it. `settle` with None: nobody knows the cost, the bound stays charged.
 
+    A reservation with `downgrade_to` holds nothing: the call goes to that tier, and is reserved again as `downgraded`.
+
     `active` says whether there are budgets at all: without them no bound has to be worked out.
     """
 
     @property
     def active(self) -> bool: ...  # noqa: D102
-    async def reserve(self, scopes: Scopes, most_nanodollars: int) -> Reservation: ...  # noqa: D102
+    async def reserve(  # noqa: D102
+        self, scopes: Scopes, most_nanodollars: int, *, downgraded: bool = False
+    ) -> Reservation: ...
     async def settle(self, reservation: Reservation, nanodollars: int | None) -> None: ...  # noqa: D102
 
 
 class BreakersSeam(Protocol):
-    """One per replica. `refuses` tells the seconds until the next try, None if a deployment may be called."""
+    """One per replica. `refuses` tells the seconds until the next try, None if a deployment may be called.
+
+    Whoever calls it says so with `begins`, and then either reports how it ended or, if that tells nothing about the
+    deployment, abandons it.
+    """
 
     def refuses(self, deployment: str) -> float | None: ...  # noqa: D102
+    def begins(self, deployment: str) -> None: ...  # noqa: D102
+    def abandon(self, deployment: str) -> None: ...  # noqa: D102
     def report(self, deployment: str, *, failed: bool, retry_after: float | None = None) -> None: ...  # noqa: D102
 
 
@@ -129,9 +107,15 @@ class NoBudgets:
 
     active = False
 
-    async def reserve(self, scopes: Scopes, most_nanodollars: int) -> Reservation:
+    async def reserve(
+        self,
+        scopes: Scopes,  # noqa: ARG002
+        most_nanodollars: int,  # noqa: ARG002
+        *,
+        downgraded: bool = False,  # noqa: ARG002
+    ) -> Reservation:
         """Nothing is set aside."""
-        return Reservation(scopes=scopes, most_nanodollars=most_nanodollars)
+        return Reservation()
 
     async def settle(self, reservation: Reservation, nanodollars: int | None) -> None:
         """Nothing was set aside."""
@@ -143,6 +127,12 @@ class NoBreakers:
     def refuses(self, deployment: str) -> float | None:  # noqa: ARG002
         """It may be called."""
         return None
+
+    def begins(self, deployment: str) -> None:
+        """Nobody keeps it."""
+
+    def abandon(self, deployment: str) -> None:
+        """Nobody keeps it."""
 
     def report(self, deployment: str, *, failed: bool, retry_after: float | None = None) -> None:
         """Nobody keeps it."""

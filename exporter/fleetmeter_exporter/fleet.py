@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import fleetmeter
 from fleetmeter.connection.provider import CredentialProvider
@@ -15,10 +16,12 @@ from fleetmeter.reader.gauge_read import registered
 from fleetmeter.reader.life import Life
 from fleetmeter.reader.reading import Reader
 from fleetmeter.reader.snapshot import Snapshot
-from fleetmeter.reader.statements import Statements
 from fleetmeter.settings import Settings
 from fleetmeter_exporter.held import HoldLog
 from fleetmeter_exporter.logs import fields
+
+if TYPE_CHECKING:
+    from fleetmeter.reader.statements import Statements
 
 log = logging.getLogger("fleetmeter.exporter")
 

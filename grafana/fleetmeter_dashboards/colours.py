@@ -40,7 +40,8 @@ COLOURS: Mapping[str, Mapping[str, str]] = {
     "error": assigned(vocabulary.OPENAI_ERROR_TYPES),
     "usage": assigned(vocabulary.ABORT_USAGES),
     "source": assigned([*vocabulary.SAVINGS_SOURCES, "extra"]),
-    "reason": assigned([*vocabulary.FALLBACK_REASONS, *vocabulary.EVICTION_REASONS]),
+    "reason": assigned([*vocabulary.FALLBACK_REASONS, *vocabulary.EVICTION_REASONS, *vocabulary.KEY_REJECTIONS]),
+    "state": {"closed": GOOD, "half_open": WARNING, "open": BAD},
     "quantile": {"p50": NEUTRAL, "p95": WARNING, "p99": BAD},
     "status": {"200": GOOD, "400": "#90CAF9", "415": "#CE93D8", "422": "#9FA8DA", "500": BAD, "502": WARNING},
 }

@@ -163,12 +163,18 @@ def _price(queries: Queries) -> list[Panel]:
             "Tokens per second. The kinds are disjoint: cached and written ones are not in prompt, reasoning is not in "
             "completion.",
             [Target(queries.rate("openai_tokens_used", "type", part="sum"), "{{type}}")],
-            Value(unit="cps", low=0), colour="type", stack=True,
+            Value(unit="cps", low=0), colour="type", stack=True, width=8,
         ),
         bars(
             "How much of each budget is left?",
             "Share of the budget's limit in its present window. Orange below 25 %, red below 10 %.",
             [Target(left, "{{budget}}, {{window}}")],
-            Value(low=0, high=1, steps=falling(0.1, 0.25), decimals=0, none="no budget is set"), width=12,
+            Value(low=0, high=1, steps=falling(0.1, 0.25), decimals=0, none="no budget is set"), width=8,
+        ),
+        series(
+            "Which budgets are met?",
+            "Calls per second that met a used-up budget, by what followed: refused, sent to another tier, or told.",
+            [Target(queries.rate("budget_rejections", "budget", "action"), "{{budget}}, {{action}}")],
+            Value(unit="ops", low=0, none="no budget is used up"), stack=True, width=8,
         ),
     ]  # fmt: skip

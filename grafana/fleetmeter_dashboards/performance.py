@@ -70,7 +70,13 @@ def _requests(queries: Queries) -> list[Panel]:
             "What share of requests fails over time?",
             "Answered with a status of 500 or above. The line is the alert's 5 %.",
             [Target(ratio(queries.rate("http_requests", status="~5.."), queries.rate("http_requests")), "failed")],
-            Value(low=0, steps=((None, "transparent"), (0.05, "red"))), lines="dashed+area",
+            Value(low=0, steps=((None, "transparent"), (0.05, "red"))), lines="dashed+area", width=8,
+        ),
+        series(
+            "Which callers are turned away?",
+            "Requests per second that were refused for their API key, by reason.",
+            [Target(queries.rate("gateway_key_rejections", "reason"), "{{reason}}")],
+            Value(unit="reqps", low=0, none="nobody was refused"), colour="reason", stack=True, width=8,
         ),
         series(
             "How large are requests and responses?",
@@ -79,7 +85,7 @@ def _requests(queries: Queries) -> list[Panel]:
                 Target(queries.quantile(0.95, "http_request_size_bytes"), "request"),
                 Target(queries.quantile(0.95, "http_response_size_bytes"), "response"),
             ],
-            Value(low=0),
+            Value(low=0), width=8,
         ),
     ]  # fmt: skip
 

@@ -109,18 +109,24 @@ def _health(queries: Queries) -> list[Panel]:
             "Choices of a model per second by the time that they took, for the intents that the variable intent names.",
             queries.buckets("model_routing_duration_seconds"), "s",
         ),
+        series(
+            "How often do circuits open and close?",
+            "Changes of circuit breakers per second, by the state that they went into.",
+            [Target(queries.rate("model_circuit_changes", "state"), "{{state}}")],
+            Value(unit="ops", low=0, none="no circuit has changed"), colour="state", stack=True,
+        ),
         stat_of(
             "Which circuits are open?",
             "State of each model's circuit breaker: closed, calls pass; half-open, one tries; open, none pass.",
             queries.value("model_circuit_state", "model"),
             Value(unit="none", words=_CIRCUIT, none="no circuit breaker reports"),
-            legend="{{model}}", width=6, height=8,
+            legend="{{model}}", width=12, height=8,
         ),
         rows_of(
             "When do models in use end?",
             "Time until the announced end of each model that was called.",
             {"left": _left(queries, "model")},
-            ["model"], width=6, sort_by="left", none="no end is announced",
+            ["model"], width=12, sort_by="left", none="no end is announced",
             units={"left": Value(decimals=1, steps=falling(14 * _DAY, 60 * _DAY))},
         ),
     ]  # fmt: skip

@@ -17,11 +17,6 @@ UNRECORDED = frozenset(
         # tools
         "tool_executions_total",
         "tool_execution_duration_seconds",
-        # the circuit breaker
-        "model_circuit_state",
-        # budgets
-        "budget_limit_usd",
-        "budget_spent_usd",
     )
 )
 """Names as an exposition shows them: counters with `_total`, histograms without their suffixes."""

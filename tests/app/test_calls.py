@@ -17,7 +17,8 @@ from fleetmeter.pricing import Cost, Usage
 from fleetmeter_app.accounting import calls
 from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.errors import UpstreamFailedError
-from fleetmeter_app.seams import ANONYMOUS, Seams
+from fleetmeter_app.guarding.caller import ANONYMOUS
+from fleetmeter_app.seams import Seams
 from fleetmeter_app.serving.call import Call
 from fleetmeter_app.serving.loaded import Loaded, default_deployment
 from fleetmeter_app.serving.pipeline import Pipeline

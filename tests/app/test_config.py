@@ -8,6 +8,7 @@ import pytest
 from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.config.settings import AppSettings
 from fleetmeter_app.errors import ApiError, ConfigError, InvalidRequestError, ModelNotFoundError
+from fleetmeter_app.guarding.config import GuardsConfig
 
 TIERS = """
 [tiers.cheap]
@@ -93,6 +94,15 @@ def test_everything_that_can_be_said_is_read() -> None:
         max_retries = 0
         [prices."my-model"]
         input = 0.5
+        [guards]
+        when_store_is_away = "fail_closed"
+        keys = "required"
+        completion_tokens = 9
+        [breaker]
+        consecutive_failures = 8
+        [budgets.all]
+        limit_usd = 0.25
+        window = "hour"
         """
     )
     assert config.baseline_model == "my-model"
@@ -107,6 +117,11 @@ def test_everything_that_can_be_said_is_read() -> None:
     )
     assert [pattern.pattern for pattern in chat.patterns] == ["^hi"]
     assert dataclasses.astuple(config.cache) == (1.5, 2, 3, False, True)
+    assert config.guards == GuardsConfig(fail_open=False, require_keys=True, completion_tokens=9)
+    assert config.breaker.consecutive_failures == 8
+    assert [(budget.name, budget.limit_nanodollars, budget.window) for budget in config.budgets] == [
+        ("all", 250_000_000, "hour")
+    ]
     assert config.limits.max_query_characters == 4
     assert (config.upstream.timeout_seconds, config.upstream.max_retries) == (5.0, 0)
     assert config.prices == {"my-model": {"input": 0.5}}
@@ -131,13 +146,20 @@ def test_a_configuration_cannot_be_changed() -> None:
         (
             TIERS + INTENTS + "[cash]\n",
             "cash",
-            "unknown key; the keys of this table are: baseline_tier, cache,",
+            "unknown key; the keys of this table are: baseline_tier, breaker, budgets, cache,",
         ),
         (TIERS + "price = 1" + INTENTS, "tiers.premium.price", "unknown key"),
         (TIERS + INTENTS + 'keyword = ["x"]', "intents.general.keyword", "unknown key"),
         (TIERS + INTENTS + "[cache]\nttl = 1", "cache.ttl", "unknown key"),
         (TIERS + INTENTS + "[limits]\nttl = 1", "limits.ttl", "unknown key"),
         (TIERS + INTENTS + "[upstream]\nretries = 1", "upstream.retries", "unknown key"),
+        (TIERS + INTENTS + '[guards]\nkey = "required"', "guards.key", "unknown key"),
+        (TIERS + INTENTS + '[guards]\nkeys = "perhaps"', "guards.keys", "must be optional or required"),
+        (
+            TIERS + INTENTS + '[guards]\nwhen_store_is_away = "wait"',
+            "guards.when_store_is_away",
+            "must be fail_open or",
+        ),
         # wrong types
         ("tiers = 1", "tiers", "must be a table, and is 1"),
         ("[tiers]\ncheap = 'gpt-6-luna'", "tiers.cheap", "must be a table"),

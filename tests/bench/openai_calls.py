@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from bench.tables import judged, show
@@ -37,7 +38,8 @@ WAYS = {
     "opentelemetry": (SDK, "opentelemetry-instrumentation-openai-v2==2.4b0", "opentelemetry-sdk", "httpx"),
 }
 PEERS = ("openllmetry", "langfuse", "opentelemetry")
-TURNS = 300
+TURNS, SECONDS = 300, 300.0
+"""Turns of each way, and the time after which no more are taken."""
 SHORT, LONG = 10, 60
 """Chunks of the streams, as the program has them."""
 _PATIENCE = 120.0
@@ -113,9 +115,12 @@ def main() -> None:
             ways.append(way)
         for way in ways:
             way.begin_anew()
-        for _ in range(TURNS):
+        turns, until = 0, monotonic() + SECONDS
+        while turns < TURNS and (turns < 2 or monotonic() < until):
+            turns += 1
             for way in ways:
                 way.take_turn()
+        troubles.append(f"{turns} turns of {TURNS}")
     _print({way.name: way for way in ways}, troubles)
 
 

@@ -20,6 +20,8 @@ from support.programs import program
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "helm" / "fleetmeter"
 KUBERNETES = ("1.30", "1.34", "1.37")
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The dashboards take the other one a second."""
 OPERATOR = "monitoring.coreos.com/v1"
 
 KEY = {"gateway": {"upstream": {"existingSecret": "models"}}}
@@ -85,7 +87,7 @@ def objects(chart: helm_python.Chart, values: dict[str, Any]) -> list[dict[str, 
     chart.validate_schema(values)
     rendered = chart.render(values, name="prod", namespace="llm")
     texts = (text for path, text in rendered.items() if path.endswith(".yaml"))
-    return [document for text in texts for document in yaml.safe_load_all(text) if document]
+    return [document for text in texts for document in yaml.load_all(text, LOADER) if document]
 
 
 def one(documents: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:

@@ -73,6 +73,27 @@ def test_compose_has_the_shape_of_the_specification() -> None:
     run(BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml")
 
 
+@pytest.mark.parametrize("name", ["ci", "release"])
+def test_workflows_have_the_shape_of_their_host(name: str) -> None:
+    """A hosted workflow fits its schema, bounds the time of each job, and takes no right that it does not name."""
+    file = ROOT / ".github" / "workflows" / f"{name}.yml"
+    for schema in ("vendor.github-workflows", "custom.github-workflows-require-timeout"):
+        run(BIN / "check-jsonschema", "--builtin-schema", schema, file)
+    assert yaml.safe_load(file.read_text(encoding="utf-8"))["permissions"] == {"contents": "read"}
+
+
+def test_the_release_publishes_what_was_checked() -> None:
+    """The workflow uploads what `make release-check` has built for its tag, by trusted publishing, without a token."""
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8"))["jobs"]
+    assert any("make release-check TAG=" in step.get("run", "") for step in jobs["build"]["steps"])
+    assert jobs["pypi"]["needs"] == "build"
+    assert jobs["pypi"]["permissions"] == {"id-token": "write"}
+    (upload,) = (
+        step for step in jobs["pypi"]["steps"] if step.get("uses", "").startswith("pypa/gh-action-pypi-publish")
+    )
+    assert upload["with"].keys() == {"packages-dir"}
+
+
 @pytest.mark.parametrize("name", COMPOSE["services"])
 def test_each_service_is_shut(name: str) -> None:
     """Pinned, read-only, without rights, bounded, not root, and healthy by a check of its own or of its image."""

@@ -89,6 +89,12 @@ WHOLES: Pools = (
 )
 """Whole numbers from 0, as the store holds most of all."""
 
+FRACTIONS: Pools = (
+    ("0", "1", "17", "1000000", str(2**53 + 1)),
+    ("0.1", "1.5", "39.980000000000004", "1234567.25", "1e-07", "2.5e+17", "0.30000000000000004"),
+)
+"""What sums of fractions are, beside whole numbers."""
+
 LARGE: Pools = (
     (str(10**290), str(int(1.7e308)), str(10**309), str(10**399 + 7), "9" * 4300),
     ("0.5", "1.7e308", "1e400", "1e-300", "0.1", "-0", "007", "12.0", "1e5"),

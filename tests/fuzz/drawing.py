@@ -1,6 +1,7 @@
 """Draws what a namespace may hold, and what may become of it between two scrapes."""
 
 import json
+import re
 from dataclasses import replace
 
 from fleetmeter.schema.definition import Definition, StoredDefinition, compact_json, distinct_bounds
@@ -18,6 +19,8 @@ RESERVED = {"histogram": "le", "summary": "quantile"}
 """Label names that prometheus_client refuses for a type."""
 
 WRITERS = ("w1", "w2", "w3")
+
+_FRACTION = re.compile(rb"[0-9]{1,17}\.[0-9]{1,17}")
 
 STRANGE = 0.02
 """How often something is there that no writer of ours would write so."""
@@ -91,13 +94,17 @@ def changed(dice: Dice, before: Definition) -> Definition:
 def contents(dice: Dice, into: Namespace, layout: Definition) -> None:
     """Put some series of a layout into the namespace."""
     texts = pools.WHOLES
-    if dice.chance(0.15):
+    if dice.chance(0.3):
+        texts = pools.FRACTIONS
+    elif dice.chance(0.2):
         texts = dice.choice((pools.LARGE, (*pools.WHOLES, *pools.LARGE), (*pools.WHOLES, *pools.NEGATIVE)))
     for _ in dice.some(3):
         values = tuple(dice.label_value() for _ in layout.labels)
         if layout.type in ADDED_UP:
             for part in parts_of(dice, layout):
-                number(dice, into, layout, layout.series_field(values, part), dice.pick(texts))
+                counts = texts is pools.FRACTIONS and part not in (None, "sum")  # of which there are only whole ones
+                drawn = dice.pick(pools.WHOLES if counts and dice.chance(0.95) else texts)
+                number(dice, into, layout, layout.series_field(values, part), drawn)
             if dice.chance(0.15):
                 returned(dice, into, layout, values)
         else:
@@ -183,6 +190,11 @@ def later(dice: Dice, before: Namespace) -> Namespace:
                 layouts = [stored.definition for stored in after.definitions if stored.definition.field == name]
                 for layout in layouts:
                     contents(dice, after, layout)
+    for field in list(after.gauges):
+        if dice.chance(0.1):
+            after.gauges[field] = _stated_later(dice, after, field)
+        elif dice.chance(0.03):
+            del after.gauges[field]
     for stored in list(after.definitions):
         if stored in after.definitions and dice.chance(0.1):  # the one before it may have taken its place
             _redefine(dice, after, stored)
@@ -193,6 +205,15 @@ def later(dice: Dice, before: Namespace) -> Namespace:
     if after.exemplars and dice.chance(0.3):
         del after.exemplars[dice.choice(sorted(after.exemplars))]
     return after
+
+
+def _stated_later(dice: Dice, into: Namespace, field: bytes) -> bytes:
+    """What a writer states later in the place of a field."""
+    name, layout, _ = json.loads(field.partition(b" ")[2])
+    for stored in into.definitions:
+        if (stored.definition.name, stored.definition.layout) == (name, layout):
+            return f"{dice.randint(0, 9)} {statement(dice, stored.definition)}".encode()
+    return into.gauges[field]
 
 
 def _redefine(dice: Dice, into: Namespace, stored: StoredDefinition) -> None:
@@ -210,4 +231,6 @@ def _redefine(dice: Dice, into: Namespace, stored: StoredDefinition) -> None:
 
 
 def _grown(text: bytes, amount: int) -> bytes:
-    return str(int(text) + amount).encode() if text.isdigit() and len(text) < 4300 else text
+    if text.isdigit() and len(text) < 4300:
+        return str(int(text) + amount).encode()
+    return repr(float(text) + amount / 8).encode() if _FRACTION.fullmatch(text) else text

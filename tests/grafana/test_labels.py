@@ -33,7 +33,7 @@ def test_what_calls_record_follows_the_variables() -> None:
     assert len(selectors) > 20
     for selector in selectors:
         follows = selector.startswith(("openai_", "model_", "tool_", "cost_savings_usd", "routing_extra_cost_usd"))
-        gauge = selector.startswith(("model_circuit_state", "openai_model_shutdown"))
+        gauge = selector.startswith(("model_circuit_", "openai_model_shutdown"))
         both = all(f'{label}=~"${label}"' in selector for label in ("team", "tenant"))
         assert both == (follows and not gauge), selector
 

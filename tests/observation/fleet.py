@@ -36,6 +36,16 @@ _CHANGED = {
     "max_entries = 10000": "max_entries = 50",
 }
 """A cache that is small and forgets fast, so that entries leave it within a minute."""
+_BUDGETS = """
+[budgets.company]
+limit_usd = 50
+window = "month"
+[budgets.watched]
+limit_usd = 0.0001
+window = "day"
+action = "alert"
+"""
+"""One that lasts, and one that is used up with the first questions and stops nobody."""
 _ENDING_PRICE = f"""
 [models."{_ENDING}".price]
 input = 1250
@@ -148,7 +158,7 @@ def _changed(config_text: str) -> str:
         if config_text.count(old) != 1:
             raise ValueError(f"gateway.toml holds {old!r} {config_text.count(old)} times")
         config_text = config_text.replace(old, new)
-    return config_text
+    return config_text + _BUDGETS
 
 
 def billed(account: Account) -> Outcomes:

@@ -20,13 +20,9 @@ STANDS_IN = frozenset(
         "openai_stream_aborts_total",
         "tool_executions_total",
         "tool_execution_duration_seconds",
-        "model_circuit_state",
-        "budget_limit_usd",
-        "budget_spent_usd",
     }
 )
 """The families that it records in the place of the gateway."""
-_SPENT_PER_ROUND = 0.004
 _MODELS = ("gpt-6-luna", "gpt-6.1-terra", "gpt-6.1-sol")
 _TOOLS = {"get_quote": 0.04, "search_news": 0.4, "run_backtest": 1.5}
 """Seconds that each tool takes."""
@@ -40,9 +36,6 @@ def main() -> None:
     catalogue.SERVICE.info({"service": "research-worker", "version": "2.3.1"})
     jobs = Counter("worker_jobs", "Jobs done, by customer: one label too many.", ["customer"])
     draw = random.Random(7)
-    catalogue.BUDGET_LIMIT_USD.labels("research", "day").set(50)
-    catalogue.BUDGET_LIMIT_USD.labels("research", "month").set(1_000)
-    spent = {"day": 31.0, "month": 812.0}
     number = 0
     while True:
         number += 1
@@ -54,11 +47,6 @@ def main() -> None:
         tool = draw.choice(tuple(_TOOLS))
         status = draw.choices(("success", "error", "timeout"), (90, 8, 2))[0]
         record_tool_execution(tool, status, _TOOLS[tool] * draw.uniform(0.5, 1.5))
-        for place, model in enumerate(_MODELS):
-            catalogue.MODEL_CIRCUIT_STATE.labels(model).set(1 if place == 1 and number // 150 % 2 else 0)
-        for window in spent:
-            spent[window] += _SPENT_PER_ROUND
-            catalogue.BUDGET_SPENT_USD.labels("research", window).set(spent[window])
         if number % 20 == 0:
             jobs.labels(f"customer-{number}").inc()
         time.sleep(_ROUND)

@@ -55,6 +55,13 @@ def test_wheel_holds_three_packages_and_nothing_else(wheel: Path) -> None:
     names = ZipFile(wheel).namelist()
     top = {name.partition("/")[0] for name in names if ".dist-info/" not in name and ".data/" not in name}
     assert top == {"fleetmeter", "fleetmeter_exporter", "fleetmeter_app", "fleetmeter_pytest", "fleetmeter-run.pth"}
+    ours = {
+        str(path.relative_to(folder))
+        for folder in (ROOT / "state", ROOT / "exporter", ROOT / "app")
+        for path in folder.glob("fleetmeter*/**/*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert ours - set(names) == set()
     for data in (
         "fleetmeter/py.typed",
         "fleetmeter/lua/apply.lua",

@@ -14,6 +14,9 @@ from fleetmeter_app.config.deployments import DEFAULT, Deployment, read_deployme
 from fleetmeter_app.config.limits import LimitsConfig, UpstreamCalls, read_limits, read_upstream
 from fleetmeter_app.config.tables import Table
 from fleetmeter_app.errors import ConfigError
+from fleetmeter_app.guarding.breaker.config import BreakerConfig, read_breaker
+from fleetmeter_app.guarding.budgets.config import BudgetsConfig, read_budgets
+from fleetmeter_app.guarding.config import GuardsConfig, read_guards
 
 _PACKAGED = "gateway.toml"
 
@@ -37,6 +40,9 @@ class GatewayConfig:
     prices: Mapping[str, Mapping[str, object]]
     deployments: Mapping[str, Deployment] = field(default_factory=lambda: MappingProxyType({}))
     classifier: str | None = None
+    guards: GuardsConfig = field(default_factory=GuardsConfig)
+    budgets: BudgetsConfig = ()
+    breaker: BreakerConfig = field(default_factory=BreakerConfig)
 
     @property
     def baseline_model(self) -> str:
@@ -87,6 +93,9 @@ class GatewayConfig:
             prices=_prices(top.take_table("prices")),
             deployments=deployments,
             classifier=top.take_text("classifier", "") or None,
+            guards=read_guards(top.take_table("guards")),
+            budgets=read_budgets(top.take_table("budgets"), tiers),
+            breaker=read_breaker(top.take_table("breaker")),
         )
         top.close()
         return config

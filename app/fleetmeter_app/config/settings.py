@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +20,13 @@ _FLAGS = (
     Flag("host", "HOST", "address to listen on", "127.0.0.1"),
     Flag("port", "PORT", "port to listen on, 0 for any free one", "8000"),
     Flag("config", "FILE", "TOML file with tiers, intents, limits and prices; the packaged one if there is none"),
+    Flag(
+        "without-keys",
+        "",
+        "serve everybody while no API key was created, also where others than this machine can reach it",
+        "false",
+        kind="switch",
+    ),
     Flag("check", "", "read the configuration, say whether it can be used, and end", "false", kind="switch"),
     *LOG_FLAGS,
 )
@@ -42,6 +50,7 @@ class AppSettings:
     redis_url: str | None = field(default=None, repr=False)
     cache_key: str | None = field(default=None, repr=False)
     namespace: str | None = None
+    without_keys: bool = False
     check: bool = False
     log_level: str = "info"
     log_format: str = "logfmt"
@@ -53,6 +62,16 @@ class AppSettings:
             )
         if self.openai_api_key is not None and (problem := problem_of_key(self.openai_api_key)):
             raise ConfigError("environment", "OPENAI_API_KEY", problem)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only this machine reaches the replica: it listens on a loopback address."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -85,6 +104,7 @@ class AppSettings:
             redis_url=environ.get("FLEETMETER_REDIS_URL") or None,
             cache_key=secret_of(CACHE_KEY, environ, "the key of the cache's entries") or None,
             namespace=environ.get("FLEETMETER_NAMESPACE") or None,
+            without_keys=given["without-keys"].on,
             check=given["check"].on,
             log_level=log_level(given),
             log_format=log_format(given),

@@ -11,7 +11,7 @@ from fleetmeter.pricing import Cost, Usage
 from fleetmeter_app.caching.entry import Facts
 from fleetmeter_app.config.chains import AUTO, Intent
 from fleetmeter_app.errors import InvalidRequestError
-from fleetmeter_app.seams import ANONYMOUS, Caller
+from fleetmeter_app.guarding.caller import ANONYMOUS, Caller
 from fleetmeter_app.serving.call import Call
 from fleetmeter_app.serving.exchange import Exchange
 from fleetmeter_app.serving.loaded import Loaded

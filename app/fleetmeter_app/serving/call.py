@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from fleetmeter_app.accounting.calls import Charge
 from fleetmeter_app.caching.entry import Facts
 from fleetmeter_app.errors import ApiError
+from fleetmeter_app.guarding.caller import Caller
 from fleetmeter_app.routing.router import Selection, Step
-from fleetmeter_app.seams import Caller
 from fleetmeter_app.serving.loaded import Loaded
 from fleetmeter_app.wire.request import JsonRequest
 

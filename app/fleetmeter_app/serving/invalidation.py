@@ -5,7 +5,7 @@ from typing import Any
 
 from fleetmeter_app.caching.scripts import Unanswered
 from fleetmeter_app.errors import ApiError, InvalidRequestError
-from fleetmeter_app.seams import ANONYMOUS
+from fleetmeter_app.guarding.caller import ANONYMOUS
 from fleetmeter_app.serving.exchange import Exchange
 from fleetmeter_app.serving.pipeline import Pipeline
 from fleetmeter_app.wire.request import JsonRequest

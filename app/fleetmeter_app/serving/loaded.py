@@ -59,6 +59,11 @@ class Loaded:
         origins = {name: _origin(prices, deployment) for name, deployment in deployments.items()}
         return cls(config, router, classify, prices, Accounts(prices), places, origins)
 
+    @property
+    def deployments(self) -> dict[str, str]:
+        """What circuit breakers are kept for, and the model behind each."""
+        return {place.name: model for (model, _), places in self.places.items() for place in places}
+
     def places_of(self, step: Step) -> tuple[Place, ...]:
         """Where a step's model is served."""
         return self.places[step.model, step.deployments]

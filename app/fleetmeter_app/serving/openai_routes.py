@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fleetmeter_app.errors import InvalidRequestError, ModelNotFoundError
+from fleetmeter_app.guarding.caller import Caller
 from fleetmeter_app.routing.router import Selection
-from fleetmeter_app.seams import Caller
 from fleetmeter_app.serving.call import Call
 from fleetmeter_app.serving.exchange import Exchange
 from fleetmeter_app.serving.pipeline import Pipeline

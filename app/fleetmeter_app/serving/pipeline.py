@@ -12,14 +12,16 @@ from fleetmeter.llm import (
     record_model_routing_duration,
     record_model_selection,
 )
-from fleetmeter_app.accounting.bounds import most_nanodollars
+from fleetmeter_app.accounting.bounds import most_nanodollars, most_tokens
 from fleetmeter_app.caching.cache import Reply
 from fleetmeter_app.caching.flight import Made
 from fleetmeter_app.caching.question import Question
 from fleetmeter_app.config.chains import AUTO
 from fleetmeter_app.errors import ApiError, InvalidRequestError, ModelNotFoundError
+from fleetmeter_app.guarding.budgets.scopes import Scopes
+from fleetmeter_app.guarding.caller import Caller
 from fleetmeter_app.routing.router import Selection, Step
-from fleetmeter_app.seams import Asked, Caller, Scopes, Seams
+from fleetmeter_app.seams import Asked, Seams
 from fleetmeter_app.serving.call import Call
 from fleetmeter_app.serving.chunks import EVENTS, OneChunk, StreamChunks
 from fleetmeter_app.serving.loaded import Loaded
@@ -67,7 +69,7 @@ class Pipeline:
         selection = loaded.router.select(model, intent)
         seconds = perf_counter() - started
         if caller.models is not None:
-            selection = _allowed(selection, model, caller.models)
+            selection = _allowed(selection, model, caller)
         with atomic():
             record_model_selection(intent, selection.first.model, selection.first.tier)
             record_model_routing_duration(intent, seconds)
@@ -94,13 +96,14 @@ class Pipeline:
 
     async def _within_budget(self, call: Call, make: Callable[[Call], Awaitable[Made]]) -> Made:
         budgets = self.seams.budgets
-        if not budgets.active:
+        if not budgets.active and not call.caller.budgets:
             return await make(call)
-        scopes = Scopes(call.caller, call.caller.team, call.intent, call.selection.first.model)
-        reservation = await budgets.reserve(scopes, self._most(call))
+        reservation = await budgets.reserve(_scopes(call), self._most(call))
         if reservation.downgrade_to is not None:
             record_model_fallback(call.intent, "over_budget")
-            call.selection = self.loaded.router.downgraded(call.selection, reservation.downgrade_to)
+            cheaper = self.loaded.router.downgraded(call.selection, reservation.downgrade_to)
+            call.selection = _allowed(cheaper, AUTO, call.caller)
+            reservation = await budgets.reserve(_scopes(call), self._most(call), downgraded=True)
 
         async def settle() -> None:
             await asyncio.shield(budgets.settle(reservation, call.spent))
@@ -117,10 +120,12 @@ class Pipeline:
         return made
 
     def _most(self, call: Call) -> int:
-        """What the dearest model of the chain may cost."""
-        models = {step.model for step in call.selection.steps}
-        arguments = (call.request.fields, call.body_bytes, call.endpoint)
-        return max(most_nanodollars(call.loaded.prices, model, *arguments) for model in models)
+        """What the dearest model of the chain may cost, wherever it is served."""
+        loaded = call.loaded
+        steps = call.selection.steps
+        rates = {(step.model, loaded.origin_of(place)) for step in steps for place in loaded.places_of(step)}
+        most = most_tokens(call.request.fields, call.body_bytes, call.endpoint, loaded.config.guards.completion_tokens)
+        return max(most_nanodollars(loaded.prices, model, origin, most) for model, origin in rates)
 
     async def whole(self, call: Call) -> Made:
         """An answer in one piece by the first model of the chain that gives one.
@@ -169,9 +174,13 @@ class Pipeline:
             step = following
 
 
-def _allowed(selection: Selection, asked: str, models: frozenset[str]) -> Selection:
+def _scopes(call: Call) -> Scopes:
+    return Scopes(call.caller, call.caller.team, call.intent, call.selection.first.model)
+
+
+def _allowed(selection: Selection, asked: str, caller: Caller) -> Selection:
     """The steps that a caller may use; `ModelNotFoundError` if there are none, or not the one that was asked for."""
-    steps = tuple(step for step in selection.steps if step.model in models or step.tier in models)
+    steps = tuple(step for step in selection.steps if caller.may_ask(step.model) or caller.may_ask(step.tier))
     if not steps or (asked != AUTO and steps[0] is not selection.first):
         raise ModelNotFoundError(asked)
     return Selection(selection.intent, steps)

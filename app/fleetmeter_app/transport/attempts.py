@@ -78,6 +78,7 @@ class Attempts(Generic[T]):
                     raise
                 last = failure
             except BaseException:
+                self._breakers.abandon(place.name)
                 self.release()
                 raise
             else:
@@ -98,6 +99,7 @@ class Attempts(Generic[T]):
             self._held = None
 
     def _hold(self, place: Place) -> None:
+        self._breakers.begins(place.name)
         place.outstanding += 1
         place.given += 1
         self._held = place

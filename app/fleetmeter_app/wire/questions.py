@@ -5,6 +5,8 @@ from typing import Any
 
 _MOST_CHARACTERS = 2_000
 """Of a question; its kind shows in its beginning, and the rules cost time for each character."""
+_TEXTS = ("text", "input_text", "output_text", "refusal")
+"""Types of parts that hold all there is to them."""
 
 
 def question_of(fields: Mapping[str, Any]) -> str:
@@ -38,3 +40,17 @@ def completion_limit(fields: Mapping[str, Any]) -> int | None:
         if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
             return limit
     return None
+
+
+def linked_parts(fields: Mapping[str, Any]) -> int:
+    """How many parts of messages may stand for more than their text: images, files and sounds."""
+    asked = fields.get("messages", fields.get("input"))
+    if not isinstance(asked, list):
+        return 0
+    contents = (message.get("content") for message in asked if isinstance(message, dict))
+    return sum(
+        isinstance(part, dict) and part.get("type") not in _TEXTS
+        for content in contents
+        if isinstance(content, list)
+        for part in content
+    )

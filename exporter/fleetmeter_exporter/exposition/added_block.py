@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import compress
 from operator import add, is_not
-
-from prometheus_client.samples import Exemplar
+from typing import TYPE_CHECKING
 
 from fleetmeter.reader.families import Amounts
 from fleetmeter.reader.returned import telling_number
@@ -13,6 +12,9 @@ from fleetmeter_exporter.exposition.block import Starts, Subject, lines_of
 from fleetmeter_exporter.exposition.columns import Columns, in_units
 from fleetmeter_exporter.exposition.lines import UnfitName, exemplar_text, number_text
 from fleetmeter_exporter.exposition.series import Series
+
+if TYPE_CHECKING:
+    from prometheus_client.samples import Exemplar
 
 
 class AddedBlock:
@@ -121,7 +123,7 @@ class AddedBlock:
     def _spelled(self, stored: Sequence[float], column: Sequence[float]) -> list[str]:
         """The texts of a column, given its stored numbers, which are the same objects where nothing changed.
 
-        To spell a fraction takes ten times as long as a count. So if there are any, those that stay are not spelled again.
+        Spelling a fraction takes ten times as long as a count. So the texts of unchanged fractions are kept.
         """
         if len(self.subject.layouts) > 1 or not (self.subject.layouts[0].scale != 1 or float in set(map(type, stored))):
             self._kept = (), []

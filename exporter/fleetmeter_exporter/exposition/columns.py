@@ -4,9 +4,12 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import repeat
 from operator import add, truediv
+from typing import TYPE_CHECKING
 
-from fleetmeter.reader.sample import Labels
 from fleetmeter_exporter.exposition.block import Subject
+
+if TYPE_CHECKING:
+    from fleetmeter.reader.sample import Labels
 
 _SPARE = 64
 """How many more columns there may be for bounds that the newest definition lacks, beside as many as it has."""

@@ -14,7 +14,7 @@ from fleetmeter_exporter.exposition.stated_rows import ReplicaRows
 _Texts = Sequence[bytes]
 
 _Statement = tuple[int, tuple[str, ...], bytes]
-"""A layout's place, label values, and what is stated."""
+"""A layout's place, label values, and the stated text."""
 
 
 class InfoBlock(StatedBlock):
@@ -25,7 +25,7 @@ class InfoBlock(StatedBlock):
         self._lines: dict[_Statement, tuple[Labels, str]] = {}
         self._starts: dict[tuple[str, ...], Starts] = {}
 
-    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str]) -> None:
+    def _learn(self, members: Sequence[Stated], _replicas: Mapping[str, str]) -> None:
         self._values = [(at, series) for at, shown in enumerate(members) for series in shown.values]
         self._pick = picker(list(chain.from_iterable(shown.places for shown in members)))
 
@@ -47,7 +47,7 @@ class InfoBlock(StatedBlock):
         return "".join(shown).encode()
 
     def _made(self, keys: Sequence[_Statement]) -> dict[_Statement, tuple[Labels, str]]:
-        """The line of each of these statements, and its labels. Those with the same names of labels are made at once."""
+        """The line and the labels of each of these statements. Lines with the same label names are made together."""
         by_names: dict[tuple[str, ...], list[tuple[_Statement, Labels]]] = {}
         for key in keys:
             at, values, text = key
@@ -64,7 +64,7 @@ class InfoBlock(StatedBlock):
 
 
 class StateBlock(StatedBlock):
-    """The lines of a state set: for each living writer one per possible state, of which one is the present one."""
+    """The lines of a state set: for each living writer one line per possible state, of which one is 1."""
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject, living=True, folded=False)
@@ -85,7 +85,7 @@ class StateBlock(StatedBlock):
     def _joined(self, picked: _Texts) -> bytes | None:
         places = list(map(self._place.get, picked))
         if None in places:
-            return None  # a state that an older version has, and the newest definition lacks
+            return None  # a state of an older version, which the newest definition lacks
         texts = ["0.0"] * len(self._starts)
         width = len(self._place)
         for row, place in enumerate(places):

@@ -1,7 +1,7 @@
-"""The series of a family's layouts: which there are, in their order, and where each layout has their numbers.
+"""The series of a family's layouts, in their order, and the places of their numbers in each layout.
 
-What is known of a series stays between two scrapes. Each number has a *slot*: the number of its series times the
-columns that there may be, plus its own column. A scrape that finds new fields takes apart those, and no others.
+What is known of a series is kept from scrape to scrape. Each number has a *slot*: the number of its series times the
+largest number of columns, plus its own column. If a scrape finds new fields, it parses only these.
 """
 
 from array import array
@@ -17,11 +17,11 @@ from fleetmeter_exporter.exposition.block import Subject, picker
 from fleetmeter_exporter.exposition.columns import Columns
 
 Make = Callable[[int, Sequence[Sequence[str]]], list[str]]
-"""Given a layout's place and label values of series in it: what stands before their numbers, series by series."""
+"""Takes a layout's place and label values of series in it; returns the text before their numbers, series by series."""
 
 
 class Series:
-    """The series of the layouts of a subject. `width` is how many texts `make` makes of each series."""
+    """The series of the layouts of a subject. `width` is the number of texts that `make` returns for each series."""
 
     def __init__(self, subject: Subject, columns: Columns, make: Make, width: int) -> None:
         self._layouts, self._columns, self._make, self._width = subject.layouts, columns, make, width
@@ -35,8 +35,8 @@ class Series:
                 self._display[self._sets[labels]] = definition.labels
         self._numbers: list[dict[bytes, int]] = [{} for _ in self._sets]
         self._tails: dict[bytes, int] = {}
-        self._keys: list[Any] = []  # by number: what a series is sorted by
-        self._starts: list[str] = []  # so many for each series
+        self._keys: list[Any] = []  # the sort key of each series, by its number
+        self._starts: list[str] = []  # `width` texts for each series
         self._known = [(Fields(), array("q")) for _ in self._layouts]
         self._strays = False  # whether there may be series of which no field is known
         self.order: list[int] = []
@@ -45,15 +45,15 @@ class Series:
         """What `order` was before something was learnt; empty if the numbers were others."""
         self._stride = columns.most
         self.picks: list[Callable[[Sequence[float]], Sequence[float]]] = []
-        """By layout: what takes its numbers, and behind them a 0 for what is missing, to columns of all series."""
+        """For each layout a function from its numbers, with a 0 behind them, to the columns of all series."""
 
     @property
     def count(self) -> int:
-        """How many series there are."""
+        """The number of series."""
         return len(self.order)
 
     def learn(self, fields: Sequence[Fields]) -> bool:
-        """Find the series of each layout's fields; False if one is not as a writer spells it. Raises `UnfitName`."""
+        """Find the series of each layout's fields. False if no writer would spell one so. Raises `UnfitName`."""
         gone = self._strays
         self.before = [*self.order]
         self._strays = True
@@ -86,7 +86,7 @@ class Series:
         return picker(list(map(places.__getitem__, wanted)))
 
     def starts(self) -> list[str]:
-        """What stands before the numbers of all series, in their order."""
+        """The text before the numbers of all series, in their order."""
         if self._width == 1:
             return list(map(self._starts.__getitem__, self.order))
         width, starts = self._width, self._starts
@@ -100,7 +100,7 @@ class Series:
         return {field: (ranks[number], column) for field, (number, column) in zip(fields, pairs, strict=True)}
 
     def _slots(self, at: int, fields: Fields, places: Sequence[int | None]) -> list[int] | None:
-        """The slots of fields, given their places among those that are known."""
+        """The slots of fields. `places` are their places among the known fields, None for a new field."""
         known = self._known[at][1]
         slots: list[Any] = [known[place] if place is not None else None for place in places] if known else []
         new = [place for place, slot in enumerate(slots) if slot is None] if slots else range(len(fields))
@@ -118,9 +118,10 @@ class Series:
         return None if values is None else self._add(at, fields, values)
 
     def _parted(self, at: int, fields: list[bytes]) -> list[int] | None:
-        """The slots of new fields of series that have several.
+        """The slots of new fields of series that have several numbers each.
 
-        A field is what its series begins with, and a tail: one of each is taken apart, and no other.
+        A field is the text of its series, and a tail with the part. Only one field of each series and one of each tail
+        are parsed.
         """
         layout, numbers = self._layouts[at], self._numbers[self._set_of[at]]
         keys = [series_key(field, has_part=True) for field in fields]
@@ -145,7 +146,7 @@ class Series:
         return self._columns.of(values[0][-1]) if values is not None else None
 
     def _add(self, at: int, keys: Sequence[bytes], values: Sequence[Sequence[str]]) -> list[int]:
-        """The numbers of series, which are given to those that are new; of two layouts that share one, the first has it."""
+        """The numbers of series. New series get one; if two layouts share a series, the first layout's text is kept."""
         numbers = self._numbers[self._set_of[at]]
         if numbers:
             new = [(key, own) for key, own in zip(keys, values, strict=True) if key not in numbers]
@@ -159,12 +160,12 @@ class Series:
         return [numbers[key] for key in keys]
 
     def _pairs(self, at: int, values: Sequence[str]) -> tuple[tuple[str, str], ...]:
-        """The labels of a series in the order in which they are displayed: two sets of labels may have equal fields."""
+        """The labels of a series in the order of display, to sort by: two sets of labels may have equal fields."""
         own = dict(zip(sorted(self._layouts[at].labels), values, strict=True))
         return tuple((name, own[name]) for name in self._display[self._set_of[at]])
 
     def _without_others(self, here: set[int], found: list[list[int]]) -> list[list[int]]:
-        """Forget the series that are not here, and number the others anew; the slots of those."""
+        """Forget the series that are not `here`, and give the others new numbers. Returns the new slots of `found`."""
         kept = sorted(here)
         anew = {number: place for place, number in enumerate(kept)}
         width, stride = self._width, self._stride

@@ -1,4 +1,4 @@
-"""The lines of what writers state, which is replaced and not added up; see `block`."""
+"""The lines of statements, which writers replace and nobody adds up: gauges, infos, state sets; see `block`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from fleetmeter_exporter.exposition.lines import UnfitName
 from fleetmeter_exporter.exposition.stated_rows import Unplain, shown_members
 
 _Who = tuple[list[Stated], list[frozenset[str]], Mapping[str, str]]
-"""Whose statements there are, who of them lives, and what they are called."""
+"""The statements of each layout, the living writers of each, and the names of replicas by writer."""
 
 
 class StatedBlock(ABC):
-    """The lines of its subject. `samples` is how many there are; none of them has a time of creation."""
+    """The lines of its subject. `samples` is their number; none of them has a time of creation."""
 
     created_lines = b""
 
@@ -29,7 +29,7 @@ class StatedBlock(ABC):
         self.samples = 0
 
     def text(self, statements: Statements, snapshot: Snapshot) -> bytes | None:
-        """The lines, in exposition order, given what is stated in a snapshot; None for the general way."""
+        """The lines in the order of an exposition, for the statements of a snapshot; None for the general way."""
         stated = [one for layout in self.subject.layouts if (one := statements.plain(layout)) is not None]
         if len(stated) < len(self.subject.layouts):
             return None
@@ -60,7 +60,7 @@ class StatedBlock(ABC):
         return True
 
     @abstractmethod
-    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str]) -> None:
+    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str], /) -> None:
         """Prepare for these statements of each layout. Raises `UnfitName` or `Unplain`."""
 
     @abstractmethod
@@ -69,4 +69,4 @@ class StatedBlock(ABC):
 
     @abstractmethod
     def _joined(self, picked: Sequence[bytes]) -> bytes | None:
-        """The lines; None if something is not plain."""
+        """The lines; None if this library's writers would not have written one of the values."""

@@ -1,4 +1,4 @@
-"""The rows that statements make: one for each series and writer, or one for each series of all writers together."""
+"""The rows of statements: one for each series and writer, or one for each series over all writers."""
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
@@ -14,13 +14,13 @@ from fleetmeter_exporter.exposition.block import Starts, Subject
 
 
 class Unplain(Exception):
-    """Something is not as this library's writers leave it: the general way must be taken."""
+    """This library's writers would not have written something, so the general way must be taken."""
 
 
 class Rows:
-    """The rows of a layout: what stands before their numbers, in their order. It is kept for those that come again.
+    """The rows of a layout in their order, with the text before their numbers, which is kept for rows that come again.
 
-    `lines` are what `Starts` takes; `label` is one that each row has beside those of the layout, if any.
+    `lines` are those of `Starts`. `label`, if it is given, is one more label of each row, beside those of the layout.
     """
 
     def __init__(
@@ -57,9 +57,10 @@ class Rows:
 
 
 def shown_members(stated: Stated, layout: Definition, living: Collection[str] | None, *, folded: bool) -> Stated:
-    """The statements of a layout that are shown: those of the `living`, or all; with `folded`, what ended ones left, too.
+    """The shown statements of a layout: those of the `living` writers, or of all if that is None.
 
-    Raises `Unplain` where one has not as many label values as there are labels.
+    With `folded`, the remainder of ended writers is shown, too. Raises `Unplain` if a statement does not have as many
+    values as there are labels.
     """
     if living is not None or not (folded or FOLDED_WRITER not in stated.every_writer):
         some = stated.every_writer.intersection(living) if living is not None else stated.every_writer - {FOLDED_WRITER}
@@ -73,7 +74,10 @@ def shown_members(stated: Stated, layout: Definition, living: Collection[str] | 
 
 
 class ReplicaRows(Rows):
-    """One row for each series and writer, which a label names; `taken` is another label that the lines have."""
+    """One row for each series and writer, with a label that names the writer's replica.
+
+    `taken` is another label that the lines have, whose name that label must not have.
+    """
 
     def __init__(
         self, layout: Definition, lines: Sequence[tuple[str, Labels]], subject: Subject, taken: str = ""
@@ -83,7 +87,7 @@ class ReplicaRows(Rows):
         self._apart = False
 
     def places(self, members: Stated, replicas: Mapping[str, str]) -> list[int]:
-        """The place of each row's statement. Two writers of one name in a series are told apart by their ids."""
+        """The place of each row's statement. If two writers of a series have one name, their ids follow the name."""
         names = {writer: replicas.get(writer, writer) for writer in members.every_writer}
         apart = len(set(names.values())) < len(names)
         if apart or self._apart or any(names.get(writer, name) != name for writer, name in self._names.items()):
@@ -102,10 +106,10 @@ class ReplicaRows(Rows):
 
 
 class MergedRows(Rows):
-    """One row for each series, whoever states it."""
+    """One row for each series, over all writers that state it."""
 
     def groups(self, members: Stated) -> list[list[int]]:
-        """The places of each row's statements, those of a row in the order of the hash."""
+        """The places of each row's statements, in the order of the hash."""
         found: dict[tuple[str, ...], list[int]] = {}
         for place, values in zip(members.places, members.values, strict=True):
             several = found.get(values)

@@ -14,7 +14,6 @@ LAYOUT = {
     "grafana/provisioning": "grafana/provisioning",
     "prometheus": "prometheus",
     "systemd": "deploy/systemd",
-    "gateway.toml": "app/fleetmeter_app/gateway.toml",
     "users.acl": "state/users.acl",
     "web.yml": "exporter/web.yml",
 }

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from fleetmeter._version import __version__
 from fleetmeter.cli.assets import add_assets
 from fleetmeter.cli.doctor.examination import add_doctor
+from fleetmeter.cli.extensions import registered_commands
 from fleetmeter.cli.forget import add_forget
 from fleetmeter.cli.ls import add_ls
 from fleetmeter.cli.prices.command import add_prices
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subcommands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in _SUBCOMMANDS:
+    for add in (*_SUBCOMMANDS, *registered_commands()):
         add(subcommands)
     arguments = parser.parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has every character of a label

@@ -16,7 +16,7 @@ from fleetmeter.schema.rows import Epoch
 def add_reset(subcommands: Subcommands) -> None:
     """Add `reset` to the program."""
     parser = add_command(
-        subcommands, "reset", "Delete all of a namespace's numbers; prompt cache and circuit breakers are kept."
+        subcommands, "reset", "Delete all of a namespace's numbers; what the gateway keeps beside them stays."
     )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.set_defaults(run=reset)

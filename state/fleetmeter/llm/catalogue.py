@@ -24,6 +24,7 @@ from fleetmeter.llm.vocabulary import (
     CACHE_RESULTS,
     EVICTION_REASONS,
     FALLBACK_REASONS,
+    KEY_REJECTIONS,
     SAVINGS_SOURCES,
     TOOL_STATUSES,
 )
@@ -67,6 +68,13 @@ MODEL_CIRCUIT_STATE = Gauge(
     ["model"],
     registry=REGISTRY,
     multiprocess_mode="mostrecent",
+)
+
+MODEL_CIRCUIT_CHANGES = Counter(
+    "model_circuit_changes_total",
+    "Times a circuit breaker of one of the model's deployments went into a state: closed, half_open or open.",
+    ["model", "state"],
+    registry=REGISTRY,
 )
 
 # Prompt cache
@@ -212,6 +220,21 @@ BUDGET_SPENT_USD = Gauge(
     registry=REGISTRY,
     multiprocess_mode="mostrecent",
 )
+BUDGET_REJECTIONS = Counter(
+    "budget_rejections_total",
+    "Calls that met a used-up budget, by what followed: reject, downgrade to another tier, or alert only.",
+    ["budget", "action"],
+    registry=REGISTRY,
+)
+
+# Callers
+
+GATEWAY_KEY_REJECTIONS = Counter(
+    "gateway_key_rejections_total",
+    "Requests that the gateway refused for their API key, by reason.",
+    ["reason"],
+    registry=REGISTRY,
+)
 
 # Errors and tools
 
@@ -260,6 +283,8 @@ def create_children(intents: Iterable[str] = (), tools: Iterable[str] = ()) -> N
             PROMPT_CACHE_OPERATIONS.labels(operation, result)
     for reason in EVICTION_REASONS:
         PROMPT_CACHE_EVICTIONS.labels(reason)
+    for reason in KEY_REJECTIONS:
+        GATEWAY_KEY_REJECTIONS.labels(reason)
     for intent in intents:
         ROUTING_EXTRA_COST_USD.labels(intent)
         for reason in FALLBACK_REASONS:

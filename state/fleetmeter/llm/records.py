@@ -188,11 +188,11 @@ def record_outcome(
     series = SERIES.find(kind, attributes)
     additions: list[Addition] = [(series.calls.inc, 1)]
     if duration is not None and _usable("openai_api_duration_seconds", duration):
-        additions.append((series.duration.observe, duration))
+        additions.append((series.duration.observe, _number(duration)))
     if time_to_first_token is not None and _usable("openai_time_to_first_token_seconds", time_to_first_token):
-        additions.append((series.first_token.observe, time_to_first_token))
+        additions.append((series.first_token.observe, _number(time_to_first_token)))
     if retries and _usable("openai_retries_total", retries):
-        additions.append((series.retries.inc, retries))
+        additions.append((series.retries.inc, _number(retries)))
     if aborted is not None:
         additions.append((series.aborts(member(aborted, ABORT_USAGES, "usage of stream aborts")).inc, 1))
     if error is not None:
@@ -207,6 +207,11 @@ def record_outcome(
     if end is not None:
         additions.append((catalogue.OPENAI_MODEL_SHUTDOWN_TIMESTAMP.labels(kind.model).set, end))
     add_together(additions)
+
+
+def _number(amount: float) -> float:
+    """A usable amount as a number that can be added to any other: a Decimal cannot be added to a float."""
+    return amount if type(amount) is float or type(amount) is int else float(amount)
 
 
 def _as_usage(usage: object, endpoint: str) -> Usage | Doubt | None:

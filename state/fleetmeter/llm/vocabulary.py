@@ -37,6 +37,15 @@ TOKEN_TYPES = (
 """Disjoint; those of the second row exist only for models whose answers state them."""
 TOOL_STATUSES = ("success", "error", "timeout")
 ABORT_USAGES = ("reported", "estimated", "unknown")
+BUDGET_ACTIONS = ("reject", "downgrade", "alert")
+BUDGET_WINDOWS = ("hour", "day", "month")
+CIRCUIT_STATES = ("closed", "half_open", "open")
+"""In the order of the numbers that `model_circuit_state` shows."""
+KEY_REJECTIONS = (
+    *("missing", "malformed", "unknown", "revoked", "no_keys"),
+    *("model", "budget", "rate_limited", "unavailable"),
+)
+"""Why the gateway refused a caller."""
 API_ENDPOINTS = (
     "chat.completions",
     "responses",
@@ -168,6 +177,7 @@ class Vocabulary:
         self.intents = LabelSet("intent", 40)
         self.tiers = LabelSet("tier", 8)
         self.tools = LabelSet("tool_name", 100)
+        self.budgets = LabelSet("budget", 100)
         self.error_types = LabelSet("type", 50)
         self.endpoints = LabelSet("endpoint", 100)
 

@@ -9,7 +9,7 @@
 --   reset    done; `@epoch`, in both its places, is `<new id> <store time in µs> <state format> reset`
 --   changed  the epoch is another one than the caller read: nothing changed
 --   retry    `families` or `removed` names a layout that was not passed: nothing changed
--- The prompt cache and the circuit breakers are kept.
+-- What the gateway keeps beside (cache, API keys, rates, budgets, circuit breakers) stays.
 -- Deletions come first: the store allows them while its memory is full, and then also allows the writes that follow in
 -- the same script.
 -- Cost: O(layouts + writers); the numbers are freed in the background.

@@ -25,8 +25,10 @@ class Fields(list[bytes]):
     If they differ from those of an earlier read, they also say how, so that nobody has to find that out again.
     """
 
-    _before: "Fields | None" = None
-    _places: Sequence[int | None] = ()
+    before: "Fields | None" = None
+    """Those that were read before, as long as nothing newer was read."""
+    places: Sequence[int | None] = ()
+    """For each field its place among those."""
 
     @classmethod
     def after(cls, before: "Fields", fields: list[bytes]) -> Self:
@@ -34,14 +36,14 @@ class Fields(list[bytes]):
         known = dict(zip(before, range(len(before)), strict=True))
         places = list(map(known.get, fields))
         made = cls(field if place is None else before[place] for field, place in zip(fields, places, strict=True))
-        made._before, made._places = before, places
-        before._before, before._places = None, ()
+        made.before, made.places = before, places
+        before.before, before.places = None, ()
         return made
 
     def places_in(self, before: list[bytes]) -> Sequence[int | None]:
         """For each field its place in another hash's fields; None if it is not among them."""
-        if before is self._before:
-            return self._places
+        if before is self.before:
+            return self.places
         known = dict(zip(before, range(len(before)), strict=True))
         return list(map(known.get, self))
 
@@ -55,7 +57,8 @@ class Hash(Mapping[bytes, bytes]):
     def __init__(self, fields: list[bytes], texts: list[bytes]) -> None:
         self.fields: Fields = fields if isinstance(fields, Fields) else Fields(fields)
         self.texts = texts
-        self._before: Hash | None = None  # an earlier one, from which the numbers follow in less time
+        self.before: Hash | None = None
+        """An earlier one, from which the numbers follow in less time; until they are asked for."""
 
     @classmethod
     def of(cls, raw: Mapping[bytes, bytes]) -> Self:
@@ -78,7 +81,7 @@ class Hash(Mapping[bytes, bytes]):
             made = cls(before.fields, texts)
         else:
             return before
-        made._before, before._before = before, None
+        made.before, before.before = before, None
         return made
 
     @cached_property
@@ -87,7 +90,7 @@ class Hash(Mapping[bytes, bytes]):
 
         None if one of the texts is no finite number, or if no float can hold the sum of some of them.
         """
-        before, self._before = self._before, None
+        before, self.before = self.before, None
         try:
             numbers = self._since(before) if before is not None else _numbers_of(self.texts)
             return numbers if sum(map(abs, numbers)) < _FLOATS else None

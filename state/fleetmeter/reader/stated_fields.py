@@ -1,4 +1,4 @@
-"""Whose statements the fields of `gauges` are: taken apart once, and again only what came since."""
+"""The fields of `gauges`, parsed into writer, layout and series. Each field is parsed once, when it is new."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -46,9 +46,9 @@ _NOTHING = Stated()
 
 
 class StatedFields:
-    """The fields of one hash. What was derived from a `Stated` holds as long as it is the same object.
+    """The fields of one hash. As long as a `Stated` is the same object, everything derived from it holds.
 
-    `unreadable` lists the places of fields that are no statement's.
+    `unreadable` lists the places of fields that are no statements.
     """
 
     def __init__(self, fields: Fields, before: Self | None = None) -> None:
@@ -66,7 +66,7 @@ class StatedFields:
 
     @classmethod
     def of(cls, fields: Fields, before: Self | None) -> Self:
-        """Those of these fields; what was made `before` itself if they are the same."""
+        """The statements of these fields; `before` itself if its fields are the same object."""
         return before if before is not None and before.fields is fields else cls(fields, before)
 
     def of_layout(self, name: str, layout: str) -> Stated:

@@ -108,7 +108,7 @@ class Statements:
         return others
 
     def _found_illegible(self, places: Sequence[int]) -> frozenset[int]:
-        """Those of these places whose text holds no time and text: mostly none, which two looks at all together tell."""
+        """The places whose text is not a time and a text. Mostly there are none, as two checks of all show."""
         times = [self.set_us[place] for place in places]
         try:
             b"".join([self.texts[place] for place in places]).decode()

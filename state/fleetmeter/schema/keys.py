@@ -34,7 +34,17 @@ together. The 0 leaves room for shards.
 | `<tag>:cache:order`            | zset | question, scored by the time its answer was stored (µs)                  |
 | `<tag>:cache:flights`          | hash | question → `<end µs> <token>` of the caller that makes its answer        |
 | `<tag>:cache:leases`           | zset | question, scored by that end (µs)                                        |
-| `<tag>:circuit:<model>`        | hash | for a circuit breaker of the gateway                                     |
+| `<tag>:circuits`               | hash | deployment → `<state> <changes> <until µs> <openings> <prober>`: the     |
+|                                |      | gateway's circuit breakers                                               |
+| `<tag>:circuits:calls`         | hash | deployment → `<window> <calls> <failures> <calls before> <failures       |
+|                                |      | before> <failures in a row>` of the whole fleet                          |
+| `<tag>:keys`                   | hash | id → what an API key of the gateway may, JSON, with a digest of its      |
+|                                |      | secret; `revoked:<id>` → when it was revoked (µs); `@version` → a random |
+|                                |      | text that is new after each change                                       |
+| `<tag>:rates`                  | hash | `<key's id> <limit>/<seconds>` → `<window> <taken> <taken before>`       |
+| `<tag>:budget:<window>:<account>` | hash | `@period` → `<start s> <start of the one before>`; `<start> @spent`,  |
+|                                |      | `@held`, `@assumed` → nano-dollars of all; `<start> <replica>` → `<call> |
+|                                |      | <seen µs> <spent> <held> <assumed>`; `@swept` → µs                       |
 | `<tag>:beside:<name>`          | any  | what a program of yours keeps beside, see `reader/gauge_read.py`         |
 
 `fleetmeter doctor` makes the same keys behind `<tag>:doctor:<id>`, and deletes them in the transaction that made them.
@@ -98,6 +108,10 @@ class Keys:
         self.cache_order = f"{tag}:cache:order"
         self.cache_flights = f"{tag}:cache:flights"
         self.cache_leases = f"{tag}:cache:leases"
+        self.circuits = f"{tag}:circuits"
+        self.circuit_calls = f"{tag}:circuits:calls"
+        self.api_keys = f"{tag}:keys"
+        self.rates = f"{tag}:rates"
         self._tag = tag
 
     @property
@@ -116,9 +130,9 @@ class Keys:
         """The key that holds the numbers of one layout; `field` is its field in `families`."""
         return f"{self._tag}:family:{field}"
 
-    def circuit(self, model: str) -> str:
-        """The key of one model's circuit breaker."""
-        return f"{self._tag}:circuit:{model}"
+    def budget(self, window: str, account: str) -> str:
+        """The key of one account of a budget; `window` is `hour`, `day` or `month`."""
+        return f"{self._tag}:budget:{window}:{account}"
 
     def of_problem(self, place: str) -> str:
         """The key that a `StateError` is about: its `key` has the hash's name, and perhaps a field in brackets."""

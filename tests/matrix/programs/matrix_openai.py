@@ -168,14 +168,14 @@ def sync_forms(client: openai.OpenAI, prompts: Prompts) -> list[Callable[[], obj
 
 
 def async_forms(client: openai.AsyncOpenAI, prompts: Prompts) -> list[Callable[[], Awaitable[object]]]:
-    """The same for asyncio, with cancellation."""
+    """The same for asyncio, with cancellation; after the first chunk, as before it the upstream may know of no call."""
     chat: Any = client.chat.completions
     responses: Any = client.responses
     new, stall = prompts.next, "stall=2"
 
-    async def read(**arguments: Any) -> None:
+    async def read(seen: Callable[[], object] = lambda: None, **arguments: Any) -> None:
         async for _ in await chat.create(**arguments):
-            pass
+            seen()
 
     async def read_response(wish: str) -> None:
         async for _ in await responses.create(**prompts.response(wish), stream=True):
@@ -196,14 +196,19 @@ def async_forms(client: openai.AsyncOpenAI, prompts: Prompts) -> list[Callable[[
         gc.collect()
 
     async def cancelled() -> None:
-        task = asyncio.ensure_future(read(**new(stall), **ASK))
-        await asyncio.sleep(0.2)
+        begun = asyncio.Event()
+        task = asyncio.ensure_future(read(begun.set, **new(stall), **ASK))
+        waiting = asyncio.ensure_future(begun.wait())
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        waiting.cancel()
+        await asyncio.gather(task, waiting, return_exceptions=True)
 
     async def timed_out() -> None:
         try:
-            await asyncio.wait_for(read(**new(stall), **ASK), 0.2)
+            async with asyncio.timeout(None) as limit:
+                now = asyncio.get_running_loop().time
+                await read(lambda: limit.reschedule(now() + 0.2), **new(stall), **ASK)
         except TimeoutError:
             return
 

@@ -50,7 +50,7 @@ def state(store: StoreAddress, client: Any) -> Iterator[FixedState]:
         client.hset(keys.returned, mapping={JOBS.field: "5", f'{JOBS.field} ["cpu"]': "6"})
         client.hset(keys.cache_entries, "digest", "entry")
         client.zadd(keys.cache_expiry, {"digest": 5})
-        client.hset(keys.circuit("m"), "state", "open")
+        client.hset(keys.circuits, "m", "open 1 5 1 -")
         yield state
 
 
@@ -68,7 +68,7 @@ def test_everything_but_cache_and_circuits_goes(
     keys = store.keys
     assert command(store, "reset", "--yes") == 0
     assert set(client.keys("*")) - others == {
-        key.encode() for key in (keys.writers, keys.retired, keys.cache_entries, keys.cache_expiry, keys.circuit("m"))
+        key.encode() for key in (keys.writers, keys.retired, keys.cache_entries, keys.cache_expiry, keys.circuits)
     }
     assert client.hkeys(keys.writers) == [EPOCH_FIELD.encode()]
     text = epoch_of(client, store)

@@ -14,10 +14,13 @@ STEPS_1_3 = [1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.
 
 FAMILIES = """
 budget_limit_usd                         gauge      budget,window                 usd      mostrecent
+budget_rejections                        counter    budget,action                 -        -
 budget_spent_usd                         gauge      budget,window                 usd      mostrecent
 cost_savings_usd                         counter    intent,source                 usd      -
 errors                                   counter    type,endpoint                 -        -
+gateway_key_rejections                   counter    reason                        -        -
 label_overflows                          counter    label                         -        -
+model_circuit_changes                    counter    model,state                   -        -
 model_circuit_state                      gauge      model                         -        mostrecent
 model_fallbacks                          counter    intent,reason                 -        -
 model_routing_duration_seconds           histogram  intent                        seconds  -

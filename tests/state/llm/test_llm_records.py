@@ -7,6 +7,7 @@ import math
 import random
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import httpx2
@@ -275,6 +276,16 @@ def test_a_cost_below_0_is_named_and_the_call_is_unpriced(caplog: pytest.LogCapt
     assert value("openai_unpriced_calls_total", model="gpt-6-sol") == 1
     assert value("openai_cost_usd_count", model="gpt-6-sol", intent="analysis") == -1
     assert "openai_cost_usd: -5e-09 was left out" in caplog.text
+
+
+def test_amounts_of_any_kind_of_number_are_taken() -> None:
+    """A Decimal cannot be added to a float, and a fraction is no float: both are amounts all the same."""
+    record_call(duration=Decimal("1.5"), time_to_first_token=Fraction(1, 4), retries=Decimal(2), stream=True)
+    record_call(duration=1, retries=True)
+    assert value("openai_api_duration_seconds_sum", model="gpt-6-sol", endpoint="chat.completions") == 2.5
+    assert value("openai_time_to_first_token_seconds_sum", model="gpt-6-sol") == 0.25
+    assert value("openai_retries_total", model="gpt-6-sol") == 3
+    assert round(value("openai_total_cost_usd_total", model="gpt-6-sol") * 10**9) == 2 * COST.nanodollars
 
 
 def test_a_call_is_recorded_again_after_its_series_were_removed() -> None:

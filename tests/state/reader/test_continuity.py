@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fleetmeter.reader.continuity import Continuity, Shown
+from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.returned import Returned
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.verdict import Cause, Reason, Verdict
@@ -458,3 +459,40 @@ def test_of_many_causes_the_worst_is_told_with_the_number_of_writers(continuity:
     shown = continuity.show(store({"u": row(10, 1), "v": row(3)}, {"a": 1, "b": 5}))
     assert shown.cause is not None
     assert (shown.cause.reason, shown.cause.writer, shown.cause.writers) == (Reason.ROW_LOWER, "v", 2)
+
+
+def test_fractions_and_gauges_in_a_roll_back(clock: Clock) -> None:
+    """A sum of fractions is held and kept like a count; a gauge is held with the rest, and then is the stored one."""
+    continuity = Continuity(30.0, clock)
+    gauge = {b'w ["g","x",[]]': b"1 7.5"}
+    lower = {b'w ["g","x",[]]': b"1 3.25"}
+
+    def snapshot(applied: int, a: str, b: str, gauges: dict[bytes, bytes]) -> Snapshot:
+        raw = {b'["a"]': a.encode(), b'["b"]': b.encode()}
+        return store({"w": row(applied)}, {}, numbers={FIELD: raw}, gauges=gauges)
+
+    def seen(shown: Shown) -> tuple[list[bytes], dict[bytes, bytes], int]:
+        return list(shown.snapshot.numbers[FIELD].values()), dict(shown.snapshot.gauges), shown.counts_behind
+
+    assert seen(continuity.show(snapshot(10, "10.5", "3", gauge))) == ([b"10.5", b"3"], gauge, 0)
+    assert seen(continuity.show(snapshot(9, "10.25", "3", lower))) == ([b"10.5", b"3"], gauge, 1)
+    clock.now += 30
+    assert seen(continuity.show(snapshot(9, "10.25", "3.5", lower))) == ([b"10.5", b"3.5"], lower, 1)
+    assert seen(continuity.show(snapshot(11, "10.75", "3.5", lower))) == ([b"10.75", b"3.5"], lower, 0)
+
+
+@pytest.mark.parametrize("came", [b'["0"]', b'["c"]'])
+@pytest.mark.parametrize("lost", [b'["a"]', b'["b"]'])
+def test_a_number_that_went_is_missed_though_another_came(clock: Clock, came: bytes, lost: bytes) -> None:
+    """Where the fields differ, each number is compared with itself, wherever it stands now."""
+    continuity = Continuity(30.0, clock)
+    before = Hash([b'["a"]', b'["b"]'], [b"10.5", b"3"])
+    first = store({"w": row(10)}, {}, numbers={FIELD: before})
+    kept = {field: text for field, text in before.items() if field != lost}
+    for numbers in ({came: b"1", **kept}, {**kept, came: b"1"}):
+        continuity = Continuity(30.0, clock)
+        continuity.show(first)
+        now = Hash.flat([part for pair in numbers.items() for part in pair], before)
+        shown = continuity.show(store({"w": row(11)}, {}, numbers={FIELD: now}))
+        assert shown.snapshot.numbers[FIELD] == {**numbers, lost: before[lost]}
+        assert shown.counts_behind == 1

@@ -12,7 +12,8 @@ def test_every_key_of_a_namespace_carries_one_hash_tag() -> None:
     found = [
         keys.writers, keys.retired, keys.families, keys.gauges, keys.exemplars, keys.cache_entries,
         keys.cache_expiry, keys.cache_order, keys.cache_flights, keys.cache_leases,
-        keys.writer("w"), keys.family("a:b"), keys.circuit("m"),
+        keys.writer("w"), keys.family("a:b"), keys.circuits, keys.circuit_calls,
+        keys.api_keys, keys.rates, keys.budget("day", "a"),
     ]  # fmt: skip
     assert {key[: key.index("}") + 1] for key in found} == {"{fm:shop:0}"}
     assert len(set(found)) == len(found)

@@ -1,0 +1,1 @@
+"""Rate limits of API keys, counted for the whole fleet."""

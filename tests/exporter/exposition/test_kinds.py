@@ -1,0 +1,142 @@
+"""Every kind of number: written from cached parts, and what prometheus_client makes of it."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from bench.kinds import KINDS
+from bench.kinds_state import BOUNDS, State, histogram
+from fleetmeter.schema.definition import Definition
+from fleetmeter_exporter.exposition.added_block import AddedBlock
+from fleetmeter_exporter.exposition.exposition import Exposition
+from fleetmeter_exporter.exposition.formats import TEXT, Format
+from fleetmeter_exporter.fleet import Fleet, fleet_settings
+from fuzz.comparison import check
+from fuzz.expected import Expected, expected
+from support.scraping import FixedState
+from support.store import StoreAddress
+
+SAMPLES = 800
+FORMATS = [TEXT, Format(True, "1.0.0")]
+
+
+@pytest.fixture
+def fleet(store: StoreAddress) -> Iterator[Fleet]:
+    """What an exporter remembers of the store's namespace."""
+    with closing(Fleet(fleet_settings(store.url, store.namespace))) as fleet:
+        yield fleet
+
+
+def general(store: StoreAddress, form: Format) -> Expected:
+    """What the general way makes of the store, by a fleet that remembers nothing."""
+    with closing(Fleet(fleet_settings(store.url, store.namespace))) as fleet:
+        return expected([fleet.scrape()], form, created=False)
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=["text", "openmetrics"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_written_from_cached_parts(store: StoreAddress, fleet: Fleet, kind: str, form: Format) -> None:
+    """First, with changed numbers, and with new series: the general way is never taken, and says the same."""
+    exposition = Exposition(form)
+    with closing(State(store.url, store.namespace, KINDS[kind](SAMPLES))) as state:
+        for change, share in ((state.change, 0), (state.change, 0.1), (state.change, 1), (state.grow, 0.1)):
+            change(share)
+            text = exposition.text([fleet.scrape()], 0.0)
+            check(text.decode(), general(store, form))
+            assert exposition.samples == state.samples
+            assert not exposition._lines
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "-0.0", "1e+300"])
+@pytest.mark.parametrize("mode", ["all", "sum", "max", "livemin", "mostrecent"])
+def test_one_gauge_that_is_no_ordinary_number_costs_no_other(
+    store: StoreAddress, fleet: Fleet, mode: str, text: str
+) -> None:
+    """It is spelt as both formats have it, from cached parts; the next value of that series is shown again."""
+    exposition = Exposition(TEXT)
+    gauge = Definition.of("g", "gauge", "x", "", ["k"], [], mode)
+    with FixedState(store) as fixed:
+        fixed.writer("w1", "shop", 7)
+        fixed.writer("w2", "shop", 8)
+        fixed.family(gauge)
+        for value, number in (("a", "1.5"), ("b", "2")):
+            for writer in ("w1", "w2"):
+                fixed.gauge(gauge, writer, (value,), number)
+        for number in ("3", text, "4"):
+            fixed.gauge(gauge, "w1", ("a",), number)
+            shown = exposition.text([fleet.scrape()], 0.0)
+            check(shown.decode(), general(store, TEXT))
+            assert not exposition._lines
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=["text", "openmetrics"])
+@pytest.mark.parametrize("kind", ["histogram", "summary"])
+def test_a_negative_sum_takes_its_lines_away_and_no_others(
+    store: StoreAddress, fleet: Fleet, kind: str, form: Format
+) -> None:
+    """OpenMetrics forbids it, and a histogram's count beside it; the text format has all of them."""
+    exposition = Exposition(form)
+    parts = [*BOUNDS, "sum"] if kind == "histogram" else ["count", "sum"]
+    layout = Definition.of("h", kind, "x", "", ["k"], BOUNDS if kind == "histogram" else (), "")
+    for sums in (("-3", "5"), ("3", "-0.5"), ("1", "2")):
+        with FixedState(store) as fixed:
+            for value, total in zip("ab", sums, strict=True):
+                fixed.family(layout, {(value, part): total if part == "sum" else 2 for part in parts})
+        text = exposition.text([fleet.scrape()], 0.0)
+        check(text.decode(), general(store, form))
+        assert not exposition._lines
+
+
+def test_series_that_went_are_forgotten(store: StoreAddress, fleet: Fleet) -> None:
+    """What is kept follows what there is: after a removal nothing of it is kept, and the rest is shown as before."""
+    exposition = Exposition(TEXT)
+    part = histogram(SAMPLES)
+    with closing(State(store.url, store.namespace, [part])) as state, closing(store.client()) as client:
+        exposition.text([fleet.scrape()], 0.0)
+        (block,) = exposition._blocks.values()
+        assert isinstance(block, AddedBlock)
+        fields = list(state.stored[state.keys.family(part.definition.field)])
+        client.hdel(state.keys.family(part.definition.field), *fields[: len(fields) // 2])
+        client.hset(state.keys.removed, part.definition.field, 1)
+        text = exposition.text([fleet.scrape()], 0.0)
+        check(text.decode(), general(store, TEXT))
+        assert list(exposition._blocks.values()) == [block]
+        assert len(block._series._keys) == block._series.count == block.samples // part.per_series
+
+
+def test_two_layouts_of_other_labels_that_have_equal_fields_are_two_series(store: StoreAddress, fleet: Fleet) -> None:
+    """`["x"]` is a series of `a` in one layout and of `b` in the other; they are shown side by side."""
+    exposition = Exposition(TEXT)
+    with FixedState(store) as fixed:
+        for label, number in (("a", 1), ("b", 2)):
+            fixed.family(Definition.of("c", "counter", "x", "", [label], [], ""), {("x",): number})
+    text = exposition.text([fleet.scrape()], 0.0).decode()
+    check(text, general(store, TEXT))
+    assert 'c_total{a="x"} 1\nc_total{b="x"} 2\n' in text
+
+
+def test_a_layout_of_another_scale_adds_to_the_same_series(store: StoreAddress, fleet: Fleet) -> None:
+    """Two versions may count one series in dollars and in nano-dollars: it is shown once, with both amounts."""
+    exposition = Exposition(TEXT)
+    plain = Definition("c", "counter", "x", labels=("k",))
+    with FixedState(store) as fixed:
+        fixed.family(plain, {("x",): "1.5"})
+        fixed.family(replace(plain, scale=10**9), {("x",): 250_000_000, ("y",): 1})
+    text = exposition.text([fleet.scrape()], 0.0).decode()
+    assert 'c_total{k="x"} 1.75\nc_total{k="y"} 1e-09\n' in text
+    assert not exposition._lines
+
+
+@pytest.mark.parametrize("field", [b'["\\u001F"]', b'["\\u0078"]', b'[ "x"]', b'["x" ]', b'["\\/"]'])
+def test_a_field_that_is_spelt_otherwise_is_not_another_series(store: StoreAddress, fleet: Fleet, field: bytes) -> None:
+    """A field that no writer of ours would write so means what it says: the general way reads it."""
+    exposition = Exposition(TEXT)
+    layout = Definition.of("c", "counter", "x", "", ["k"], [], "")
+    with FixedState(store) as fixed, closing(store.client()) as client:
+        fixed.family(layout, {("x",): 1, ("/",): 1, ("\x1f",): 1})
+        client.hset(store.keys.family(layout.field), field, 4)
+    text = exposition.text([fleet.scrape()], 0.0).decode()
+    check(text, general(store, TEXT))
+    assert text.count("\nc_total{") == 3

@@ -1,0 +1,1 @@
+"""`make release-check`: what would be published, built twice, looked through and tried. Nothing is uploaded."""

@@ -1,0 +1,67 @@
+"""A hash's texts as numbers: the same whether they are read alone, together, or from an earlier hash."""
+
+import pytest
+
+from fleetmeter.reader.hashes import Fields, Hash
+
+FIELDS = [b"a", b"b", b"c", b"d"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers"),
+    [
+        ([b"1", b"2", b"007", b"9007199254740993"], [1, 2, 7, 9007199254740993]),
+        ([b"1", b"0.5", b"-3", b"1e-07"], [1, 0.5, -3, 1e-07]),
+        ([b"1", b" 5", b"+5", b"0.5"], [1, 5, 5, 0.5]),
+        ([b"-0", b"-0.0", b"0", b"-1"], [0, 0.0, 0, -1]),
+        ([b"1", b"", b"2", b"3"], None),
+        ([b"1,2", b"", b"2", b"3"], None),
+        ([b"1,2", b"[3", b"4]", b"3"], None),
+        ([b"1", b"true", b"2", b"3"], None),
+        ([b"1", b"[2]", b"2", b"3"], None),
+        ([b"1", b"nan", b"2", b"3"], None),
+        ([b"1", b"Infinity", b"2", b"3"], None),
+        ([b"1", b"1e400", b"2", b"3"], None),
+        ([b"1", b"9" * 4301, b"2", b"3"], None),
+        ([b"1", b"9" * 309, b"0.5", b"3"], None),
+        ([b"1", b"-" + b"9" * 309, b"9" * 309, b"3"], None),
+    ],
+)
+def test_numbers_are_what_their_texts_say(texts: list[bytes], numbers: list[float] | None) -> None:
+    """Whole ones stay whole; no negative zero; None where one is none, or where they cannot be added up."""
+    before = Hash(FIELDS, [b"5", b"0.25", b"7", b"8"])
+    found = [Hash(FIELDS, texts).numbers]
+    for known in (True, False):
+        assert not known or before.numbers
+        for changed in (4, 1):  # all at once, or one after the other
+            last = before
+            for place in range(0, 4, changed):
+                step = [*texts[: place + changed], *before.texts[place + changed :]]
+                last = Hash.flat([part for pair in zip(FIELDS, step, strict=True) for part in pair], last)
+                assert last.numbers == Hash(FIELDS, step).numbers
+            found.append(last.numbers)
+    for one in found:
+        assert one == numbers
+        assert one is None or list(map(repr, one)) == list(map(repr, numbers or []))
+
+
+def test_fields_know_where_they_were() -> None:
+    """Of another hash, too, each says its place there; the same fields are the same objects."""
+    first = Fields(FIELDS)
+    second = Fields.after(first, [b"d", b"x", b"a"])
+    assert second.places_in(first) == [3, None, 0]
+    assert second[0] is first[3]
+    third = Fields.after(second, [b"x", b"b"])
+    assert third.places_in(second) == [1, None]
+    assert third.places_in(first) == [None, 1]
+    assert second.places_in(first) == [3, None, 0]
+
+
+def test_numbers_follow_when_series_come_and_go() -> None:
+    """A number keeps its value and its object wherever its field stands in the next reply."""
+    first = Hash(FIELDS, [b"1.5", b"2", b"3", b"4"])
+    assert first.numbers
+    second = Hash.flat([b"d", b"4", b"x", b"0.5", b"a", b"1.5"], first)
+    assert second.numbers == [4, 0.5, 1.5]
+    assert second.numbers[2] is first.numbers[0]
+    assert second.below(first) == {b"b": b"2", b"c": b"3"}
