@@ -94,6 +94,7 @@ ROUNDS ?= 10
 matrix-openai: $(READY)  ## hold calls by each SDK version, transport and form, by frameworks, and of examples/, against the upstream's ledger
 	PYTHONPATH=tests $(BIN)/python -m matrix.openai --rounds $(ROUNDS)
 	PYTHONPATH=tests $(BIN)/python -m matrix.frameworks
+	PYTHONPATH=tests $(BIN)/python -m matrix.gateway
 	PYTHONPATH=tests $(BIN)/python -m matrix.beside
 	PYTHONPATH=tests $(BIN)/python -m matrix.examples
 

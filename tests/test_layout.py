@@ -79,6 +79,34 @@ WINGS: dict[str, set[str]] = {
 }
 """The wings of the library, and what each may import beside itself: the plan of ARCHITECTURE.md as data."""
 
+ROOMS: dict[str, set[str]] = {
+    # each part reads its own table of the configuration
+    "config": {"caching", "guarding", "errors"},
+    "caching": {"config", "errors", "seams"},
+    "guarding": {"config", "errors"},
+    "seams": {"caching", "guarding"},
+    # what knows no I/O
+    "errors": set(),
+    "wire": {"errors"},
+    "routing": {"config", "errors"},
+    # what calls upstreams, and what is recorded of it
+    "transport": {"config", "errors", "seams"},
+    "accounting": {"transport", "wire"},
+    # what answers clients
+    "serving": {
+        *("accounting", "caching", "config", "errors", "guarding", "routing", "seams", "transport", "wire"),
+    },
+    "main": {"caching", "config", "errors", "guarding", "routing", "seams", "serving"},
+    "command": {"main"},
+    "cache_gauges": set(),
+    # what stands beside the gateway
+    "upstream": {"config", "errors"},
+    "demo": {"config", "errors", "upstream"},
+    "lua": set(),
+    "__init__": set(),
+}
+"""The rooms of the app, and what each may import beside itself."""
+
 MAY_IMPORT = {
     "fleetmeter": {"fleetmeter"},
     "fleetmeter_exporter": {"fleetmeter", "fleetmeter_exporter"},
@@ -148,6 +176,17 @@ def test_the_plan_names_every_wing() -> None:
 def test_each_wing_imports_what_the_plan_says(wing: str) -> None:
     """No import goes against the plan's directions."""
     assert directions()[wing] <= WINGS[wing]
+
+
+def test_each_room_of_the_app_imports_what_the_plan_says() -> None:
+    """The table has each folder and each module at the top of the app, and no import goes beyond it."""
+    app = modules("fleetmeter_app")
+    found: dict[str, set[str]] = {}
+    for module, path in app.items():
+        room = wing_of(module)
+        found.setdefault(room, set()).update(target for target in map(wing_of, imported(path, app)) if target != room)
+    assert found.keys() | {"lua"} == ROOMS.keys()
+    assert {room: targets - ROOMS[room] for room, targets in found.items() if targets - ROOMS[room]} == {}
 
 
 def test_the_plan_has_no_circle() -> None:

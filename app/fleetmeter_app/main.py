@@ -198,6 +198,7 @@ def _serve(app: ASGIApp, listener: socket.socket, settings: AppSettings) -> None
             loop="uvloop",
             http=bounded(limits),
             ws="none",
+            proxy_headers=False,  # nobody asks for the client's address
             timeout_graceful_shutdown=math.ceil(limits.drain_seconds),
             timeout_keep_alive=_IDLE_SECONDS,
         )

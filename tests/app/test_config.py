@@ -116,7 +116,7 @@ def test_everything_that_can_be_said_is_read() -> None:
         7,
     )
     assert [pattern.pattern for pattern in chat.patterns] == ["^hi"]
-    assert dataclasses.astuple(config.cache)[:3] == (1.5, 2, 3)
+    assert dataclasses.astuple(config.cache) == (1.5, 2, 3, False, True)
     assert config.guards == GuardsConfig(fail_open=False, require_keys=True, completion_tokens=9)
     assert config.breaker.consecutive_failures == 8
     assert [(budget.name, budget.limit_nanodollars, budget.window) for budget in config.budgets] == [

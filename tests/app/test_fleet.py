@@ -93,7 +93,7 @@ def questions() -> list[Question]:
         ]
     asked += [
         Question("price [[usage:prompt=300001,cached=9,completion=3]]", "price"),
-        Question("price [[usage:prompt=10,completion=500]]", "price", too_large=True),
+        Question("price [[usage:prompt=10,completion=2000]]", "price", too_large=True),
         Question("my portfolio [[usage:prompt=400,cached=390,completion=1]] [[fault:404@gpt-6.1-sol]]", "advice"),
         Question("price [[fault:500]]", "price", 502, ("upstream_error",) * 3),
         Question("rsi [[fault:429]]", "technical", 429, ("rate_limited",) * 2),

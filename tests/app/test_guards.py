@@ -1,6 +1,8 @@
 """The guards in a running gateway, met by OpenAI's SDK: keys, rates, budgets and breakers from the client's side."""
 
+import asyncio
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -10,6 +12,9 @@ import openai
 import pytest
 
 from fleetmeter.cli.command import main
+from fleetmeter.pricing import PriceList
+from fleetmeter_app.accounting.bounds import most_nanodollars, most_tokens
+from fleetmeter_app.accounting.calls import Origin
 from support.exposition import total
 from support.gateway import Program, Programs, eventually
 from support.store import StoreAddress
@@ -250,6 +255,9 @@ action = "alert"
     assert eventually(lambda: total(replica.samples(), "budget_rejections_total", action="alert") >= 1)
     assert total(replica.samples(), "model_fallbacks_total", reason="over_budget") >= 1
     assert "the budget watch is used up" in replica.output()
+    before = spent(replica, "soft")
+    assert ask(client).model.startswith("gpt-6-luna")
+    assert eventually(lambda: spent(replica, "soft") > before)  # what it is sent to is charged, too
 
 
 def test_budgets_per_team(
@@ -311,3 +319,58 @@ max_retries = 0
 def _asks_no_more(replica: Program, client: openai.OpenAI) -> bool:
     assert ask(client).model.startswith("gpt-6-luna")
     return total(replica.samples(), "model_fallbacks_total", reason="circuit_open") >= 1
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_three_gateways_and_a_kill_stay_within_the_budget(
+    store: StoreAddress, upstream: RunningUpstream, programs: Programs
+) -> None:
+    """200 clients of 3 gateways, one of which is killed on the way, spend the limit and what was in flight at most."""
+    limit = 20_000_000
+    upstream.reset_ledger()
+    text = BASE + f'[budgets.all]\nlimit_usd = {limit / 1e9}\nwindow = "month"\n'
+    replicas = [programs.gateway(store, upstream.base_url, text) for _ in range(3)]
+    addresses = [replica.address() for replica in replicas]
+    body = {"model": "auto", "messages": QUESTION, "max_completion_tokens": 50}
+    lost = 0
+
+    async def client(number: int, http: httpx.AsyncClient) -> None:
+        nonlocal lost
+        turn = number
+        while True:
+            turn += 1
+            try:
+                answer = await http.post(addresses[turn % 3] + "/v1/chat/completions", json=body)
+            except httpx.TransportError:
+                lost += 1
+                await asyncio.sleep(1)
+                continue
+            if answer.status_code == 429 and answer.headers["x-should-retry"] == "false":
+                return
+            assert answer.status_code in (200, 429, 503)
+            if answer.status_code != 200:
+                await asyncio.sleep(1)
+
+    async def run() -> None:
+        limits = httpx.Limits(max_connections=200)
+        async with httpx.AsyncClient(timeout=60, limits=limits) as http:
+            clients = [asyncio.create_task(client(number, http)) for number in range(200)]
+            while await asyncio.to_thread(lambda: upstream.ledger().total().delivered.nanodollars) < limit // 10:
+                assert not any(task.done() for task in clients)
+            replicas[0].kill()
+            await asyncio.gather(*clients)
+
+    asyncio.run(run())
+    account = upstream.ledger().total()
+    billed = sum(outcomes.nanodollars for outcomes in (account.delivered, account.abandoned, account.untold))
+    most = most_tokens(body, len(json.dumps(body)), "chat.completions", 4096)
+    bound = most_nanodollars(PriceList(), "gpt-6.1-sol", Origin(), most)
+    sys.stdout.write(f"billed {billed / 1e9} of {limit / 1e9} USD, {lost} requests lost, one may cost {bound / 1e9}\n")
+    assert billed <= limit + 67 * bound  # what the killed one had in flight: it had a third of the clients at a time
+    assert billed >= limit - 2 * bound - 67 * bound
+    redis = store.client()
+    fields = {name.decode(): text.decode() for name, text in redis.hgetall(store.keys.budget("month", "all")).items()}
+    redis.close()
+    start = fields["@period"].partition(" ")[0]
+    assert int(fields[f"{start} @spent"]) <= limit

@@ -2,7 +2,7 @@
 
 Each way is one process (LiteLLM one worker), asked by wrk over 1 and 32 connections, for plain answers and for streams
 of 22 chunks, whose upstream answers from memory. CPU is that of the gateway's processes. Ours routes by rules, looks
-into the cache, and accounts for every call, in a store of its own.
+into the cache, keeps the answer, and accounts for every call, in a store of its own; no question comes twice.
 """
 
 import json
@@ -195,7 +195,7 @@ def _process(command: list[str], place: Path, environ: dict[str, str]) -> Iterat
 
 def _body(way: Way, *, stream: bool) -> str:
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": _QUESTION}]
-    document = {"model": way.model, "messages": messages, "temperature": 0.5, "stream": stream}
+    document = {"model": way.model, "messages": messages, "stream": stream}
     return json.dumps(document if stream else {key: value for key, value in document.items() if key != "stream"})
 
 
@@ -227,7 +227,13 @@ def _measured(wrk: str, place: Path, way: Way, stream: bool, connections: int) -
         f'wrk.headers["{name}"] = "{value}"\n'
         for name, value in {"content-type": "application/json", **way.headers}.items()
     )
-    script.write_text(f'wrk.method = "POST"\nwrk.body = [[{_body(way, stream=stream)}]]\n{headers}', encoding="utf-8")
+    begin, _, end = _body(way, stream=stream).partition(_QUESTION)
+    script.write_text(
+        f'wrk.method = "POST"\n{headers}local number = os.time() * 100000\n'
+        "request = function()\n  number = number + 1\n"  # no question comes twice: a cache looks, and never finds
+        f"  return wrk.format(nil, nil, nil, [[{begin}{_QUESTION} ]] .. number .. [[{end}]])\nend\n",
+        encoding="utf-8",
+    )
     command = [wrk, "-t1", f"-c{connections}", "--latency", "-s", str(script), f"{way.url}/chat/completions"]
     subprocess.run([*command, "-d2s"], capture_output=True, check=True)  # to warm up
     before = _cpu(way.pid)

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 USERS = ("demo",)
 """Extras that include all others that users install; `dev`, `test` and `bench` are for people who work on the code."""
-_REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:\[(?P<extras>[^]]*)\])?(?:>=(?P<oldest>[0-9.]+))?")
+_REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:\[(?P<extras>[^]]*)\])?(?:>=(?P<oldest>[0-9.]+))?(?:\s*;.*)?")
 
 
 def bounds(extras: tuple[str, ...] = USERS) -> dict[str, str]:

@@ -18,7 +18,7 @@ from support.store import StoreAddress
 PROGRAMS = Path(__file__).parent.parent / "state" / "programs"
 LAUNCHER = (sys.executable, "-m", "fleetmeter.cli", "run", "--")
 """What starts a command as `fleetmeter run --` does."""
-PATIENCE = 20.0
+PATIENCE = 40.0
 """Seconds after which a process counts as hanging."""
 
 

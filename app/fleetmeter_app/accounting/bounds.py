@@ -17,7 +17,7 @@ _MOST_TOKENS = 10_000_000
 
 _MOST_CHOICES = 128
 _CHEAP_TIERS = frozenset(("default", "standard", "flex", "batch"))
-"""Service tiers that cost no more than the standard rates."""
+"""Service tiers that cost no more than the standard rates, which hold if the answer is of another one."""
 
 _DEAREST_TIER = "priority"
 
@@ -45,7 +45,7 @@ def most_tokens(fields: Mapping[str, Any], body_bytes: int, endpoint: str, compl
     return MostTokens(
         prompt=min(_MOST_TOKENS, most_prompt_tokens(body_bytes) + LINKED_TOKENS * linked_parts(fields)),
         completion=min(_MOST_TOKENS, limit * n),
-        tiers=(None,) if tier is None else (tier,) if tier in _CHEAP_TIERS else (None, _DEAREST_TIER),
+        tiers=(None,) if tier is None or tier in _CHEAP_TIERS else (None, _DEAREST_TIER),
     )
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Generic, TypeVar
+
+from fleetmeter_app.guarding.ending import end
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,10 +35,7 @@ class Convoy(Generic[T, R]):
 
     async def close(self) -> None:
         """Stop; who still waits is cancelled."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
         for _, answer in self._waiting:
             answer.cancel()
 

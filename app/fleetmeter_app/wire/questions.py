@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-_MOST_CHARACTERS = 2_000
+_MOST_CHARACTERS = 500
 """Of a question; its kind shows in its beginning, and the rules cost time for each character."""
 _TEXTS = ("text", "input_text", "output_text", "refusal")
 """Types of parts that hold all there is to them."""

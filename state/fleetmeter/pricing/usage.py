@@ -16,6 +16,7 @@ _COUNTS = (
     *(*_INPUT_KINDS, *_OUTPUT_KINDS, "cached_audio", "cached_image", "cache_write_1h", "cache_write_12h"),
 )
 _counts_of = attrgetter(*_COUNTS)
+_WHOLE = {int}
 
 U = TypeVar("U", bound="Usage")
 
@@ -50,10 +51,12 @@ class Usage:
     kinds_out_stated: bool = field(default=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name, value in zip(_COUNTS, _counts_of(self), strict=True):
-            if type(value) is not int or not 0 <= value <= MOST_TOKENS:
+        counts = _counts_of(self)
+        if set(map(type, counts)) != _WHOLE or min(counts) < 0 or max(counts) > MOST_TOKENS:
+            for name, value in zip(_COUNTS, counts, strict=True):  # one by one takes as long as reading the usage
                 if isinstance(value, float):  # an answer may hold 12.0, but a float in Python code is a mistake
-                    raise ValueError(f"usage: {name} is {value!r}; expected a whole number of tokens, 0 or more")
+                    problem = f"usage: {name} is {value!r}; expected a whole number of tokens, 0 or more"
+                    raise ValueError(problem)  # noqa: TRY004 - it is the value that is wrong
                 count(name, value)
         self._check_input()
         self._check_output()

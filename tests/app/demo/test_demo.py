@@ -70,6 +70,10 @@ class RunningDemo:
         os.killpg(self.process.pid, signal.SIGINT)
         return self.process.wait(END_SECONDS)
 
+    def terminate(self) -> int:
+        """What a service manager does: SIGTERM to the demo alone; the exit status."""
+        return self.end(signal.SIGTERM)
+
     def end(self, how: signal.Signals) -> int:
         """Send a signal; the exit status."""
         self.process.send_signal(how)
@@ -89,7 +93,7 @@ def running_demo(folder: Path, *, path: str = ONLY_PYTHON, code: str = "", **env
         yield demo
     finally:
         if process.poll() is None:
-            demo.end(signal.SIGTERM)
+            demo.terminate()
 
 
 def wait_until_gone(children: dict[int, str]) -> None:
@@ -126,20 +130,13 @@ def test_client_ledger_and_exporter_agree(tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_ctrl_c_ends_the_load_and_shows_the_summary(tmp_path: Path) -> None:
-    """Ctrl-C in the middle is how a demo ends: summary, status 0, every process gone."""
-    with running_demo(tmp_path) as demo:
-        demo.wait_for("upstream  ")
-        time.sleep(1)
-        children = demo.children()
-        assert demo.ctrl_c() == 0, demo.complaint
-    assert "agree in all" in demo.output
-    wait_until_gone(children)
-    assert list((tmp_path / "tmp").iterdir()) == []
+def test_prometheus_and_alertmanager_belong_to_it_and_ctrl_c_ends_all(
+    tmp_path: Path, binary: Callable[[str], str]
+) -> None:
+    """With their binaries there, Prometheus has one target, every rule and Alertmanager.
 
-
-def test_prometheus_scrapes_the_exporter_and_tells_alertmanager(tmp_path: Path, binary: Callable[[str], str]) -> None:
-    """With their binaries there, Prometheus has one target, every rule and Alertmanager; SIGTERM ends all of them."""
+    Ctrl-C in the middle is how a demo ends: summary, status 0, every process gone, theirs too.
+    """
     path = f"{ONLY_PYTHON}:{Path(binary('prometheus')).parent}:{Path(binary('prometheus-alertmanager')).parent}"
     with running_demo(tmp_path, path=path) as demo:
         demo.wait_for("upstream  ")
@@ -161,16 +158,18 @@ def test_prometheus_scrapes_the_exporter_and_tells_alertmanager(tmp_path: Path, 
         assert [one["url"] for one in told] == [f"{alertmanager[1]}/api/v2/alerts"]
         assert re.search(rf"^dashboards +import .* {address[1]} ", demo.output, re.MULTILINE)
         children = demo.children()
-        assert demo.end(signal.SIGTERM) == 0, demo.complaint
+        assert demo.ctrl_c() == 0, demo.complaint
+    assert "agree in all" in demo.output
     wait_until_gone(children)
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_ctrl_c_while_starting(tmp_path: Path) -> None:
-    """Ctrl-C before everything answers ends what was started, and says so."""
+@pytest.mark.parametrize("how", [RunningDemo.ctrl_c, RunningDemo.terminate])
+def test_a_signal_while_starting(how: Callable[[RunningDemo], int], tmp_path: Path) -> None:
+    """Ctrl-C or SIGTERM before everything answers ends what was started, and says so."""
     with running_demo(tmp_path) as demo:
         children = demo.wait_for_children(7)
-        assert demo.ctrl_c() == 130
+        assert how(demo) == 130
     assert demo.complaint == "fleetmeter demo: ended before everything had started\n"
     wait_until_gone(children)
     assert list((tmp_path / "tmp").iterdir()) == []

@@ -37,7 +37,7 @@ def totals(store: StoreAddress, window: str, account: str) -> dict[str, int]:
     client = store.client()
     fields = {name.decode(): text.decode() for name, text in client.hgetall(store.keys.budget(window, account)).items()}
     client.close()
-    start = fields["@period"].partition(" ")[0]
+    start = fields.get("@period", "").partition(" ")[0]
     return {name: int(fields.get(f"{start} @{name}", "0")) for name in ("spent", "held", "assumed")}
 
 

@@ -88,6 +88,8 @@ def test_three_replicas_and_a_kill_stay_within_one_dollar(store: StoreAddress, t
     client.close()
     start = fields["@period"].partition(" ")[0]
     told, held = int(fields[f"{start} @spent"]), int(fields[f"{start} @held"])
+    sys.stdout.write(f"spent {spent / USD} of {limit / USD} USD, of which {(spent - told) / USD} was not told; ")
+    sys.stdout.write(f"the killed one had {in_flight[0] / USD} in flight\n")
     assert told + held <= limit
     assert 0 <= spent - told <= in_flight[0]
     assert told > limit - limit // 50  # all of it was of use, but for the last calls that did not fit

@@ -30,6 +30,9 @@ body_seconds = 0.5
 max_concurrent_requests = 3
 max_connections = 12
 drain_seconds = 1
+[breaker]  # a test is not to meet what another one's failures have opened
+consecutive_failures = 100000
+minimum_calls = 100000
 [upstream]
 timeout_seconds = 3
 max_retries = 0

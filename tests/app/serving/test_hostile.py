@@ -25,6 +25,9 @@ tier = "cheap"
 enabled = false
 [limits]
 max_header_bytes = 4096
+[breaker]  # a test is not to meet what another one's failures have opened
+consecutive_failures = 100000
+minimum_calls = 100000
 [upstream]
 timeout_seconds = 2
 max_retries = 0

@@ -39,6 +39,9 @@ tier = "cheap"
 enabled = false
 [limits]
 keepalive_seconds = 0.2
+[breaker]  # a test is not to meet what another one's failures have opened
+consecutive_failures = 100000
+minimum_calls = 100000
 [upstream]
 timeout_seconds = 2
 max_retries = 1

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 import fleetmeter
+from fleetmeter.cli import extensions
 from fleetmeter.cli.command import main
 from support.commands import command, process
 from support.fleet import installation
@@ -114,3 +116,19 @@ def test_a_terminal_that_cannot_show_a_text(store: StoreAddress) -> None:
 def test_the_exit_status_is_the_programs(store: StoreAddress) -> None:
     """What main returns is what the process ends with."""
     assert process(store, "ls", "nothing").returncode == command(store, "ls", "nothing") == 1
+
+
+def test_other_packages_add_commands(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry point of `fleetmeter.commands` is a subcommand; one that cannot be loaded costs the others nothing."""
+    points = [
+        EntryPoint("broken", "nowhere.at_all:add", extensions.GROUP),
+        EntryPoint("keys", "fleetmeter_app.guarding.keys.command:add_keys", extensions.GROUP),
+    ]
+    monkeypatch.setattr(extensions, "entry_points", lambda group: [point for point in points if point.group == group])
+    with pytest.raises(SystemExit) as ending:
+        main(["keys", "--help"])
+    assert ending.value.code == 0
+    shown = capsys.readouterr()
+    assert "revoke" in shown.out
+    assert shown.err.startswith("fleetmeter: the command broken cannot be loaded from nowhere.at_all:add: ")
+    assert shown.err.count("\n") == 1

@@ -18,7 +18,7 @@ from support.processes import LAUNCHER, PATIENCE, PROGRAMS, environment, eventua
 from support.store import StoreAddress
 
 UVICORN = ("uvicorn", "--log-level", "warning", "--uds", "SOCKET")
-GUNICORN = ("gunicorn", "--log-level", "warning", "--no-control-socket", "--workers", "4", "--bind", "unix:SOCKET")
+GUNICORN = ("gunicorn", "--log-level", "warning", "--no-control-socket", "--workers", "2", "--bind", "unix:SOCKET")
 GEVENT = ("--worker-class", "gevent")
 BARE = ("--app-dir", str(PROGRAMS), "web:app")
 SERVERS: dict[str, tuple[str, ...]] = {

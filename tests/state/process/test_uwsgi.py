@@ -70,7 +70,7 @@ def test_a_hook_of_the_application_runs_as_well(store: StoreAddress, tmp_path: P
     assert value(fleet(store), "answered_total") == REQUESTS
 
 
-@pytest.mark.parametrize("options", [(), ("--py-call-osafterfork",), ("--py-call-uwsgi-fork-hooks",)])
+@pytest.mark.parametrize("options", [(), ("--py-call-osafterfork",)])
 def test_a_worker_that_is_interrupted_while_it_starts_ends(
     options: tuple[str, ...], store: StoreAddress, tmp_path: Path
 ) -> None:

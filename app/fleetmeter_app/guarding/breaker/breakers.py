@@ -15,6 +15,7 @@ from fleetmeter.llm.vocabulary import CIRCUIT_STATES
 from fleetmeter_app.guarding.breaker.circuit import Circuit, State, Told
 from fleetmeter_app.guarding.breaker.config import BreakerConfig
 from fleetmeter_app.guarding.door import Door
+from fleetmeter_app.guarding.ending import end
 
 log = logging.getLogger("fleetmeter.app")
 
@@ -72,9 +73,7 @@ class Breakers:
         """Stop, after what changed here was told."""
         if self._task is None:
             return
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await end(self._task)
         self._task = None
         if not self._away and any(circuit.wants_change for circuit in self._circuits.values()):
             await self._share()

@@ -15,6 +15,7 @@ from fleetmeter_app.guarding.budgets.refusals import OverBudget, unavailable, un
 from fleetmeter_app.guarding.budgets.reservation import Reservation
 from fleetmeter_app.guarding.budgets.scopes import Accounts, Charge, Scopes
 from fleetmeter_app.guarding.door import Door
+from fleetmeter_app.guarding.ending import end
 
 log = logging.getLogger("fleetmeter.app")
 
@@ -81,9 +82,7 @@ class Budgets:
         """Tell the store what is left to tell, if it answers, and end."""
         if self._task is None:
             return
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await end(self._task)
         self._task = None
         for _, waiting in self._questions:
             waiting.cancel()

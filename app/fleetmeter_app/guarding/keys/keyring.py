@@ -8,6 +8,7 @@ from time import monotonic
 
 from fleetmeter.errors import StoreError
 from fleetmeter_app.guarding.door import Door
+from fleetmeter_app.guarding.ending import end
 from fleetmeter_app.guarding.keys.record import VERSION_FIELD, StoredKey, read_keys
 
 log = logging.getLogger("fleetmeter.app")
@@ -55,10 +56,7 @@ class Keyring:
 
     async def close(self) -> None:
         """Stop looking."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     def find(self, key_id: str) -> StoredKey | None:
         """A key by its id. One that this process has seen revoked stays so, even if the store goes back."""
