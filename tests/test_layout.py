@@ -81,7 +81,7 @@ WINGS: dict[str, set[str]] = {
 
 ROOMS: dict[str, set[str]] = {
     # each part reads its own table of the configuration
-    "config": {"caching", "guarding", "errors"},
+    "config": {"caching", "guarding", "errors", "tools"},
     "caching": {"config", "errors", "seams"},
     "guarding": {"config", "errors"},
     "seams": {"caching", "guarding"},
@@ -92,9 +92,11 @@ ROOMS: dict[str, set[str]] = {
     # what calls upstreams, and what is recorded of it
     "transport": {"config", "errors", "seams"},
     "accounting": {"transport", "wire"},
+    # what models may call
+    "tools": {"config", "errors", "wire"},
     # what answers clients
     "serving": {
-        *("accounting", "caching", "config", "errors", "guarding", "routing", "seams", "transport", "wire"),
+        *("accounting", "caching", "config", "errors", "guarding", "routing", "seams", "tools", "transport", "wire"),
     },
     "main": {"caching", "config", "errors", "guarding", "routing", "seams", "serving"},
     "command": {"main"},

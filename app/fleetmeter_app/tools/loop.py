@@ -34,7 +34,7 @@ class AgentLoop:
         seconds = self._config.total_seconds
         try:
             async with asyncio.timeout(seconds) as scope:
-                return await self._within_time(complete, fields, scope)
+                return await self._within_time(complete, fields)
         except TimeoutError as error:
             if not scope.expired():
                 raise
@@ -46,7 +46,7 @@ class AgentLoop:
                 should_retry=False,
             ) from error
 
-    async def _within_time(self, complete: Complete, fields: Mapping[str, Any], scope: asyncio.Timeout) -> Any:
+    async def _within_time(self, complete: Complete, fields: Mapping[str, Any]) -> Any:
         definitions = [tool.definition() for tool in self._tools.values()]
         messages: list[Any] = list(fields["messages"])
         for _ in range(self._config.max_steps):
@@ -54,15 +54,13 @@ class AgentLoop:
             calls = tool_calls_of(document)
             if not calls:
                 return document
-            messages = [*messages, asking(document, calls), *await self._results(calls, scope)]
+            messages = [*messages, asking(document, calls), *await self._results(calls)]
         return await complete({**fields, "messages": messages, "tools": definitions, "tool_choice": "none"})
 
-    async def _results(self, calls: tuple[ToolCall, ...], scope: asyncio.Timeout) -> list[dict[str, Any]]:
+    async def _results(self, calls: tuple[ToolCall, ...]) -> list[dict[str, Any]]:
         """The messages that answer these calls, which run side by side; those above the bound are answered unrun."""
         most = self._config.max_calls
-        until = scope.when()
-        left = self._config.tool_seconds if until is None else until - asyncio.get_running_loop().time()
-        seconds = max(0.0, min(self._config.tool_seconds, left))
+        seconds = self._config.tool_seconds
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._registry.runner.run(call, self._tools, seconds)) for call in calls[:most]]
         runs = [task.result() for task in tasks]

@@ -42,14 +42,21 @@ class Runner:
         self._abandoned: set[asyncio.Task[str]] = set()
 
     async def run(self, call: ToolCall, tools: Mapping[str, Tool], seconds: float) -> ToolRun:
-        """Run one of these tools for so many seconds at most, and count it. Raises nothing but its cancellation."""
+        """Run one of these tools for so many seconds at most, and count it. Raises nothing but its cancellation.
+
+        A tool that is cut off because its question ends, or its client left, counts as a timeout.
+        """
         tool = tools.get(call.name)
         started = perf_counter()
         if tool is None:
             known = ", ".join(tools) or "none"
             run = ToolRun(_UNKNOWN, "error", f"There is no tool {call.name[:64]!r}. The tools are: {known}.")
         else:
-            run = await self._known(tool, call, seconds)
+            try:
+                run = await self._known(tool, call, seconds)
+            except asyncio.CancelledError:
+                record_tool_execution(tool.name, "timeout", perf_counter() - started)
+                raise
         record_tool_execution(run.name, run.status, perf_counter() - started)
         return run
 

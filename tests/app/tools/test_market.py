@@ -160,7 +160,7 @@ def test_a_link_inside_the_folder_is_read(tmp_path: Path) -> None:
         (HEAD.encode() + b"2026-01-02,1,2,3,4,5\n2026-01-03T00:00Z,1,2,3,4,5\n", "line 3"),
         (HEAD.encode() + b'"' + b"x" * 200_000, "CSV"),
         (b"\xff\xfe", "cannot be read"),
-        (HEAD.encode() + b"x" * (8 * 2**20), "larger than"),
+        (HEAD.encode() + b"x" * (8 * 2**20), "larger than 8388608 bytes"),
     ],
 )
 def test_files_that_are_no_prices_are_told(tmp_path: Path, content: bytes, told: str) -> None:
