@@ -2,6 +2,7 @@
 
 GatewayError
 ├── ConfigError              a file or the environment says something that cannot be used
+├── ToolError                a tool cannot do what a model asked for; the model is told in these words
 └── ApiError                 answered to the caller in OpenAI's error shape
     ├── InvalidRequestError  the request itself is at fault: 4xx
     ├── ModelNotFoundError   the request names a model that is not served: 404
@@ -24,6 +25,10 @@ class ConfigError(GatewayError):
         self.file = file
         self.key = key
         self.reason = reason
+
+
+class ToolError(GatewayError):
+    """What a tool raises to tell the model why there is no result; any other error's text is kept from the model."""
 
 
 class ApiError(GatewayError):

@@ -131,6 +131,7 @@ def configure_labels(loaded: Loaded) -> None:
         models=[*prices.models(), *config.models],
         intents=config.intents,
         tiers=[*config.tiers, NO_TIER],
+        tools=loaded.tools.names or None,
         normalise=prices.normalise,
     )
 

@@ -11,12 +11,8 @@ from fleetmeter_dashboards.families import DeclaredFamily
 
 UNRECORDED = frozenset(
     (
-        # streaming
         "openai_time_to_first_token_seconds",
         "openai_stream_aborts_total",
-        # tools
-        "tool_executions_total",
-        "tool_execution_duration_seconds",
     )
 )
 """Names as an exposition shows them: counters with `_total`, histograms without their suffixes."""

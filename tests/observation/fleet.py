@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from fleetmeter.embedded import EmbeddedStore
 from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.demo.fleet import upstream_config
 from fleetmeter_app.demo.load import Load
-from fleetmeter_app.demo.questions import Questions
+from fleetmeter_app.demo.questions import Question, Questions
 from fleetmeter_app.demo.tally import Tally
 from fleetmeter_app.upstream.ledger import PRICES, Account, Ledger, Outcomes
 from observation.dashboards import Window
@@ -46,6 +47,15 @@ window = "day"
 action = "alert"
 """
 """One that lasts, and one that is used up with the first questions and stops nobody."""
+_TOOLS = f"""
+[intents.research]
+tier = "cheap"
+tools = ["latest_quote", "indicator"]
+[tools]
+ohlcv = "{Path(__file__).parents[2] / "examples" / "ohlcv"}"
+"""
+_TOOL_QUESTIONS = 15
+"""Every so manyth question is one whose model asks for tools."""
 _ENDING_PRICE = f"""
 [models."{_ENDING}".price]
 input = 1250
@@ -123,6 +133,22 @@ class Fleet:
                 await load.close()
 
 
+class QuestionsWithTools(Questions):
+    """The demo's questions, and among them some whose model asks for two tools; one of them it gets wrong."""
+
+    def __init__(self, config: GatewayConfig) -> None:
+        super().__init__(config, trouble=True)
+        self._asked = 0
+
+    def next(self) -> Question:
+        """The next request to make."""
+        self._asked += 1
+        if self._asked % _TOOL_QUESTIONS:
+            return super().next()
+        calls = '[[call:indicator {"symbol": "ACME", "kind": "rsi"}]] [[call:latest_quote {"symbol": "NONE"}]]'
+        return Question(json.dumps({"query": f"Research {self._asked} {calls}", "intent": "research"}).encode())
+
+
 @contextmanager
 def running_fleet(
     prometheus: str, replicas: int = 3, scrape_seconds: int = 1, *, every_panel: bool = True
@@ -150,7 +176,8 @@ def running_fleet(
             gateway.get("/health")
         addresses = {name: gateway.address() for name, gateway in gateways.items()}
         watching = start_prometheus(programs, prometheus, exporter.address(), scrape_seconds)
-        yield Fleet(programs, upstream, exporter, watching, addresses, Questions(config, trouble=True))
+        questions = QuestionsWithTools(config) if every_panel else Questions(config, trouble=True)
+        yield Fleet(programs, upstream, exporter, watching, addresses, questions)
 
 
 def _changed(config_text: str) -> str:
@@ -158,7 +185,7 @@ def _changed(config_text: str) -> str:
         if config_text.count(old) != 1:
             raise ValueError(f"gateway.toml holds {old!r} {config_text.count(old)} times")
         config_text = config_text.replace(old, new)
-    return config_text + _BUDGETS
+    return config_text + _BUDGETS + _TOOLS
 
 
 def billed(account: Account) -> Outcomes:

@@ -10,7 +10,7 @@ import time
 from prometheus_client import Counter
 
 import fleetmeter
-from fleetmeter.llm import catalogue, configure, record_tool_execution
+from fleetmeter.llm import catalogue
 
 MAX_SERIES = 20
 """Label sets that a family of this service may hold."""
@@ -18,21 +18,16 @@ STANDS_IN = frozenset(
     {
         "openai_time_to_first_token_seconds",
         "openai_stream_aborts_total",
-        "tool_executions_total",
-        "tool_execution_duration_seconds",
     }
 )
 """The families that it records in the place of the gateway."""
 _MODELS = ("gpt-6-luna", "gpt-6.1-terra", "gpt-6.1-sol")
-_TOOLS = {"get_quote": 0.04, "search_news": 0.4, "run_backtest": 1.5}
-"""Seconds that each tool takes."""
 _ROUND = 0.1
 
 
 def main() -> None:
     """Work until somebody ends it."""
     fleetmeter.install(max_series=MAX_SERIES, replica="worker")
-    configure(tools=_TOOLS)
     catalogue.SERVICE.info({"service": "research-worker", "version": "2.3.1"})
     jobs = Counter("worker_jobs", "Jobs done, by customer: one label too many.", ["customer"])
     draw = random.Random(7)
@@ -44,9 +39,6 @@ def main() -> None:
             aborts = [catalogue.OPENAI_STREAM_ABORTS.labels(model, usage) for usage in ("reported", "estimated")]
             if draw.random() < 0.03:
                 draw.choice(aborts).inc()
-        tool = draw.choice(tuple(_TOOLS))
-        status = draw.choices(("success", "error", "timeout"), (90, 8, 2))[0]
-        record_tool_execution(tool, status, _TOOLS[tool] * draw.uniform(0.5, 1.5))
         if number % 20 == 0:
             jobs.labels(f"customer-{number}").inc()
         time.sleep(_ROUND)

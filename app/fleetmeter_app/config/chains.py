@@ -36,8 +36,9 @@ class Model:
 class Intent:
     """A kind of question: how it is recognised, and how it is answered.
 
-    `system_prompt` may be empty; `max_tokens` limits the completion, None leaves it to the model. Both are for `/ask`
-    only: requests in OpenAI's format are passed on as they come.
+    `system_prompt` may be empty; `max_tokens` limits the completion, None leaves it to the model; `tools` are the names
+    of those that the model may ask for. All three are for `/ask` only: requests in OpenAI's format are passed on as
+    they come.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Intent:
     patterns: tuple[re.Pattern[str], ...]
     system_prompt: str
     max_tokens: int | None
+    tools: tuple[str, ...] = ()
 
 
 def read_tiers(top: Table, deployments: Collection[str]) -> Mapping[str, Tier]:
@@ -97,8 +99,8 @@ def read_models(top: Table, tiers: Mapping[str, Tier], deployments: Collection[s
     return MappingProxyType(models)
 
 
-def read_intents(tables: Table, tiers: Mapping[str, Tier]) -> Mapping[str, Intent]:
-    """The table `[intents]`."""
+def read_intents(tables: Table, tiers: Mapping[str, Tier], tools: Collection[str] = ()) -> Mapping[str, Intent]:
+    """The table `[intents]`; `tools` are the names of the tools that there are."""
     intents: dict[str, Intent] = {}
     for name in tables.names():
         require_name(tables, name)
@@ -112,6 +114,7 @@ def read_intents(tables: Table, tiers: Mapping[str, Tier]) -> Mapping[str, Inten
             patterns=tuple(_pattern(table, text) for text in table.take_texts("patterns")),
             system_prompt=table.take_text("system_prompt", "").strip(),
             max_tokens=table.take_optional_integer("max_tokens", minimum=1),
+            tools=_tools(table, tools),
         )
         table.close()
     return MappingProxyType(intents)
@@ -121,6 +124,16 @@ def require_tier(table: Table, key: str, name: str, tiers: Mapping[str, Tier]) -
     """Refuse a name that no tier has."""
     if name not in tiers:
         table.refuse(key, f"{name!r} is no tier; the tiers are: {', '.join(tiers)}")
+
+
+def _tools(table: Table, known: Collection[str]) -> tuple[str, ...]:
+    names = table.take_texts("tools", may_be_empty=True)
+    for name in names:
+        if name not in known:
+            table.refuse(
+                "tools", f"{name!r} is no tool; the tools of the table [tools] are: {', '.join(known) or 'none'}"
+            )
+    return tuple(dict.fromkeys(names))
 
 
 def _deployments(table: Table, known: Collection[str], default: tuple[str, ...] = (DEFAULT,)) -> tuple[str, ...]:

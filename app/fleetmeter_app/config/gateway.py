@@ -17,6 +17,7 @@ from fleetmeter_app.errors import ConfigError
 from fleetmeter_app.guarding.breaker.config import BreakerConfig, read_breaker
 from fleetmeter_app.guarding.budgets.config import BudgetsConfig, read_budgets
 from fleetmeter_app.guarding.config import GuardsConfig, read_guards
+from fleetmeter_app.tools.config import ToolsConfig, read_tools
 
 _PACKAGED = "gateway.toml"
 
@@ -43,6 +44,7 @@ class GatewayConfig:
     guards: GuardsConfig = field(default_factory=GuardsConfig)
     budgets: BudgetsConfig = ()
     breaker: BreakerConfig = field(default_factory=BreakerConfig)
+    tools: ToolsConfig = field(default_factory=ToolsConfig)
 
     @property
     def baseline_model(self) -> str:
@@ -76,7 +78,8 @@ class GatewayConfig:
             top.refuse("tiers", 'is missing; name at least one, as in [tiers.cheap] with model = "gpt-6-luna"')
         baseline_tier = top.take_text("baseline_tier", packaged.take_text("baseline_tier"))
         require_tier(top, "baseline_tier", baseline_tier, tiers)
-        intents = read_intents(top.take_table("intents"), tiers)
+        tools = read_tools(top.take_table("tools"))
+        intents = read_intents(top.take_table("intents"), tiers, tools.names)
         default_intent = top.take_text("default_intent", packaged.take_text("default_intent"))
         if default_intent not in intents:
             known = ", ".join(intents) or "none"
@@ -96,6 +99,7 @@ class GatewayConfig:
             guards=read_guards(top.take_table("guards")),
             budgets=read_budgets(top.take_table("budgets"), tiers),
             breaker=read_breaker(top.take_table("breaker")),
+            tools=tools,
         )
         top.close()
         return config

@@ -8,17 +8,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fleetmeter.pricing import Cost, Usage
-from fleetmeter_app.caching.entry import Facts
 from fleetmeter_app.config.chains import AUTO, Intent
 from fleetmeter_app.errors import InvalidRequestError
 from fleetmeter_app.guarding.caller import ANONYMOUS, Caller
-from fleetmeter_app.serving.call import Call
+from fleetmeter_app.serving.asking import Asking
 from fleetmeter_app.serving.exchange import Exchange
 from fleetmeter_app.serving.loaded import Loaded
 from fleetmeter_app.serving.pipeline import INTENT_HEADER, Pipeline
-from fleetmeter_app.serving.reading import read_all
-from fleetmeter_app.wire.answers import read_document, text_of
-from fleetmeter_app.wire.request import JsonRequest
+from fleetmeter_app.tools.loop import AgentLoop
+from fleetmeter_app.tools.runs import ToolRun
+from fleetmeter_app.wire.answers import text_of
 
 _OVERHEAD_BYTES = 4096
 """Bytes of a request body beyond the query itself."""
@@ -47,8 +46,15 @@ class UsageOut(BaseModel):
     reasoning_tokens: int
 
 
+class ToolOut(BaseModel):
+    """A tool that was run for the answer, and how it ended: success, error or timeout."""
+
+    name: str
+    status: str
+
+
 class AskReply(BaseModel):
-    """The answer of `POST /ask`.
+    """The answer of `POST /ask`; where tools were run, of all calls of models together.
 
     `usage` and the costs are what this answer cost now: null where it came from the cache, or has no price.
     `cost_nanodollars` is exact; `cost_usd` is the same amount in dollars.
@@ -63,6 +69,7 @@ class AskReply(BaseModel):
     cost_usd: float | None
     cost_nanodollars: int | None
     fallbacks: list[str]
+    tools: list[ToolOut]
     request_id: str
 
 
@@ -70,7 +77,8 @@ class AskReply(BaseModel):
 class Answered:
     """An answered question. `usage` and `nanodollars` are what it cost now: None if it cost nothing, or nobody knows.
 
-    `cached` says that no call was made for it; `fallbacks` are the reasons for which models did not answer it.
+    `cached` says that no call was made for it; `fallbacks` are the reasons for which models did not answer it; `tools`
+    are those that were run for it.
     """
 
     text: str
@@ -81,6 +89,7 @@ class Answered:
     usage: Usage | None
     nanodollars: int | None
     fallbacks: tuple[str, ...]
+    tools: tuple[ToolRun, ...] = ()
 
 
 class Questions:
@@ -132,33 +141,19 @@ class Questions:
             headers = {**headers, INTENT_HEADER: intent}
         selection = self._pipeline.select(AUTO, query, headers, caller)
         chosen = loaded.config.intents[selection.intent]
-        request = JsonRequest.of(_chat(selection.first.model, chosen, query))
-        call = Call(
-            loaded=loaded,
-            endpoint="chat.completions",
-            request=request,
-            stream=False,
-            caller=caller,
-            selection=selection,
-            headers=headers,
-            request_id=request_id,
-            traceparent=traceparent,
-            body_bytes=len(request.body),
-            cache_as="ask",
-        )
-        reply = await self._pipeline.answer(call, self._pipeline.whole)
-        text = text_of(read_document(await read_all(reply)))
-        facts = reply.facts() or Facts(reply.status, reply.content_type, selection.first.model, selection.first.tier)
-        charged = None if reply.result == "hit" else call.charged
+        asking = Asking(self._pipeline, loaded, selection, caller, headers, request_id, traceparent)
+        loop = AgentLoop(loaded.tools, chosen.tools)
+        document = await loop.answer(asking.complete, _chat(selection.first.model, chosen, query))
         return Answered(
-            text=text,
+            text=text_of(document),
             intent=selection.intent,
-            tier=facts.tier,
-            model=facts.model.encode("utf-8", "replace").decode(),
-            cached=reply.result == "hit",
-            usage=None if charged is None else charged.usage,
-            nanodollars=None if charged is None else charged.nanodollars,
-            fallbacks=() if charged is None else tuple(call.fallbacks),
+            tier=asking.facts.tier,
+            model=asking.facts.model.encode("utf-8", "replace").decode(),
+            cached=asking.cached,
+            usage=asking.usage,
+            nanodollars=asking.nanodollars,
+            fallbacks=tuple(asking.fallbacks),
+            tools=tuple(loop.runs),
         )
 
 
@@ -217,6 +212,7 @@ def _reply(answered: Answered, request_id: str) -> AskReply:
         cost_usd=None if answered.nanodollars is None else Cost(answered.nanodollars).usd,
         cost_nanodollars=answered.nanodollars,
         fallbacks=list(answered.fallbacks),
+        tools=[ToolOut(name=run.name, status=run.status) for run in answered.tools],
         request_id=request_id,
     )
 

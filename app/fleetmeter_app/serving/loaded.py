@@ -14,6 +14,7 @@ from fleetmeter_app.errors import ConfigError
 from fleetmeter_app.routing.classifiers import find_classifier
 from fleetmeter_app.routing.intents import IntentClassifier
 from fleetmeter_app.routing.router import ModelRouter, Step
+from fleetmeter_app.tools.registry import Registry, find_tools
 from fleetmeter_app.transport.places import Place
 
 Classify = Callable[[str], str]
@@ -32,13 +33,14 @@ class Loaded:
     accounts: Accounts
     places: Mapping[tuple[str, tuple[str, ...]], tuple[Place, ...]]
     origins: Mapping[str, Origin]
+    tools: Registry
 
     @classmethod
     def make(cls, config: GatewayConfig, default: Deployment | None, file: str = "gateway.toml") -> "Loaded":
         """Make a configuration ready; `default` is the deployment of the environment.
 
-        Raises `ConfigError` for prices and a classifier that cannot be used, and if the environment's deployment is
-        needed and missing.
+        Raises `ConfigError` for prices, a classifier and tools that cannot be used, and if the environment's
+        deployment is needed and missing.
         """
         if default is None and config.needs_default_deployment:
             raise ConfigError(
@@ -57,7 +59,7 @@ class Loaded:
             places[step.model, step.deployments] = tuple(by_name[name, step.model] for name in step.deployments)
         classify = find_classifier(config, file) if config.classifier else IntentClassifier(config).classify
         origins = {name: _origin(prices, deployment) for name, deployment in deployments.items()}
-        return cls(config, router, classify, prices, Accounts(prices), places, origins)
+        return cls(config, router, classify, prices, Accounts(prices), places, origins, find_tools(config.tools, file))
 
     @property
     def deployments(self) -> dict[str, str]:

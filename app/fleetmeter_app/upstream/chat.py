@@ -15,7 +15,7 @@ from fleetmeter_app.upstream.ledger import BilledUsage
 from fleetmeter_app.upstream.samples import sample
 from fleetmeter_app.upstream.streaming import Event
 from fleetmeter_app.upstream.usages import shaped
-from fleetmeter_app.upstream.wishes import AnswerWish
+from fleetmeter_app.upstream.wishes import AnswerWish, find_calls
 
 _MOST_CHOICES = 16
 
@@ -26,7 +26,8 @@ class ChatRequest:
 
     `prompt` has the texts of all messages, one per line. `max_tokens` is the limit of the completion. `tool` is the
     function that a tool call would name, with the schema of its arguments; if `forced`, it must be called. `answered`
-    says that the last message is a tool's result. `schema` is the schema of a structured output.
+    says that the last message is a tool's result, `results` are the texts of all of them. If the request offers tools,
+    `calls` are those that its text wishes for, as names and arguments. `schema` is the schema of a structured output.
     """
 
     model: str
@@ -38,6 +39,8 @@ class ChatRequest:
     tool: tuple[str, Any] | None = None
     forced: bool = False
     answered: bool = False
+    results: tuple[str, ...] = ()
+    calls: tuple[tuple[str, str], ...] = ()
     schema: Any = None
 
     @classmethod
@@ -59,22 +62,28 @@ class ChatRequest:
         if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= _MOST_CHOICES:
             raise InvalidRequestError(f"'n' must be a whole number from 1 to {_MOST_CHOICES}.", param="n")
         choice = body.get("tool_choice")
+        texts = [_text(message, f"messages[{at}]") for at, message in enumerate(messages)]
+        tool = None if choice == "none" else _first_tool(body.get("tools"), choice)
+        asked = "\n".join(text for text, message in zip(texts, messages, strict=True) if message["role"] == "user")
         return cls(
             model=body["model"],
-            prompt="\n".join(_text(message, f"messages[{at}]") for at, message in enumerate(messages)),
+            prompt="\n".join(texts),
             max_tokens=limit,
             stream=bool(stream),
             include_usage=isinstance(options, dict) and options.get("include_usage") is True,
             n=n,
-            tool=_first_tool(body.get("tools"), choice),
+            tool=tool,
             forced=choice == "required" or isinstance(choice, dict),
-            answered=messages[-1].get("role") == "tool",
+            answered=messages[-1]["role"] == "tool",
+            results=tuple(text for text, message in zip(texts, messages, strict=True) if message["role"] == "tool"),
+            calls=() if tool is None else find_calls(asked),
             schema=_schema(body.get("response_format")),
         )
 
     def calls_tool(self, wish: AnswerWish) -> bool:
         """Whether the answer is a call of the tool, because the request forces it or wishes for it."""
-        return self.tool is not None and not self.answered and (self.forced or "tool" in wish.words)
+        wished = self.forced or bool(self.calls) or "tool" in wish.words
+        return self.tool is not None and wished and (not self.answered or "again" in wish.words)
 
 
 def parse_body(raw: bytes) -> dict[str, Any]:
@@ -102,7 +111,9 @@ def chat_json(request: ChatRequest, completion: Completion, wish: AnswerWish) ->
     """The answer, as openai.types.chat.ChatCompletion reads it."""
     message: dict[str, Any] = {"role": "assistant", "content": completion.text, "refusal": None, "annotations": []}
     if request.calls_tool(wish):
-        message |= {"content": None, "tool_calls": [_tool_call(request)]}
+        message |= {"content": None, "tool_calls": _tool_calls(request)}
+    elif request.answered and "results" in wish.words:
+        message["content"] = "\n".join(request.results)
     elif request.schema is not None and completion.finish_reason != "length":
         message["content"] = json.dumps(sample(request.schema))
     reason = _finish_reason(request, completion, wish)
@@ -160,16 +171,21 @@ def _so_far(usage: BilledUsage, at: int, chunks: int) -> BilledUsage:
 
 
 def _pieces(request: ChatRequest, completion: Completion, wish: AnswerWish) -> list[dict[str, Any]]:
-    """The deltas that carry content, or a tool call in two halves."""
+    """The deltas that carry content, or tool calls, each in two halves."""
     if request.calls_tool(wish):
-        call = _tool_call(request)
-        half = len(call["function"]["arguments"]) // 2
-        begun = call | {"index": 0, "function": call["function"] | {"arguments": call["function"]["arguments"][:half]}}
-        rest = {"index": 0, "function": {"arguments": call["function"]["arguments"][half:]}}
-        return [{"tool_calls": [begun]}, {"tool_calls": [rest]}]
+        return [half for index, call in enumerate(_tool_calls(request)) for half in _halves(index, call)]
     structured = request.schema is not None and completion.finish_reason != "length"
     text = json.dumps(sample(request.schema)) if structured else completion.text
     return [{"content": part} for part in split_text(text, wish.numbers.get("chunks"))]
+
+
+def _halves(index: int, call: dict[str, Any]) -> list[dict[str, Any]]:
+    """The deltas of one tool call, as the one at this index."""
+    arguments = call["function"]["arguments"]
+    half = len(arguments) // 2
+    begun = call | {"index": index, "function": call["function"] | {"arguments": arguments[:half]}}
+    rest = {"index": index, "function": {"arguments": arguments[half:]}}
+    return [{"tool_calls": [begun]}, {"tool_calls": [rest]}]
 
 
 def split_text(text: str, parts: int | None) -> list[str]:
@@ -199,11 +215,19 @@ def _finish_reason(request: ChatRequest, completion: Completion, wish: AnswerWis
     return wish.texts.get("reason", plain)
 
 
+def _tool_calls(request: ChatRequest) -> list[dict[str, Any]]:
+    """The calls that the request wishes for, or else the one of its first tool."""
+    return [_call(name, arguments) for name, arguments in request.calls] or [_tool_call(request)]
+
+
+def _call(name: str, arguments: str) -> dict[str, Any]:
+    return {"id": f"call_{uuid.uuid4().hex}", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
 def _tool_call(request: ChatRequest) -> dict[str, Any]:
     assert request.tool is not None  # noqa: S101  the caller asked `calls_tool`
     name, schema = request.tool
-    arguments = json.dumps(sample(schema) or {})
-    return {"id": f"call_{uuid.uuid4().hex}", "type": "function", "function": {"name": name, "arguments": arguments}}
+    return _call(name, json.dumps(sample(schema) or {}))
 
 
 def _first_tool(tools: object, choice: object) -> tuple[str, Any] | None:

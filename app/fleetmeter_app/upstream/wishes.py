@@ -1,7 +1,9 @@
 """Wishes of a request for its answer: odd usages, odd streams, other tiers and models, broken bodies.
 
 A caller writes them into a header (`x-upstream-answer: shape=xai`). As most libraries cannot set headers, they may also
-stand in any text of the request: `[[answer:stream=cont,cut=3]]`. The words after the colon are separated by commas:
+stand in any text of the request: `[[answer:stream=cont,cut=3]]`. Which tools a chat is to call, and with what, stands
+in marks of its own: `[[call:latest_quote {"symbol": "ACME"}]]`. All of them are called at once, in this order; what
+follows the name is passed on as it stands. The words after the colon are separated by commas:
 
     shape=xai             the shape of `usage`, one of `usages.SHAPES`; shape=none leaves it out
     stream=cont           which chunks of a stream carry usage, one of STREAMS
@@ -17,6 +19,8 @@ stand in any text of the request: `[[answer:stream=cont,cut=3]]`. The words afte
     tier=flex             the service tier that the answer names
     model=NAME            the model that the answer names
     tool                  answer with a call of the request's first tool
+    again                 ask for tools again once their results are there; by itself this never ends
+    results               answer with the tools' results, in the place of words
     reason=length         the finish reason: stop, length, content_filter, tool_calls
     empty_first           begin a chat stream with a chunk without choices and model, as Azure does
     status=failed         the status of a response: completed, incomplete, failed
@@ -29,6 +33,7 @@ from typing import Self
 from fleetmeter_app.errors import InvalidRequestError
 
 HEADER = "x-upstream-answer"
+_CALL = re.compile(r"\[\[call:([^\s\]]+) *(.*?)\]\]", re.DOTALL)
 _IN_TEXT = re.compile(r"\[\[answer:([^\]]*)\]\]")
 
 STREAMS = ("asked", "cont", "twice", "finish", "one_choice", "groq", "always", "never")
@@ -37,7 +42,7 @@ STREAMS = ("asked", "cont", "twice", "finish", "one_choice", "groq", "always", "
 with one empty choice. `groq`: in the finish chunk, under `x_groq`. `always`: in a chunk of its own, asked for or not.
 `never`: nowhere."""
 
-_WORDS = frozenset({"tool", "empty_first"})
+_WORDS = frozenset({"tool", "again", "results", "empty_first"})
 _WHOLE = frozenset({"chunks", "cut", "end", "error", "stall", "attempts"})
 _CHOICES = {
     "stream": STREAMS,
@@ -102,3 +107,8 @@ def find_wish(header: str | None, text: str) -> AnswerWish:
     """The wish of a request. The header wins; then the last wish in the text, so that a later message may change it."""
     wishes = [*_IN_TEXT.findall(text), *([header] if header else [])]
     return AnswerWish.parse(wishes[-1]) if wishes else AnswerWish()
+
+
+def find_calls(text: str) -> tuple[tuple[str, str], ...]:
+    """The tools that a text wishes to be called: names, and arguments as they stand."""
+    return tuple((name, arguments) for name, arguments in _CALL.findall(text))

@@ -1,0 +1,1 @@
+"""Tools that a model may ask for while it answers `/ask`: registry, bounded runs, agent loop, and two on prices."""
