@@ -25,7 +25,6 @@ class UpstreamCalls:
     """How a model is called: times in seconds, and attempts after the first.
 
     `timeout_seconds` is how long an upstream may be silent: before its answer, and between two parts of it.
-    `abandoned` says what becomes of a stream whose client left: `close` ends it, `drain` reads it to its end.
     """
 
     timeout_seconds: float
@@ -33,7 +32,6 @@ class UpstreamCalls:
     connect_seconds: float = 5.0
     max_retry_after_seconds: float = 2.0
     max_answer_bytes: int = 64 * 2**20
-    abandoned: str = "close"
 
 
 def read_limits(table: Table) -> LimitsConfig:
@@ -65,9 +63,6 @@ def read_upstream(table: Table) -> UpstreamCalls:
             "max_retry_after_seconds", UpstreamCalls.max_retry_after_seconds, positive=False
         ),
         max_answer_bytes=table.take_integer("max_answer_bytes", UpstreamCalls.max_answer_bytes, minimum=1024),
-        abandoned=table.take_text("abandoned", UpstreamCalls.abandoned),
     )
-    if upstream.abandoned not in ("close", "drain"):
-        table.refuse("abandoned", f"{upstream.abandoned!r} is neither 'close' nor 'drain'")
     table.close()
     return upstream

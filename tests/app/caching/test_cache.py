@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import fleetmeter
+from fleetmeter.llm.catalogue import COST_SAVINGS_USD, PROMPT_CACHE_EVICTIONS, PROMPT_CACHE_OPERATIONS
 from fleetmeter_app.caching.cache import AnswerCache, Reply
 from fleetmeter_app.caching.config import CacheConfig
 from fleetmeter_app.caching.entry import Entry, Facts
@@ -116,6 +117,13 @@ def operations(store: StoreAddress) -> dict[str, int]:
             except LookupError:
                 continue
     return {name: count for name, count in found.items() if count}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted_before() -> None:
+    """`install()` takes over what other tests of this process have counted: there is nothing."""
+    for metric in (PROMPT_CACHE_OPERATIONS, PROMPT_CACHE_EVICTIONS, COST_SAVINGS_USD):
+        metric.clear()
 
 
 ANSWER = b'{"answer":"42"}'
