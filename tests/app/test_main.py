@@ -228,7 +228,7 @@ def test_a_refused_password_is_one_line_and_never_shown(upstream: RunningUpstrea
             assert total(exporter.samples(), "fleetmeter_up") == 0
         assert exporter.get("/-/ready").status_code == 503
         assert eventually(lambda: "refused the user or the password" in replica.output())
-        assert troubled(replica) == ["fleetmeter", "fleetmeter.app", "fleetmeter.app"]
+        assert eventually(lambda: troubled(replica) == ["fleetmeter", "fleetmeter.app", "fleetmeter.app"])
         assert len([line for line in exporter.output().splitlines() if "cannot be read" in line]) == 1
         for program in (replica, exporter):
             assert "very-secret" not in program.output()

@@ -73,6 +73,8 @@ class Api:
             *(Route(path, {"POST": handle}) for path, handle in self._openai.posts.items()),
         ]
         self._routes = {route.path: route for route in routes}
+        for path in ("/ask", *self._openai.posts):  # a series from the start, so that its first increase is seen
+            CLIENT_RETRIES.labels(path)
         self._model = Route(_MODEL, {"GET": self._get_model})
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:

@@ -17,8 +17,21 @@ _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _PROMETHEUS = frozenset({"le", "quantile", "job", "instance", "replica", "namespace"})
 _CATALOGUE = frozenset(
     {
-        *("budget", "endpoint", "intent", "label", "method", "model", "operation", "reason", "result", "source"),
-        *("service", "status", "stream", "tier", "tool_name", "type", "usage", "version", "window"),
+        *("action", "budget", "endpoint", "intent", "label", "method", "model", "operation", "reason"),
+        *(
+            "result",
+            "source",
+            "service",
+            "state",
+            "status",
+            "stream",
+            "tier",
+            "tool_name",
+            "type",
+            "usage",
+            "version",
+            "window",
+        ),
     }
 )
 """Labels of the catalogue's own, `intent` among them, which is always there."""

@@ -16,6 +16,7 @@ FAMILIES = """
 budget_limit_usd                         gauge      budget,window                 usd      mostrecent
 budget_rejections                        counter    budget,action                 -        -
 budget_spent_usd                         gauge      budget,window                 usd      mostrecent
+client_retries                           counter    endpoint                      -        -
 cost_savings_usd                         counter    intent,source                 usd      -
 errors                                   counter    type,endpoint                 -        -
 gateway_key_rejections                   counter    reason                        -        -

@@ -29,7 +29,7 @@ class Keyring:
         self._keys: dict[str, StoredKey] = {}
         self._ever_revoked: dict[str, int] = {}
         self._version: bytes | None = None
-        self._looked = float("-inf")
+        self._looked = self._began = float("-inf")
         self.fresh_at = float("-inf")
         self._looking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -65,10 +65,18 @@ class Keyring:
         return found if found is None or revoked is None else StoredKey(found.record, revoked)
 
     async def look(self) -> None:
-        """Ask the store what changed, unless that was done within `SHORTEST` seconds; who waits shares one look."""
+        """Ask the store what changed since this call; a look within `SHORTEST` seconds before makes it wait so long.
+
+        Whoever asked before a look begins shares it. A key that was created 0.1 s after the last look is thus found.
+        """
+        asked = self._clock()
         async with self._looking:
-            if self._clock() - self._looked < SHORTEST:
+            if self._began > asked:
                 return
+            early = self._looked + SHORTEST - self._clock()
+            if early > 0:
+                await asyncio.sleep(early)
+            self._began = self._clock()
             try:
                 with suppress(StoreError):  # which the door has told
                     await self._refresh()
