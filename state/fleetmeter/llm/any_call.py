@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from fleetmeter.attribution.context import current_attributes
 from fleetmeter.keywords import names_its_arguments
+from fleetmeter.llm.calls import NO_ANSWER, record_outcome
 from fleetmeter.llm.outcomes import error_type_of, retries_of
-from fleetmeter.llm.records import NO_ANSWER, record_outcome
 from fleetmeter.pricing.answer import read_answer
 from fleetmeter.pricing.doubt import Unpriced
 from fleetmeter.pricing.price_list import PriceList

@@ -12,8 +12,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.llm import catalogue, records
-from fleetmeter.llm.vocabulary import Vocabulary
+from fleetmeter.llm import catalogue
 from fleetmeter_app.caching.scripts import Scripts
 from fleetmeter_app.caching.shared import SharedCache
 from fleetmeter_app.caching.vault import Vault
@@ -30,6 +29,7 @@ from support.exposition import parse, total
 from support.gateway import Programs, eventually
 from support.store import StoreAddress, new_address
 from support.upstream import RunningUpstream, running_upstream
+from support.vocabulary import fresh_vocabulary
 
 SAMPLES = Path(__file__).parents[3] / "examples" / "ohlcv"
 TOML = f"""
@@ -69,7 +69,7 @@ Ask = Callable[..., Any]
 @pytest.fixture
 def ask(upstream: RunningUpstream, store: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
     """Asks questions of a gateway in this process, all at once; its answers, or what they failed with."""
-    monkeypatch.setattr(records, "VOCABULARY", Vocabulary())
+    fresh_vocabulary(monkeypatch)
     own_tools.RELEASE.clear()
     upstream.reset_ledger()
 
