@@ -63,22 +63,20 @@ def record_openai_call(
     `aborted` is for streams that were left before their end, and says where their usage is from: `reported`,
     `estimated` or `unknown`. `saving` is what routing saved, as `PriceList.saving` gives it; below 0 it is extra cost.
     """
-    attributes = current_attributes()
     seconds: Any = duration
-    failure = error_type_of(error) if isinstance(error, BaseException) else error
     record_outcome(
-        attributes,
+        current_attributes(),
         model=model,
         endpoint=endpoint,
-        intent=attributes.intent if intent is None else intent,
+        intent=intent,
         stream=bool(stream),
         duration=nan if seconds is None else seconds,  # None would say that nobody has timed it
         usage=usage if usage is NO_ANSWER else _as_usage(usage, endpoint),
         cost=cost,
-        retries=retries_of(error) if retries is None else retries,
+        retries=retries,
         time_to_first_token=time_to_first_token,
         aborted=aborted,
-        error=failure,
+        error=error,
         saving=saving,
     )
 
@@ -88,25 +86,30 @@ def record_outcome(
     *,
     model: str,
     endpoint: str,
-    intent: str,
+    intent: str | None,
     stream: bool,
     duration: float | None,
     usage: Any,
     cost: Cost | Unpriced | None,
-    retries: int,
+    retries: int | None,
     time_to_first_token: float | None,
     aborted: str | None,
-    error: str | None,
+    error: BaseException | str | None,
     saving: Cost | None = None,
 ) -> None:
     """What `record_openai_call` records, for values in force that the caller names; `saving` is that of routing.
 
-    `usage` is a `Usage`, a `Doubt`, None or `NO_ANSWER`. A call that nobody has timed has the duration None.
+    `usage` is a `Usage`, a `Doubt`, None or `NO_ANSWER`. A call that nobody has timed has the duration None. Without
+    an intent it has that of `attributes`; without retries, those that the error tells.
     """
+    if retries is None:
+        retries = retries_of(error)
+    if isinstance(error, BaseException):
+        error = error_type_of(error)
     kind = CallKind(
         VOCABULARY.model(model),
         member(endpoint, API_ENDPOINTS, "endpoint of OpenAI calls"),
-        VOCABULARY.intents.admit(intent),
+        VOCABULARY.intents.admit(attributes.intent if intent is None else intent),
         stream,
     )
     series = SERIES.find(kind, attributes)

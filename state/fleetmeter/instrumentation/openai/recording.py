@@ -98,7 +98,7 @@ def _record(outcome: Outcome) -> None:
         outcome.attributes,
         model=model,
         endpoint=resource.endpoint,
-        intent=outcome.attributes.intent,
+        intent=None,
         stream=outcome.stream,
         duration=outcome.duration,
         usage=usage,
