@@ -242,6 +242,15 @@ def test_threads_lose_nothing_while_batches_are_made(accumulator: Woken) -> None
     assert total == cell.get() == 80_000
 
 
+def test_a_removal_alone_is_work(accumulator: Woken) -> None:
+    """Series that an application removes are sent, although nothing was recorded."""
+    cell = counter(accumulator)
+    accumulator.drain()
+    assert not accumulator.has_work
+    accumulator.remove([cell], cell.definition, ["x"])
+    assert accumulator.has_work
+
+
 def test_a_forked_child_starts_from_nothing(accumulator: Woken) -> None:
     """What the parent recorded, in an open block too, is the parent's; the series exist in the child at 0."""
     cell, idle = counter(accumulator), counter(accumulator, "idle")
