@@ -1,7 +1,7 @@
 """The lists of `ls`: families, samples and writers of a namespace, and the namespaces of a store."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,12 +59,15 @@ class WriterEntry:
 
 @dataclass(frozen=True)
 class NamespaceEntry:
-    """One namespace of a store; `since_us` is when its epoch began (store clock), None if it has no epoch."""
+    """One namespace of a store; `since_us` is when its epoch began (store clock), None if it has no epoch.
+
+    A number is None if the key that holds it is of another type.
+    """
 
     name: str
     since_us: int | None
-    writers: int
-    families: int
+    writers: int | None
+    families: int | None
 
 
 def family_entries(snapshot: Snapshot, families: Iterable[Family]) -> list[FamilyEntry]:
@@ -115,19 +118,42 @@ def writer_entries(snapshot: Snapshot, identities: dict[str, Identity]) -> list[
     return sorted(entries, key=lambda entry: (order[entry.state], entry.replica, entry.pid, entry.id))
 
 
-def namespace_entries(client: redis.Redis) -> Iterator[NamespaceEntry]:
-    """Every namespace in the store's database; in a cluster, every namespace on this node. Raises `StoreError`."""
+def namespace_entries(client: redis.Redis) -> tuple[list[NamespaceEntry], list[StateError]]:
+    """Every namespace in the store's database, and what could not be read; in a cluster, those on this node.
+
+    Raises `StoreError`.
+    """
+    entries: list[NamespaceEntry] = []
+    problems: list[StateError] = []
     with translated():
         found: Any = client.scan_iter(match=NAMESPACES, count=_SCAN_COUNT)
-        names = sorted({name for name in map(namespace_of, found) if name is not None})
-        for name in names:
+        for name in sorted({name for name in map(namespace_of, found) if name is not None}):
             keys = Keys(name)
             pipeline: Any = client.pipeline(transaction=False)
             pipeline.hget(keys.writers, EPOCH_FIELD)
             pipeline.hkeys(keys.writers)
             pipeline.hlen(keys.families)
-            epoch, writers, families = pipeline.execute()
-            yield NamespaceEntry(name, _birth(epoch), sum(map(is_writer, writers)), families)
+            replies = pipeline.execute(raise_on_error=False)
+            for place, key in (1, keys.writers), (2, keys.families):
+                if _is_of_another_type(replies[place]):
+                    problems.append(StateError(key, "it is of another type; expected a hash", "wrong_type"))
+            epoch, writers, families = (_or_none(reply) for reply in replies)
+            count = None if writers is None else sum(map(is_writer, writers))
+            entries.append(NamespaceEntry(name, _birth(epoch), count, families))
+    return entries, problems
+
+
+def _is_of_another_type(reply: object) -> bool:
+    return isinstance(reply, redis.ResponseError) and str(reply).startswith("WRONGTYPE")
+
+
+def _or_none(reply: Any) -> Any:
+    """A reply, or None for a key of another type; any other error is raised."""
+    if _is_of_another_type(reply):
+        return None
+    if isinstance(reply, Exception):
+        raise reply
+    return reply
 
 
 def _birth(epoch: bytes | None) -> int | None:

@@ -46,7 +46,8 @@ def ls(arguments: argparse.Namespace) -> int:
     lines: list[str]
     if arguments.namespaces:
         with closing(target.client()) as client:
-            entries = list(namespace_entries(client))
+            entries, problems = namespace_entries(client)
+        warn_of(problems)
         lines = _namespaces(entries)
     else:
         with closing(target.reader()) as reader:
@@ -119,8 +120,8 @@ def _namespaces(entries: list[NamespaceEntry]) -> list[str]:
             (
                 entry.name,
                 NOTHING if entry.since_us is None else time_text(entry.since_us),
-                str(entry.writers),
-                str(entry.families),
+                NOTHING if entry.writers is None else str(entry.writers),
+                NOTHING if entry.families is None else str(entry.families),
             )
             for entry in entries
         ),

@@ -136,6 +136,23 @@ def test_namespaces(store: StoreAddress, capsys: pytest.CaptureFixture[str]) -> 
     assert store.namespace + " odd" not in found
 
 
+def test_a_namespace_that_cannot_be_read_hides_no_other(
+    store: StoreAddress, client: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Keys of another type in one namespace: the rest is listed, and each such key is named."""
+    bad, good = (StoreAddress(store.url, f"{store.namespace}.{name}") for name in ("bad", "good"))
+    client.set(bad.keys.families, "text")
+    client.hset(bad.keys.writers, "@epoch", "no epoch")
+    client.set(StoreAddress(store.url, f"{store.namespace}.worse").keys.writers, "text")
+    with FixedState(good) as state:
+        state.writer("w1", "pod-1", 7)
+        state.family(JOBS)
+    found = {entry["name"]: entry for entry in listed(store, capsys, "--namespaces")}
+    assert found[good.namespace]["families"] == 1
+    assert found[bad.namespace] == {"name": bad.namespace, "since_us": None, "writers": 0, "families": None}
+    assert found[f"{store.namespace}.worse"]["writers"] is None
+
+
 def test_nothing_in_a_stored_text_reaches_the_terminal(
     store: StoreAddress, state: FixedState, capsys: pytest.CaptureFixture[str]
 ) -> None:
