@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from fleetmeter_app.config.tables import Table
 from fleetmeter_app.guarding.breaker.breakers import Breakers
 from fleetmeter_app.guarding.breaker.config import BreakerConfig
 from fleetmeter_app.guarding.budgets.budgets import Budgets
@@ -13,6 +12,7 @@ from fleetmeter_app.guarding.budgets.scopes import Scopes
 from fleetmeter_app.guarding.caller import ANONYMOUS, Caller
 from fleetmeter_app.guarding.door import Door
 from fleetmeter_app.guarding.keys.keys import Keys
+from fleetmeter_app.tables import Table
 from support.store import StoreAddress
 
 PATIENT = 30.0

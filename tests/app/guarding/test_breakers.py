@@ -11,12 +11,12 @@ import pytest
 
 from fleetmeter.errors import StoreError
 from fleetmeter.llm import catalogue
-from fleetmeter_app.config.tables import Table
 from fleetmeter_app.errors import ConfigError
 from fleetmeter_app.guarding.breaker.breakers import Breakers
 from fleetmeter_app.guarding.breaker.circuit import MOST_ASKED
 from fleetmeter_app.guarding.breaker.config import BreakerConfig, read_breaker
 from fleetmeter_app.guarding.door import Door
+from fleetmeter_app.tables import Table
 from support.guards import breakers, opened, until
 from support.store import StoreAddress
 
