@@ -87,9 +87,10 @@ ROOMS: dict[str, set[str]] = {
     "wire": {"errors"},
     # what models may call
     "tools": {"errors", "tables", "wire"},
-    # what stands on a request's way
-    "guarding": {"errors", "tables"},
-    "caching": {"errors", "guarding", "tables"},
+    # what stands on a request's way, and how it speaks with the store
+    "store": set(),
+    "guarding": {"errors", "store", "tables"},
+    "caching": {"errors", "guarding", "store", "tables"},
     "seams": {"caching", "guarding"},
     # the whole configuration: each of the rooms above reads its own table of it
     "config": {"caching", "errors", "guarding", "tables", "tools"},

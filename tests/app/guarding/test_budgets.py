@@ -18,6 +18,7 @@ from fleetmeter_app.guarding.budgets.budgets import Budgets
 from fleetmeter_app.guarding.budgets.refusals import OverBudget, usd
 from fleetmeter_app.guarding.budgets.windows import WINDOWS, Window, end_of, start_of
 from fleetmeter_app.guarding.door import Door
+from fleetmeter_app.store.script import Script
 from support.guards import USD, budgets, budgets_of, opened, scopes, until
 from support.store import StoreAddress
 
@@ -613,7 +614,7 @@ def test_malformed_arguments_write_nothing(store: StoreAddress, change: Callable
     async def run() -> None:
         async with opened(store) as door:
             with pytest.raises(StoreError, match="malformed arguments"):
-                await door.call("budget_exchange", [key], arguments)
+                await door.call(Script("budget_exchange"), [key], arguments)
 
     asyncio.run(run())
     client = store.client()

@@ -15,9 +15,12 @@ from fleetmeter.llm.vocabulary import CIRCUIT_STATES
 from fleetmeter_app.guarding.breaker.circuit import Circuit, State, Told
 from fleetmeter_app.guarding.breaker.config import BreakerConfig
 from fleetmeter_app.guarding.door import Door
-from fleetmeter_app.guarding.ending import end
+from fleetmeter_app.store.ending import end
+from fleetmeter_app.store.script import Script
 
 log = logging.getLogger("fleetmeter.app")
+
+_REPORT = Script("circuit_report")
 
 REFRESHED = 0.5
 """Seconds between two looks at the store. What one replica changes, all know after this and one round trip."""
@@ -141,7 +144,7 @@ class Breakers:
         keys = self._door.keys
         try:
             reply = await self._door.call(
-                "circuit_report", [keys.circuits, keys.circuit_calls], [self._replica, self._rules, json.dumps(events)]
+                _REPORT, [keys.circuits, keys.circuit_calls], [self._replica, self._rules, json.dumps(events)]
             )
             time_us, changes, fields = reply
             told = _told(fields, int(time_us), self._clock())

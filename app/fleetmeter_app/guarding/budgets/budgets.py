@@ -15,7 +15,7 @@ from fleetmeter_app.guarding.budgets.refusals import OverBudget, unavailable, un
 from fleetmeter_app.guarding.budgets.reservation import Reservation
 from fleetmeter_app.guarding.budgets.scopes import Accounts, Charge, Scopes
 from fleetmeter_app.guarding.door import Door
-from fleetmeter_app.guarding.ending import end
+from fleetmeter_app.store.ending import end
 
 log = logging.getLogger("fleetmeter.app")
 

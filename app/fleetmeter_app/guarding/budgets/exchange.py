@@ -9,6 +9,9 @@ from typing import Any
 
 from fleetmeter_app.guarding.budgets.account import Account, Statement
 from fleetmeter_app.guarding.door import Door
+from fleetmeter_app.store.script import Script
+
+_EXCHANGE = Script("budget_exchange")
 
 LEASE = 20.0
 """Seconds for which the money that a replica holds stands without a sign of life: four heartbeats."""
@@ -69,7 +72,7 @@ class Exchange:
             self._call += 1
             sent = [account.to_send() for account in accounts]
             reply = await self._door.call(
-                "budget_exchange",
+                _EXCHANGE,
                 [account.key for account in accounts],
                 [
                     self._name,

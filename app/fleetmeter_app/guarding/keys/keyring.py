@@ -8,8 +8,8 @@ from time import monotonic
 
 from fleetmeter.errors import StoreError
 from fleetmeter_app.guarding.door import Door
-from fleetmeter_app.guarding.ending import end
 from fleetmeter_app.guarding.keys.record import VERSION_FIELD, StoredKey, read_keys
+from fleetmeter_app.store.ending import end
 
 log = logging.getLogger("fleetmeter.app")
 
