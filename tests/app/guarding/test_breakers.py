@@ -173,8 +173,8 @@ def test_a_dead_prober_does_not_keep_it_shut(store: StoreAddress) -> None:
     async def work(one: Breakers, two: Breakers) -> None:
         fail(one)
         await probing(one)
-        assert one._task is not None
-        one._task.cancel()
+        assert one._background._task is not None
+        one._background._task.cancel()
         await until(lambda: two.state("a") != "closed")
         await probing(two)
 

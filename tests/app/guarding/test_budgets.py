@@ -259,8 +259,8 @@ def test_what_a_dead_replica_held_is_free_again(store: StoreAddress, monkeypatch
             await told(dying)
             await dying.reserve(CALL, USD // 2)
             await refusal(other, 6 * USD // 10)
-            assert dying._task is not None
-            dying._task.cancel()  # SIGKILL: no goodbye
+            assert dying._background._task is not None
+            dying._background._task.cancel()  # SIGKILL: no goodbye
             await until(lambda: not totals(store, "day", "all")["held"])
             await other.reserve(CALL, 6 * USD // 10)
 

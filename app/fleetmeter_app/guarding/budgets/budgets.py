@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
 from time import monotonic, time
 
 from fleetmeter.errors import StoreError
 from fleetmeter.llm.guards import create_guard_children, record_budget, record_budget_rejection
+from fleetmeter_app.guarding.background import Background
 from fleetmeter_app.guarding.budgets.account import Account
 from fleetmeter_app.guarding.budgets.config import BudgetsConfig
 from fleetmeter_app.guarding.budgets.exchange import Exchange, Question
@@ -15,7 +15,6 @@ from fleetmeter_app.guarding.budgets.refusals import OverBudget, unavailable, un
 from fleetmeter_app.guarding.budgets.reservation import Reservation
 from fleetmeter_app.guarding.budgets.scopes import Accounts, Charge, Scopes
 from fleetmeter_app.guarding.door import Door
-from fleetmeter_app.store.ending import end
 
 log = logging.getLogger("fleetmeter.app")
 
@@ -55,10 +54,10 @@ class Budgets:
         self._accounts = Accounts(config, door.keys.budget)
         self._exchange = Exchange(door, self._accounts.every, clock)
         self._questions: list[tuple[Question, asyncio.Future[None]]] = []
-        self._wake = asyncio.Event()
+        self._background = Background(self._beat)
+        self._next_beat = 0.0
         self._away = False
         self._nudge: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
         self._alerted: set[tuple[str, int]] = set()
         self.configure(config, fail_open=fail_open)
 
@@ -75,15 +74,12 @@ class Budgets:
 
     async def start(self) -> None:
         """Begin to speak with the store."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
+        self._background.start()
 
     async def close(self) -> None:
         """Tell the store what is left to tell, if it answers, and end."""
-        if self._task is None:
+        if not await self._background.stop():
             return
-        await end(self._task)
-        self._task = None
         for _, waiting in self._questions:
             waiting.cancel()
         untold = [account for account in self._accounts.every() if account.untold]
@@ -130,7 +126,7 @@ class Budgets:
 
     def _remind(self) -> None:
         self._nudge = None
-        self._wake.set()
+        self._background.wake()
 
     async def _ask(self, question: Question) -> None:
         if self._away:
@@ -138,7 +134,7 @@ class Budgets:
             return
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._questions.append((question, waiting))
-        self._wake.set()
+        self._background.wake()
         try:
             await waiting
         except asyncio.CancelledError:
@@ -190,30 +186,26 @@ class Budgets:
     def _now(self) -> float:
         return self._wall_clock() + self._exchange.ahead
 
-    async def _run(self) -> None:
+    async def _beat(self) -> float:
+        """Have the questions answered and tell what is untold; all of it if that is due. Seconds until that is."""
         loop = asyncio.get_running_loop()
-        beat = loop.time()
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(beat):
-                    await self._wake.wait()
-            self._wake.clear()
-            due = loop.time() >= beat
-            asked = [item for item in self._questions[:_MOST_QUESTIONS] if not item[0].abandoned]
-            self._questions = self._questions[_MOST_QUESTIONS:]
-            if self._questions:
-                self._wake.set()
-            named = dict.fromkeys(account for question, _ in asked for account, _ in question.parts)
-            untold = dict.fromkeys(account for account in self._accounts.every() if due or account.untold)
-            accounts = list(named | untold)
-            first = max(len(named), _MOST_ACCOUNTS)
-            answered = await self._speak(accounts[:first], asked)
-            for at in range(first, len(accounts), _MOST_ACCOUNTS):
-                answered = answered and await self._speak(accounts[at : at + _MOST_ACCOUNTS], [])
-            if not answered:
-                beat = loop.time() + _AGAIN
-            elif due:
-                beat = loop.time() + HEARTBEAT
+        due = loop.time() >= self._next_beat
+        asked = [item for item in self._questions[:_MOST_QUESTIONS] if not item[0].abandoned]
+        self._questions = self._questions[_MOST_QUESTIONS:]
+        if self._questions:
+            self._background.wake()
+        named = dict.fromkeys(account for question, _ in asked for account, _ in question.parts)
+        untold = dict.fromkeys(account for account in self._accounts.every() if due or account.untold)
+        accounts = list(named | untold)
+        first = max(len(named), _MOST_ACCOUNTS)
+        answered = await self._speak(accounts[:first], asked)
+        for at in range(first, len(accounts), _MOST_ACCOUNTS):
+            answered = answered and await self._speak(accounts[at : at + _MOST_ACCOUNTS], [])
+        if not answered:
+            self._next_beat = loop.time() + _AGAIN
+        elif due:
+            self._next_beat = loop.time() + HEARTBEAT
+        return self._next_beat - loop.time()
 
     async def _speak(self, accounts: list[Account], asked: list[tuple[Question, asyncio.Future[None]]]) -> bool:
         """One exchange with the store; whether it answered. Those who asked go on either way."""
