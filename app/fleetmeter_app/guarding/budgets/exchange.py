@@ -42,6 +42,23 @@ class Question:
     starts: tuple[int, ...] = ()
     abandoned: bool = False
 
+    @property
+    def answered(self) -> bool:
+        """Whether it was granted or refused."""
+        return bool(self.starts) or self.refused >= 0
+
+    def hold(self, starts: Sequence[int]) -> None:
+        """Hold the money in these periods, one for each account."""
+        self.starts = tuple(starts)
+        for (account, _), start in zip(self.parts, self.starts, strict=True):
+            account.hold(start, self.nanodollars)
+
+    def give_back(self) -> None:
+        """Hold nothing any more."""
+        for (account, _), start in zip(self.parts, self.starts, strict=False):
+            account.settle(start, self.nanodollars, 0, assumed=False)
+        self.starts = ()
+
 
 class Exchange:
     """Speaks with the store for one replica, one call at a time; `every` gives all its accounts."""
