@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from fleetmeter_app.main import main
 from support.gateway import GATEWAY, Program, Programs, eventually
 from support.guards import until
 from support.store import StoreAddress
-from support.upstream import RunningUpstream, running_upstream
+from support.upstream import RunningUpstream
 
 CONFIG = """
 baseline_tier = "cheap"
@@ -32,13 +32,6 @@ provider = "openai"
 [intents.general]
 tier = "cheap"
 """
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[RunningUpstream]:
-    """The models."""
-    with running_upstream() as running:
-        yield running
 
 
 def model_of(replica: Program) -> str:
