@@ -75,9 +75,11 @@ class Pipeline:
             record_model_routing_duration(intent, seconds)
         return selection
 
-    async def answer(self, call: Call, make: Callable[[Call], Awaitable[Made]]) -> Reply:
-        """The answer from the cache, or what `make` gets from the models, within the budget."""
-        question = self.question(call)
+    async def answer(self, call: Call, question: Question | None, make: Callable[[Call], Awaitable[Made]]) -> Reply:
+        """The answer from the cache, or what `make` gets from the models, within the budget.
+
+        `question` is what `question` says of the call.
+        """
         return await self.seams.cache.answer(question, call.intent, lambda: self._within_budget(call, make))
 
     def question(self, call: Call) -> Question | None:
