@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
-from fleetmeter.llm import catalogue, records
-from fleetmeter.llm.vocabulary import Vocabulary
+from fleetmeter.llm import catalogue
 from fleetmeter.pricing import Cost, Usage
 from fleetmeter_app.accounting import calls
 from fleetmeter_app.config.gateway import GatewayConfig
@@ -27,6 +26,7 @@ from fleetmeter_app.wire.answers import text_of
 from fleetmeter_app.wire.request import JsonRequest
 from support.exposition import parse, total
 from support.upstream import RunningUpstream, free_port, running_upstream
+from support.vocabulary import fresh_vocabulary
 
 MODEL = "gpt-6-luna"
 OWN_MODEL = "[models.gpt-6-luna]\n[models.mystery]\nprice = {input = 1, cached = 1, cache_write = 1, output = 2}"
@@ -47,9 +47,7 @@ class Recorded:
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
     """A fresh vocabulary, and what is recorded from here on."""
-    vocabulary = Vocabulary()
-    monkeypatch.setattr(records, "VOCABULARY", vocabulary)
-    monkeypatch.setattr(calls, "VOCABULARY", vocabulary)
+    monkeypatch.setattr(calls, "VOCABULARY", fresh_vocabulary(monkeypatch))
     return Recorded()
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
-from fleetmeter.llm import catalogue, records
-from fleetmeter.llm.vocabulary import Vocabulary
+from fleetmeter.llm import catalogue
 from fleetmeter_app.caching.config import CacheConfig
 from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.errors import ApiError, InvalidRequestError, UpstreamFailedError
@@ -18,6 +17,7 @@ from support.exposition import Series, parse, total
 from support.questions import asked
 from support.store import StoreAddress
 from support.upstream import RunningUpstream, free_port
+from support.vocabulary import fresh_vocabulary
 
 CONFIG = replace(GatewayConfig.load(), cache=CacheConfig(ttl_seconds=60, max_entries=3, max_entry_bytes=1000))
 
@@ -28,7 +28,7 @@ Use = Callable[..., Any]
 @pytest.fixture
 def use(upstream: RunningUpstream, store: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> Use:
     """Runs a coroutine function on a gateway of its own."""
-    monkeypatch.setattr(records, "VOCABULARY", Vocabulary())
+    fresh_vocabulary(monkeypatch)
 
     def run(
         work: Callable[[Questions], Awaitable[Any]],

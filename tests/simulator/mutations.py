@@ -8,7 +8,6 @@ from unittest import mock
 
 from fleetmeter.reader import continuity, verdict
 from fleetmeter.reader.floors import Floors
-from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.reading import Reader
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.schema.scale import Scale
@@ -64,12 +63,12 @@ def _call_with_more(self: Exchange, *, drain: bool, goodbye: bool = False, repli
 
 def _read_once(self: Reader, known: Any = ()) -> Snapshot:
     """One transaction, whatever families it names."""
-    asked = sorted(self._fields)
+    parser = self._parser
+    asked = sorted(parser.fields)
     self._estimated_now()
     replies = self._read_together(self._commands(asked))
-    self._parse_families(Hash.flat(replies[0]))
-    self._fields = self._fields_with_key()
-    return self._with_retired(self._snapshot(asked, replies, {}), known)
+    parser.see_families(replies[0])
+    return self._with_retired(self._with_names(parser.snapshot(asked, replies, {}, returns=self._returns)), known)
 
 
 def _take_seconds(self: amounts.Seconds) -> float:

@@ -201,7 +201,7 @@ class Replica:
             its.pending, its.flushed = mine.pending, mine.flushed  # type: ignore[union-attr]
             its.dirty = mine.dirty
             if its.dirty:
-                child.accumulator._dirty[its] = None
+                child.accumulator.changes.dirty[its] = None
         child.accumulator._awake = self.accumulator._awake
         child.accumulator.after_fork_in_child()
         return child
@@ -213,12 +213,12 @@ class Replica:
             its.pending, its.flushed = mine.pending, mine.flushed  # type: ignore[union-attr]
             its.dirty = mine.dirty
             if its.dirty:
-                other.accumulator._dirty[its] = None
+                other.accumulator.changes.dirty[its] = None
         other.accumulator._awake = self.accumulator._awake
         other.accumulator._resting = self.accumulator._resting
-        if not self.accumulator._born:
-            other.accumulator._born.clear()
-            other.accumulator._undefined.clear()
+        if not self.accumulator.changes.born:
+            other.accumulator.changes.born.clear()
+            other.accumulator.changes.undefined.clear()
         outside = ("replica", "_new_id", "_new_token", "_clock")
         memory = {key: value for key, value in vars(self.writer).items() if key not in outside}
         vars(other.writer).update(deepcopy(memory))

@@ -6,7 +6,8 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from fleetmeter.attribution.families import labels_from_environment
-from fleetmeter.instrumentation.http import DEFAULT_EXCLUDED, ASGIApp, HTTPMiddleware, Scope
+from fleetmeter.instrumentation.http import DEFAULT_EXCLUDED, ASGIApp, HTTPMiddleware
+from fleetmeter.instrumentation.http_exchange import Scope
 from fleetmeter.instrumentation.http_metrics import HTTPMetrics
 from fleetmeter.instrumentation.replica_metrics import replica_gauges
 from fleetmeter.keywords import names_its_arguments

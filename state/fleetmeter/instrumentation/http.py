@@ -1,30 +1,22 @@
 """A pure ASGI middleware that counts HTTP requests, to the last byte."""
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
-from pathlib import Path
-from time import monotonic, perf_counter
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from time import monotonic
 
 from prometheus_client import Gauge
 
 from fleetmeter.attribution.context import Attributes, current_attributes, in_force
 from fleetmeter.instrumentation.endpoints import Endpoints
+from fleetmeter.instrumentation.http_exchange import Exchange, Message, Receive, Scope, Send
 from fleetmeter.instrumentation.http_metrics import HTTPMetrics
 from fleetmeter.keywords import names_its_arguments
 from fleetmeter.process.transaction import atomic
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 DEFAULT_EXCLUDED = ("/health", "/ready", "/metrics")
 """Asked by machines every few seconds: counted, they would drown the traffic of people."""
-
-CLIENT_CLOSED_REQUEST = 499
-"""The status of a request whose client left before any response: the code that nginx logs for it."""
 
 _COUNTED_BY = "fleetmeter.http"
 """Scope key: the families that count this request already, in an outer middleware."""
@@ -106,7 +98,7 @@ class HTTPMiddleware:
             await self.app(scope, receive, send)
             return
         scope[_COUNTED_BY] = (*outer, self._metrics.families)
-        exchange = _Exchange(self, scope, receive, send, outermost=not outer)
+        exchange = Exchange(scope, receive, send, self._record, outermost=not outer)
         self._begin()
         exchange.attributes = self._attributes(scope)
         with in_force(exchange.attributes):
@@ -132,13 +124,11 @@ class HTTPMiddleware:
         except Exception as error:  # noqa: BLE001 - a broken metric must not cost a request
             self._trouble("the start of an HTTP request was not counted", error)
 
-    def _record(self, exchange: "_Exchange", seconds: float) -> None:
+    def _record(self, exchange: Exchange, seconds: float) -> None:
         """Count one finished request: everything in one atomic block."""
         try:
             scope = exchange.scope
             status = exchange.status
-            if status is None:
-                status = CLIENT_CLOSED_REQUEST if exchange.client_left else 500
             endpoint = self._endpoints.template(scope)
             found = self._attributes(scope)
             if found == exchange.attributes:
@@ -189,88 +179,6 @@ class HTTPMiddleware:
         if now >= self._next_log:
             self._next_log = now + _LOG_INTERVAL
             _logger.error("%s; the application goes on", what, exc_info=error)
-
-
-class _Exchange:
-    """One request and its response: counts what passes between the server and the application."""
-
-    __slots__ = (
-        "_done",
-        "_middleware",
-        "_receive",
-        "_send",
-        "_started",
-        "attributes",
-        "client_left",
-        "outermost",
-        "received",
-        "scope",
-        "sent",
-        "status",
-    )
-
-    def __init__(
-        self, middleware: HTTPMiddleware, scope: Scope, receive: Receive, send: Send, *, outermost: bool
-    ) -> None:
-        self._middleware = middleware
-        self._receive = receive
-        self._send = send
-        self._done = False
-        self.scope = scope
-        self.attributes = Attributes()
-        self.outermost = outermost
-        self.status: int | None = None
-        self.client_left = False
-        self.received = 0
-        self.sent = 0
-        self._started = perf_counter()
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        if message["type"] == "http.request":
-            self.received += _size(message.get("body"))
-        elif message["type"] == "http.disconnect":
-            self.client_left = True
-        return message
-
-    async def send(self, message: Message) -> None:
-        try:
-            await self._send(message)
-        except OSError:  # ASGI 2.4: what a server raises when the client has left
-            self.client_left = True
-            raise
-        kind = message["type"]
-        if kind == "http.response.body":
-            if not self.client_left and self.scope["method"] != "HEAD":
-                self.sent += _size(message.get("body"))
-            if not message.get("more_body"):
-                self.finish()
-        elif kind == "http.response.start":
-            if not self.client_left:
-                self.status = message["status"]
-        elif kind == "http.response.pathsend":  # an ASGI extension: the server sends the file itself
-            if not self.client_left and self.scope["method"] != "HEAD":
-                self.sent += _file_size(message.get("path"))
-            self.finish()
-
-    def finish(self) -> None:
-        """Record the request, unless it is recorded already."""
-        if not self._done:
-            self._done = True
-            self._middleware._record(self, perf_counter() - self._started)  # noqa: SLF001 - one machine in two classes
-
-
-def _size(body: object) -> int:
-    if isinstance(body, bytes | bytearray):
-        return len(body)
-    return body.nbytes if isinstance(body, memoryview) else 0
-
-
-def _file_size(path: str | None) -> int:
-    try:
-        return Path(path or "").stat().st_size
-    except OSError:  # gone since: the server had it open
-        return 0
 
 
 def _route_path(scope: Scope) -> str:

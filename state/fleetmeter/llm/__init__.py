@@ -6,6 +6,7 @@ The metrics themselves are in `fleetmeter.llm.catalogue`, the fixed label values
 
 from fleetmeter.attribution.context import attributes
 from fleetmeter.llm.any_call import record_call
+from fleetmeter.llm.calls import record_openai_call
 from fleetmeter.llm.catalogue import REGISTRY
 from fleetmeter.llm.configuration import configure
 from fleetmeter.llm.records import (
@@ -15,7 +16,6 @@ from fleetmeter.llm.records import (
     record_model_fallback,
     record_model_routing_duration,
     record_model_selection,
-    record_openai_call,
     record_openai_error,
     record_tool_execution,
     update_cache_metrics,

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 from fleetmeter.attribution.context import current_attributes
 from fleetmeter.keywords import names_its_arguments
-from fleetmeter.llm.outcomes import error_type_of, retries_of
-from fleetmeter.llm.records import NO_ANSWER, record_outcome
+from fleetmeter.llm.calls import NO_ANSWER, record_outcome
 from fleetmeter.pricing.answer import read_answer
 from fleetmeter.pricing.doubt import Unpriced
 from fleetmeter.pricing.price_list import PriceList
@@ -56,7 +55,6 @@ def record_call(
     `record_openai_call`.
     """
     price_list = listed_prices() if prices is None else prices
-    attributes = current_attributes()
     answered = usage is not NO_ANSWER
     found, cost, saving = usage, None, None
     if answered:
@@ -67,18 +65,18 @@ def record_call(
         if isinstance(found, Usage) and not isinstance(cost, Unpriced):
             saving = price_list.saving(cost, found, tier=tier)
     record_outcome(
-        attributes,
+        current_attributes(),
         model=price_list.normalise(model, base_url=base_url, provider=provider),
         endpoint=endpoint,
-        intent=attributes.intent if intent is None else intent,
+        intent=intent,
         stream=bool(stream),
         duration=duration,
         usage=found,
         cost=cost,
-        retries=retries_of(error) if retries is None else retries,
+        retries=retries,
         time_to_first_token=time_to_first_token,
         aborted=aborted,
-        error=error_type_of(error) if isinstance(error, BaseException) else error,
+        error=error,
         saving=saving,
     )
     return cost

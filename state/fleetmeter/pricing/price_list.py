@@ -5,26 +5,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from fleetmeter.pricing.answer import LONGEST_NAME
 from fleetmeter.pricing.book import Book
 from fleetmeter.pricing.cost import Cost
-from fleetmeter.pricing.counts import brief
 from fleetmeter.pricing.doubt import NO_USAGE, Doubt, Unpriced
-from fleetmeter.pricing.listed import tariff_of
 from fleetmeter.pricing.price import ModelPrice
-from fleetmeter.pricing.price_data import Entry, PriceData
+from fleetmeter.pricing.price_data import PriceData
 from fleetmeter.pricing.price_file import PriceFile
-from fleetmeter.pricing.providers import OPENAI, Place, place_of
+from fleetmeter.pricing.providers import Place, place_of
+from fleetmeter.pricing.search import Found, find_price, is_name
 from fleetmeter.pricing.tariff import Tariff
-from fleetmeter.pricing.tiers import STANDARD, tier_of
+from fleetmeter.pricing.tiers import tier_of
 from fleetmeter.pricing.usage import Usage
 
 OTHER = "other"
 """The name under which unknown models are counted."""
 _MOST_KEPT = 2048
 """Tariffs, and places, that are remembered. There is a bound, because callers may send any number of names."""
-_SHOWN = 64
-"""Characters of an unknown name that a message shows."""
 
 
 class PriceList:
@@ -85,7 +81,7 @@ class PriceList:
         self._current()
         if self._data.snapshot is not None:
             self._refresh()
-        if not _is_name(model):
+        if not is_name(model):
             return OTHER
         key = (model, provider, None if base_url is None else str(base_url))
         kept = self._names  # what another thread forgets meanwhile is not to be remembered again
@@ -104,7 +100,7 @@ class PriceList:
                 return model if model in self.models() and provider is None and base_url is None else OTHER
         except ImportError:  # without genai-prices no other model is known
             return OTHER
-        return found[0]
+        return found.name
 
     def cost(self, model: str, usage: Usage, at: datetime | None = None) -> Cost | None:
         """The cost of one call at the standard tier, rounded once to the nearest nano-dollar.
@@ -159,7 +155,7 @@ class PriceList:
         found = kept.get(key)
         if found is None:
             found = self._make(book, model, tier, self._place(provider, base_url), when)
-            if _is_name(model) and (isinstance(found, Unpriced) or not found.changes_within_days):
+            if is_name(model) and (isinstance(found, Unpriced) or not found.changes_within_days):
                 if len(kept) >= _MOST_KEPT:
                     self._kept = kept = {}
                 kept[key] = found
@@ -233,52 +229,11 @@ class PriceList:
         found = self._find(model, place)
         if isinstance(found, Unpriced):
             return found
-        name, source = found
-        if isinstance(source, Entry):
-            regional = place.regional if book.regional is None else book.regional
-            return tariff_of(source, wanted, at, regional=regional)
-        if wanted == STANDARD:
-            return source.tariff(name, book.source)
-        if wanted in source.tiers:
-            return source.tiers[wanted].tariff(name, f"{book.source}, {wanted}")
-        return Unpriced("tier", f"{name} {wanted}", f"your own price of {name} has no tier {wanted!r}")
+        return found.tariff(book, wanted, place, at)
 
-    def _find(self, model: object, place: Place) -> tuple[str, ModelPrice | Entry] | Unpriced:
-        """The name to count a model under, with its own price or its entry in the list."""
-        if model is None or model == "":
-            return Unpriced("model", "none", "no model is named")
-        if not isinstance(model, str):
-            return Unpriced("model", brief(model), f"the model {brief(model)} has no price: that is no model's name")
-        if len(model) >= LONGEST_NAME:
-            beginning = repr(model[:_SHOWN])
-            reason = f"the model {beginning}… has no price: a name of {LONGEST_NAME} characters or more is no model's"
-            return Unpriced("model", beginning, reason)
-        book = self._current()
-        name = book.real_name(model).lower()
-        own = book.find(name, place.provider)
-        if own is not None:
-            return own
-        if place.provider is None:
-            return Unpriced("provider", name[:64], f"nobody knows the provider that answered as {brief(model)}")
-        entry = self._entry(name, place.provider)
-        if entry is None:
-            about = f"{place.provider} {name[:64]}"
-            return Unpriced("model", about, f"{brief(model)} has no price at {place.provider}")
-        own = book.find(entry.name, place.provider)  # an own price holds for snapshots, too
-        return (entry.name, entry) if own is None else own
+    def _find(self, model: object, place: Place) -> Found | Unpriced:
+        return find_price(model, place, self._current(), self._listed)
 
-    def _entry(self, name: str, provider: str) -> Entry | None:
+    def _listed(self) -> PriceData:
         self._refresh()
-        entry = self._data.find(provider, name)
-        if entry is None and provider in (OPENAI, "litellm"):
-            prefix, slash, rest = name.partition("/")
-            if slash and self._data.is_provider(prefix):  # a router's name: openai/gpt-6-sol
-                return self._data.find(prefix, rest)
-            if provider == "litellm":
-                return self._data.find(OPENAI, name)
-        return entry
-
-
-def _is_name(model: object) -> bool:
-    """Whether it can be a model's name; callers hand on what answers and users say."""
-    return isinstance(model, str) and 0 < len(model) < LONGEST_NAME
+        return self._data

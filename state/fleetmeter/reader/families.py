@@ -1,8 +1,7 @@
-"""From a snapshot to the fleet's families: layouts side by side, histograms cumulative."""
+"""From a snapshot to the fleet's families: what each is made of, and its samples over all layouts."""
 
-from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -14,11 +13,11 @@ from fleetmeter.reader.hashes import Fields, Hash
 from fleetmeter.reader.numbers import stored_numbers
 from fleetmeter.reader.returned import telling_number
 from fleetmeter.reader.sample import Labels, Sample
+from fleetmeter.reader.series import Series, series_samples
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.statements import STATED_TYPES, Statements
 from fleetmeter.schema.definition import Definition, StoredDefinition, series_key
-from fleetmeter.schema.exemplars import Exemplars, newer
-from fleetmeter.schema.scale import unscaled
+from fleetmeter.schema.exemplars import Exemplars
 
 SERVED_TYPES = STATED_TYPES | {"counter", "histogram", "summary"}
 """The types that this version can serve; replicas of a later one may write more."""
@@ -113,7 +112,7 @@ class Families:
                 family.samples = self._read_samples(source.newest.name) or family.samples
         else:
             for labels, series in self._series(source):
-                family.samples += _EXPAND[source.newest.type](source.newest, labels, series)
+                family.samples += series_samples(source.newest, labels, series)
                 if series.since_us > source.first_us:  # else it is of another life of the family
                     family.returned_us[labels] = series.since_us
         return family
@@ -137,10 +136,10 @@ class Families:
         source = self.sources.get(name)
         return None if source is None else self.family(source).samples
 
-    def _series(self, source: Source) -> list[tuple[Labels, "_Series"]]:
+    def _series(self, source: Source) -> list[tuple[Labels, Series]]:
         """The series of a family by their labels, in exposition order."""
         orders = {frozenset(source.newest.labels): source.newest.labels}
-        series: dict[Labels, _Series] = {}
+        series: dict[Labels, Series] = {}
         for layout in source.layouts:
             order = orders.setdefault(frozenset(layout.labels), layout.labels)
             examples, returned = self.exemplars.of(layout.field), self.snapshot.returned.of(layout.field)
@@ -151,7 +150,7 @@ class Families:
                     since_us = returned.get(telling_number(raw_field, has_part=layout.has_parts), 0)
                 found = series.get(labels)
                 if found is None:
-                    found = series[labels] = _Series(series_key(raw_field, has_part=layout.has_parts), since_us)
+                    found = series[labels] = Series(series_key(raw_field, has_part=layout.has_parts), since_us)
                 found.since_us = min(found.since_us, since_us)
                 found.add(part, value, examples.get(raw_field))
         return sorted(series.items(), key=lambda item: (item[1].key, item[0]))
@@ -197,63 +196,3 @@ def legible_families(snapshot: Snapshot) -> tuple[list[Family], list[StateError]
 def types_left_out(snapshot: Snapshot) -> dict[str, str]:
     """The families that `families_of` leaves out, by name, each with its type."""
     return Families(snapshot).left_out
-
-
-@dataclass
-class _Series:
-    """The numbers of one series by part, over all layouts, and the newest exemplar of each; `key` says its place.
-
-    `since_us` is the time from which the series counts, if it was removed and came back; of several layouts the
-    earliest. It is 0 if any layout has had the series since its registration.
-    """
-
-    key: bytes
-    since_us: int
-    parts: dict[str, float] = field(default_factory=dict)
-    exemplars: dict[str, Exemplar] = field(default_factory=dict)
-
-    def add(self, part: str, value: float, exemplar: Exemplar | None) -> None:
-        self.parts[part] = unscaled(self.parts.get(part, 0) + value, 1)
-        if exemplar is not None:
-            self.exemplars[part] = newer(exemplar, self.exemplars.get(part))
-
-
-def _counter_samples(_newest: Definition, labels: Labels, series: _Series) -> Iterable[Sample]:
-    return [Sample("_total", labels, series.parts[""], series.exemplars.get(""))]
-
-
-def _summary_samples(_newest: Definition, labels: Labels, series: _Series) -> Iterable[Sample]:
-    return [Sample("_count", labels, series.parts.get("count", 0)), Sample("_sum", labels, series.parts.get("sum", 0))]
-
-
-def _histogram_samples(newest: Definition, labels: Labels, series: _Series) -> Iterator[Sample]:
-    """Cumulative buckets. A count under a bound that the newest list lacks moves to the next higher bound of that list.
-
-    If the list was `0.1, 0.5` and is `0.25, 1` now, what was counted under 0.5 is shown under 1. Its exemplar moves
-    along; if several meet in one bucket, the newest is shown.
-    """
-    texts = newest.bounds or tuple(sorted({*series.parts, "+Inf"} - {"sum"}, key=float))
-    bounds = [float(text) for text in texts]
-    counts: list[float] = [0] * len(bounds)
-    exemplars: list[Exemplar | None] = [None] * len(bounds)
-    for part, value in series.parts.items():
-        if part != "sum":
-            bucket = bisect_left(bounds, float(part))
-            counts[bucket] = unscaled(counts[bucket] + value, 1)
-            if part in series.exemplars:
-                exemplars[bucket] = newer(series.exemplars[part], exemplars[bucket])
-    total: float = 0
-    for text, count, exemplar in zip(texts, counts, exemplars, strict=True):
-        total = unscaled(total + count, 1)
-        yield Sample("_bucket", (*labels, ("le", text)), total, exemplar)
-    yield Sample("_count", labels, total)
-    if bounds[0] >= 0:  # as in prometheus_client: a sum of negative amounts goes up and down
-        yield Sample("_sum", labels, series.parts.get("sum", 0))
-
-
-_EXPAND: dict[str, Callable[[Definition, Labels, _Series], Iterable[Sample]]] = {
-    "counter": _counter_samples,
-    "histogram": _histogram_samples,
-    "summary": _summary_samples,
-}
-"""What makes the samples of one series, by the family's type."""

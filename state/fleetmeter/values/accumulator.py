@@ -3,14 +3,14 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextvars import ContextVar
 from math import nan
 from os import getpid
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from fleetmeter.values.batch import Batch
-from fleetmeter.values.blocks import AtomicBlock, held_in, innermost_open
+from fleetmeter.values.blocks import AtomicBlock, Blocks
+from fleetmeter.values.changes import Changes
 from fleetmeter.values.locks import LastLock
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ class Accumulator:
     def __init__(self, wake: Callable[[], None], reject: Callable[["Definition", object], None]) -> None:
         self.lock: threading.RLock | LastLock = threading.RLock()
         self._pid = getpid()
-        self.open_blocks: set[AtomicBlock] = set()
+        self._blocks = Blocks()
+        self.open_blocks = self._blocks.open
         self.wake = wake
         self.reject = reject
-        self._block: ContextVar[AtomicBlock | None] = ContextVar("fleetmeter_atomic", default=None)
         self._cells: WeakSet[Any] = WeakSet()
         self._functions: WeakSet[Any] = WeakSet()
         self._definitions: dict[Definition, None] = {}
@@ -54,31 +54,27 @@ class Accumulator:
     def _start_empty(self) -> None:
         self._awake = False
         self._resting = True
-        self._dirty: dict[Cell, None] = {}
-        self._quiet: dict[Cell, None] = {}
-        self._born: dict[Cell, None] = dict.fromkeys(self._cells)
-        self._undefined: dict[Definition, None] = dict(self._definitions)
-        self._removals: dict[tuple[Definition, tuple[str | None, ...]], None] = {}
-        self._unset: dict[tuple[Definition, tuple[str, ...]], None] = {}
+        self.changes = Changes(undefined=dict(self._definitions), born=dict.fromkeys(self._cells))
 
     def define(self, definition: "Definition") -> None:
         """Make a family known; it is sent with the next batch."""
         with self.lock:
             if definition not in self._definitions:
                 self._definitions[definition] = None
-                self._undefined[definition] = None
+                self.changes.undefined[definition] = None
 
     def undefine(self, definition: "Definition") -> None:
         """Take a family's definition back, if it was not handed over yet and has no cell."""
         with self.lock:
-            if definition in self._undefined and all(cell.definition != definition for cell in list(self._cells)):
-                del self._definitions[definition], self._undefined[definition]
+            undefined = self.changes.undefined
+            if definition in undefined and all(cell.definition != definition for cell in list(self._cells)):
+                del self._definitions[definition], undefined[definition]
 
     def adopt(self, cell: "Cell") -> None:
         """Take in a new cell. From the next batch on it is in the store, at 0."""
         with self.lock:
             self._cells.add(cell)
-            self._born[cell] = None
+            self.changes.born[cell] = None
 
     def mark(self, cell: "Cell") -> bool:
         """Note, under the lock, that a cell changed. Returns whether `wake()` must be called after its release."""
@@ -86,9 +82,9 @@ class Accumulator:
             self.notice_fork()
         cell.dirty = True
         if cell.quiet:
-            self._quiet[cell] = None
+            self.changes.quiet[cell] = None
             return False
-        self._dirty[cell] = None
+        self.changes.dirty[cell] = None
         return self._rouse()
 
     def _rouse(self) -> bool:
@@ -106,7 +102,7 @@ class Accumulator:
         """
         with self.lock:
             self.detach(cells)
-            self._removals[definition, tuple(pattern)] = None
+            self.changes.removals[definition, tuple(pattern)] = None
             return self._rouse()
 
     def unset(self, cells: Iterable["Cell"]) -> bool:
@@ -116,7 +112,7 @@ class Accumulator:
             self.detach(gone)
             if not (self._awake and gone):  # nothing of them was ever handed over
                 return False
-            self._unset.update(((cell.definition, tuple(cell.labelvalues)), None) for cell in gone)
+            self.changes.unset.update(((cell.definition, tuple(cell.labelvalues)), None) for cell in gone)
             return self._rouse()
 
     def detach(self, cells: Iterable["Cell"]) -> None:
@@ -124,11 +120,9 @@ class Accumulator:
         with self.lock:
             for cell in cells:
                 cell.dirty = True
-                self._dirty.pop(cell, None)
-                self._quiet.pop(cell, None)
+                self.changes.forget(cell)
                 self._cells.discard(cell)
                 self._functions.discard(cell)
-                self._born.pop(cell, None)
 
     def follow(self, cell: "Cell") -> None:
         """Let a function supply a cell's value, which counts as a record. The cell joins `functions`."""
@@ -150,8 +144,7 @@ class Accumulator:
     @property
     def has_work(self) -> bool:
         """Whether something waits for a batch: a record; or a new series, if this process has recorded."""
-        news = self._born or self._undefined or self._unset
-        return bool(self._dirty or self._removals or (self._awake and news))
+        return self.changes.has_records or (self._awake and self.changes.has_news)
 
     @property
     def awake(self) -> bool:
@@ -162,10 +155,11 @@ class Accumulator:
         """Keep a record for the end of the open `atomic()` block; False when this context has none open."""
         if getpid() != self._pid:
             self.notice_fork()
-        if self._block.get() is None:
+        blocks = self._blocks
+        if blocks.entered.get() is None:
             return False
         with self.lock:
-            block = innermost_open(self._block.get())
+            block = blocks.innermost()
             if block is None:  # a task that outlived the block it was started in
                 return False
             block.records.append((apply, amount))
@@ -198,36 +192,25 @@ class Accumulator:
     @property
     def in_block(self) -> bool:
         """Whether a block is open in this context, so that records are kept for its end."""
-        return bool(self.open_blocks) and innermost_open(self._block.get()) is not None
+        return bool(self.open_blocks) and self._blocks.innermost() is not None
 
     @property
     def held_back(self) -> int:
         """How many records wait for the end of the blocks that are open in this context."""
-        return held_in(innermost_open(self._block.get())) if self.open_blocks else 0
+        return self._blocks.held() if self.open_blocks else 0
 
     def begin(self) -> AtomicBlock:
         """Open a block in this context."""
         self.notice_fork()
-        block = AtomicBlock(innermost_open(self._block.get()))
         with self.lock:
-            self.open_blocks.add(block)
-        self._block.set(block)
-        return block
+            return self._blocks.enter()
 
     def commit(self, block: AtomicBlock) -> None:
         """Close a block. Its records go to the block around it, or, if there is none, into the cells at once."""
         self.notice_fork()
-        if self._block.get() is block:  # else it was opened in another context, or one inside it is still open
-            self._block.set(block.outer)
         with self.lock:
-            self.open_blocks.discard(block)
-            records = block.close()
-            outer = innermost_open(block.outer)
-            if outer is not None:
-                outer.records += records
-                return
             rested = self._resting
-            for apply, amount in records:
+            for apply, amount in self._blocks.leave(block):
                 apply(amount)
             wake = rested and not self._resting
         if wake:
@@ -235,53 +218,32 @@ class Accumulator:
 
     def commit_all(self) -> None:
         """Close every block that is open in this context, because its process ends."""
-        while (block := innermost_open(self._block.get())) is not None:
+        while (block := self._blocks.innermost()) is not None:
             self.commit(block)
 
     def drain(self) -> Batch:
         """Everything that is pending, as a batch: definitions, births, and what changed."""
         with self.lock:
-            undefined, changed, dirty, quiet = self._undefined, self._born, self._dirty, self._quiet
-            self._undefined, self._born, self._dirty, self._quiet = {}, {}, {}, {}
-            changed.update(dirty)
-            changed.update(quiet)
-            removals, unset = self._removals, self._unset
-            self._removals, self._unset = {}, {}
-            taken, broken = [], []
-            for cell in changed:
-                cell.dirty = False
-                try:
-                    taken.append((cell, cell.take()))
-                except (ArithmeticError, TypeError, ValueError):  # no single number may block a writer
-                    cell.drop()
-                    broken.append(cell)
+            changes, self.changes = self.changes, Changes()
+            taken, broken = changes.take()
         for cell in broken:
             self.reject(cell.definition, nan)
-        batch = Batch()
-        for definition in undefined:
-            batch.define(definition)
-        for definition, pattern in removals:
-            batch.remove(definition, pattern)
-        for definition, labelvalues in unset:
-            batch.unset_gauge(definition, labelvalues)
-        for cell, amount in taken:
-            cell.put(batch, amount)
-        return batch
+        return changes.batch(taken)
 
     def send_all_again(self) -> None:
         """Let the next batch carry every definition, a zero per series and every gauge's value."""
         with self.lock:
-            self._born = dict.fromkeys(self._cells)
-            self._undefined = dict(self._definitions)
+            self.changes.born = dict.fromkeys(self._cells)
+            self.changes.undefined = dict(self._definitions)
 
     def rest(self) -> None:
         """Let the next record wake the machinery again, as the first one did."""
         with self.lock:
             self._resting = True
-            dirty, self._dirty = self._dirty, {}
+            dirty, self.changes.dirty = self.changes.dirty, {}
             for cell in dirty:  # still to be handed over, and marked anew by its next record
                 cell.dirty = False
-                self._born[cell] = None
+                self.changes.born[cell] = None
 
     def wait_for_nobody(self) -> None:
         """Let no record wait for the lock while the interpreter is finalising: its holder never runs again."""
@@ -328,7 +290,6 @@ class Accumulator:
 
     def _leave_blocks(self) -> None:
         """Forget the blocks that are open: their records are the parent's too."""
-        for block in self.open_blocks:
-            block.close()
-        self.open_blocks = set()
-        self._block = ContextVar("fleetmeter_atomic", default=None)
+        self._blocks.abandon()
+        self._blocks = Blocks()
+        self.open_blocks = self._blocks.open

@@ -1,6 +1,7 @@
 """The records of `atomic()` blocks, kept aside until a block's end."""
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 
@@ -21,16 +22,58 @@ class AtomicBlock:
         return records
 
 
-def held_in(block: AtomicBlock | None) -> int:
-    """How many records stand in the open blocks from this one outwards."""
-    held = 0
-    while block is not None:
-        held += len(block.records)
-        block = block.outer
-    return held
+class Blocks:
+    """The blocks that are open, and which of them a thread or task is in. Change it only under the accumulator's lock.
+
+    `open` has all of them. `entered` has, in each context, the block that was opened last there; it may have been
+    closed elsewhere since.
+    """
+
+    def __init__(self) -> None:
+        self.open: set[AtomicBlock] = set()
+        self.entered: ContextVar[AtomicBlock | None] = ContextVar("fleetmeter_atomic", default=None)
+
+    def innermost(self) -> AtomicBlock | None:
+        """The innermost block of this context that is still open."""
+        block = self.entered.get()  # as `_open_from`, written out: each record in a block asks
+        while block is not None and block.closed:
+            block = block.outer
+        return block
+
+    def held(self) -> int:
+        """How many records wait for the end of the blocks that are open in this context."""
+        held, block = 0, self.innermost()
+        while block is not None:
+            held += len(block.records)
+            block = block.outer
+        return held
+
+    def enter(self) -> AtomicBlock:
+        """Open a block in this context."""
+        block = AtomicBlock(self.innermost())
+        self.open.add(block)
+        self.entered.set(block)
+        return block
+
+    def leave(self, block: AtomicBlock) -> list[tuple[Callable[[Any], object], Any]]:
+        """Close a block. Its records go to the block around it; if there is none, they are returned."""
+        if self.entered.get() is block:  # else it was opened in another context, or one inside it is still open
+            self.entered.set(block.outer)
+        self.open.discard(block)
+        records = block.close()
+        outer = _open_from(block.outer)
+        if outer is None:
+            return records
+        outer.records += records
+        return []
+
+    def abandon(self) -> None:
+        """Close all blocks and drop their records."""
+        for block in self.open:
+            block.close()
 
 
-def innermost_open(block: AtomicBlock | None) -> AtomicBlock | None:
+def _open_from(block: AtomicBlock | None) -> AtomicBlock | None:
     """The innermost block that is still open, from this one outwards."""
     while block is not None and block.closed:
         block = block.outer

@@ -12,8 +12,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.llm import catalogue, records
-from fleetmeter.llm.vocabulary import Vocabulary
+from fleetmeter.llm import catalogue
 from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.errors import ApiError, ConfigError
 from fleetmeter_app.guarding.budgets.reservation import Reservation
@@ -24,6 +23,7 @@ from support.gateway import Programs, eventually
 from support.questions import asked
 from support.store import StoreAddress, new_address
 from support.upstream import RunningUpstream
+from support.vocabulary import fresh_vocabulary
 
 SAMPLES = Path(__file__).parents[3] / "examples" / "ohlcv"
 TOML = f"""
@@ -56,7 +56,7 @@ Ask = Callable[..., Any]
 @pytest.fixture
 def ask(upstream: RunningUpstream, store: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
     """Asks questions of a gateway in this process, all at once; its answers, or what they failed with."""
-    monkeypatch.setattr(records, "VOCABULARY", Vocabulary())
+    fresh_vocabulary(monkeypatch)
     own_tools.RELEASE.clear()
 
     def run(*queries: str, intent: str = "prices", budgets: BudgetsSeam | None = None, **bounds: Any) -> Any:

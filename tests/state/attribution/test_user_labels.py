@@ -18,20 +18,18 @@ from fleetmeter.attribution.context import current_attributes
 from fleetmeter.attribution.settings import from_text
 from fleetmeter.errors import SettingError
 from fleetmeter.llm import Usage, attributes, catalogue, configure
-from fleetmeter.llm.vocabulary import Vocabulary
 from fleetmeter.pricing import Cost
 from fleetmeter_exporter.scraper import Scraper
 from support.exposition import parse
 from support.labels import no_labels
 from support.store import StoreAddress
+from support.vocabulary import fresh_vocabulary
 
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every test decides about labels for itself."""
-    from fleetmeter.llm import records
-
-    monkeypatch.setattr(records, "VOCABULARY", Vocabulary())
+    fresh_vocabulary(monkeypatch)
     monkeypatch.delenv("FLEETMETER_LABELS", raising=False)
     with no_labels():
         yield

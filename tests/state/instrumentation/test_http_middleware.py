@@ -10,7 +10,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from fleetmeter.instrumentation import HTTPMetrics, HTTPMiddleware, default_registry
-from fleetmeter.instrumentation.http import ASGIApp, Message, Receive, Scope, Send
+from fleetmeter.instrumentation.http import ASGIApp
+from fleetmeter.instrumentation.http_exchange import Message, Receive, Scope, Send
 from fleetmeter.instrumentation.http_metrics import MAX_CACHED_CHILDREN
 
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}

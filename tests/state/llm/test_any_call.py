@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from fleetmeter import llm
-from fleetmeter.llm import any_call, catalogue, records, vocabulary
-from fleetmeter.llm.vocabulary import Vocabulary
+from fleetmeter.llm import amounts, any_call, catalogue, vocabulary
 from fleetmeter.pricing import Book, Cost, ModelPrice, PriceList, Unpriced, doubt
+from support.vocabulary import fresh_vocabulary
 
 ROOT = Path(__file__).parents[3]
 OPENAI = {
@@ -28,8 +28,8 @@ ANTHROPIC = {"input_tokens": 100, "output_tokens": 50, "cache_read_input_tokens"
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test has label sets and complaints of its own, and starts without series."""
-    monkeypatch.setattr(records, "VOCABULARY", Vocabulary())
-    for module, name in ((records, "_complained"), (doubt, "_told"), (vocabulary, "_complained")):
+    fresh_vocabulary(monkeypatch)
+    for module, name in ((amounts, "_complained"), (doubt, "_told"), (vocabulary, "_complained")):
         monkeypatch.setattr(module, name, set())
     for name in dir(catalogue):
         metric = getattr(catalogue, name)

@@ -15,9 +15,9 @@ import openai
 import pytest
 
 from fleetmeter import llm
-from fleetmeter.llm import Usage, catalogue, records, vocabulary
-from fleetmeter.llm.vocabulary import Vocabulary
+from fleetmeter.llm import Usage, amounts, catalogue, vocabulary
 from fleetmeter.pricing import Cost, Unpriced, doubt, read_usage
+from support.vocabulary import fresh_vocabulary
 
 USAGE = Usage(prompt=10_000, cached=6_000, cache_write=2_000, completion=1_000, reasoning=400)
 COST = Cost(20_200_000)
@@ -28,8 +28,8 @@ Value = Callable[..., float]
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test has label sets and complaints of its own, and starts without series."""
-    monkeypatch.setattr(records, "VOCABULARY", Vocabulary())
-    monkeypatch.setattr(records, "_complained", set())
+    fresh_vocabulary(monkeypatch)
+    monkeypatch.setattr(amounts, "_complained", set())
     monkeypatch.setattr(doubt, "_told", set())
     monkeypatch.setattr(vocabulary, "_complained", set())
     for name in dir(catalogue):

@@ -64,7 +64,7 @@ def test_memory_grows_with_series_and_not_with_events(accumulator: Woken) -> Non
     cell = counter(accumulator)
     for _ in range(1000):
         cell.inc(1)
-    assert len(accumulator._dirty) == 1
+    assert len(accumulator.changes.dirty) == 1
 
 
 def test_memory_grows_with_series_that_come_and_go_and_not_with_how_often(accumulator: Woken) -> None:
@@ -79,7 +79,8 @@ def test_memory_grows_with_series_that_come_and_go_and_not_with_how_often(accumu
         level = cell_of(accumulator, GAUGE, ("x",), None)
         level.set(1)
         accumulator.unset([level])
-    waiting = (accumulator._dirty, accumulator._born, accumulator._removals, accumulator._unset)
+    changes = accumulator.changes
+    waiting = (changes.dirty, changes.born, changes.removals, changes.unset)
     assert [len(held) for held in waiting] == [0, 0, 1, 1]
     batch = accumulator.drain()
     assert (len(batch.removals), len(batch.unset), amounts(batch)) == (1, 1, {})
@@ -239,6 +240,15 @@ def test_threads_lose_nothing_while_batches_are_made(accumulator: Woken) -> None
         total += amounts(accumulator.drain()).get('["x"]', 0)
     total += amounts(accumulator.drain()).get('["x"]', 0)
     assert total == cell.get() == 80_000
+
+
+def test_a_removal_alone_is_work(accumulator: Woken) -> None:
+    """Series that an application removes are sent, although nothing was recorded."""
+    cell = counter(accumulator)
+    accumulator.drain()
+    assert not accumulator.has_work
+    accumulator.remove([cell], cell.definition, ["x"])
+    assert accumulator.has_work
 
 
 def test_a_forked_child_starts_from_nothing(accumulator: Woken) -> None:

@@ -91,7 +91,7 @@ class Application:
 def _held(runtime: Runtime) -> tuple[int, int, int, int]:
     """What the machinery holds: cells, dirty marks, blocks, and bytes for sending again."""
     accumulator = runtime.accumulator
-    dirty = len(accumulator._dirty) + len(accumulator._quiet) + len(accumulator._born)
+    dirty = len(accumulator.changes.dirty) + len(accumulator.changes.quiet) + len(accumulator.changes.born)
     return len(accumulator._cells), dirty, len(accumulator.open_blocks), runtime._exchange._writer.retained
 
 

@@ -16,7 +16,8 @@ from fleetmeter.connection.client import translated
 from fleetmeter.errors import StateError, StoreError, StoreRefused
 from fleetmeter.reader.families import Family, legible_families, types_left_out
 from fleetmeter.reader.life import Life
-from fleetmeter.reader.reading import Reader, is_of_read
+from fleetmeter.reader.parser import is_of_read
+from fleetmeter.reader.reading import Reader
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.schema.keys import Keys, split_family_field
 from fleetmeter.schema.rows import Epoch

@@ -5,15 +5,14 @@ response) ends with the bytes: read to their end, closed, broken, or let go. Not
 """
 
 import json
-import logging
 import os
 import sys
-from collections.abc import Callable
 from time import monotonic
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from fleetmeter.attribution.context import current_attributes
 from fleetmeter.instrumentation.openai.captured import Capture, Events, UsageFilter, documents_in
+from fleetmeter.instrumentation.openai.mishaps import complain, quietly
 from fleetmeter.instrumentation.openai.options import Options
 from fleetmeter.instrumentation.openai.progress import Progress
 from fleetmeter.instrumentation.openai.recording import Outcome, record
@@ -21,11 +20,6 @@ from fleetmeter.instrumentation.openai.resources import asked_model, asks_for_us
 from fleetmeter.llm.genai import trace_exemplar
 from fleetmeter.llm.outcomes import error_type_of, request_of, retries_of
 
-log = logging.getLogger("fleetmeter")
-
-P = ParamSpec("P")
-R = TypeVar("R")
-_complained: set[str] = set()
 _NOTHING: list[str] = []
 """What was delivered of an answer that is no stream, as far as an estimate needs it."""
 
@@ -44,23 +38,6 @@ def _forget_all() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_all)
-
-
-def quietly(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R | None:
-    """What a function of ours returns; None, and one log line, if it raises: the caller's call goes on."""
-    try:
-        return function(*arguments, **named)
-    except Exception as error:  # noqa: BLE001  the call is the caller's
-        complain(getattr(function, "__qualname__", str(function)), error)
-        return None
-
-
-def complain(where: str, error: Exception) -> None:
-    """One log line for each kind of failure of ours."""
-    kind = f"{where} {type(error).__name__}"
-    if kind not in _complained:
-        _complained.add(kind)
-        log.warning("fleetmeter: a call of openai could not be counted in full: %r", error, exc_info=error)
 
 
 class Call:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from openai import _base_client as base
 
 from fleetmeter.errors import InstallError
-from fleetmeter.instrumentation.openai.call import Call, complain, quietly
+from fleetmeter.instrumentation.openai.call import Call
 from fleetmeter.instrumentation.openai.captured import UsageFilter
 from fleetmeter.instrumentation.openai.estimates import Tokenizer, tokenizer_of
+from fleetmeter.instrumentation.openai.mishaps import complain, quietly
 from fleetmeter.instrumentation.openai.options import Options
 from fleetmeter.instrumentation.openai.resources import stream_options
 from fleetmeter.instrumentation.openai.watched import watch

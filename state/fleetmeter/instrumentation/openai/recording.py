@@ -9,8 +9,8 @@ from fleetmeter.attribution.context import Attributes
 from fleetmeter.instrumentation.openai.estimates import estimated
 from fleetmeter.instrumentation.openai.options import Options
 from fleetmeter.instrumentation.openai.resources import NO_MODEL, Resource
+from fleetmeter.llm.calls import NO_ANSWER, record_outcome
 from fleetmeter.llm.genai import record_operation
-from fleetmeter.llm.records import NO_ANSWER, record_outcome
 from fleetmeter.pricing import Answer, Cost, StreamedAnswer, Unpriced, Usage, read_answer
 from fleetmeter.process.transaction import atomic
 
@@ -98,7 +98,7 @@ def _record(outcome: Outcome) -> None:
         outcome.attributes,
         model=model,
         endpoint=resource.endpoint,
-        intent=outcome.attributes.intent,
+        intent=None,
         stream=outcome.stream,
         duration=outcome.duration,
         usage=usage,

@@ -14,7 +14,7 @@ from openai import _base_client
 import fleetmeter
 from fleetmeter.errors import InstallError
 from fleetmeter.instrumentation.openai import call as calls
-from fleetmeter.instrumentation.openai import captured
+from fleetmeter.instrumentation.openai import captured, mishaps
 from fleetmeter.pricing import PriceList
 from support.counts import Counts
 from support.upstream import RunningUpstream
@@ -212,7 +212,7 @@ def test_a_failure_of_ours_never_reaches_the_caller(
         monkeypatch.setattr(calls.Call, "_record", lambda *_: 1 / 0)
     else:
         monkeypatch.setattr(calls.Call, broken, lambda *_, **__: 1 / 0)
-    monkeypatch.setattr(calls, "_complained", set())
+    monkeypatch.setattr(mishaps, "_complained", set())
     with caplog.at_level(logging.WARNING, "fleetmeter"):
         assert hello(client).usage.total_tokens == 120
         chunks = list(client.chat.completions.create(model=LUNA, messages=HELLO, **ASKED))

@@ -1,0 +1,167 @@
+"""What one call of a model records: its outcome, its tokens, its cost, all in one step.
+
+Nothing here raises for what it is given; see `fleetmeter.llm.records`.
+"""
+
+from math import nan
+from typing import Any, Final
+
+from fleetmeter.attribution.context import Attributes, current_attributes
+from fleetmeter.keywords import names_its_arguments
+from fleetmeter.llm import catalogue
+from fleetmeter.llm.amounts import number, usable
+from fleetmeter.llm.outcomes import error_type_of, retries_of
+from fleetmeter.llm.series import SERIES, CallKind, CallSeries
+from fleetmeter.llm.vocabulary import ABORT_USAGES, API_ENDPOINTS, OPENAI_ERROR_TYPES, VOCABULARY, member
+from fleetmeter.pricing.cost import Cost
+from fleetmeter.pricing.doubt import NO_USAGE, Doubt, Unpriced, tell_once
+from fleetmeter.pricing.shutdowns import shutdown_timestamp
+from fleetmeter.pricing.usage import Usage, read_usage
+from fleetmeter.process.transaction import Addition, add_together
+
+
+class _NoAnswer:
+    """The usage of a call that was not answered: nobody could tell one."""
+
+    def __repr__(self) -> str:
+        return "NO_ANSWER"
+
+
+NO_ANSWER: Final = _NoAnswer()
+_TYPES_OF_EMBEDDINGS = ("prompt", "completion")
+"""Embeddings have no series of the other types unless such tokens come."""
+
+
+@names_its_arguments
+def record_openai_call(
+    *,
+    model: str,
+    endpoint: str,
+    intent: str | None = None,
+    stream: bool = False,
+    duration: float,
+    usage: object = NO_ANSWER,
+    cost: Cost | Unpriced | None = None,
+    retries: int | None = None,
+    time_to_first_token: float | None = None,
+    aborted: str | None = None,
+    error: BaseException | str | None = None,
+    saving: Cost | None = None,
+) -> None:
+    """One call of the SDK with its final outcome, in one atomic record.
+
+    `model` is the model that answered, or the one asked if none answered; `endpoint` one of `API_ENDPOINTS`; `intent`
+    is that of `attributes()` if it is not given. `duration` and `time_to_first_token` are seconds.
+
+    Leave `usage` out for a call that was not answered. None says that it was answered, and told no usage: what it cost
+    is unknown, and it counts as unpriced. Anything else is a usage, or what `read_usage` reads; of a `Doubt`, the
+    certain tokens count. An answered call whose `cost` is left out or `Unpriced` counts as unpriced, too; why is logged
+    once for each kind.
+
+    `error` is the exception that the call ended in, or the name of its class (`OPENAI_ERROR_TYPES`). A call that was
+    cancelled is no error. `retries` are those inside the SDK; if they are left out, the error's request tells them.
+    `aborted` is for streams that were left before their end, and says where their usage is from: `reported`,
+    `estimated` or `unknown`. `saving` is what routing saved, as `PriceList.saving` gives it; below 0 it is extra cost.
+    """
+    seconds: Any = duration
+    record_outcome(
+        current_attributes(),
+        model=model,
+        endpoint=endpoint,
+        intent=intent,
+        stream=bool(stream),
+        duration=nan if seconds is None else seconds,  # None would say that nobody has timed it
+        usage=usage if usage is NO_ANSWER else _as_usage(usage, endpoint),
+        cost=cost,
+        retries=retries,
+        time_to_first_token=time_to_first_token,
+        aborted=aborted,
+        error=error,
+        saving=saving,
+    )
+
+
+def record_outcome(
+    attributes: Attributes,
+    *,
+    model: str,
+    endpoint: str,
+    intent: str | None,
+    stream: bool,
+    duration: float | None,
+    usage: Any,
+    cost: Cost | Unpriced | None,
+    retries: int | None,
+    time_to_first_token: float | None,
+    aborted: str | None,
+    error: BaseException | str | None,
+    saving: Cost | None = None,
+) -> None:
+    """What `record_openai_call` records, for values in force that the caller names; `saving` is that of routing.
+
+    `usage` is a `Usage`, a `Doubt`, None or `NO_ANSWER`. A call that nobody has timed has the duration None. Without
+    an intent it has that of `attributes`; without retries, those that the error tells.
+    """
+    if retries is None:
+        retries = retries_of(error)
+    if isinstance(error, BaseException):
+        error = error_type_of(error)
+    kind = CallKind(
+        VOCABULARY.model(model),
+        member(endpoint, API_ENDPOINTS, "endpoint of OpenAI calls"),
+        VOCABULARY.intents.admit(attributes.intent if intent is None else intent),
+        stream,
+    )
+    series = SERIES.find(kind, attributes)
+    additions: list[Addition] = [(series.calls.inc, 1)]
+    if duration is not None and usable("openai_api_duration_seconds", duration):
+        additions.append((series.duration.observe, number(duration)))
+    if time_to_first_token is not None and usable("openai_time_to_first_token_seconds", time_to_first_token):
+        additions.append((series.first_token.observe, number(time_to_first_token)))
+    if retries and usable("openai_retries_total", retries):
+        additions.append((series.retries.inc, number(retries)))
+    if aborted is not None:
+        additions.append((series.aborts(member(aborted, ABORT_USAGES, "usage of stream aborts")).inc, 1))
+    if error is not None:
+        additions.append((series.errors(member(error, OPENAI_ERROR_TYPES, "type of OpenAI errors")).inc, 1))
+    if usage is not None and usage is not NO_ANSWER:
+        _add_tokens(additions, series, usage, is_embedding=kind.endpoint == "embeddings")
+    _add_cost(additions, series, usage, cost)
+    if isinstance(saving, Cost):
+        savings = series.saved if saving.nanodollars >= 0 else series.extra
+        additions.append((savings.inc, abs(saving.usd)))
+    end = shutdown_timestamp(kind.model)
+    if end is not None:
+        additions.append((catalogue.OPENAI_MODEL_SHUTDOWN_TIMESTAMP.labels(kind.model).set, end))
+    add_together(additions)
+
+
+def _as_usage(usage: object, endpoint: str) -> Usage | Doubt | None:
+    return usage if usage is None or isinstance(usage, Usage | Doubt) else read_usage(usage, endpoint=endpoint)
+
+
+def _add_tokens(additions: list[Addition], series: CallSeries, usage: Usage | Doubt, *, is_embedding: bool) -> None:
+    for token_type, tokens in usage.disjoint().items():
+        if tokens or not is_embedding or token_type in _TYPES_OF_EMBEDDINGS:
+            additions.append((series.tokens(token_type).observe, tokens))
+    if usage.total is not None:
+        additions.append((series.tokens_per_call.observe, usage.total))
+
+
+def _add_cost(additions: list[Addition], series: CallSeries, usage: Any, cost: Any) -> None:
+    if isinstance(cost, Cost) and usable("openai_cost_usd", cost.usd):
+        additions.append((series.cost.observe, cost.usd))
+        additions.append((series.total_cost.inc, cost.usd))
+        return
+    if cost is None and usage is NO_ANSWER:
+        return
+    additions.append((series.unpriced.inc, 1))
+    if isinstance(usage, Doubt):
+        tell_once(usage)
+    elif isinstance(cost, Unpriced):
+        tell_once(cost)
+    elif cost is not None and not isinstance(cost, Cost):
+        kind = type(cost).__name__
+        tell_once(Unpriced("cost", kind, f"its cost is a {kind}; expected a Cost, as PriceList.price() gives it"))
+    elif usage is None:
+        tell_once(NO_USAGE)
