@@ -30,7 +30,7 @@ model = "gpt-6.1-sol"
 [intents.general]
 tier = "premium"
 [cache]
-ttl_seconds = 0.001
+enabled = false
 """
 QUESTION: list[Any] = [{"role": "user", "content": "What is a put option?"}]
 
