@@ -11,7 +11,7 @@ from support import authorities
 from support.programs import program
 from support.store import StoreAddress, new_address
 
-pytest_plugins = ("support.leftovers", "support.long")
+pytest_plugins = ("support.leftovers", "support.long", "support.models")
 
 
 @pytest.fixture(scope="session", autouse=True)

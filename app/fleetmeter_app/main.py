@@ -76,7 +76,7 @@ def create_app(settings: AppSettings | None = None, environ: Mapping[str, str] |
     SERVICE.info({"service": "fleetmeter-app", "version": fleetmeter.__version__})
     upstreams = Upstreams(loaded.config.upstream)
     guards = Guards(
-        Door(store.url, Keys(store.namespace), store.credentials),
+        Door(store.url, keys, store.credentials),
         loaded.config,
         loaded.deployments,
         open_without_keys=settings.is_private or settings.without_keys,

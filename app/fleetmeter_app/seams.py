@@ -3,33 +3,15 @@
 Everything on a request's way answers from memory, or by one call of the store with a short limit of its own.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from fleetmeter_app.caching.cache import Reply, direct
-from fleetmeter_app.caching.flight import Made
-from fleetmeter_app.caching.question import Question
+from fleetmeter_app.caching.flight import Make
+from fleetmeter_app.caching.question import Asked, Question
 from fleetmeter_app.guarding.budgets.reservation import Reservation
 from fleetmeter_app.guarding.budgets.scopes import Scopes
 from fleetmeter_app.guarding.caller import ANONYMOUS, Caller
-
-Make = Callable[[], Awaitable[Made]]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request as far as a cache has to know it.
-
-    `stream` says that the answer is one; `fields` are the request's own; `model` is what the router chose first.
-    """
-
-    endpoint: str
-    caller: Caller
-    model: str
-    fields: Mapping[str, Any]
-    stream: bool
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class KeysSeam(Protocol):

@@ -20,19 +20,16 @@ from fleetmeter_app.serving.loaded import Loaded, default_deployment
 from fleetmeter_app.serving.pipeline import Pipeline
 from fleetmeter_app.serving.upstreams import Upstreams
 from support.exposition import total
-from support.gateway import Program, Programs, eventually
-from support.store import new_address
-from support.upstream import running_upstream
+from support.gateway import Program, eventually, running_replica
+from support.upstream import RunningUpstream
 
 JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def replica(server: EmbeddedStore) -> Iterator[Program]:
+def replica(server: EmbeddedStore, running: RunningUpstream) -> Iterator[Program]:
     """One replica with the packaged configuration."""
-    with running_upstream() as upstream, Programs() as programs:
-        program = programs.gateway(new_address(server), upstream.base_url, FLEETMETER_FLUSH_INTERVAL="0.05")
-        program.get("/health")
+    with running_replica(server, running.base_url) as program:
         yield program
 
 

@@ -13,9 +13,9 @@ import pytest
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter_app.upstream.ledger import PRICES, BilledUsage, Ledger
 from support.exposition import Series, total
-from support.gateway import Program, Programs, eventually
+from support.gateway import NEVER_OPEN, Program, Programs, eventually
 from support.store import StoreAddress, new_address
-from support.upstream import RunningUpstream, running_upstream
+from support.upstream import RunningUpstream
 
 CONFIG = """
 baseline_tier = "premium"
@@ -44,13 +44,11 @@ keywords = ["price"]
 tier = "cheap"
 [cache]
 max_entry_bytes = 2000
-[breaker]  # what the client expects knows nothing of circuits
-consecutive_failures = 100000
-minimum_calls = 100000
 [upstream]
 timeout_seconds = 1.5
 max_retries = 1
 """
+CONFIG += NEVER_OPEN  # what the client expects knows nothing of circuits
 CHAIN = ("gpt-6-luna", "gpt-6.1-terra", "gpt-6.1-sol", "gpt-6-sol")
 FIRST = {"advice": 2, "technical": 1, "price": 0, "general": 0}
 """The intents, and where in the chain each begins."""
@@ -229,33 +227,26 @@ def wait_for(exporter: Program, requests: int) -> dict[Series, float]:
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[RunningUpstream]:
-    """The models."""
-    with running_upstream() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def run(server: EmbeddedStore, upstream: RunningUpstream) -> Iterator[Run]:
+def run(server: EmbeddedStore, running: RunningUpstream) -> Iterator[Run]:
     """121 requests over three replicas; the third hands over nothing until it is told to end."""
     store = new_address(server)
     tally = Tally()
     with Programs() as programs:
         replicas = [
             programs.gateway(
-                store, upstream.base_url, CONFIG, FLEETMETER_REPLICA=f"r{n}", FLEETMETER_FLUSH_INTERVAL=interval
+                store, running.base_url, CONFIG, FLEETMETER_REPLICA=f"r{n}", FLEETMETER_FLUSH_INTERVAL=interval
             )
             for n, interval in enumerate(("0.05", "0.25", "600"))
         ]
         exporter = programs.exporter(store)
         for replica in replicas:
             replica.get("/health")
-        upstream.reset_ledger()
+        running.reset_ledger()
         asyncio.run(ask_all([replica.address() for replica in replicas], questions(), tally))
         tally.close()
         assert replicas[2].end() == 0, replicas[2].output()
         samples = wait_for(exporter, tally.requests)
-        yield Run(store, tally, upstream.ledger(), samples, exporter, replicas[:2])
+        yield Run(store, tally, running.ledger(), samples, exporter, replicas[:2])
 
 
 def shown(samples: Mapping[Series, float], name: str, *labels: str, scale: int = 1) -> dict[Any, int]:
@@ -384,7 +375,6 @@ def test_a_told_replica_finishes_its_requests_and_counts_them(store: StoreAddres
         replica = programs.gateway(store, upstream.base_url, CONFIG, FLEETMETER_FLUSH_INTERVAL="600")
         exporter = programs.exporter(store)
         replica.get("/health")
-        upstream.reset_ledger()
 
         async def ask_and_end() -> None:
             load = asyncio.create_task(ask_all([replica.address()], asked, tally))

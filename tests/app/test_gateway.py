@@ -1,7 +1,7 @@
 """A question's way through the gateway: router, cache and models, all of them real, in this process."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,29 +10,16 @@ from prometheus_client import generate_latest
 
 from fleetmeter.llm import catalogue
 from fleetmeter_app.caching.config import CacheConfig
-from fleetmeter_app.caching.scripts import Scripts
-from fleetmeter_app.caching.shared import SharedCache
-from fleetmeter_app.caching.vault import Vault
 from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.errors import ApiError, InvalidRequestError, UpstreamFailedError
-from fleetmeter_app.seams import Seams
 from fleetmeter_app.serving.ask import Answered, Questions
-from fleetmeter_app.serving.loaded import Loaded, default_deployment
-from fleetmeter_app.serving.pipeline import Pipeline
-from fleetmeter_app.serving.upstreams import Upstreams
 from support.exposition import Series, parse, total
+from support.questions import asked
 from support.store import StoreAddress
-from support.upstream import RunningUpstream, free_port, running_upstream
+from support.upstream import RunningUpstream, free_port
 from support.vocabulary import fresh_vocabulary
 
 CONFIG = replace(GatewayConfig.load(), cache=CacheConfig(ttl_seconds=60, max_entries=3, max_entry_bytes=1000))
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[RunningUpstream]:
-    """The models."""
-    with running_upstream() as running:
-        yield running
 
 
 Use = Callable[..., Any]
@@ -51,19 +38,10 @@ def use(upstream: RunningUpstream, store: StoreAddress, monkeypatch: pytest.Monk
         base_url: str = "",
     ) -> Any:
         async def compose() -> Any:
-            scripts = Scripts(url or store.url, store.keys.cache_entries, "the prompt cache", timeout=30)
-            cache = SharedCache(scripts, store.keys, config.cache, Vault())
             calls = replace(config.upstream, max_retries=0, timeout_seconds=timeout)
-            loaded = Loaded.make(
-                replace(config, upstream=calls), default_deployment(base_url or upstream.base_url, "k")
-            )
-            upstreams, seams = Upstreams(calls), Seams(cache=cache)
-            try:
-                return await work(Questions(Pipeline(loaded, upstreams.client, seams)))
-            finally:
-                await cache.idle()
-                await cache.close()
-                await upstreams.close()
+            limited = replace(config, upstream=calls)
+            async with asked(limited, store, base_url or upstream.base_url, url=url) as questions:
+                return await work(questions)
 
         return asyncio.run(compose())
 

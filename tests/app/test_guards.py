@@ -18,7 +18,7 @@ from fleetmeter_app.accounting.calls import Origin
 from support.exposition import total
 from support.gateway import Program, Programs, eventually
 from support.store import StoreAddress
-from support.upstream import RunningUpstream, running_upstream
+from support.upstream import RunningUpstream
 
 BASE = """
 baseline_tier = "premium"
@@ -30,16 +30,9 @@ model = "gpt-6.1-sol"
 [intents.general]
 tier = "premium"
 [cache]
-ttl_seconds = 0.001
+enabled = false
 """
 QUESTION: list[Any] = [{"role": "user", "content": "What is a put option?"}]
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[RunningUpstream]:
-    """One for all of these tests: each asks only about its own answers."""
-    with running_upstream() as running:
-        yield running
 
 
 @pytest.fixture
@@ -175,7 +168,6 @@ def test_a_used_up_budget_refuses_once_and_for_all(
     store: StoreAddress, upstream: RunningUpstream, programs: Programs, sdk: Clients
 ) -> None:
     """Over budget is a 429 that the SDK does not retry; spent is what the upstream billed, to the nano-dollar."""
-    upstream.reset_ledger()
     text = BASE + '[budgets.all]\nlimit_usd = 0.002\nwindow = "day"\n'
     replicas = [programs.gateway(store, upstream.base_url, text) for _ in range(2)]
     answered = 0
@@ -328,7 +320,6 @@ def test_three_gateways_and_a_kill_stay_within_the_budget(
 ) -> None:
     """200 clients of 3 gateways, one of which is killed on the way, spend the limit and what was in flight at most."""
     limit = 20_000_000
-    upstream.reset_ledger()
     text = BASE + f'[budgets.all]\nlimit_usd = {limit / 1e9}\nwindow = "month"\n'
     replicas = [programs.gateway(store, upstream.base_url, text) for _ in range(3)]
     addresses = [replica.address() for replica in replicas]

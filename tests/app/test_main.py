@@ -3,7 +3,6 @@
 import json
 import re
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -17,7 +16,7 @@ from fleetmeter_app.upstream.server import main as upstream_main
 from support.exposition import total
 from support.gateway import GATEWAY, Program, Programs, eventually
 from support.store import StoreAddress
-from support.upstream import RunningUpstream, running_upstream
+from support.upstream import RunningUpstream
 
 TIERS = '[tiers.cheap]\nmodel = "gpt-6-luna"\n'
 INTENTS = '[intents.general]\ntier = "cheap"\n'
@@ -119,13 +118,6 @@ def test_a_wrong_start_shows_no_traceback(store: StoreAddress) -> None:
         (line,) = program.output().splitlines()
         assert line.startswith("fleetmeter-app: FLEETMETER_REDIS_URL: ")
         assert "secret" not in line
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[RunningUpstream]:
-    """The models."""
-    with running_upstream() as running:
-        yield running
 
 
 def troubled(program: Program) -> list[str]:

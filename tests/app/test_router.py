@@ -19,7 +19,7 @@ from fleetmeter_app.serving.loaded import Loaded, default_deployment
 from fleetmeter_app.serving.pipeline import Pipeline
 from fleetmeter_app.serving.upstreams import Upstreams
 from fleetmeter_app.transport.failures import UpstreamFailure
-from support.upstream import RunningUpstream, running_upstream
+from support.upstream import RunningUpstream
 
 CONFIG = """
 baseline_tier = "a"
@@ -124,13 +124,6 @@ def answering() -> Iterator[Answering]:
         yield set_answer
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[RunningUpstream]:
-    """An upstream that makes trouble on demand."""
-    with running_upstream() as running:
-        yield running
 
 
 def reason_of(base_url: str, prompt: str, timeout: float = 30) -> str | None:

@@ -6,7 +6,6 @@ Those that need more than the development environment has are run by `make matri
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -18,21 +17,7 @@ from support.load import service
 from support.model_examples import EXAMPLES, QUESTIONS, SCRIPTS, SERVICES, differences, tried, variables
 from support.processes import PATIENCE, environment, eventually, fleet
 from support.store import StoreAddress
-from support.upstream import RunningUpstream, running_upstream, settled
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[RunningUpstream]:
-    """One upstream for all examples."""
-    with running_upstream() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-def upstream(running: RunningUpstream) -> RunningUpstream:
-    """The upstream with an empty ledger."""
-    running.reset_ledger()
-    return running
+from support.upstream import RunningUpstream, settled
 
 
 def test_the_table_names_every_example() -> None:

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,11 +15,29 @@ from typing import Self
 
 import httpx
 
+from fleetmeter.embedded import EmbeddedStore
 from support.exposition import Series, parse
-from support.store import StoreAddress
+from support.store import StoreAddress, new_address
 
 GATEWAY = "fleetmeter_app.main"
 EXPORTER = "fleetmeter_exporter.main"
+
+ONE_TIER = """
+baseline_tier = "cheap"
+default_intent = "general"
+[tiers.cheap]
+model = "gpt-6-luna"
+[intents.general]
+tier = "cheap"
+"""
+"""The configuration of a gateway that has one model."""
+
+NEVER_OPEN = """
+[breaker]  # a test is not to meet what another one's failures have opened
+consecutive_failures = 100000
+minimum_calls = 100000
+"""
+"""What makes circuit breakers stay closed whatever happens."""
 
 # A cold start takes 3 s, and 30 on a machine with ten times as much to do as it can.
 _START_SECONDS = 90.0
@@ -129,6 +148,16 @@ class Programs:
             except subprocess.TimeoutExpired:
                 program.kill()
         self._folder.cleanup()
+
+
+@contextmanager
+def running_replica(server: EmbeddedStore, upstream: str, config: str = "", **environ: str) -> Iterator[Program]:
+    """One replica in a namespace of its own, once it answers; it hands over what it counts every 0.02 s."""
+    with Programs() as programs:
+        environ.setdefault("FLEETMETER_FLUSH_INTERVAL", "0.02")
+        program = programs.gateway(new_address(server), upstream, config, **environ)
+        program.get("/health")
+        yield program
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> bool:

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
-from fleetmeter_app.config.tables import Table
 from fleetmeter_app.guarding.breaker.breakers import Breakers
 from fleetmeter_app.guarding.breaker.config import BreakerConfig
 from fleetmeter_app.guarding.budgets.budgets import Budgets
@@ -13,6 +13,7 @@ from fleetmeter_app.guarding.budgets.scopes import Scopes
 from fleetmeter_app.guarding.caller import ANONYMOUS, Caller
 from fleetmeter_app.guarding.door import Door
 from fleetmeter_app.guarding.keys.keys import Keys
+from fleetmeter_app.tables import Table
 from support.store import StoreAddress
 
 PATIENT = 30.0
@@ -54,18 +55,28 @@ async def opened(store: StoreAddress, url: str = "", wait: float = PATIENT) -> A
         await door.close()
 
 
+Guard = TypeVar("Guard", Budgets, Breakers, Keys)
+
+
+@asynccontextmanager
+async def _started(guard: Guard) -> AsyncIterator[Guard]:
+    await guard.start()
+    try:
+        yield guard
+    finally:
+        await guard.close()
+
+
 @asynccontextmanager
 async def budgets(
     store: StoreAddress, text: str, *, fail_open: bool = True, url: str = "", wait: float = PATIENT
 ) -> AsyncIterator[Budgets]:
     """One replica's budgets."""
-    async with opened(store, url, wait) as door:
-        found = Budgets(door, budgets_of(text), fail_open=fail_open)
-        await found.start()
-        try:
-            yield found
-        finally:
-            await found.close()
+    async with (
+        opened(store, url, wait) as door,
+        _started(Budgets(door, budgets_of(text), fail_open=fail_open)) as found,
+    ):
+        yield found
 
 
 @asynccontextmanager
@@ -73,22 +84,15 @@ async def breakers(
     store: StoreAddress, config: BreakerConfig, *names: str, url: str = "", wait: float = PATIENT
 ) -> AsyncIterator[Breakers]:
     """One replica's circuit breakers; each deployment's model is `gpt-6-luna`."""
-    async with opened(store, url, wait) as door:
-        found = Breakers(door, config, dict.fromkeys(names, "gpt-6-luna"))
-        await found.start()
-        try:
-            yield found
-        finally:
-            await found.close()
+    async with (
+        opened(store, url, wait) as door,
+        _started(Breakers(door, config, dict.fromkeys(names, "gpt-6-luna"))) as found,
+    ):
+        yield found
 
 
 @asynccontextmanager
 async def checked(store: StoreAddress, url: str = "", wait: float = PATIENT, **options: bool) -> AsyncIterator[Keys]:
     """One replica's check of API keys."""
-    async with opened(store, url, wait) as door:
-        found = Keys(door, **options)
-        await found.start()
-        try:
-            yield found
-        finally:
-            await found.close()
+    async with opened(store, url, wait) as door, _started(Keys(door, **options)) as found:
+        yield found

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ from fleetmeter import atomic
 from fleetmeter.llm import record_cache_operation
 from fleetmeter.llm.catalogue import PROMPT_CACHE_EVICTIONS
 from fleetmeter_app.caching.entry import Entry, Facts
-from fleetmeter_app.caching.flight import Abandoned, Made, Reader, closed
+from fleetmeter_app.caching.flight import Abandoned, Make, Reader, closed
 from fleetmeter_app.caching.making import Making
 from fleetmeter_app.caching.question import Question
 from fleetmeter_app.caching.shelf import Shelf, new_token
@@ -51,7 +51,7 @@ class AnswerCache:
         self._flights: dict[str, Making] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def answer(self, question: Question | None, intent: str, make: Callable[[], Awaitable[Made]]) -> Reply:
+    async def answer(self, question: Question | None, intent: str, make: Make) -> Reply:
         """The answer to a question; None: one that is not to be shared.
 
         Raises what `make` raised, for this caller or for the one whose answer it waited for.
@@ -94,7 +94,7 @@ class AnswerCache:
                 making.give_up()
         await self.idle()
 
-    def _start(self, question: Question, make: Callable[[], Awaitable[Made]]) -> Making:
+    def _start(self, question: Question, make: Make) -> Making:
         making = Making(self._most_bytes)
         if question.looked_up:
             self._flights[question.field] = making
@@ -107,7 +107,7 @@ class AnswerCache:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _fly(self, question: Question, making: Making, make: Callable[[], Awaitable[Made]]) -> None:
+    async def _fly(self, question: Question, making: Making, make: Make) -> None:
         """Make an answer, and hand it on; it stays joinable until the store has it, so that nobody asks in between."""
         token = new_token() if question.looked_up else ""
         try:
@@ -191,7 +191,7 @@ class Direct:
         await closed(self._chunks)
 
 
-async def direct(result: Literal["miss", "off"], make: Callable[[], Awaitable[Made]]) -> Reply:
+async def direct(result: Literal["miss", "off"], make: Make) -> Reply:
     """An answer that is made for one caller, and not kept."""
     made = await make()
     return Reply(result, made.status, made.content_type, Direct(made.chunks), made.facts)

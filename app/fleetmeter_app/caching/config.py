@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fleetmeter_app.config.tables import Table
+from fleetmeter_app.tables import Table
 
 _SHORTEST_TTL = 0.001
 """Seconds. The store keeps whole microseconds, and an entry that lives for less than a millisecond helps nobody."""

@@ -1,7 +1,7 @@
 """One answer on its way, read by any number of callers of this process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from fleetmeter_app.caching.entry import Facts
@@ -32,6 +32,10 @@ class Made:
     content_type: str
     chunks: AsyncIterator[bytes]
     facts: Callable[[], Facts | None]
+
+
+Make = Callable[[], Awaitable[Made]]
+"""Begins to make an answer."""
 
 
 class Flight:

@@ -2,17 +2,33 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from fleetmeter_app.caching.vault import Vault
+from fleetmeter_app.guarding.caller import Caller
 
 _ABOUT_THE_CALLER = frozenset({"user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"})
 """Fields of a request that say who asks, or how the provider keeps the prompt: they change no answer."""
 
 _STATEFUL = ("background", "previous_response_id", "conversation")
 """Fields that make an answer depend on what the provider keeps, or the provider keep it."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as far as a cache has to know it.
+
+    `stream` says that the answer is one; `fields` are the request's own; `model` is what the router chose first.
+    """
+
+    endpoint: str
+    caller: Caller
+    model: str
+    fields: Mapping[str, Any]
+    stream: bool
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from fleetmeter.schema.keys import Keys
 from fleetmeter_app.caching.cache import AnswerCache, Reply
 from fleetmeter_app.caching.config import CacheConfig
-from fleetmeter_app.caching.question import Question, Wish, field_of, may_share
+from fleetmeter_app.caching.flight import Make
+from fleetmeter_app.caching.question import Asked, Question, Wish, field_of, may_share
 from fleetmeter_app.caching.scripts import Scripts
 from fleetmeter_app.caching.shelf import Shelf
 from fleetmeter_app.caching.vault import Vault
 from fleetmeter_app.errors import ApiError
-from fleetmeter_app.seams import Asked, Make
 
 _FINAL = frozenset({400, 404, 413, 422})
 """Statuses that concern the question: whoever asks the same would get the same."""

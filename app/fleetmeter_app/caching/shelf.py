@@ -8,8 +8,9 @@ from urllib.parse import quote
 from fleetmeter.schema.keys import Keys
 from fleetmeter_app.caching.config import CacheConfig
 from fleetmeter_app.caching.entry import Entry
-from fleetmeter_app.caching.scripts import Script, Scripts, Unanswered, log
+from fleetmeter_app.caching.scripts import Scripts, Unanswered, log
 from fleetmeter_app.caching.vault import Vault
+from fleetmeter_app.store.script import Script
 
 LEASE = 10.0
 """Seconds after which others make an answer whose maker has not been heard of: it renews its lease while it lives."""

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from fleetmeter_app.config.deployments import DEFAULT
 from fleetmeter_app.config.names import require_name
-from fleetmeter_app.config.tables import Table
+from fleetmeter_app.tables import Table
 
 AUTO = "auto"
 """Asked for as a model: the router chooses by intent."""

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from fleetmeter.secret_file import read_secret
 from fleetmeter_app.config.names import require_name
-from fleetmeter_app.config.tables import Table
+from fleetmeter_app.tables import Table
 
 DEFAULT = "default"
 """The deployment of models that name none: OPENAI_BASE_URL with OPENAI_API_KEY."""

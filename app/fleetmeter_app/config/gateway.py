@@ -12,11 +12,11 @@ from fleetmeter_app.caching.config import CacheConfig, read_cache
 from fleetmeter_app.config.chains import Intent, Model, Tier, read_intents, read_models, read_tiers, require_tier
 from fleetmeter_app.config.deployments import DEFAULT, Deployment, read_deployments
 from fleetmeter_app.config.limits import LimitsConfig, UpstreamCalls, read_limits, read_upstream
-from fleetmeter_app.config.tables import Table
 from fleetmeter_app.errors import ConfigError
 from fleetmeter_app.guarding.breaker.config import BreakerConfig, read_breaker
 from fleetmeter_app.guarding.budgets.config import BudgetsConfig, read_budgets
 from fleetmeter_app.guarding.config import GuardsConfig, read_guards
+from fleetmeter_app.tables import Table
 from fleetmeter_app.tools.config import ToolsConfig, read_tools
 
 _PACKAGED = "gateway.toml"

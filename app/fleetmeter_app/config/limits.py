@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fleetmeter_app.config.tables import Table
+from fleetmeter_app.tables import Table
 
 
 @dataclass(frozen=True)

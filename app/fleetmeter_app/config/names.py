@@ -2,7 +2,7 @@
 
 import re
 
-from fleetmeter_app.config.tables import Table
+from fleetmeter_app.tables import Table
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 

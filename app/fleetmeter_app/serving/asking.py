@@ -53,7 +53,7 @@ class Asking:
             body_bytes=len(request.body),
             cache_as="ask",
         )
-        reply = await self.pipeline.answer(call, self.pipeline.whole)
+        reply = await self.pipeline.answer(call, self.pipeline.question(call), self.pipeline.whole)
         document = read_document(await read_all(reply))
         first = self.selection.first
         self.facts = reply.facts() or Facts(reply.status, reply.content_type, first.model, first.tier)

@@ -70,7 +70,8 @@ class OpenAIRoutes:
             exchange.unwatch()
 
     async def _whole(self, exchange: Exchange, call: Call) -> None:
-        reply = await self._pipeline.answer(call, self._pipeline.whole)
+        pipeline = self._pipeline
+        reply = await pipeline.answer(call, pipeline.question(call), pipeline.whole)
         body = await read_all(reply)
         exchange.unwatch()
         headers: dict[str, str] = {CACHE_HEADER: reply.result}
@@ -81,8 +82,9 @@ class OpenAIRoutes:
 
     async def _stream(self, exchange: Exchange, call: Call) -> None:
         pipeline = self._pipeline
-        expected = "off" if pipeline.question(call) is None else "miss"
-        await Relay(exchange, call, {CACHE_HEADER: expected}).run(pipeline.answer(call, pipeline.stream))
+        question = pipeline.question(call)
+        expected = "off" if question is None else "miss"
+        await Relay(exchange, call, {CACHE_HEADER: expected}).run(pipeline.answer(call, question, pipeline.stream))
         exchange.unwatch()
         await exchange.send(b"", more=False)
 

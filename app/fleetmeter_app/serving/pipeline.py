@@ -15,13 +15,13 @@ from fleetmeter.llm import (
 from fleetmeter_app.accounting.bounds import most_nanodollars, most_tokens
 from fleetmeter_app.caching.cache import Reply
 from fleetmeter_app.caching.flight import Made
-from fleetmeter_app.caching.question import Question
+from fleetmeter_app.caching.question import Asked, Question
 from fleetmeter_app.config.chains import AUTO
 from fleetmeter_app.errors import ApiError, InvalidRequestError, ModelNotFoundError
 from fleetmeter_app.guarding.budgets.scopes import Scopes
 from fleetmeter_app.guarding.caller import Caller
 from fleetmeter_app.routing.router import Selection, Step
-from fleetmeter_app.seams import Asked, Seams
+from fleetmeter_app.seams import Seams
 from fleetmeter_app.serving.call import Call
 from fleetmeter_app.serving.chunks import EVENTS, OneChunk, StreamChunks
 from fleetmeter_app.serving.loaded import Loaded
@@ -75,9 +75,11 @@ class Pipeline:
             record_model_routing_duration(intent, seconds)
         return selection
 
-    async def answer(self, call: Call, make: Callable[[Call], Awaitable[Made]]) -> Reply:
-        """The answer from the cache, or what `make` gets from the models, within the budget."""
-        question = self.question(call)
+    async def answer(self, call: Call, question: Question | None, make: Callable[[Call], Awaitable[Made]]) -> Reply:
+        """The answer from the cache, or what `make` gets from the models, within the budget.
+
+        `question` is what `question` says of the call.
+        """
         return await self.seams.cache.answer(question, call.intent, lambda: self._within_budget(call, make))
 
     def question(self, call: Call) -> Question | None:

@@ -115,11 +115,11 @@ class ModelCall:
         if request.fields.get("model") != place.model:
             changes["model"] = place.model
         if self._call.endpoint == "chat.completions":
-            options = request.fields.get("stream_options")
             if not self._call.stream:
                 if "stream_options" in request.fields:
                     changes["stream_options"] = None
-            elif not isinstance(options, dict) or options.get("include_usage") is not True:
+            elif not self._call.asks_usage:
+                options = request.fields.get("stream_options")
                 changes["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
         return request.with_fields(changes) if changes else request.body
 

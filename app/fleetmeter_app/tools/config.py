@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleetmeter_app.config.tables import Table
+from fleetmeter_app.tables import Table
 
 OHLCV_TOOLS = ("latest_quote", "indicator")
 """The tools that there are once a folder of OHLCV files is named."""

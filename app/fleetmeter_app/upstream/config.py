@@ -20,8 +20,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
-from fleetmeter_app.config.tables import Table
 from fleetmeter_app.errors import ConfigError
+from fleetmeter_app.tables import Table
 from fleetmeter_app.upstream.faults import KINDS
 from fleetmeter_app.upstream.ledger import EMBEDDING_PRICES, PRICES, Price
 

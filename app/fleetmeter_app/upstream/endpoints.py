@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from fleetmeter_app.errors import ApiError, InvalidRequestError, ModelNotFoundError
-from fleetmeter_app.upstream.chat import ChatRequest, billed, chat_events, chat_json, parse_body
+from fleetmeter_app.upstream.chat import billed, chat_events, chat_json
+from fleetmeter_app.upstream.chat_request import ChatRequest, parse_body
 from fleetmeter_app.upstream.completion import complete
 from fleetmeter_app.upstream.config import ModelBehaviour, UpstreamConfig
 from fleetmeter_app.upstream.embeddings import embedding_inputs, embedding_tokens, embeddings_json

@@ -5,6 +5,7 @@ asked for on each chat stream, and hidden from a client that did not ask for it.
 """
 
 import re
+from abc import ABC, abstractmethod
 from typing import Any
 
 from fleetmeter.pricing import StreamedAnswer
@@ -20,21 +21,18 @@ _WORDS_OF_DELTA = ("content", "tool_calls", "function_call", "refusal", "reasoni
 _TERMINAL = {b"response.completed", b"response.incomplete", b"response.failed"}
 
 
-class ChatStream:
-    """A stream of `/v1/chat/completions`; `asks_usage` says whether the client asked for the usage chunk.
+class Stream(ABC):
+    """What is known of a stream so far.
 
     `seen` is set by the first event that is no comment, `began` by the first token, `finished` once nothing of the
     answer is missing, `ended` by the last event, `error` by one that tells of an error.
     """
 
-    done = DONE
+    done: bytes
+    """The event that says that no other follows."""
 
-    def __init__(self, *, asks_usage: bool) -> None:
-        self._asks_usage = asks_usage
-        self._answer = StreamedAnswer(endpoint="chat.completions")
-        self._usage_chunk: bytes | None = None
-        self._head: dict[str, Any] | None = None
-        self._knows_model = False
+    def __init__(self, endpoint: str) -> None:
+        self._answer = StreamedAnswer(endpoint=endpoint)
         self.characters = 0
         self.seen = False
         self.began = False
@@ -47,6 +45,36 @@ class ChatStream:
         if event.startswith(b":"):
             return event
         self.seen = True
+        return self._see(event)
+
+    def answer(self) -> Answer:
+        """What was stated so far."""
+        return self._answer.answer()
+
+    @abstractmethod
+    def _see(self, event: bytes) -> bytes: ...
+
+    @abstractmethod
+    def last(self) -> bytes:
+        """What the client gets before the end."""
+
+    @abstractmethod
+    def failure(self, error: dict[str, Any]) -> bytes:
+        """The event that tells the client of an error; empty if none is needed."""
+
+
+class ChatStream(Stream):
+    """A stream of `/v1/chat/completions`; `asks_usage` says whether the client asked for the usage chunk."""
+
+    done = DONE
+
+    def __init__(self, *, asks_usage: bool) -> None:
+        super().__init__("chat.completions")
+        self._asks_usage = asks_usage
+        self._usage_chunk: bytes | None = None
+        self._knows_model = False
+
+    def _see(self, event: bytes) -> bytes:
         unread = self.began and self._knows_model
         if unread and not _USAGE.search(event) and not _NEWS.search(event) and b"[DONE]" not in event:
             self.characters += max(0, len(event) - 200)  # a chunk without its content has about 200 bytes
@@ -65,7 +93,6 @@ class ChatStream:
             return self._fail(error)
         self._answer.see(chunk)
         self._knows_model = self._knows_model or bool(chunk.get("model"))
-        self._head = chunk
         choices = chunk.get("choices")
         choices = choices if isinstance(choices, list) else []
         for choice in choices:
@@ -108,36 +135,22 @@ class ChatStream:
         chunk, self._usage_chunk = self._usage_chunk, None
         return chunk if chunk is not None and self._asks_usage else b""
 
-    def answer(self) -> Answer:
-        """What was stated so far."""
-        return self._answer.answer()
-
     def failure(self, error: dict[str, Any]) -> bytes:
         """The event that tells the client of an error."""
         return encode({"error": error})
 
 
-class ResponseStream:
-    """A stream of `/v1/responses`, which has the same questions to answer as `ChatStream`."""
+class ResponseStream(Stream):
+    """A stream of `/v1/responses`; all of it is for the client but an error."""
 
     done = b""
 
     def __init__(self) -> None:
-        self._answer = StreamedAnswer(endpoint="responses")
+        super().__init__("responses")
         self._snapshot: dict[str, Any] = {}
         self._last = b""
-        self.characters = 0
-        self.seen = False
-        self.began = False
-        self.finished = False
-        self.ended = False
-        self.error: Any = None
 
-    def see(self, event: bytes) -> bytes:
-        """What of an event is for the client: all of it, but an error."""
-        if event.startswith(b":"):
-            return event
-        self.seen = True
+    def _see(self, event: bytes) -> bytes:
         name = name_of(event) or self._named_inside(event)
         self._last = event
         if name.endswith(b".delta"):
@@ -178,10 +191,6 @@ class ResponseStream:
         """Nothing: the usage stands in the last event."""
         return b""
 
-    def answer(self) -> Answer:
-        """What was stated so far."""
-        return self._answer.answer()
-
     def failure(self, error: dict[str, Any]) -> bytes:
         """`response.failed`, so that the client is not left with a bare end; empty if that has been told already."""
         if self.finished:
@@ -196,6 +205,3 @@ class ResponseStream:
             },
             "response.failed",
         )
-
-
-Stream = ChatStream | ResponseStream

@@ -14,9 +14,10 @@ import pytest
 from fleetmeter.schema.keys import Keys
 from fleetmeter_app.caching.config import CacheConfig
 from fleetmeter_app.caching.entry import Entry, Facts
-from fleetmeter_app.caching.scripts import Script, Scripts, Unanswered
+from fleetmeter_app.caching.scripts import Scripts, Unanswered
 from fleetmeter_app.caching.shelf import Found, Shelf, Stored
 from fleetmeter_app.caching.vault import Vault
+from fleetmeter_app.store.script import Script
 from support.store import StoreAddress
 
 ENTRY = Entry(Facts(200, "application/json", "gpt-6-luna", "cheap", 1234), b'{"price": "42 \xe2\x82\xac"}\n')

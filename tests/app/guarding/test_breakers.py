@@ -11,12 +11,13 @@ import pytest
 
 from fleetmeter.errors import StoreError
 from fleetmeter.llm import catalogue
-from fleetmeter_app.config.tables import Table
 from fleetmeter_app.errors import ConfigError
 from fleetmeter_app.guarding.breaker.breakers import Breakers
 from fleetmeter_app.guarding.breaker.circuit import MOST_ASKED
 from fleetmeter_app.guarding.breaker.config import BreakerConfig, read_breaker
 from fleetmeter_app.guarding.door import Door
+from fleetmeter_app.store.script import Script
+from fleetmeter_app.tables import Table
 from support.guards import breakers, opened, until
 from support.store import StoreAddress
 
@@ -172,8 +173,8 @@ def test_a_dead_prober_does_not_keep_it_shut(store: StoreAddress) -> None:
     async def work(one: Breakers, two: Breakers) -> None:
         fail(one)
         await probing(one)
-        assert one._task is not None
-        one._task.cancel()
+        assert one._background._task is not None
+        one._background._task.cancel()
         await until(lambda: two.state("a") != "closed")
         await probing(two)
 
@@ -312,7 +313,7 @@ def test_malformed_arguments_write_nothing(
             arguments = ["ab", Breakers(door, RULES, {})._rules, '[["a","open",0,1]]']
             change(arguments)
             with pytest.raises(StoreError, match="FLEETMETER circuit_report"):
-                await door.call("circuit_report", [store.keys.circuits, store.keys.circuit_calls], arguments)
+                await door.call(Script("circuit_report"), [store.keys.circuits, store.keys.circuit_calls], arguments)
 
     asyncio.run(run())
     assert not client.exists(store.keys.circuits, store.keys.circuit_calls)

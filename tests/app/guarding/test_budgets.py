@@ -12,12 +12,13 @@ from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.errors import StoreError
 from fleetmeter.llm import catalogue
 from fleetmeter_app.errors import ApiError, ConfigError
-from fleetmeter_app.guarding.budgets import budgets as module
+from fleetmeter_app.guarding.budgets import conversation as module
 from fleetmeter_app.guarding.budgets import exchange
 from fleetmeter_app.guarding.budgets.budgets import Budgets
 from fleetmeter_app.guarding.budgets.refusals import OverBudget, usd
 from fleetmeter_app.guarding.budgets.windows import WINDOWS, Window, end_of, start_of
 from fleetmeter_app.guarding.door import Door
+from fleetmeter_app.store.script import Script
 from support.guards import USD, budgets, budgets_of, opened, scopes, until
 from support.store import StoreAddress
 
@@ -258,8 +259,8 @@ def test_what_a_dead_replica_held_is_free_again(store: StoreAddress, monkeypatch
             await told(dying)
             await dying.reserve(CALL, USD // 2)
             await refusal(other, 6 * USD // 10)
-            assert dying._task is not None
-            dying._task.cancel()  # SIGKILL: no goodbye
+            assert dying._conversation._background._task is not None
+            dying._conversation._background._task.cancel()  # SIGKILL: no goodbye
             await until(lambda: not totals(store, "day", "all")["held"])
             await other.reserve(CALL, 6 * USD // 10)
 
@@ -341,12 +342,12 @@ def test_a_copy_of_a_process_takes_another_name(store: StoreAddress) -> None:
         async with budgets(store, DAY) as one, budgets(store, DAY) as copy:
             await one.settle(await one.reserve(CALL, 10), 10)
             await told(one)
-            copy._exchange._name = one._exchange._name
+            copy._conversation._exchange._name = one._conversation._exchange._name
             await copy.settle(await copy.reserve(CALL, 10), 5)
             await told(copy)
             await one.settle(await one.reserve(CALL, 10), 1)
             await told(one)
-            assert copy._exchange._name != one._exchange._name
+            assert copy._conversation._exchange._name != one._conversation._exchange._name
 
     asyncio.run(run())
     assert totals(store, "day", "all")["spent"] == 16
@@ -388,11 +389,11 @@ def test_a_replica_that_was_cut_off_for_long_is_another_one(store: StoreAddress)
             await found.start()
             await found.settle(await found.reserve(CALL, 100), 40)
             await told(found)
-            name = found._exchange._name
+            name = found._conversation._exchange._name
             now[0] += exchange.RENEWED_AFTER + 1
             await found.settle(await found.reserve(CALL, 100), 2)
             await told(found)
-            assert found._exchange._name != name
+            assert found._conversation._exchange._name != name
             await found.close()
 
     asyncio.run(run())
@@ -613,7 +614,7 @@ def test_malformed_arguments_write_nothing(store: StoreAddress, change: Callable
     async def run() -> None:
         async with opened(store) as door:
             with pytest.raises(StoreError, match="malformed arguments"):
-                await door.call("budget_exchange", [key], arguments)
+                await door.call(Script("budget_exchange"), [key], arguments)
 
     asyncio.run(run())
     client = store.client()

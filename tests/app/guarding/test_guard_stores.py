@@ -9,7 +9,7 @@ import pytest
 
 from fleetmeter.cli.command import main
 from fleetmeter_app.guarding.breaker.config import BreakerConfig
-from fleetmeter_app.guarding.budgets import budgets as module
+from fleetmeter_app.guarding.budgets import conversation as module
 from fleetmeter_app.guarding.caller import Caller
 from fleetmeter_app.guarding.rates.rate import parse_rates
 from fleetmeter_app.guarding.rates.rates import Rates
@@ -39,7 +39,8 @@ async def use(store: StoreAddress, key: str) -> None:
         one.report("a", failed=True)
         await until(lambda: two.state("a") == "open")
         await until(lambda: not any(account.untold for account in money._accounts.every()))
-        assert not any(guard._away for guard in (keys.keyring._door, door, money, one, two))
+        assert not any(way.away for way in (keys.keyring._door, door))
+        assert not any(guard._away for guard in (money._conversation, one, two))
 
 
 def created(store: StoreAddress, capsys: pytest.CaptureFixture[str]) -> str:
@@ -80,7 +81,7 @@ def test_a_failover_loses_no_money_of_living_replicas(monkeypatch: pytest.Monkey
                     fields = client.hgetall(store.keys.budget("day", "all"))
                 return any(name.endswith("@spent") and text == "42" for name, text in fields.items())
 
-            await until(lambda: told() and not money._away)
+            await until(lambda: told() and not money._conversation._away)
 
     with SentinelStore() as sentinel:
         asyncio.run(run(sentinel))

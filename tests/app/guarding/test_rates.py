@@ -11,6 +11,7 @@ from fleetmeter_app.errors import ApiError
 from fleetmeter_app.guarding.caller import ANONYMOUS, Caller
 from fleetmeter_app.guarding.rates.rate import Rate, parse_rates
 from fleetmeter_app.guarding.rates.rates import Rates
+from fleetmeter_app.store.script import Script
 from support.guards import opened
 from support.store import StoreAddress
 
@@ -142,7 +143,7 @@ def test_malformed_arguments_write_nothing(store: StoreAddress, change: Callable
     async def run() -> None:
         async with opened(store) as door:
             with pytest.raises(StoreError, match="malformed arguments"):
-                await door.call("rates_take", [store.keys.rates], arguments)
+                await door.call(Script("rates_take"), [store.keys.rates], arguments)
 
     asyncio.run(run())
     client = store.client()

@@ -11,17 +11,10 @@ import pytest
 
 from fleetmeter.embedded import EmbeddedStore
 from support.exposition import total
-from support.gateway import Program, Programs, eventually
+from support.gateway import NEVER_OPEN, ONE_TIER, Program, eventually, running_replica
 from support.raw_upstream import RawUpstream, raw_upstream
-from support.store import new_address
 
-CONFIG = """
-baseline_tier = "cheap"
-default_intent = "general"
-[tiers.cheap]
-model = "gpt-6-luna"
-[intents.general]
-tier = "cheap"
+CONFIG = f"""{ONE_TIER}{NEVER_OPEN}
 [limits]
 max_body_bytes = 5000
 max_header_bytes = 4096
@@ -30,9 +23,6 @@ body_seconds = 0.5
 max_concurrent_requests = 3
 max_connections = 12
 drain_seconds = 1
-[breaker]  # a test is not to meet what another one's failures have opened
-consecutive_failures = 100000
-minimum_calls = 100000
 [upstream]
 timeout_seconds = 3
 max_retries = 0
@@ -50,9 +40,7 @@ def upstream() -> Iterator[RawUpstream]:
 @pytest.fixture
 def replica(server: EmbeddedStore, upstream: RawUpstream) -> Iterator[Program]:
     """One replica."""
-    with Programs() as programs:
-        program = programs.gateway(new_address(server), upstream.base_url, CONFIG, FLEETMETER_FLUSH_INTERVAL="0.02")
-        program.get("/health")
+    with running_replica(server, upstream.base_url, CONFIG) as program:
         yield program
 
 

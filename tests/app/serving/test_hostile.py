@@ -10,24 +10,14 @@ import pytest
 
 from fleetmeter.embedded import EmbeddedStore
 from support.exposition import total
-from support.gateway import Program, Programs, eventually
+from support.gateway import NEVER_OPEN, ONE_TIER, Program, eventually, running_replica
 from support.raw_upstream import RawUpstream, raw_upstream
-from support.store import new_address
 
-CONFIG = """
-baseline_tier = "cheap"
-default_intent = "general"
-[tiers.cheap]
-model = "gpt-6-luna"
-[intents.general]
-tier = "cheap"
+CONFIG = f"""{ONE_TIER}{NEVER_OPEN}
 [cache]
 enabled = false
 [limits]
 max_header_bytes = 4096
-[breaker]  # a test is not to meet what another one's failures have opened
-consecutive_failures = 100000
-minimum_calls = 100000
 [upstream]
 timeout_seconds = 2
 max_retries = 0
@@ -55,11 +45,7 @@ def upstream() -> Iterator[RawUpstream]:
 @pytest.fixture(scope="module")
 def replica(server: EmbeddedStore, upstream: RawUpstream) -> Iterator[Program]:
     """One replica."""
-    with Programs() as programs:
-        program = programs.gateway(
-            new_address(server), upstream.base_url, CONFIG, FLEETMETER_FLUSH_INTERVAL="0.02", NO_PROXY="127.0.0.1"
-        )
-        program.get("/health")
+    with running_replica(server, upstream.base_url, CONFIG, NO_PROXY="127.0.0.1") as program:
         yield program
 
 

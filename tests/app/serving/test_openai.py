@@ -11,9 +11,8 @@ import pytest
 
 from fleetmeter.embedded import EmbeddedStore
 from support.exposition import Series, total
-from support.gateway import Program, Programs, eventually
-from support.store import new_address
-from support.upstream import RunningUpstream, running_upstream
+from support.gateway import NEVER_OPEN, Program, eventually, running_replica
+from support.upstream import RunningUpstream
 
 CONFIG = """
 baseline_tier = "cheap"
@@ -39,31 +38,19 @@ tier = "cheap"
 enabled = false
 [limits]
 keepalive_seconds = 0.2
-[breaker]  # a test is not to meet what another one's failures have opened
-consecutive_failures = 100000
-minimum_calls = 100000
 [upstream]
 timeout_seconds = 2
 max_retries = 1
-"""
+{breaker}"""
 BILL = "[[usage:prompt=100,completion=20]]"
 CHEAP = "gpt-6-luna"
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[RunningUpstream]:
-    """The models."""
-    with running_upstream() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def replica(server: EmbeddedStore, upstream: RunningUpstream) -> Iterator[Program]:
+def replica(server: EmbeddedStore, running: RunningUpstream) -> Iterator[Program]:
     """One replica."""
-    with Programs() as programs:
-        config = CONFIG.format(upstream=upstream.base_url)
-        program = programs.gateway(new_address(server), upstream.base_url, config, FLEETMETER_FLUSH_INTERVAL="0.02")
-        program.get("/health")
+    config = CONFIG.format(upstream=running.base_url, breaker=NEVER_OPEN)
+    with running_replica(server, running.base_url, config) as program:
         yield program
 
 
@@ -199,7 +186,6 @@ def test_two_names_of_one_model_cost_alike(replica: Program, client: openai.Open
 def test_a_client_that_leaves_a_stream_ends_it_upstream(replica: Program, upstream: RunningUpstream) -> None:
     """The upstream sees it go, the call is recorded once, as left, and its cost is an estimate, not 0."""
     growth = Growth(replica)
-    upstream.reset_ledger()
     body = {"model": "cheap", "messages": said("leave [[answer:chunks=300,delay=0.02]]"), "stream": True}
     with httpx.stream("POST", replica.address() + "/v1/chat/completions", json=body) as response:
         for line in response.iter_lines():
@@ -215,7 +201,6 @@ def test_a_client_that_leaves_a_stream_ends_it_upstream(replica: Program, upstre
 def test_a_client_that_leaves_before_an_answer_is_a_499(replica: Program, upstream: RunningUpstream) -> None:
     """It is noticed while the upstream is still silent: no 200, one call without a price, the upstream left too."""
     growth = Growth(replica)
-    upstream.reset_ledger()
     body = {"model": "cheap", "messages": said("x [[fault:latency=1.2]]")}
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(replica.address() + "/v1/chat/completions", json=body, timeout=0.4)
@@ -231,7 +216,6 @@ def test_a_stream_that_breaks_gives_what_came_then_one_error(
 ) -> None:
     """Three chunks, then APIError; it counts as an error of the model, and no other model is asked."""
     growth = Growth(replica)
-    upstream.reset_ledger()
     stream = client.chat.completions.create(
         model="cheap", messages=said(f"x [[answer:chunks=6,{trouble}]]"), stream=True
     )
@@ -265,7 +249,6 @@ def test_retries_are_ours_and_never_multiplied(
 ) -> None:
     """Two models, two attempts each; the client is told not to repeat them, nor what no retry can mend."""
     growth = Growth(replica)
-    upstream.reset_ledger()
     with pytest.raises(openai.APIStatusError) as raised:
         client.chat.completions.create(model="cheap", messages=said(f"x [[fault:{fault}]]"))
     assert upstream.ledger().total().received == requests

@@ -1,17 +1,23 @@
 """The configuration is read again while a replica serves; a wrong one changes nothing."""
 
+import asyncio
+import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
+import uvloop
 
+from fleetmeter_app.config import reload
 from fleetmeter_app.main import main
 from support.gateway import GATEWAY, Program, Programs, eventually
+from support.guards import until
 from support.store import StoreAddress
-from support.upstream import RunningUpstream, running_upstream
+from support.upstream import RunningUpstream
 
 CONFIG = """
 baseline_tier = "cheap"
@@ -26,13 +32,6 @@ provider = "openai"
 [intents.general]
 tier = "cheap"
 """
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[RunningUpstream]:
-    """The models."""
-    with running_upstream() as running:
-        yield running
 
 
 def model_of(replica: Program) -> str:
@@ -70,6 +69,30 @@ def test_a_change_is_taken_and_a_wrong_one_refused(
         assert replica.end() == 0
         assert "Traceback" not in replica.output()
         assert replica.output().count("the configuration stays as it was") == 1
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_a_loop_without_signals_watches_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, run: Callable[..., None]
+) -> None:
+    """Outside the main thread SIGHUP cannot be taken: the log says so, and a changed file is read all the same."""
+    monkeypatch.setattr(reload, "INTERVAL", 0.01)
+    file = tmp_path / "gateway.toml"
+    file.write_text("old")
+    used: list[str] = []
+
+    async def watch() -> None:
+        found = reload.Reload(file, file.read_text, used.append)
+        found.start()
+        file.write_text("new text")
+        await until(lambda: used == ["new text"])
+        await found.stop()
+
+    with caplog.at_level(logging.INFO, "fleetmeter.app"), ThreadPoolExecutor(1) as threads:
+        threads.submit(lambda: run(watch())).result()
+    first, second = caplog.messages
+    assert first.startswith("SIGHUP will not read the configuration again")
+    assert second == "the configuration was read again"
 
 
 def test_check_says_whether_a_configuration_can_be_used(

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,16 @@ from prometheus_client import generate_latest
 
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.llm import catalogue
-from fleetmeter_app.caching.scripts import Scripts
-from fleetmeter_app.caching.shared import SharedCache
-from fleetmeter_app.caching.vault import Vault
 from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.errors import ApiError, ConfigError
 from fleetmeter_app.guarding.budgets.reservation import Reservation
-from fleetmeter_app.seams import Seams
-from fleetmeter_app.serving.ask import Answered, Questions
-from fleetmeter_app.serving.loaded import Loaded, default_deployment
-from fleetmeter_app.serving.pipeline import Pipeline
-from fleetmeter_app.serving.upstreams import Upstreams
+from fleetmeter_app.seams import BudgetsSeam
 from support import own_tools
 from support.exposition import parse, total
 from support.gateway import Programs, eventually
+from support.questions import asked
 from support.store import StoreAddress, new_address
-from support.upstream import RunningUpstream, running_upstream
+from support.upstream import RunningUpstream
 from support.vocabulary import fresh_vocabulary
 
 SAMPLES = Path(__file__).parents[3] / "examples" / "ohlcv"
@@ -56,13 +50,6 @@ QUOTE = '[[call:latest_quote {"symbol": "ACME"}]]'
 RESULTS = "[[answer:results]]"
 
 
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[RunningUpstream]:
-    """The models."""
-    with running_upstream() as running:
-        yield running
-
-
 Ask = Callable[..., Any]
 
 
@@ -71,22 +58,12 @@ def ask(upstream: RunningUpstream, store: StoreAddress, monkeypatch: pytest.Monk
     """Asks questions of a gateway in this process, all at once; its answers, or what they failed with."""
     fresh_vocabulary(monkeypatch)
     own_tools.RELEASE.clear()
-    upstream.reset_ledger()
 
-    def run(*queries: str, intent: str = "prices", seams: Mapping[str, Any] | None = None, **bounds: Any) -> Any:
+    def run(*queries: str, intent: str = "prices", budgets: BudgetsSeam | None = None, **bounds: Any) -> Any:
         async def compose() -> Any:
             config = replace(CONFIG, tools=replace(CONFIG.tools, **bounds))
-            scripts = Scripts(store.url, store.keys.cache_entries, "the prompt cache", timeout=30)
-            cache = SharedCache(scripts, store.keys, config.cache, Vault())
-            loaded = Loaded.make(config, default_deployment(upstream.base_url, "k"))
-            upstreams = Upstreams(config.upstream)
-            questions = Questions(Pipeline(loaded, upstreams.client, Seams(**{"cache": cache, **(seams or {})})))
-            try:
-                answers: list[Awaitable[Answered]] = [questions.ask(query, intent) for query in queries]
-                return await asyncio.gather(*answers)
-            finally:
-                await cache.close()
-                await upstreams.close()
+            async with asked(config, store, upstream.base_url, budgets=budgets) as questions:
+                return await asyncio.gather(*(questions.ask(query, intent) for query in queries))
 
         return asyncio.run(compose())
 
@@ -222,7 +199,7 @@ class CountingBudgets:
 def test_each_call_of_a_model_is_reserved_and_settled(ask: Ask) -> None:
     """The budget sees every step, before it is made and with what it cost."""
     budgets = CountingBudgets()
-    (answer,) = ask(f"Budget {BILL} {QUOTE}", seams={"budgets": budgets})
+    (answer,) = ask(f"Budget {BILL} {QUOTE}", budgets=budgets)
     assert len(budgets.reserved) == len(budgets.settled) == 2
     assert sum(cost or 0 for cost in budgets.settled) == answer.nanodollars
     assert all(most >= (cost or 0) for most, cost in zip(budgets.reserved, budgets.settled, strict=True))

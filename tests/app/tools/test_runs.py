@@ -12,8 +12,8 @@ import pytest
 from prometheus_client import generate_latest
 
 from fleetmeter.llm import catalogue
-from fleetmeter_app.config.tables import Table
 from fleetmeter_app.errors import ConfigError
+from fleetmeter_app.tables import Table
 from fleetmeter_app.tools.config import ToolsConfig, read_tools
 from fleetmeter_app.tools.registry import Registry, find_tools
 from fleetmeter_app.tools.runs import Runner, ToolRun

@@ -14,7 +14,7 @@ from fleetmeter_app.upstream.ledger import PRICES, BilledUsage
 from fleetmeter_app.upstream.samples import sample
 from fleetmeter_app.upstream.usages import SHAPES
 from fleetmeter_app.upstream.wishes import STREAMS, AnswerWish, find_wish
-from support.upstream import RunningUpstream, running_upstream
+from support.upstream import RunningUpstream
 
 LUNA = "gpt-6-luna"
 BILL = "[[usage:prompt=100,cached=10,completion=20,reasoning=5]]"
@@ -28,20 +28,6 @@ TOOLS: Any = [
         },
     }
 ]
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[RunningUpstream]:
-    """One upstream process for all tests of this file."""
-    with running_upstream() as running:
-        yield running
-
-
-@pytest.fixture
-def upstream(process: RunningUpstream) -> RunningUpstream:
-    """The upstream with an empty ledger."""
-    process.reset_ledger()
-    return process
 
 
 @pytest.fixture

@@ -24,20 +24,6 @@ LUNA = "gpt-6-luna"
 WORKED_EXAMPLE = "[[usage:prompt=10000,cached=6000,cache_write=2000,completion=1000,reasoning=400]]"
 
 
-@pytest.fixture(scope="module")
-def process() -> Iterator[RunningUpstream]:
-    """One upstream process for all tests of this file."""
-    with running_upstream() as running:
-        yield running
-
-
-@pytest.fixture
-def upstream(process: RunningUpstream) -> RunningUpstream:
-    """The upstream with an empty ledger."""
-    process.reset_ledger()
-    return process
-
-
 @pytest.fixture
 def client(upstream: RunningUpstream) -> Iterator[openai.OpenAI]:
     """The real SDK, which gives up after one attempt."""

@@ -5,19 +5,21 @@ import json
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from time import monotonic
 from typing import Any, cast
 
 from fleetmeter.errors import StoreError
 from fleetmeter.llm.guards import create_guard_children, record_circuit_change, record_circuit_state
 from fleetmeter.llm.vocabulary import CIRCUIT_STATES
+from fleetmeter_app.guarding.background import Background
 from fleetmeter_app.guarding.breaker.circuit import Circuit, State, Told
 from fleetmeter_app.guarding.breaker.config import BreakerConfig
 from fleetmeter_app.guarding.door import Door
-from fleetmeter_app.guarding.ending import end
+from fleetmeter_app.store.script import Script
 
 log = logging.getLogger("fleetmeter.app")
+
+_REPORT = Script("circuit_report")
 
 REFRESHED = 0.5
 """Seconds between two looks at the store. What one replica changes, all know after this and one round trip."""
@@ -41,8 +43,7 @@ class Breakers:
         self._clock = clock
         self._replica = secrets.token_hex(8)
         self._circuits: dict[str, Circuit] = {}
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background(self._refresh)
         self._away = False
         self.configure(config, deployments)
 
@@ -66,16 +67,12 @@ class Breakers:
 
     async def start(self) -> None:
         """Begin to share."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
+        self._background.start()
 
     async def close(self) -> None:
         """Stop, after what changed here was told."""
-        if self._task is None:
-            return
-        await end(self._task)
-        self._task = None
-        if not self._away and any(circuit.wants_change for circuit in self._circuits.values()):
+        begun = await self._background.stop()
+        if begun and not self._away and any(circuit.wants_change for circuit in self._circuits.values()):
             await self._share()
 
     def refuses(self, deployment: str) -> float | None:
@@ -90,7 +87,7 @@ class Breakers:
         if circuit.wanted:
             if self._away:
                 circuit.probe_alone(self._config, self._clock())
-            self._wake.set()
+            self._background.wake()
         return refused
 
     def begins(self, deployment: str) -> None:
@@ -108,7 +105,7 @@ class Breakers:
         if circuit is None:
             return
         if circuit.report(self._config, self._clock(), failed=failed, retry_after=retry_after):
-            self._wake.set()
+            self._background.wake()
             self._show()
 
     def abandon(self, deployment: str) -> None:
@@ -122,15 +119,11 @@ class Breakers:
         circuit = self._circuits.get(deployment)
         return "closed" if circuit is None else circuit.state
 
-    async def _run(self) -> None:
-        while True:
-            await self._share()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(REFRESHED):
-                    await self._wake.wait()
-            self._wake.clear()
-            if self._away:  # whoever wakes it, the store is not asked more often
-                await asyncio.sleep(REFRESHED)
+    async def _refresh(self) -> float:
+        if self._away:  # whoever wakes it, the store is not asked more often
+            await asyncio.sleep(REFRESHED)
+        await self._share()
+        return REFRESHED
 
     async def _share(self) -> None:
         """Tell the store what happened here, and take in what happened elsewhere."""
@@ -141,7 +134,7 @@ class Breakers:
         keys = self._door.keys
         try:
             reply = await self._door.call(
-                "circuit_report", [keys.circuits, keys.circuit_calls], [self._replica, self._rules, json.dumps(events)]
+                _REPORT, [keys.circuits, keys.circuit_calls], [self._replica, self._rules, json.dumps(events)]
             )
             time_us, changes, fields = reply
             told = _told(fields, int(time_us), self._clock())

@@ -7,8 +7,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal, TypeAlias, cast
 
-from fleetmeter_app.config.tables import Table
 from fleetmeter_app.guarding.budgets.windows import WINDOWS, Window
+from fleetmeter_app.tables import Table
 
 Action: TypeAlias = Literal["reject", "downgrade", "alert"]
 Trait: TypeAlias = Literal["key", "team", "intent", "model"]

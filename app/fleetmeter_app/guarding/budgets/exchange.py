@@ -9,6 +9,9 @@ from typing import Any
 
 from fleetmeter_app.guarding.budgets.account import Account, Statement
 from fleetmeter_app.guarding.door import Door
+from fleetmeter_app.store.script import Script
+
+_EXCHANGE = Script("budget_exchange")
 
 LEASE = 20.0
 """Seconds for which the money that a replica holds stands without a sign of life: four heartbeats."""
@@ -38,6 +41,23 @@ class Question:
     refused: int = -1
     starts: tuple[int, ...] = ()
     abandoned: bool = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether it was granted or refused."""
+        return bool(self.starts) or self.refused >= 0
+
+    def hold(self, starts: Sequence[int]) -> None:
+        """Hold the money in these periods, one for each account."""
+        self.starts = tuple(starts)
+        for (account, _), start in zip(self.parts, self.starts, strict=True):
+            account.hold(start, self.nanodollars)
+
+    def give_back(self) -> None:
+        """Hold nothing any more."""
+        for (account, _), start in zip(self.parts, self.starts, strict=False):
+            account.settle(start, self.nanodollars, 0, assumed=False)
+        self.starts = ()
 
 
 class Exchange:
@@ -69,7 +89,7 @@ class Exchange:
             self._call += 1
             sent = [account.to_send() for account in accounts]
             reply = await self._door.call(
-                "budget_exchange",
+                _EXCHANGE,
                 [account.key for account in accounts],
                 [
                     self._name,

@@ -16,10 +16,10 @@ from fleetmeter.cli.printing import NOTHING, columns, say, say_json, shown, time
 from fleetmeter.cli.target import NamespaceTarget, Subcommands, add_command
 from fleetmeter.connection.client import followed, translated
 from fleetmeter.errors import FleetmeterError, SettingError
-from fleetmeter_app.guarding.door import source
 from fleetmeter_app.guarding.keys.record import KeyRecord, StoredKey, read_keys
 from fleetmeter_app.guarding.keys.secret import Secret
 from fleetmeter_app.guarding.rates.rate import parse_rates
+from fleetmeter_app.store.script import Script
 
 _LONGEST = 64
 """Characters of a name, a team or a tenant: they stand in lists and labels."""
@@ -62,6 +62,9 @@ def add_keys(subcommands: Subcommands) -> None:
     revoke.set_defaults(run=_revoke)
 
 
+_CREATE, _REVOKE = Script("key_create"), Script("key_revoke")
+
+
 @dataclass(frozen=True)
 class _Store:
     """The keys of one namespace."""
@@ -69,10 +72,10 @@ class _Store:
     client: redis.Redis
     key: str
 
-    def run(self, script: str, *arguments: str) -> str:
+    def run(self, script: Script, *arguments: str) -> str:
         """The answer of a script. Raises `StoreError`."""
         with translated():
-            loaded: Any = self.client.register_script(source(script))
+            loaded: Any = self.client.register_script(script.text)
             answer: bytes = followed(lambda: loaded(keys=[self.key], args=arguments))
         return answer.decode()
 
@@ -113,7 +116,7 @@ def _create(arguments: argparse.Namespace) -> int:
             budgets=tuple(dict.fromkeys(arguments.budget)),
             created_us=store.now_us(),
         )
-        store.run("key_create", secret.id, record.to_json(), secrets.token_hex(8))
+        store.run(_CREATE, secret.id, record.to_json(), secrets.token_hex(8))
     say(secret.text)
     return 0
 
@@ -140,7 +143,7 @@ def _revoke(arguments: argparse.Namespace) -> int:
     if not (arguments.id.isascii() and arguments.id.isalnum()):
         raise SettingError("ID", f"{arguments.id!r} is no key's id; give the id that `fleetmeter keys list` shows")
     with closing(target.client()) as client:
-        answer = _Store(client, target.keys.api_keys).run("key_revoke", arguments.id, secrets.token_hex(8))
+        answer = _Store(client, target.keys.api_keys).run(_REVOKE, arguments.id, secrets.token_hex(8))
     if answer == "unknown":
         raise UnknownKey(f"there is no key {arguments.id!r} in {target.place}; `fleetmeter keys list` shows them")
     say(f"{arguments.id} was revoked already" if answer == "already" else f"{arguments.id} is revoked")

@@ -7,8 +7,8 @@ from contextlib import suppress
 from time import monotonic
 
 from fleetmeter.errors import StoreError
+from fleetmeter_app.guarding.background import Background
 from fleetmeter_app.guarding.door import Door
-from fleetmeter_app.guarding.ending import end
 from fleetmeter_app.guarding.keys.record import VERSION_FIELD, StoredKey, read_keys
 
 log = logging.getLogger("fleetmeter.app")
@@ -32,7 +32,7 @@ class Keyring:
         self._looked = self._began = float("-inf")
         self.fresh_at = float("-inf")
         self._looking = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background(self._watch)
 
     @property
     def known(self) -> bool:
@@ -51,12 +51,11 @@ class Keyring:
 
     async def start(self) -> None:
         """Begin to look, now and again."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._watch())
+        self._background.start()
 
     async def close(self) -> None:
         """Stop looking."""
-        await end(self._task)
+        await self._background.stop()
 
     def find(self, key_id: str) -> StoredKey | None:
         """A key by its id. One that this process has seen revoked stays so, even if the store goes back."""
@@ -99,7 +98,6 @@ class Keyring:
                     self._ever_revoked.setdefault(key_id, key.revoked_us)
         self.fresh_at = asked
 
-    async def _watch(self) -> None:
-        while True:
-            await self.look()
-            await asyncio.sleep(REMEMBERED)
+    async def _watch(self) -> float:
+        await self.look()
+        return REMEMBERED

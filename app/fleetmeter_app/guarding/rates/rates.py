@@ -8,8 +8,11 @@ from fleetmeter.errors import StoreError
 from fleetmeter.llm.guards import record_key_rejection
 from fleetmeter_app.errors import ApiError
 from fleetmeter_app.guarding.caller import Caller
-from fleetmeter_app.guarding.convoy import Convoy
 from fleetmeter_app.guarding.door import Door
+from fleetmeter_app.store.convoy import Convoy
+from fleetmeter_app.store.script import Script
+
+_TAKE = Script("rates_take")
 
 _LONGEST_WAIT = 60.0
 """Seconds: OpenAI's SDKs do not wait longer than that, so that a retry would come too early."""
@@ -63,7 +66,7 @@ class Rates:
 
     async def _send(self, callers: Sequence[Caller]) -> list[int]:
         arguments = list(chain.from_iterable(map(_arguments, callers)))
-        reply = await self._door.call("rates_take", [self._door.keys.rates], arguments)
+        reply = await self._door.call(_TAKE, [self._door.keys.rates], arguments)
         return [int(wait) for wait in reply]
 
     def _without_store(self) -> None:

@@ -14,16 +14,9 @@ from support.upstream import RunningUpstream, running_upstream
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[RunningUpstream]:
-    """One upstream for all tests."""
+    """One upstream for the tests of all files here."""
     with running_upstream() as upstream:
         yield upstream
-
-
-@pytest.fixture
-def upstream(running: RunningUpstream) -> RunningUpstream:
-    """The upstream with an empty ledger."""
-    running.reset_ledger()
-    return running
 
 
 @pytest.fixture

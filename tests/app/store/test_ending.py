@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from fleetmeter_app.guarding import ending
-from fleetmeter_app.guarding.ending import end
+from fleetmeter_app.store import ending
+from fleetmeter_app.store.ending import end
 
 
 def test_a_task_that_swallows_a_cancellation_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""How asynchronous code of the gateway speaks with the store: scripts, a time limit, calls that go together."""
