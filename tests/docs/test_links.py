@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import markdown
 import pytest
@@ -13,6 +14,7 @@ from support.documents import ROOT, pages, text_of
 SITE = ROOT / "mkdocs.yml"
 
 
+@cache
 def anchors(page: str) -> set[str]:
     """The anchors of a document's headings, as the site makes them."""
     reader = markdown.Markdown(extensions=["tables", "pymdownx.superfences", "toc"])
