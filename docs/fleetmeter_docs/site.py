@@ -1,7 +1,12 @@
 """What mkdocs is told beyond mkdocs.yml: files outside `docs/` that pages link to, and links that lead there.
 
+A page that loads something from another host ends the build.
+
 mkdocs loads this file by its path and calls the functions below by their names.
 """
+
+import re
+from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
@@ -9,6 +14,8 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from fleetmeter_docs.links import ROOT, file_of, for_the_site, links, place
+
+_LOADED = re.compile(r"<(?:(?:script|img|iframe|source)\b[^>]*\ssrc|link\b[^>]*\shref)=[\"']?(?:https?:)?//[^>]*>")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -38,3 +45,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001  by name
     """The page's text, with links that lead to where the site has the files."""
     return for_the_site(file_of(page.file.src_uri), markdown)
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Raise `PluginError` for a built page that would load something from another host."""
+    for path in sorted(Path(config.site_dir).rglob("*.html")):
+        found = _LOADED.search(path.read_text(encoding="utf-8"))
+        if found is not None:
+            raise PluginError(f"{path}: {found[0]} loads from another host; the site has to work without one")
