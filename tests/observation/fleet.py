@@ -16,9 +16,9 @@ from fleetmeter.cli.top.totals import Totals
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.demo.fleet import upstream_config
-from fleetmeter_app.demo.load import Load
-from fleetmeter_app.demo.questions import Question, Questions
-from fleetmeter_app.demo.tally import Tally
+from fleetmeter_app.demo.traffic.load import Load
+from fleetmeter_app.demo.traffic.questions import Question, Questions
+from fleetmeter_app.demo.traffic.tally import Tally
 from fleetmeter_app.upstream.ledger import PRICES, Account, Ledger, Outcomes
 from observation.dashboards import Window
 from observation.prometheus import Prometheus, start_prometheus
