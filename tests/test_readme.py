@@ -16,7 +16,6 @@ from fleetmeter.instrumentation import HTTPMetrics, default_registry
 from fleetmeter.instrumentation.replica_metrics import replica_gauges
 from fleetmeter.llm import REGISTRY
 from fleetmeter.schema import keys
-from fleetmeter_dashboards.unrecorded import UNRECORDED
 from fleetmeter_exporter import RedisCollector
 from fleetmeter_exporter.scraper import Scraper
 from support.exposition import parse, total
@@ -65,13 +64,6 @@ def test_metric_table_is_the_catalogue(documented: dict[str, tuple[str, ...]]) -
     replica = {name: row for name, row in declared(default_registry()).items() if name.startswith("replica_")}
     families = {**declared(http), **replica, **declared(REGISTRY)}
     assert {name: row for name, row in documented.items() if not name.startswith("fleetmeter_")} == families
-
-
-def test_what_nobody_records_has_a_table_of_its_own() -> None:
-    """The families that the gateway does not record yet stand apart, under a line that says so, and no other does."""
-    _, _, text = README.partition("\nDeclared, and not recorded by the gateway yet")
-    table, _, _ = text.partition("\nThe machinery itself:")
-    assert {cells[0].strip("`") for cells in table_rows(table)} == UNRECORDED | {"family", "---"}
 
 
 def test_machinery_table_is_what_is_served(documented: dict[str, tuple[str, ...]], installed: StoreAddress) -> None:
