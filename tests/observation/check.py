@@ -18,6 +18,8 @@ from observation.prometheus import Prometheus
 
 WARM_UP = ((40.0, 5.0),)
 """Long enough that every series exists: its first value would be no increase to PromQL."""
+_MORE_WARM_UPS = 5
+"""As many as a busy machine may need."""
 _EXACT = 1e-6
 """Relative: Prometheus answers with milliseconds, and 17 digits."""
 _NEAR = 0.06
@@ -68,6 +70,11 @@ def observe(fleet: Fleet, phases: Sequence[tuple[float, float]]) -> Report:
     """Run the load and compare everything that the dashboards show of it."""
     report = Report()
     before = fleet.load(WARM_UP)
+    for _ in range(_MORE_WARM_UPS):
+        if before.tally.refusals["budget"]:
+            break
+        # The team on trial has two calls that cost more than many others: at a window's edge, one would weigh too much.
+        before = fleet.load(WARM_UP)
     start = time.time()
     after = fleet.load(phases)
     shown = window(start, time.time())

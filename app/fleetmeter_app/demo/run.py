@@ -148,7 +148,7 @@ async def _agreement(load: "Load", sources: Sources, moment: Moment) -> Comparis
 
 
 def _show(comparison: Comparison, console: Console) -> None:
-    console.print("\nWhat the clients got, what the upstream's ledger holds, and what the exporter shows:")
+    console.print("\nWhat the client got, what the upstream billed, and what the exporter shows:")
     console.print(summary_table(comparison))
     for text in remarks(comparison):
         console.print(text)
