@@ -170,3 +170,4 @@ def test_the_mix_is_the_same_for_the_same_seed_and_has_every_kind(tmp_path: Path
     assert any(b"[[call:" in request.body for request in asked if isinstance(request, Question))
     plain = [real.next() for _ in range(600)]
     assert all(isinstance(request, Question) and b"[[" not in request.body for request in plain)
+    assert {request.team for request in plain} == {""}, "without keys, all share the answers in the cache"

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from fleetmeter_app.config.gateway import GatewayConfig
+from fleetmeter_app.demo.teams import WORKING
 from fleetmeter_app.demo.traffic.questions import Question, Questions
 from fleetmeter_app.demo.traffic.sdk_questions import SdkQuestion, SdkQuestions
 
@@ -20,7 +21,9 @@ class Mix:
     """
 
     def __init__(self, config: GatewayConfig, *, ours: bool, seed: int = 7) -> None:
-        kinds: list[tuple[int, Callable[[], Request]]] = [*Questions(config, seed).kinds(trouble=ours)]
+        kinds: list[tuple[int, Callable[[], Request]]] = [
+            *Questions(config, seed, WORKING if ours else ()).kinds(trouble=ours)
+        ]
         if ours:
             kinds += SdkQuestions(config, seed + 1).kinds()
         self._kinds = kinds

@@ -2,12 +2,12 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.demo.gateway_toml import RESEARCH, SYMBOL
-from fleetmeter_app.demo.teams import WORKING
+from fleetmeter_app.demo.teams import Team
 
 _TICKERS = ("TSLA", "AAPL", "NVDA", "MSFT", "AMZN", "GOOG", "META", "INTC", "ORCL", "SAP")
 _TOPICS = (
@@ -27,9 +27,13 @@ _END_AT_FIRST = ("400", "401")
 
 
 class Subjects:
-    """What is asked about: popular subjects, some more than others, and new ones; the same for the same seed."""
+    """What is asked about, and by which of the `teams`; the same for the same seed.
 
-    def __init__(self, seed: int) -> None:
+    There are popular subjects, some of them more than others, and new ones.
+    """
+
+    def __init__(self, seed: int, teams: Sequence[Team]) -> None:
+        self._teams = teams
         self.draw = random.Random(seed)  # noqa: S311  not for secrets
         self._number = 0
         self._popular = [topic.format(ticker=ticker) for topic in _TOPICS for ticker in _TICKERS]
@@ -46,8 +50,8 @@ class Subjects:
         return f"{self.draw.choice(self._popular)} ({self._number})"
 
     def team(self) -> str:
-        """Who asks."""
-        return self.draw.choice(WORKING).name
+        """Who asks; empty if there are no teams."""
+        return self.draw.choice(self._teams).name if self._teams else ""
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,9 @@ class Question:
 class Questions:
     """Makes questions of each kind."""
 
-    def __init__(self, config: GatewayConfig, seed: int) -> None:
+    def __init__(self, config: GatewayConfig, seed: int, teams: Sequence[Team]) -> None:
         self._config = config
-        self._subjects = Subjects(seed)
+        self._subjects = Subjects(seed, teams)
 
     def kinds(self, *, trouble: bool) -> list[tuple[int, Callable[[], Question]]]:
         """Who makes each kind, and how many of each are asked for one of the others.

@@ -7,7 +7,7 @@ from enum import Enum
 from fleetmeter_app.config.chains import AUTO
 from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.demo.gateway_toml import EMBEDDING, SYMBOL, UNSTABLE
-from fleetmeter_app.demo.teams import TRIAL
+from fleetmeter_app.demo.teams import TRIAL, WORKING
 from fleetmeter_app.demo.traffic.questions import Subjects
 from fleetmeter_app.routing.router import ModelRouter
 from fleetmeter_app.upstream.ledger import BilledUsage
@@ -75,7 +75,7 @@ class SdkQuestions:
         self._tiers = tuple(config.tiers)[:-1]  # the last one is a reserve, which nobody asks for by name
         self._default = config.default_intent
         self._router = ModelRouter(config)
-        self._subjects = Subjects(seed)
+        self._subjects = Subjects(seed, WORKING)
         self._unstable = 0
 
     def kinds(self) -> list[tuple[int, Callable[[], SdkQuestion]]]:
