@@ -114,7 +114,7 @@ def _lives(pid: int) -> bool:
 def test_client_ledger_and_exporter_agree(tmp_path: Path) -> None:
     """A demo ends by itself after DEMO_SECONDS, with equal counts of all three, status 0, and nothing left."""
     with running_demo(tmp_path, DEMO_SECONDS="10") as demo:
-        demo.wait_for("client")
+        demo.wait_for(": client")
         children = demo.children()
         assert len(children) == 7, "store, upstream, three replicas, exporter, guard"
         assert demo.process.wait(START_SECONDS) == 0, demo.complaint
@@ -139,7 +139,7 @@ def test_client_ledger_and_exporter_agree(tmp_path: Path) -> None:
 def test_no_key_is_shown(tmp_path: Path) -> None:
     """The keys of the teams are in no output; what is shown is how to create one, and that works."""
     with running_demo(tmp_path) as demo:
-        demo.wait_for("client")
+        demo.wait_for(": client")
         found = re.search(r"^your key +(.+)$", demo.output, re.MULTILINE)
         gateway = re.search(r"^gateways +(\S+)", demo.output, re.MULTILINE)
         assert found is not None
@@ -164,7 +164,7 @@ def test_prometheus_and_alertmanager_belong_to_it_and_ctrl_c_ends_all(
     """
     path = f"{ONLY_PYTHON}:{Path(binary('prometheus')).parent}:{Path(binary('prometheus-alertmanager')).parent}"
     with running_demo(tmp_path, path=path) as demo:
-        demo.wait_for("upstream  ")
+        demo.wait_for(": client")
         address = re.search(r"^prometheus +(\S+)$", demo.output, re.MULTILINE)
         assert address is not None
         deadline = time.monotonic() + 20
@@ -212,7 +212,7 @@ def test_a_killed_demo_leaves_no_orphans(tmp_path: Path) -> None:
 def test_a_dead_replica_ends_the_demo(tmp_path: Path) -> None:
     """A replica that dies in the middle is named in one line, with a status that is not 0, and all others end."""
     with running_demo(tmp_path) as demo:
-        demo.wait_for("upstream  ")
+        demo.wait_for(": client")
         children = demo.children()
         found = re.search(r"^gateways +http://\S+ :(\d+)", demo.output, re.MULTILINE)
         assert found is not None
