@@ -77,6 +77,13 @@ class Pipeline:
             record_model_routing_duration(intent, seconds)
         return selection
 
+    def may_ask(self, caller: Caller, name: str) -> bool:
+        """Whether a caller may ask for a model that the router knows by this name; `auto` is everybody's."""
+        if name == AUTO or caller.models is None:
+            return True
+        first = self.loaded.router.select(name, self.loaded.config.default_intent).first
+        return caller.may_ask(first.model) or caller.may_ask(first.tier)
+
     async def answer(self, call: Call, question: Question | None, make: Callable[[Call], Awaitable[Made]]) -> Reply:
         """The answer from the cache, or what `make` gets from the models, within the budget.
 

@@ -28,6 +28,8 @@ from fleetmeter_app.wire.streams import ChatStream, ResponseStream, Stream
 log = logging.getLogger("fleetmeter.app")
 
 _MOST_ERROR_BYTES = 2**16
+_ERROR_SECONDS = 5.0
+"""For the body of an error: what it means is in its status already."""
 _RETRY_COUNT = "x-stainless-retry-count"
 """What tells a server which attempt a request is; the client's own count is between it and us."""
 
@@ -125,7 +127,7 @@ class ModelCall:
         if reply.status == 200:
             self.began = True
             return reply
-        body = await reply.read(_MOST_ERROR_BYTES)
+        body = await reply.beginning(_MOST_ERROR_BYTES, _ERROR_SECONDS)
         failure = failure_of_status(reply.status, reply.headers, error_of(read_document(body)))
         log.debug("request %s: %s answered %d", self._call.request_id, place.name, reply.status)
         raise failure
