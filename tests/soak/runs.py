@@ -59,18 +59,21 @@ class Report:
         print(f"  {'; '.join(self.problems()) or 'agrees'}", flush=True)
 
 
-def minutes(seconds: float, *, share: float = 0.8, kill: bool = True) -> Report:
-    """80 % of what the fleet can do for so long; the store restarts after a third, a replica is killed after two."""
+def minutes(seconds: float, *, share: float = 0.8, rate: float = 0.0, kill: bool = True) -> Report:
+    """80 % of what the fleet can do for so long; the store restarts after a third, a replica is killed after two.
+
+    With a rate, that many requests a second, and the capacity is not measured.
+    """
     with running(3) as fleet:
-        return asyncio.run(_minutes(fleet, seconds, share, kill))
+        return asyncio.run(_minutes(fleet, seconds, share, rate, kill))
 
 
-async def _minutes(fleet: Fleet, seconds: float, share: float, kill: bool) -> Report:
+async def _minutes(fleet: Fleet, seconds: float, share: float, rate: float, kill: bool) -> Report:
     load = Load(fleet.addresses)
     memories = {f"replica {at + 1}": Memory(replica.pid) for at, replica in enumerate(fleet.replicas)}
     at_risk = 0
     async with session() as client:
-        capacity = await load.closed(client, CLIENTS, seconds=min(20.0, seconds / 4))
+        rate = rate or share * await load.closed(client, CLIENTS, seconds=min(20.0, seconds / 4))
         began = time.monotonic()
 
         async def trouble() -> None:
@@ -91,17 +94,20 @@ async def _minutes(fleet: Fleet, seconds: float, share: float, kill: bool) -> Re
                 await asyncio.sleep(min(5.0, seconds / 20))
 
         looking, troubling = asyncio.create_task(look()), asyncio.create_task(trouble())
-        await load.steady(client, capacity * share, seconds)
+        await load.steady(client, rate, seconds)
         await troubling
         looking.cancel()
     shown, true = await asyncio.to_thread(fleet.compared)
     told = {name: memory.told("per hour") for name, memory in memories.items() if memory.samples}
     slopes = [memory.slope for memory in memories.values()]
-    return Report(capacity * share, load.tally, shown, true, told, at_risk, slopes)
+    return Report(rate, load.tally, shown, true, told, at_risk, slopes)
 
 
-def requests(number: int) -> Report:
-    """So many requests to one replica, whose upstream answers from memory: each is counted, and nothing stays."""
+def requests(number: int, *, rate: float = 0.0) -> Report:
+    """So many requests to one replica, whose upstream answers from memory: each is counted, and nothing stays.
+
+    They come as fast as they are answered, or at a rate.
+    """
     with EmbeddedStore() as store, Programs() as programs:
         port = free_port()
         canned = [sys.executable, "-m", "bench.canned_upstream", str(port)]
@@ -122,21 +128,24 @@ def requests(number: int) -> Report:
             }
 
         load = Load([replica.address()], embeddings=False)
-        rate = asyncio.run(_requests(load, number, memory))
-        true = {"requests": number, "gets of the cache": number, "tokens": 0}
+        rate = asyncio.run(_requests(load, number, rate, memory))
+        true = {"requests": load.tally.sent, "gets of the cache": load.tally.sent, "tokens": 0}
         eventually(lambda: counted() == true)
         shown = counted()
     told = {"the replica": memory.told("per 100,000 requests", 1e5)}
     return Report(rate, load.tally, shown, true, told, slopes=[memory.slope])
 
 
-async def _requests(load: Load, number: int, memory: Memory) -> float:
+async def _requests(load: Load, number: int, rate: float, memory: Memory) -> float:
     parts = 20
     began = time.monotonic()
     async with session() as client:
         for part in range(parts):
             share = number * (part + 1) // parts - number * part // parts
-            await load.closed(client, CLIENTS, requests=share)
+            if rate:
+                await load.steady(client, rate, share / rate)
+            else:
+                await load.closed(client, CLIENTS, requests=share)
             memory.look(load.tally.sent)
     return number / (time.monotonic() - began)
 
