@@ -1,5 +1,6 @@
 """The system under load: a store that keeps what it has, an upstream with a ledger, replicas that can be killed."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,8 +58,7 @@ class Fleet:
 
     def restart_store(self) -> None:
         """End it as an operator does, and start it with what it has kept."""
-        self.store.run("CONFIG", "SET", "appendfsync", "always")
-        self.store.kill()
+        self.store.kill(signal.SIGTERM)
         self.store.start().ready()
 
     def replace(self, number: int) -> None:

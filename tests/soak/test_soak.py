@@ -5,8 +5,6 @@ import pytest
 from soak.memory import Memory
 from soak.runs import minutes, requests
 
-pytestmark = pytest.mark.long
-
 
 def test_every_call_is_counted_while_the_store_restarts() -> None:
     """Calls, retries, tokens and money are the upstream's ledger, exactly; nothing is lost for a client."""
