@@ -1,6 +1,6 @@
 """An estimate of a stream's tokens, from what was asked and what was delivered; only if somebody wants one."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from fleetmeter.errors import InstallError
@@ -33,7 +33,7 @@ def tokenizer_of(estimate: bool | Tokenizer) -> Tokenizer | None:
     return count
 
 
-def estimated(tokenizer: Tokenizer, model: str, body: Any, delivered: list[str]) -> Usage:
+def estimated(tokenizer: Tokenizer, model: str, body: Any, delivered: Iterable[str]) -> Usage:
     """The tokens of the request's texts, and of the text that was delivered. Hidden reasoning is in neither."""
     prompt = "\n".join(_texts(body))
     return Usage(prompt=tokenizer(model, prompt), completion=tokenizer(model, "".join(delivered)))

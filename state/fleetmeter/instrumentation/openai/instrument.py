@@ -32,7 +32,8 @@ def instrument_openai(
     Args:
         client: count this client only, and its copies (`with_options()`), which share its connections; None counts
             all clients of the process. May be called again for further clients.
-        prices: a `PriceList`, or the path of a TOML file with own prices; None takes the listed prices.
+        prices: a `PriceList`, or the path of a TOML file with own prices. None takes the file that `FLEETMETER_PRICES`
+            names, or the listed prices if the variable names none.
         ask_for_usage: ask for usage on streams of chat completions whose caller left it open; the chunk that
             it adds is not shown to the caller.
         estimate: estimate the tokens of streams that told no usage from what was delivered. True takes the library
