@@ -13,7 +13,9 @@ from support.fleet import samples
 from support.store import StoreAddress
 
 AMOUNTS = (0, 1, 7, 0.25, 1e-7, 3.4999999995, 2**40, 2.5e11, 9e17)
-"""Whole and not, on both sides of each bound, and larger than micro- and nano-units can hold."""
+"""Whole and not, on both sides of each bound."""
+TOO_LARGE = (1e282, 1e285, 1e291)
+"""For money, for seconds, for any number."""
 
 
 class Metrics:
@@ -59,7 +61,7 @@ def in_a_block(metrics: Metrics, amount: float) -> None:
 
 @pytest.mark.parametrize("way", [together, in_a_block])
 def test_together_is_as_one_by_one(installed: StoreAddress, way: Callable[[Metrics, float], None]) -> None:
-    """Each amount adds to the same buckets, sums and totals, here and in the store; what cannot be added is refused."""
+    """Each amount adds to the same buckets, sums and totals, here and in the store."""
     ours, theirs = Metrics("ours"), Metrics("theirs")
     for amount in AMOUNTS:
         way(ours, amount)
@@ -73,6 +75,17 @@ def test_together_is_as_one_by_one(installed: StoreAddress, way: Callable[[Metri
     )
     assert found
     assert found == wanted
+
+
+def test_what_cannot_be_added_is_refused_alike(installed: StoreAddress) -> None:
+    """An amount whose micro- or nano-units no float can hold adds nothing, to sums and to buckets."""
+    ours, theirs = Metrics("ours"), Metrics("theirs")
+    for amount in TOO_LARGE:
+        together(ours, amount)
+        one_by_one(theirs, amount)
+    assert ours.own("ours") == theirs.own("theirs")
+    counts = [ours.own("ours")[f"_h{n}{unit}_count {{}}"] for n, unit in enumerate(("", "_seconds", "_usd"))]
+    assert counts == [2, 1, 0]
 
 
 def test_metrics_that_were_given_back_are_recorded_by_their_own_methods(installed: StoreAddress) -> None:

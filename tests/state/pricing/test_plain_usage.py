@@ -99,6 +99,30 @@ def test_what_openai_states_is_plain(raw: dict[str, Any]) -> None:
     assert members(found) == members(careful)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 5}},
+        {"completion_tokens_details": {"audio_tokens": 5}},
+        {"prompt_tokens_details": {"image_tokens": 5}},
+        {"prompt_tokens_details": {"audio_tokens": False}},
+        {"completion_tokens_details": {"reasoning_tokens": 21}},
+        {"prompt_tokens_details": {"cached_tokens": 90, "cache_write_tokens": 11}},
+        {"prompt_tokens_details": [1]},
+        {"prompt_tokens_details": ""},
+        {"prompt_tokens": -1},
+        {"prompt_tokens": True, "total_tokens": 21},
+        {"total_tokens": 150},
+        {"video_tokens": 5},
+        {"input_tokens": 100},
+        {"prompt_cache_hit_tokens": 64},
+    ],
+)
+def test_everything_else_is_left_to_the_careful_reader(changes: dict[str, Any]) -> None:
+    """Other kinds of tokens, other names, and whatever is in doubt."""
+    assert plain_usage(Usage, CHAT | changes) is None
+
+
 def test_a_plain_usage_is_as_frozen_as_any() -> None:
     """It is equal to one made by hand, hashes alike, and cannot be changed."""
     found: Any = plain_usage(Usage, CHAT)
@@ -116,18 +140,19 @@ def test_a_picture_is_no_text() -> None:
 
 
 USAGES = st.builds(
-    lambda parts, kinds: Usage(
-        prompt=parts[0] + parts[1] + parts[2] + kinds[0],
+    lambda parts, written, kinds: Usage(
+        prompt=parts[0] + parts[1] + written + kinds[0],
         cached=parts[1],
-        cache_write=parts[2],
-        completion=parts[3] + parts[4] + kinds[1],
-        reasoning=parts[4],
+        cache_write=written,
+        completion=parts[2] + parts[3] + kinds[1],
+        reasoning=parts[3],
         audio_in=kinds[0],
         audio_out=kinds[1],
         kinds_in_stated=True,
         kinds_out_stated=True,
     ),
-    st.lists(COUNTS, min_size=5, max_size=5),
+    st.lists(COUNTS, min_size=4, max_size=4),
+    st.sampled_from([0, 0, 7]),
     st.sampled_from([(0, 0), (0, 0), (3, 0), (0, 4), (2, 2)]),
 )
 TABLES = (

@@ -1,16 +1,19 @@
 """Tokens, models, tiers and money: cases T1 to T9, estimates, and what a service records itself."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
+import httpx2
 import openai
 import pytest
 
 import fleetmeter
 from fleetmeter.errors import InstallError
-from fleetmeter.instrumentation.openai.resources import asked_model, resource_of, response_id_of
+from fleetmeter.instrumentation.openai.resources import asked_model, resource_of, response_id_of, text_of
 from fleetmeter.pricing import Book, PriceList
 from support.counts import Counts
 from support.processes import fleet, run, value
@@ -93,6 +96,15 @@ def test_ids_of_responses() -> None:
     """Only a look at one response has one."""
     paths = ("/responses/resp_1", "/responses/resp_1/cancel", "/responses/compact", "/responses")
     assert [response_id_of(path) for path in paths] == ["resp_1", "resp_1", None, None]
+
+
+def test_urls_are_written_out_once_and_never_mixed_up() -> None:
+    """Thousands of clients that live for a moment each have their own address, though Python gives ids again."""
+    assert [text_of(httpx.URL(f"http://h{number}/v1")) for number in range(3_000)] == [
+        f"http://h{number}/v1" for number in range(3_000)
+    ]
+    kept = httpx.URL("http://kept/v1")
+    assert text_of(kept) is text_of(kept)
 
 
 def test_the_tier_of_the_answer_decides(ask: Callable[..., Any], counts: Counts) -> None:
@@ -184,6 +196,26 @@ def test_estimates_when_wanted(client: openai.OpenAI, prices: PriceList) -> None
                 next(stream)
         assert counts.aborts == {"estimated": 1}
         assert counts.answered == 2
+    finally:
+        fleetmeter.uninstrument_openai()
+
+
+def test_an_estimate_has_each_word_once(prices: PriceList) -> None:
+    """A stream that came in one piece was seen by its bytes before the SDK parsed it; it is estimated once."""
+    texts = ({"content": "one two "}, {"content": "three"})
+    events = [
+        {"model": LUNA, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+        for delta, reason in (*((text, None) for text in texts), ({}, "stop"))
+    ]
+    body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events) + b"data: [DONE]\n\n"
+    head = {"content-type": "text/event-stream"}
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, headers=head, content=iter([body])))
+    fleetmeter.instrument_openai(prices=prices, estimate=lambda _model, text: len(text.split()))
+    try:
+        counts = Counts()
+        with openai.OpenAI(api_key="x", http_client=openai.DefaultHttpxClient(transport=transport)) as client:
+            list(client.chat.completions.create(model=LUNA, messages=[{"role": "user", "content": "x"}], stream=True))
+        assert counts.tokens == {"prompt": 1, "completion": 3}
     finally:
         fleetmeter.uninstrument_openai()
 
