@@ -1,9 +1,10 @@
 """Tokens, models, tiers and money: cases T1 to T9, estimates, and what a service records itself."""
 
 import json
-import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 
 import fleetmeter
 from fleetmeter.errors import InstallError
+from fleetmeter.instrumentation.openai.estimates import tokenizer_of
 from fleetmeter.instrumentation.openai.resources import asked_model, resource_of, response_id_of, text_of
 from fleetmeter.pricing import Book, PriceList
 from support.counts import Counts
@@ -222,8 +224,46 @@ def test_an_estimate_has_each_word_once(prices: PriceList) -> None:
 
 def test_estimates_need_tiktoken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it the error says what to install, or to pass."""
-    monkeypatch.setitem(__import__("sys").modules, "tiktoken", None)
+    monkeypatch.setitem(sys.modules, "tiktoken", None)
     with pytest.raises(InstallError, match="pip install tiktoken"):
+        fleetmeter.instrument_openai(estimate=True)
+
+
+class Tables:
+    """Stands for tiktoken, whose tables are downloaded: a token is a word, and each encoding is asked for by name."""
+
+    def __init__(self, there: bool = True) -> None:
+        self.there = there
+        self.asked: list[str] = []
+
+    def get_encoding(self, name: str) -> Any:
+        """An encoding, as if it had been downloaded."""
+        self.asked.append(name)
+        if not self.there:
+            raise ConnectionError("no way out")
+        return SimpleNamespace(encode=lambda text, disallowed_special: text.split())
+
+    def encoding_name_for_model(self, model: str) -> str:
+        """What tiktoken has in a table of its own."""
+        return {"gpt-4": "cl100k_base", "gpt-oss-20b": "o200k_harmony"}[model]
+
+
+def test_tables_are_asked_for_before_any_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever model a call names, it finds the tables in memory; a model of another encoding takes the present one."""
+    tables = Tables()
+    monkeypatch.setitem(sys.modules, "tiktoken", tables)
+    count = tokenizer_of(True)
+    assert count is not None
+    asked = list(tables.asked)
+    assert asked
+    assert [count(model, "two words") for model in ("gpt-4", "gpt-oss-20b", "nobody's")] == [2, 2, 2]
+    assert tables.asked == asked
+
+
+def test_tables_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says so at the start, and what to do."""
+    monkeypatch.setitem(sys.modules, "tiktoken", Tables(there=False))
+    with pytest.raises(InstallError, match="TIKTOKEN_CACHE_DIR"):
         fleetmeter.instrument_openai(estimate=True)
 
 
@@ -241,7 +281,7 @@ def test_the_small_matrix(upstream: RunningUpstream) -> None:
     """Every form, sync and async, with trouble: everything counted equals the upstream's ledger."""
     from matrix.calls import run as run_matrix
 
-    python = Path(os.sys.executable)  # type: ignore[attr-defined]
+    python = Path(sys.executable)
     for way in ("sync", "async"):
         result = run_matrix(upstream, python, "matrix_openai.py", way, 1)
         assert result.differences() == []
