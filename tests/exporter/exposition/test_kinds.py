@@ -103,7 +103,7 @@ def test_series_that_went_are_forgotten(store: StoreAddress, fleet: Fleet) -> No
         text = exposition.text([fleet.scrape()], 0.0)
         check(text.decode(), general(store, TEXT))
         assert list(exposition._blocks.values()) == [block]
-        assert len(block._series._keys) == block._series.count == block.samples // part.per_series
+        assert len(block._series.arrangement.keys) == block._series.count == block.samples // part.per_series
 
 
 def test_two_layouts_of_other_labels_that_have_equal_fields_are_two_series(store: StoreAddress, fleet: Fleet) -> None:
