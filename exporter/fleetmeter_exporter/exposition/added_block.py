@@ -155,7 +155,7 @@ class AddedBlock:
         return text % tuple(values)
 
     def _choose(self, stored: Sequence[float]) -> None:
-        """Whether sums are put in as texts that are kept, or as numbers. Counts are cheaper to spell than to compare."""
+        """Decide whether sums are put in as texts that are kept, or as numbers: counts are spelled in no time."""
         one = len(self.subject.layouts) == 1
         spells = one and (self.subject.layouts[0].scale != 1 or float in set(map(type, stored)))
         if spells == self._spells:

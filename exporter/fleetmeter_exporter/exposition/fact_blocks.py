@@ -22,24 +22,24 @@ class InfoBlock(StatedBlock):
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject, living=True, folded=False)
         self._rows = [FactRows(layout, subject) for layout in subject.layouts]
-        self._made_of: Sequence[bytes] = ()
+        self._made_of: Sequence[bytes] | None = None
 
     def _learn(self, members: Sequence[Stated], _replicas: Mapping[str, str], _fields: Fields) -> None:
         self._fields = [shown.fields for shown in members]
         self._pick = picker(list(chain.from_iterable(shown.places for shown in members)))
-        self._made_of = ()
+        self._made_of = None
 
     def _picked(self, statements: Statements) -> _Texts:
         return self._pick(statements.texts)
 
     def _joined(self, picked: _Texts) -> bytes | None:
-        if len(self._made_of) != len(picked) or any(map(is_not, self._made_of, picked)):
+        if self._made_of is None or any(map(is_not, self._made_of, picked)):
             texts = iter(picked)
             try:
                 for rows, fields in zip(self._rows, self._fields, strict=True):
                     rows.learn(fields, list(islice(texts, len(fields))))
             except (ValueError, TypeError, AttributeError, Unplain):
-                self._made_of = ()
+                self._made_of = None
                 return None
             self._made_of = picked
         self.samples = sum(len(rows.arrangement.keys) for rows in self._rows)

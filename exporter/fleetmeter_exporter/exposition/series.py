@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from fleetmeter.reader.hashes import Fields, carried
 from fleetmeter.reader.numbers import parted, plain_parts, plain_texts
-from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.exposition.arrangement import Arrangement
 from fleetmeter_exporter.exposition.block import Subject, picker
 from fleetmeter_exporter.exposition.columns import Columns
@@ -66,8 +65,12 @@ class Series:
         """Find the series of each layout's fields. False if no writer would spell one so. Raises `UnfitName`."""
         new, found, gone = _New(self._texts), [], False
         for at, (some, (known, _)) in enumerate(zip(fields, self._known, strict=True)):
-            places = range(len(some)) if some is known else some.places_in(known)
-            fresh = [place - len(known) for place in places if place >= len(known)] if some is not known else []
+            places: Sequence[int] = range(len(some)) if some is known else some.places_in(known)
+            fresh: Sequence[int] = places  # which the new fields are
+            if some is known:
+                fresh = ()
+            elif known:
+                fresh = [place - len(known) for place in places if place >= len(known)]
             made = self._found(at, [some[place] for place in fresh] if known else some, new)
             if made is None:
                 return False
@@ -78,6 +81,7 @@ class Series:
             self._slots(stride, self._known[at][1], places, fresh, made)
             for at, (places, fresh, made) in enumerate(found)
         ]
+        alone = self._stride == len(slots) == 1 and not self.count  # then a series has the number of its place
         self.arrangement.change(self._stay(slots) if gone else None, new.keys, new.lines)
         if gone or new.keys:
             table = self.arrangement.ranks()
@@ -85,7 +89,7 @@ class Series:
                 table = list(chain.from_iterable(range(n * self._stride, (n + 1) * self._stride) for n in table))
             slots = [list(map(table.__getitem__, some)) for some in slots]
         self._known = [(some, array("q", own)) for some, own in zip(fields, slots, strict=True)]
-        self.picks = [self._pick(own) for own in slots]
+        self.picks = [picker(self.arrangement.order) if alone else self._pick(own) for own in slots]
         return True
 
     def places(self, at: int) -> Iterator[tuple[bytes, int, int]]:

@@ -44,14 +44,16 @@ class Fields(list[bytes]):
     def places_in(self, before: list[bytes]) -> Sequence[int]:
         """For each field its place in another hash's fields, or behind these if it is not among them.
 
-        Example: the others are `a, b, c`, and these are `c, x, a`. The places are 2, 3 + 1 and 0, because `x` is new and
-        stands at place 1. So a list for the others with a list for these behind it has an item for each of these.
+        Example: the others are `a, b, c`, and these are `c, x, a`. The places are 2, 3 + 1 and 0: `x` is new, and is at
+        place 1 here. So a list for the others with a list for these behind it has an item for each of these.
         """
         return self.places if before is self.before else _places(before, self)
 
 
-def _places(before: list[bytes], fields: list[bytes]) -> list[int]:
+def _places(before: list[bytes], fields: list[bytes]) -> Sequence[int]:
     count = len(before)
+    if not before:
+        return range(len(fields))
     known = dict(zip(before, range(count), strict=True))
     return list(map(known.get, fields, range(count, count + len(fields))))
 

@@ -7,7 +7,7 @@ from math import isnan
 from fleetmeter.errors import StateError
 from fleetmeter.reader.hashes import Fields, Hash
 from fleetmeter.reader.sample import Labels
-from fleetmeter.reader.spelling import columns_of, lists_of
+from fleetmeter.reader.spelling import are_lists, columns_of, lists_of
 from fleetmeter.schema.definition import Definition, read_json, texts_of
 from fleetmeter.schema.scale import parse_number, unscaled
 
@@ -116,12 +116,15 @@ def _fits(layout: Definition, field: bytes) -> bool:
 
 def _all_plain(layout: Definition, fields: list[bytes]) -> bool:
     """Whether all fields belong to series of the layout, checked in one go. False may also mean that nobody can say."""
+    width = len(layout.labels)
     if not layout.has_parts:
-        if plain_texts(layout, fields) is not None:
+        if are_lists(fields, width):
             return True
     else:
         keys, tails = map(set, parted(fields))
-        if plain_texts(layout, list(keys)) is not None and plain_parts(layout, list(tails)) is not None:
+        if (not width or are_lists([key + b"]" for key in keys], width)) and plain_parts(
+            layout, list(tails)
+        ) is not None:
             return True
     return _belong(layout, lists_of(fields))
 

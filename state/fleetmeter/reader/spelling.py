@@ -3,7 +3,9 @@
 That spelling is the shortest: no spaces, and nothing escaped that need not be. So equal texts have equal spellings.
 """
 
+import re
 from collections.abc import Sequence
+from functools import cache
 from itertools import chain, compress
 from operator import not_
 
@@ -11,6 +13,42 @@ from fleetmeter.schema.definition import compact_json, read_json, texts_of
 
 _CONTROLS = bytes(range(32))
 """The control characters."""
+
+
+_TEXT = rb'"[^"\\\x00-\x1f]*+"'
+"""A text in which nothing is escaped."""
+
+
+def are_lists(lists: Sequence[bytes], width: int) -> bool:
+    """Whether `columns_of` takes these lists apart. Nothing is made of them, so this takes less than half the time."""
+    if not lists:
+        return True
+    joined = b"\n".join(lists)
+    if b"\\" in joined or not width:
+        return columns_of(lists, width) is not None
+    return _is_text(joined) and _list_lines(width).fullmatch(joined + b"\n") is not None
+
+
+def are_ends(ends: Sequence[bytes]) -> bool:
+    """Whether each is what follows the opening bracket of an inner list, with nothing escaped: `"a","b"]]`."""
+    joined = b"\n".join([*ends, b""])
+    return _is_text(joined) and _END_LINES.fullmatch(joined) is not None
+
+
+@cache
+def _list_lines(width: int) -> "re.Pattern[bytes]":
+    return re.compile(rb"(?:\[" + b",".join([_TEXT] * width) + rb"\]\n)*+")
+
+
+_END_LINES = re.compile(rb"(?:(?:" + _TEXT + rb"(?:," + _TEXT + rb")*+)?+\]\]\n)*+")
+
+
+def _is_text(joined: bytes) -> bool:
+    try:
+        joined.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def columns_of(lists: Sequence[bytes], width: int) -> list[list[str]] | None:
@@ -25,7 +63,7 @@ def columns_of(lists: Sequence[bytes], width: int) -> list[list[str]] | None:
     joined = b"\n".join(lists)
     if b"\\" in joined:
         return _escaped_columns(lists, width)
-    if controls_in(joined) != len(lists) - 1:
+    if _controls_in(joined) != len(lists) - 1:
         return None
     # without a backslash each quote begins or ends a text, so that every second piece is a text
     try:
@@ -70,7 +108,7 @@ def objects_of(texts: Sequence[bytes]) -> dict[str, Sequence[str]] | None:
     """
     joined = b"\n".join(texts)
     names = texts[0].count(b'"') // 4 if texts else 0
-    if not names or b"\\" in joined or controls_in(joined) != len(texts) - 1:
+    if not names or b"\\" in joined or _controls_in(joined) != len(texts) - 1:
         return None
     try:
         pieces = joined.decode().split('"')
@@ -90,7 +128,7 @@ def objects_of(texts: Sequence[bytes]) -> dict[str, Sequence[str]] | None:
     return found if len(found) == names else None
 
 
-def controls_in(text: bytes) -> int:
+def _controls_in(text: bytes) -> int:
     """How many control characters a text has, which JSON permits in no text; line feeds are some of them."""
     return len(text) - len(text.translate(None, _CONTROLS))
 

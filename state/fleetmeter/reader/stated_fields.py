@@ -7,7 +7,7 @@ from itertools import compress, repeat
 from typing import NamedTuple, Self
 
 from fleetmeter.reader.hashes import Fields, carried
-from fleetmeter.reader.spelling import columns_of, controls_in, lists_of
+from fleetmeter.reader.spelling import are_ends, columns_of, lists_of
 from fleetmeter.schema.definition import read_json, texts_of
 
 _SERIES = b",["
@@ -115,7 +115,7 @@ def _heads_of(fields: Sequence[bytes]) -> list[Head | None]:
         found.append(heads[head] if b"\\" not in one else None)
         if found[-1] is not None:
             plain.append(series)
-    if not _are_series(plain):
+    if not are_ends(plain):
         found = [*repeat(None, len(fields))]
     if None in found:
         for place in compress(range(len(found)), [head is None for head in found]):
@@ -130,23 +130,6 @@ def _plain_head(head: bytes) -> Head | None:
         return Head(writer.decode(), (names[0][0], names[1][0])) if names is not None else None
     except UnicodeDecodeError:
         return None
-
-
-def _are_series(tails: Sequence[bytes]) -> bool:
-    """Whether all of these are label values and the ends of two lists: `"a","b"]]`. None has a backslash."""
-    some = [tail for tail in tails if tail != b"]]"]
-    if not some:
-        return True
-    joined = b"\n".join(some)
-    try:
-        pieces = joined.decode().split('"')
-    except UnicodeDecodeError:
-        return False
-    if not (len(pieces) % 2 and pieces[0] == "" and pieces[-1] == "]]"):
-        return False
-    between = pieces[2:-1:2]
-    ends = between.count("]]\n")
-    return ends == len(some) - 1 == controls_in(joined) and ends + between.count(",") == len(between)
 
 
 def _taken_apart(one: bytes) -> tuple[Head, tuple[str, ...]]:
