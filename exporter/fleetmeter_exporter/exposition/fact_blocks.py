@@ -24,8 +24,8 @@ class InfoBlock(StatedBlock):
         self._rows = [FactRows(layout, subject) for layout in subject.layouts]
         self._made_of: Sequence[bytes] | None = None
 
-    def _learn(self, members: Sequence[Stated], _replicas: Mapping[str, str], _fields: Fields) -> None:
-        self._fields = [shown.fields for shown in members]
+    def _learn(self, members: Sequence[Stated], _replicas: Mapping[str, str], fields: Fields) -> None:
+        self._members = [(fields, shown.places) for shown in members]
         self._pick = picker(list(chain.from_iterable(shown.places for shown in members)))
         self._made_of = None
 
@@ -36,8 +36,8 @@ class InfoBlock(StatedBlock):
         if self._made_of is None or any(map(is_not, self._made_of, picked)):
             texts = iter(picked)
             try:
-                for rows, fields in zip(self._rows, self._fields, strict=True):
-                    rows.learn(fields, list(islice(texts, len(fields))))
+                for rows, members in zip(self._rows, self._members, strict=True):
+                    rows.learn(members, list(islice(texts, len(members[1]))))
             except (ValueError, TypeError, AttributeError, Unplain):
                 self._made_of = None
                 return None
@@ -56,8 +56,8 @@ class StateBlock(StatedBlock):
         lines = [("", ((newest.name, state),)) for state in newest.states]
         self._rows = [ReplicaRows(layout, lines, subject, newest.name) for layout in subject.layouts]
 
-    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str], _fields: Fields) -> None:
-        places = [rows.places(shown, replicas) for rows, shown in zip(self._rows, members, strict=True)]
+    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str], fields: Fields) -> None:
+        places = [rows.places(shown, replicas, fields) for rows, shown in zip(self._rows, members, strict=True)]
         self._pick = picker(list(chain.from_iterable(places)))
         self._text = b"".join(rows.text for rows in self._rows)
         self.samples = len(self._place) * sum(map(len, places))

@@ -7,7 +7,7 @@ from fleetmeter.reader.spelling import objects_of
 from fleetmeter.reader.statements import facts_of
 from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.exposition.block import Lines, Subject
-from fleetmeter_exporter.exposition.stated_rows import Rows, sort_keys
+from fleetmeter_exporter.exposition.stated_rows import Members, Rows, carried, sort_keys
 
 _Columns = dict[str, Sequence[str]]
 """Label values by label name, one for each statement."""
@@ -19,15 +19,18 @@ class FactRows(Rows):
     def __init__(self, layout: Definition, subject: Subject) -> None:
         super().__init__(layout, [("_info", ())], subject)
         self._subject, self._names = subject, sorted(layout.labels)
+        self._texts: Sequence[bytes] = ()
         self._by_names: dict[tuple[str, ...], Lines] = {}
 
-    def learn(self, fields: Sequence[bytes], texts: Sequence[bytes]) -> None:
-        """Find the rows of these statements. Raises `Unplain`, and what `facts_of` raises."""
-        statements = list(zip(fields, texts, strict=True))
-        numbers, new = self._numbers(statements)
-        own = dict(zip(self._names, self._columns([fields[place] for place in new]), strict=True))
+    def learn(self, members: Members, texts: Sequence[bytes]) -> None:
+        """Find the rows of these statements, given what they say. Raises `Unplain`, and what `facts_of` raises."""
+        fields, places = members
+        numbers = carried(self._members, self._rows, members, None)
+        said = carried(self._members, self._texts, members, b"")
+        new = [at for at, number in enumerate(numbers) if number is None or said[at] != texts[at]]
+        own = dict(zip(self._names, self._columns([fields[places[at]] for at in new]), strict=True))
         keys, lines = [""] * len(new), [""] * len(new)
-        for some, facts in _facts([texts[place] for place in new]):
+        for some, facts in _facts([texts[at] for at in new]):
             labels = {name: [values[at] for at in some] for name, values in own.items()} | facts
             names = tuple(sorted(labels))
             columns = [labels[name] for name in names]
@@ -36,7 +39,8 @@ class FactRows(Rows):
                 some, sort_keys(pairs, len(some)), self._lines(names, columns, len(some)), strict=True
             ):
                 keys[at], lines[at] = key, line
-        self._merge(statements, numbers, new, keys, lambda first: [lines[at] for at in first])
+        self._merge(members, numbers, new, keys, lambda first: [lines[at] for at in first])
+        self._texts = texts
 
     def _lines(self, names: tuple[str, ...], columns: Sequence[Sequence[str]], count: int) -> list[str]:
         if names not in self._by_names:

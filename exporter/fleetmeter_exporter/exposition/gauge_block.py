@@ -12,7 +12,7 @@ from fleetmeter.reader.statements import Statements, comparable
 from fleetmeter_exporter.exposition.block import Subject, picker, spelled
 from fleetmeter_exporter.exposition.lines import NOT_FINITE
 from fleetmeter_exporter.exposition.stated_block import StatedBlock
-from fleetmeter_exporter.exposition.stated_rows import MergedRows, ReplicaRows
+from fleetmeter_exporter.exposition.stated_rows import Members, MergedRows, ReplicaRows, carried
 
 _MERGE: dict[str, Callable[[list[float]], float]] = {
     "sum": sum,
@@ -31,9 +31,8 @@ class GaugeBlock(StatedBlock):
         self._mode = subject.newest.mode.removeprefix("live")
         self._merges = self._mode in _MERGE or self._mode == "mostrecent"
         super().__init__(subject, living=live, folded=self._merges)
-        self._places: list[int] = []
+        self._known: Members = Fields(), ()
         self._row_of: list[int] = []
-        self._among = Fields()
         self._read: Sequence[bytes | None] = ()
         self._values: list[float] = []
         self._texts: list[bytes] = []
@@ -47,10 +46,10 @@ class GaugeBlock(StatedBlock):
         for rows, shown in zip(self._rows, members, strict=True):
             first = row_of[-1] + 1 if row_of else 0
             if isinstance(rows, MergedRows):
-                own, at = rows.places(shown)
+                own, at = rows.places(shown, fields)
                 row_of += [first + row for row in at] if first else at
             else:
-                own = rows.places(shown, replicas)
+                own = rows.places(shown, replicas, fields)
                 row_of += range(first, first + len(own))
             places += own
             if self._mode == "mostrecent":
@@ -67,15 +66,11 @@ class GaugeBlock(StatedBlock):
 
     def _keep(self, places: list[int], row_of: list[int], fields: Fields) -> None:
         """Keep what is known of the statements that are at these places of the hash now, and belong to these rows."""
-        before, rows_before, among = self._places, self._row_of, self._among
-        self._places, self._row_of, self._among = places, row_of, fields
+        known, rows_before, before = self._known, self._row_of, self._known[1]
+        self._known, self._row_of = (fields, places), row_of
         if not self._read:
             return
-        at = [-1] * (len(among) + len(fields))
-        for known, place in enumerate(before):
-            at[place] = known
-        moved = range(len(fields)) if fields is among else fields.places_in(among)
-        olds = [at[moved[place]] for place in places]  # -1 of new ones, for which a list below has its last item
+        olds = carried(known, range(len(before)), self._known, -1)  # of a new one each list below has its last item
         rows = row_of[-1] + 1 if row_of else 0
         if len(before) > len(olds) - olds.count(-1) and (rows < len(places) or len(self._texts) < len(before)):
             self._read = ()  # a row may have lost some of its statements
@@ -83,6 +78,9 @@ class GaugeBlock(StatedBlock):
         parts = self._read[: len(before)], self._read[len(before) :]
         self._read = [one for part in parts if part for one in map([*part, None].__getitem__, olds)]
         self._values = list(map([*self._values, 0.0].__getitem__, olds))
+        if len(self._texts) == len(before) and rows == len(places):  # each row has one statement
+            self._texts = list(map([*self._texts, b""].__getitem__, olds))
+            return
         texts, self._texts = self._texts, [b""] * rows
         for row, old in zip(row_of, olds, strict=True):
             if old >= 0:

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import compress, count, repeat
-from typing import Any
+from typing import Any, TypeVar
 
+from fleetmeter.reader.hashes import Fields
 from fleetmeter.reader.sample import Labels
 from fleetmeter.reader.spelling import columns_of
 from fleetmeter.reader.stated_fields import Stated, series_of
@@ -13,6 +14,11 @@ from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import FOLDED_WRITER
 from fleetmeter_exporter.exposition.arrangement import Arrangement
 from fleetmeter_exporter.exposition.block import Lines, Subject
+
+Members = tuple[Fields, Sequence[int]]
+"""Some statements of a hash: all fields, and the places of these among them."""
+
+T = TypeVar("T")
 
 
 class Unplain(Exception):
@@ -32,7 +38,7 @@ class Rows:
         names = [*sorted(layout.labels), *([label] if label else [])]
         self._make = Lines(layout.name, names, lines, subject, ["%b"] * len(lines))
         self._labels, self._width = len(layout.labels), len(lines)
-        self._fields: list[Any] = []  # those whose rows are known
+        self._members: Members = Fields(), ()  # those whose rows are known
         self._rows: Sequence[int] = ()  # the place of each one's row
         self.arrangement = Arrangement([len(lines)])
 
@@ -41,26 +47,25 @@ class Rows:
         """The lines of all rows, with a place for a text in each."""
         return self.arrangement.texts[0]
 
-    def _numbers(self, fields: Sequence[Any]) -> tuple[list[Any], list[int]]:
-        """The place of each field's row, None for new fields; and which the new ones are."""
-        known = dict(zip(self._fields, self._rows, strict=True))
-        numbers = list(map(known.get, fields))
-        return numbers, [place for place, number in enumerate(numbers) if number is None]
+    def _numbers(self, members: Members) -> tuple[list[Any], list[int]]:
+        """The place of each statement's row, None for new statements; and which the new ones are."""
+        numbers = carried(self._members, self._rows, members, None)
+        return numbers, [at for at, number in enumerate(numbers) if number is None]
 
-    def _change(self, fields: list[Any], numbers: Sequence[int], keys: Sequence[str], lines: Sequence[str]) -> None:
-        """Put in new rows, and take out those that have no field any more.
+    def _change(self, members: Members, numbers: Sequence[int], keys: Sequence[str], lines: Sequence[str]) -> None:
+        """Put in new rows, and take out those that no statement has any more.
 
-        `numbers` are the places of all fields' rows, those of new rows behind the known ones.
+        `numbers` are the places of all statements' rows, those of new rows behind the known ones.
         """
         known = len(self.arrangement.keys)
         here = set(numbers)
         stay = sorted(number for number in here if number < known) if len(here) < known + len(keys) else None
         self.arrangement.change(stay, keys, [lines])
-        self._fields, self._rows = fields, list(map(self.arrangement.ranks().__getitem__, numbers))
+        self._members, self._rows = members, list(map(self.arrangement.ranks().__getitem__, numbers))
 
     def _merge(
         self,
-        statements: list[Any],
+        members: Members,
         numbers: list[Any],
         new: Sequence[int],
         keys: Sequence[str],
@@ -74,7 +79,7 @@ class Rows:
                 known[key] = len(known)
                 first.append(at)
             numbers[place] = known[key]
-        self._change(statements, numbers, [keys[at] for at in first], lines(first))
+        self._change(members, numbers, [keys[at] for at in first], lines(first))
 
     def _columns(self, fields: Sequence[bytes]) -> list[list[str]]:
         """The label values of fields. Raises `Unplain` if our writers would not spell one of the fields so."""
@@ -84,7 +89,18 @@ class Rows:
         return columns
 
     def _forget(self) -> None:
-        self._fields, self._rows, self.arrangement = [], (), Arrangement([self._width])
+        self._members, self._rows, self.arrangement = (Fields(), ()), (), Arrangement([self._width])
+
+
+def carried(before: Members, values: Sequence[T], now: Members, new: T) -> list[T]:
+    """Something of each statement `now`, given the `values` of those `before`; that of a new one is `new`."""
+    (among, places), (fields, at) = before, now
+    by_place = [new] * (len(among) + len(fields))
+    for place, value in zip(places, values, strict=True):
+        by_place[place] = value
+    if fields is among:
+        return list(map(by_place.__getitem__, at))
+    return list(map(by_place.__getitem__, map(fields.places_in(among).__getitem__, at)))
 
 
 def sort_keys(columns: Sequence[Sequence[str]], rows: int) -> list[str]:
@@ -122,7 +138,7 @@ class ReplicaRows(Rows):
         self._names: Mapping[str, str] = {}
         self._apart = False
 
-    def places(self, members: Stated, replicas: Mapping[str, str]) -> list[int]:
+    def places(self, members: Stated, replicas: Mapping[str, str], fields: Fields) -> list[int]:
         """The place of each row's statement. If two writers of a series have one name, their ids follow the name.
 
         Raises `Unplain`.
@@ -132,7 +148,7 @@ class ReplicaRows(Rows):
         if apart or self._apart or any(names.get(writer, name) != name for writer, name in self._names.items()):
             self._forget()
         self._names, self._apart = names, apart
-        numbers, new = self._numbers(members.fields)
+        numbers, new = self._numbers((fields, members.places))
         columns = self._columns([members.fields[place] for place in new])
         writers = [members.heads[place].writer for place in new]
         shown = named = [names[writer] for writer in writers]
@@ -143,7 +159,7 @@ class ReplicaRows(Rows):
         for number, place in enumerate(new, start=len(self.arrangement.keys)):
             numbers[place] = number
         keys = sort_keys([*columns, named, writers], len(new))
-        self._change(members.fields, numbers, keys, self._make.of([*columns, shown], len(new)))
+        self._change((fields, members.places), numbers, keys, self._make.of([*columns, shown], len(new)))
         at = [0] * len(self._rows)
         for row, place in zip(self._rows, members.places, strict=True):
             at[row] = place
@@ -153,16 +169,16 @@ class ReplicaRows(Rows):
 class MergedRows(Rows):
     """One row for each series, over all writers that state it."""
 
-    def places(self, members: Stated) -> tuple[list[int], list[int]]:
+    def places(self, members: Stated, fields: Fields) -> tuple[list[int], list[int]]:
         """The places of all statements, row by row, those of a row in the order of the hash; and each one's row.
 
         Raises `Unplain`.
         """
-        numbers, new = self._numbers(members.fields)
+        numbers, new = self._numbers((fields, members.places))
         columns = self._columns([members.fields[place] for place in new])
         keys = sort_keys(columns, len(new))
         self._merge(
-            members.fields,
+            (fields, members.places),
             numbers,
             new,
             keys,

@@ -18,6 +18,9 @@ _FLOATS = 10**307
 _MOST_CHANGED = 0.4
 """The part of the numbers up to which it takes less time to look for those that changed than to read them all."""
 
+_BLOCK, _NEAR = 32, 32
+"""Fields that are compared at once at first, and how far another place is looked for before all are looked up."""
+
 _KINDS = frozenset((int, float))
 
 
@@ -51,9 +54,49 @@ class Fields(list[bytes]):
 
 
 def _places(before: list[bytes], fields: list[bytes]) -> Sequence[int]:
+    """See `Fields.places_in`.
+
+    A store mostly keeps the order of what was there. So both lists are followed side by side, which takes a sixth of
+    the time of looking each field up; where they part for long, each field is looked up.
+    """
     count = len(before)
     if not before:
         return range(len(fields))
+    places: list[int] = []
+    came: list[bytes] = []
+    gone: list[bytes] = []
+    here, there, most = 0, 0, _BLOCK
+    while here < len(fields) and there < count:
+        ours, theirs = fields[here : here + most], before[there : there + most]
+        same = min(len(ours), len(theirs))
+        if ours[:same] == theirs[:same]:
+            most *= 2
+        else:
+            same, most = next(compress(range(same), map(ne, ours, theirs))), _BLOCK
+        places += range(there, there + same)
+        here, there = here + same, there + same
+        if here == len(fields) or there == count or most > _BLOCK:
+            continue
+        if before[there] in fields[here + 1 : here + _NEAR]:
+            end = fields.index(before[there], here + 1)
+            came += fields[here:end]
+            places += range(count + here, count + end)
+            here = end
+        elif fields[here] in before[there + 1 : there + _NEAR]:
+            end = before.index(fields[here], there + 1)
+            gone += before[there:end]
+            there = end
+        else:
+            return _looked_up(before, fields)
+    came, gone = came + fields[here:], gone + before[there:]
+    if came and gone and not frozenset(gone).isdisjoint(came):
+        return _looked_up(before, fields)  # some only stand elsewhere
+    places += range(count + here, count + len(fields))
+    return places
+
+
+def _looked_up(before: list[bytes], fields: list[bytes]) -> list[int]:
+    count = len(before)
     known = dict(zip(before, range(count), strict=True))
     return list(map(known.get, fields, range(count, count + len(fields))))
 
