@@ -70,8 +70,9 @@ class Exposition:
             if any(after):
                 parts += (created_head(group.definition, self._form).encode(), *after)
         if not names:  # with names no block is used, and all must be kept for the next whole exposition
-            self._blocks = {key: block for key, block in self._blocks.items() if block in self._used}
-            self._lines = {key: lines for key, lines in self._lines.items() if lines in self._used}
+            unread = {scrape.namespace for scrape in scrapes if scrape.shown is None}  # as after a timeout
+            self._blocks = {key: one for key, one in self._blocks.items() if one in self._used or key[0] in unread}
+            self._lines = {key: one for key, one in self._lines.items() if one in self._used or key[0] in unread}
         self.samples = sum(series.values())
         parts[:0] = (self._own(family, names) for family in own_families(scrapes, list(series.values()), started))
         parts.append(b"\n# EOF\n" if self._form.openmetrics else b"\n")

@@ -26,13 +26,13 @@ def are_lists(lists: Sequence[bytes], width: int) -> bool:
     joined = b"\n".join(lists)
     if b"\\" in joined or not width:
         return columns_of(lists, width) is not None
-    return _is_text(joined) and _list_lines(width).fullmatch(joined + b"\n") is not None
+    return _are_lines(joined, len(lists) - 1) and _list_lines(width).fullmatch(joined + b"\n") is not None
 
 
 def are_ends(ends: Sequence[bytes]) -> bool:
     """Whether each is what follows the opening bracket of an inner list, with nothing escaped: `"a","b"]]`."""
     joined = b"\n".join([*ends, b""])
-    return _is_text(joined) and _END_LINES.fullmatch(joined) is not None
+    return _are_lines(joined, len(ends)) and _END_LINES.fullmatch(joined) is not None
 
 
 @cache
@@ -43,12 +43,13 @@ def _list_lines(width: int) -> "re.Pattern[bytes]":
 _END_LINES = re.compile(rb"(?:(?:" + _TEXT + rb"(?:," + _TEXT + rb")*+)?+\]\]\n)*+")
 
 
-def _is_text(joined: bytes) -> bool:
+def _are_lines(joined: bytes, feeds: int) -> bool:
+    """Whether it is text with so many line feeds, so that no line feed was in one of the texts that were joined."""
     try:
         joined.decode()
     except UnicodeDecodeError:
         return False
-    return True
+    return joined.count(b"\n") == feeds
 
 
 def columns_of(lists: Sequence[bytes], width: int) -> list[list[str]] | None:
