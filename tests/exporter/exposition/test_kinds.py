@@ -22,8 +22,11 @@ from fuzz.expected import Expected, expected
 from support.scraping import FixedState
 from support.store import StoreAddress
 
-SAMPLES = 800
+SAMPLES, FEW = 800, 240
 FORMATS = [TEXT, Format(True, "1.0.0")]
+
+_ADDED_UP = ("_total", "_bucket", "_count", "_sum")
+"""What the names of samples that are added up end with."""
 
 
 @pytest.fixture
@@ -110,6 +113,53 @@ def test_series_that_went_are_forgotten(store: StoreAddress, fleet: Fleet) -> No
         assert len(block._series.arrangement.keys) == block._series.count == block.samples // part.per_series
 
 
+@pytest.mark.parametrize("form", FORMATS, ids=["text", "openmetrics"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_kind_of_number_goes_down_after_a_roll_back(store: StoreAddress, kind: str, form: Format) -> None:
+    """The last text is held; after that what is added up is the larger of served and stored, what is stated is stored.
+
+    Half of what was served grew since; new series came, and are gone from the store.
+    """
+    with (
+        closing(Fleet(fleet_settings(store.url, store.namespace), hold=60.0)) as holding,
+        closing(Fleet(fleet_settings(store.url, store.namespace), hold=0.0)) as patient,
+        closing(State(store.url, store.namespace, KINDS[kind](FEW))) as state,
+        closing(store.client()) as client,
+    ):
+        fleets = [(fleet, Exposition(form)) for fleet in (holding, patient)]
+        keys = [*state.stored, state.keys.writers]
+        backup = {key: client.dump(key) for key in keys}
+
+        def shown() -> list[dict[str, float]]:
+            found = []
+            for fleet, exposition in fleets:
+                scrape = fleet.scrape()
+                text = exposition.text([scrape], 0.0).decode()
+                check(text, expected([scrape], form, created=False))
+                found.append(_numbers(text))
+            return found
+
+        shown()
+        state.change(0.5)
+        state.grow(0.1)
+        served, _ = shown()
+        for key in keys:
+            client.restore(key, 0, backup[key], replace=True)
+        held, larger = shown()
+        assert held == served
+        if state.keys.gauges not in state.stored:
+            assert larger == served
+        added = {name: number for name, number in served.items() if name.partition("{")[0].endswith(_ADDED_UP)}
+        for name, number in added.items():
+            assert larger[name] >= number
+
+
+def _numbers(text: str) -> dict[str, float]:
+    """The benchmark's own samples."""
+    lines = (line.partition(" # ")[0].rpartition(" ") for line in text.splitlines() if line.startswith("bench_"))
+    return {name: float(number) for name, _, number in lines}
+
+
 @pytest.mark.parametrize("kind", ["counters, whole", "gauges, sum", "infos"])
 def test_a_scrape_that_timed_out_costs_nothing_of_what_is_known(store: StoreAddress, fleet: Fleet, kind: str) -> None:
     """What was learnt of the lines is kept, so that the next scrape is not a first one that times out, too."""
@@ -133,7 +183,9 @@ def test_a_read_for_which_nobody_waited_is_learnt_from(store: StoreAddress, flee
             for limit in (0.0, 60.0):
                 exposed = await answers.body(TEXT, frozenset(), "", limit)
                 assert exposed.read == bool(limit)
-                await asyncio.wait([answers._reads[0]._running])  # type: ignore[list-item]  # one runs, or is done
+                running = answers._reads[0]._running
+                assert running is not None
+                await asyncio.wait([running])
                 found.append(fleet._reader._parser._hashes[state.keys.family(state.parts[0].definition.field)])
             assert b"\nbench_requests_total" in exposed.body
             return found
