@@ -28,7 +28,7 @@ MINUTES  ?= 10
 WATCHED  ?= 20
 SECONDS  ?= 180
 
-.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai dashboards observe pictures lint types format wheel-test deploy-check manifests stack-check release-check clean
+.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai dashboards grafana-schemas observe pictures lint types format wheel-test deploy-check manifests stack-check release-check clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,6 +104,9 @@ drill: $(READY)  ## let faults happen to a demo, windows divided by SPEED: do al
 
 dashboards: $(READY)  ## write grafana/dashboards anew, from what the code declares (LABELS=team,tenant FOLDER=mine: with your labels)
 	PYTHONPATH=grafana $(BIN)/python -m fleetmeter_dashboards $(if $(LABELS),--labels $(LABELS)) $(if $(FOLDER),--folder $(FOLDER))
+
+grafana-schemas: $(READY)  ## hold the dashboards against the types of Grafana 10 to 13 (npm's @grafana/schema), about 2 min
+	PYTHONPATH=tests:grafana $(BIN)/python tests/grafana/schema
 
 observe: $(READY)  ## compare what every panel shows of a run with the ledger, about 4 min (SECONDS=180)
 	PYTHONPATH=tests $(BIN)/python -m observation --seconds $(SECONDS)

@@ -32,7 +32,7 @@ _NEWER_THERE = {
     "heatmap": ("options", "tooltip", "mode"),
     "table": ("options", "footer"),
 }
-"""Fields that the builders write and Grafana 10 does not have, or 13 has no more; all say what is the default anyway."""
+"""Fields that the builders write and Grafana 10 does not have, or 13 has no more; all say what holds anyway."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class Expression:
 
     def per_thousand(self, noun: str) -> "Expression":
         """Dollars for a thousand of something instead of for one."""
-        return replace(self, text=f"1000 * {self.text}", unit=f"suffix:$/1,000 {noun}")
+        return replace(self, text=f"1000 * {self.text}", unit=f"suffix:$/1k {noun}")
 
     def largest(self) -> "Expression":
         """The series with the largest values; for one instant, as their choice may change from one to the next."""

@@ -23,7 +23,7 @@ _CALCULATIONS: Mapping[str, Callable[[Sequence[float]], float]] = {
     "lastNotNull": lambda values: values[-1],
     "sum": sum,
 }
-_UNSCALED = {"currencyUSD": 1, "percentunit": 100, "reqps": 1, "ops": 1, "cps": 1}
+_UNSCALED = {"currencyUSD": 1, "percentunit": 100, "reqps": 1, "suffix": 1, "count": 1}
 """Units that are written without a prefix below `_SCALED_FROM`, and by what a value is multiplied."""
 _SCALED_FROM = 1000
 _LINE = 17.0
@@ -119,8 +119,9 @@ def _scale(axes: Axes, defaults: Mapping[str, Any], unit: str, *, logarithmic: b
         high = defaults.get("max", max(high, 1.0) if decimals == 0 else high)
         axes.set_ylim(low, high if high > low else low + 1)
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=decimals == 0 and unit != "percentunit"))
-        if decimals is None and unit in _UNSCALED and axes.get_ylim()[1] < _SCALED_FROM:
-            decimals = _tick_decimals([mark * _UNSCALED[unit] for mark in axes.get_yticks()])
+        kind = unit.partition(":")[0]
+        if decimals is None and kind in _UNSCALED and axes.get_ylim()[1] < _SCALED_FROM:
+            decimals = _tick_decimals([mark * _UNSCALED[kind] for mark in axes.get_yticks()])
         elif decimals == 0 and axes.get_ylim()[1] >= _SCALED_FROM:
             decimals = None  # 1,200 and 1,600 would be 1 K and 2 K
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value, unit, decimals)))
@@ -167,7 +168,8 @@ def _sorted(panel: Panel, found: Sequence[Series]) -> list[tuple[Series, list[st
 def _beside(page: Page, box: Box, panel: Panel, found: Sequence[Series]) -> tuple[Box, Box]:
     rows = _sorted(panel, found)
     names = max((page.measure(series.name, 8) for series, _ in rows), default=0)
-    columns = [max((page.measure(cells[place], 8) for _, cells in rows), default=0) for place in range(2)]
+    several = range(len(panel.document["options"]["legend"]["calcs"]))
+    columns = [max((page.measure(cells[place], 8) for _, cells in rows), default=0) for place in several]
     width = min(24 + names + sum(max(column, 30) + 16 for column in columns), box.width * _WIDEST_LEGEND)
     return Box(box.x, box.y, box.width - width - 8, box.height), Box(
         box.x + box.width - width, box.y, width, box.height

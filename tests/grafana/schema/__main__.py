@@ -101,12 +101,12 @@ def complaints(version: str, texts: Mapping[str, str], folder: Path) -> Mapping[
 
 
 def spoilt(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The same with a field that no version knows, on a dashboard, in a panel and in a panel's options."""
+    """One with a field that no version knows, in the dashboard, a panel and its options, and a number for a text."""
     document = json.loads(json.dumps(found["cost"]))
     document["neverHeardOf"] = 1
     document["panels"][0]["neverHeardOf"] = 1
     document["panels"][1]["options"]["neverHeardOf"] = 1
-    document["links"][0]["icon"] = 7
+    document["panels"][2]["title"] = 7
     return {"cost": document}
 
 
