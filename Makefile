@@ -28,7 +28,7 @@ MINUTES  ?= 10
 WATCHED  ?= 20
 SECONDS  ?= 180
 
-.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai dashboards grafana-schemas observe pictures lint types format wheel-test deploy-check manifests stack-check release-check clean
+.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai dashboards grafana-schemas reference site docs observe pictures lint types format wheel-test deploy-check manifests stack-check release-check clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -108,6 +108,16 @@ dashboards: $(READY)  ## write grafana/dashboards anew, from what the code decla
 grafana-schemas: $(READY)  ## hold the dashboards against the types of Grafana 10 to 13 (npm's @grafana/schema), about 2 min
 	PYTHONPATH=tests:grafana $(BIN)/python tests/grafana/schema
 
+reference: $(READY)  ## write docs/reference anew, from the code
+	PYTHONPATH=docs:grafana $(BIN)/python -m fleetmeter_docs
+
+site: $(READY)  ## build the documentation into site/; it fails for a link that leads nowhere
+	PYTHONPATH=docs:grafana $(BIN)/python -m fleetmeter_docs --check
+	PYTHONPATH=docs:grafana NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+docs: site  ## the same, and check links, guarantees and every block of code
+	$(BIN)/python -m pytest tests/docs
+
 observe: $(READY)  ## compare what every panel shows of a run with the ledger, about 4 min (SECONDS=180)
 	PYTHONPATH=tests $(BIN)/python -m observation --seconds $(SECONDS)
 
@@ -149,4 +159,4 @@ stack-check: $(READY)  ## run deploy/compose.yaml without an engine: its service
 	PYTHONPATH=tests $(BIN)/python -m stack
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(NEWEST) $(OLDEST) $(DEPLOY) dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(NEWEST) $(OLDEST) $(DEPLOY) dist build site .pytest_cache .mypy_cache .ruff_cache

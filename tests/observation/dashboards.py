@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fleetmeter_dashboards.__main__ import ORDER
-
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "grafana" / "dashboards"
+ORDER = ("cost", "performance", "calls", "routing", "fleet", "runbook")
 JOB = "fleetmeter"
 _PROVISIONED = ROOT / "grafana" / "provisioning" / "datasources" / "fleetmeter.yml"
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 86400)
