@@ -79,7 +79,7 @@ def _first_row(queries: Queries) -> list[Panel]:
             Value(none="no calls yet"), time_from="now/M",
         ),
         stat_of(
-            "Since when are there data?",
+            "Data since when?",
             "When Prometheus first saw the fleet within this month, to the minute. The sums of the month begin here, "
             "and need a retention of 31 days in Prometheus: if this is not the first of the month, either counting "
             "began later, or Prometheus keeps less.",

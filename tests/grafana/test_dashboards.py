@@ -233,7 +233,7 @@ def test_long_ranges_say_what_they_need() -> None:
     assert [panel.title for panel in long] == [
         "Cost of this month?",
         "Cost at month's end?",
-        "Since when are there data?",
+        "Data since when?",
     ]
     assert all("retention of 31 days" in panel.document["description"] for panel in long)
 

@@ -163,7 +163,7 @@ def test_the_months_end_goes_on_as_the_last_hour(binary: Callable[[str], str], t
 def test_data_begin_where_the_first_scrape_was(binary: Callable[[str], str], tmp_path: Path) -> None:
     """A fleet that is seen from minute 4 on says so, to the minute, in milliseconds."""
     seen = {_READ: "_x48 1x80"}
-    assert complaint(binary("promtool"), tmp_path, "Since when are there data?", seen, {"{}": 240_000}) == ""
+    assert complaint(binary("promtool"), tmp_path, "Data since when?", seen, {"{}": 240_000}) == ""
 
 
 @pytest.mark.parametrize(

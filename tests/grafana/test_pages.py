@@ -130,7 +130,7 @@ def test_tiles_of_money_have_one_basis() -> None:
 
 def test_the_months_tiles_say_since_when_there_are_data() -> None:
     """Beside them stands when their data begin, over the same time; each says which retention it needs."""
-    since = of("Since when are there data?")
+    since = of("Data since when?")
     for title in ("Cost of this month?", "Cost at month's end?"):
         assert of(title).time_from == since.time_from == "now/M"
         assert "since when there are data" in of(title).document["description"]

@@ -26,6 +26,8 @@ _CALCULATIONS: Mapping[str, Callable[[Sequence[float]], float]] = {
 _UNSCALED = {"currencyUSD": 1, "percentunit": 100, "reqps": 1, "suffix": 1, "count": 1}
 """Units that are written without a prefix below `_SCALED_FROM`, and by what a value is multiplied."""
 _SCALED_FROM = 1000
+_AXIS = (58.0, 6.0, 8.0, 24.0)
+"""Pixels at least about a chart: left, top, right, bottom."""
 _LINE = 17.0
 _WIDEST_LEGEND = 0.46
 """Share of the panel that a legend beside it may take."""
@@ -42,7 +44,7 @@ def draw_lines(page: Page, box: Box, panel: Panel, found: Sequence[Series], wind
     else:
         plot = Box(box.x, box.y, box.width, box.height - _LINE - 4)
         legend = Box(box.x, box.y + box.height - _LINE, box.width, _LINE)
-    axes = page.axes(plot.inner(58, 6, 8, 24))
+    axes = page.axes(plot.inner(*_AXIS))
     stacked = custom["stacking"]["mode"] == "normal"
     opacity = custom["fillOpacity"] / 100
     moments = np.arange(window.start, window.end + 1, window.step)
@@ -61,6 +63,7 @@ def draw_lines(page: Page, box: Box, panel: Panel, found: Sequence[Series], wind
                 axes.fill_between(moments, 0, values, color=paint, alpha=opacity, linewidth=0)
     _scale(axes, defaults, panel.unit, logarithmic=custom.get("scaleDistribution", {}).get("type") == "log")
     _thresholds(axes, defaults, custom)
+    page.make_room(axes, plot, _AXIS)
     _clock(axes, window, plot.width)
     if options["displayMode"] == "table":
         _legend_table(page, legend, panel, found)
