@@ -39,6 +39,7 @@ TOOL_STATUSES = ("success", "error", "timeout")
 ABORT_USAGES = ("reported", "estimated", "unknown")
 BUDGET_ACTIONS = ("reject", "downgrade", "alert")
 BUDGET_WINDOWS = ("hour", "day", "month")
+HEDGE_ANSWERS = ("first", "second", "none")
 CIRCUIT_STATES = ("closed", "half_open", "open")
 """In the order of the numbers that `model_circuit_state` shows."""
 KEY_REJECTIONS = (
