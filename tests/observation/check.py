@@ -10,13 +10,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from fleetmeter_app.demo.gateway_toml import EMBEDDING
 from observation import arithmetic
 from observation.dashboards import Panel, Query, Window, panels
-from observation.fleet import Fleet, Witness, billed, window
+from observation.fleet import Fleet, Witness, window
 from observation.prometheus import Prometheus
 
 WARM_UP = ((40.0, 5.0),)
 """Long enough that every series exists: its first value would be no increase to PromQL."""
+_MORE_WARM_UPS = 5
+"""As many as a busy machine may need."""
 _EXACT = 1e-6
 """Relative: Prometheus answers with milliseconds, and 17 digits."""
 _NEAR = 0.06
@@ -27,9 +30,10 @@ _MAGNITUDE = 0.5
 """Relative: a rate is taken over 20 s, part of which lies before and behind the load."""
 _SIZES: Mapping[str, tuple[float, float]] = {
     "percentunit": (0, 1), "currencyUSD": (0, 1e4), "s": (0, 600), "bytes": (0, 1e9), "reqps": (0, 500),
-    "ops": (0, 500), "cps": (0, 1e6), "short": (0, 1e6), "locale": (0, 1e6), "none": (0, 2),
+    "short": (0, 1e6), "locale": (0, 1e6), "none": (0, 2),
+    "count": (0, 1e6), "suffix": (0, 1e4),
 }  # fmt: skip
-"""What values of each unit can be here."""
+"""What values of each unit can be here; of a unit of our own, by its kind."""
 _FAR_OFF = ("How long until a model in use ends?", "When do models in use end?")
 _YEAR = 366 * 86_400.0
 
@@ -67,6 +71,11 @@ def observe(fleet: Fleet, phases: Sequence[tuple[float, float]]) -> Report:
     """Run the load and compare everything that the dashboards show of it."""
     report = Report()
     before = fleet.load(WARM_UP)
+    for _ in range(_MORE_WARM_UPS):
+        if before.tally.refusals["budget"]:
+            break
+        # The team on trial has two calls that cost more than many others: at a window's edge, one would weigh too much.
+        before = fleet.load(WARM_UP)
     start = time.time()
     after = fleet.load(phases)
     shown = window(start, time.time())
@@ -118,6 +127,21 @@ def _compare_raw(report: Report, prometheus: Prometheus, after: Witness, moment:
         ("questions", "sum(model_selections_total)", plain, tally.selections),
         ("cache hits", hits, plain, tally.hits),
         ("fallbacks", "sum(model_fallbacks_total)", plain, tally.fallbacks),
+        ("calls", "sum(openai_api_calls_total)", plain, tally.calls.total()),
+        ("first tokens", "sum(openai_time_to_first_token_seconds_count)", plain, tally.first_tokens),
+        *(
+            (f"streams left, {usage}", f'sum(openai_stream_aborts_total{{usage="{usage}"}})', plain, tally.left[usage])
+            for usage in ("reported", "estimated")
+        ),
+        ("tools", "sum(tool_executions_total)", plain, tally.tools.total()),
+        ("embeddings", f'sum(openai_tokens_per_call_sum{{model="{EMBEDDING}"}})', plain, tally.embedding_tokens),
+        ("over budget", 'sum(budget_rejections_total{action="reject"})', plain, tally.refusals["budget"]),
+        ("unknown keys", "sum(gateway_key_rejections_total)", plain, tally.refusals["key"]),
+        ("circuit open", 'sum(errors_total{type="CircuitOpenError"})', plain, tally.refusals["circuit"]),
+        *(
+            (f"spent by {team}", f'sum(budget_spent_usd{{budget="{team}"}})', nano, spent)
+            for team, spent in sorted(tally.spent.items())
+        ),
     ]
     for name, query, scale, known in totals:
         found = round((prometheus.number(query, moment) or 0.0) * scale)
@@ -149,7 +173,7 @@ def _check(
         return
     report.answered += 1
     values = [value for _, each in found for value in each if not math.isnan(value)]
-    low, high = _SIZES.get(panel.unit, (0, math.inf))
+    low, high = _SIZES.get(panel.unit.partition(":")[0], (0, math.inf))
     if panel.title in _FAR_OFF:
         high = _YEAR
     if not values or not low <= min(values) <= max(values) <= high:
@@ -164,11 +188,11 @@ def _check_total(
 ) -> None:  # fmt: skip
     computed = arithmetic.totals(prometheus, expression, own.end)
     born = arithmetic.born(prometheus, expression, own.end)
-    factor, near = arithmetic.factor(expression), _NEAR + _EDGES / own.seconds
+    near = _NEAR + _EDGES / own.seconds
     known = _known(panel, query, before, after)
     for labels, (value,) in found:
         name = next(iter(labels.values()), "")
-        must = computed.get(name, 0.0) * factor
+        must = computed.get(name, 0.0)
         witness = None if known is None else known.get(name, 0.0)
         report.rows.append(Row(panel.title, query.expression, name, value, must, witness, born.get(name, 0.0)))
         if not math.isclose(value, must, rel_tol=_EXACT, abs_tol=1e-12):
@@ -189,19 +213,20 @@ def _known(panel: Panel, query: Query, before: Witness, after: Witness) -> Numbe
     if figure is None:
         return None
     now = figure(after)
-    if panel.time_from:
+    if panel.time_from or "[1h]" in query.expression:  # all of the run
         return now
     then = figure(before)
     return {name: number - then.get(name, 0.0) for name, number in now.items()}
 
 
 def _by_model(read: Callable[..., float]) -> Figure:
-    return lambda witness: {model: read(billed(account)) for model, account in witness.ledger.models.items()}
+    return lambda witness: {model: read(each) for model, each in witness.by_model.items()}
 
 
 _SPENT: Figure = lambda witness: {"": witness.billed.nanodollars / 1e9}  # noqa: E731
 _TABLE = "What did each model do for its money?"
 _FIGURES: Mapping[tuple[str, str], Figure] = {
+    ("What did the last hour cost?", "A"): _SPENT,
     ("Cost of today?", "A"): _SPENT,
     ("Cost of this month?", "A"): _SPENT,
     ("Which model costs the most?", "A"): _by_model(lambda each: each.nanodollars / 1e9),
@@ -216,7 +241,7 @@ _FIGURES: Mapping[tuple[str, str], Figure] = {
     ("How many batches were lost?", "A"): lambda _: {"": 0.0},
 }
 """Totals by panel and query, as functions of a witness."""
-_QUESTIONS = ("Which models are chosen?", "Which tiers are chosen?", "What are the questions about?")
+_QUESTIONS = ("Which models are chosen?",)
 """Panels whose parts only the gateways know, and whose sum the clients know too."""
 
 
@@ -229,18 +254,19 @@ def _check_magnitudes(
     tokens = after.billed.usage.total - before.billed.usage.total
     answered = after.billed.answered - before.billed.answered
     selections = after.tally.selections - before.tally.selections
+    hits, misses = (getattr(after.tally, name) - getattr(before.tally, name) for name in ("hits", "misses"))
     per_second = {
         "How fast is money spent, and by which models?": 3600 * spent,
         "Which intents is the money spent on?": 3600 * spent,
         "Which kinds of tokens are used?": tokens,
         "How many requests come in, and how are they answered?": after.tally.requests - before.tally.requests,
-        "Which models are chosen over time?": selections,
+        "Which tiers are chosen over time?": selections,
         "Why is another model asked?": after.tally.fallbacks - before.tally.fallbacks,
     }
     single = {
-        "What share of questions does the cache answer?": (after.tally.hits - before.tally.hits) / selections,
+        "What share of questions does the cache answer?": hits / (hits + misses),
         "How many replicas live?": len(fleet.gateways) + 1,
-        "What does one call cost?": spent / answered,
+        "What do 1,000 calls cost?": 1000 * spent / answered,
         "What do 1,000 tokens cost?": 1000 * spent / tokens,
     }
     for panel in panels():

@@ -172,6 +172,8 @@ class Vocabulary:
     """
 
     def __init__(self) -> None:
+        self.edition = object()
+        """Another object after each `configure`: until then a value that was admitted once is admitted."""
         self._models = LabelSet("model", 40)
         self._normalise: Callable[[str], str] = str
         self._complained = False
@@ -202,6 +204,7 @@ class Vocabulary:
                 labels.close(values)
         if normalise is not None:
             self._normalise = normalise
+        self.edition = object()
 
     @property
     def models(self) -> frozenset[str]:
