@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from observation.dashboards import ROOT, documents, scrape_interval
+from observation.dashboards import ROOT, documents, panels, scrape_interval
 from observation.fleet import running_fleet, window
 from pictures.sheet import draw
 
@@ -35,7 +35,8 @@ def main() -> int:
         started = time.time()
         fleet.load([(rate, arguments.seconds / len(_RATES)) for rate in _RATES], settle=False)
         shown = window(started, time.time())
-        for name, document in documents().items():
+        for name in dict.fromkeys(panel.dashboard for panel in panels()):
+            document = documents()[name]
             cuts += [f"{name}: {text}" for text in draw(name, document, fleet.prometheus, shown, arguments.folder)]
     for text in cuts:
         sys.stderr.write(f"make pictures: no room for {text}\n")

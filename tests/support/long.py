@@ -11,6 +11,7 @@ import pytest
 _TESTS = Path(__file__).parents[1]
 LONG = (
     "grafana/test_live.py",
+    "grafana/test_alone.py",
     "grafana/test_trust.py",
     "chaos/test_watched.py",
     "app/demo/test_demo.py",
@@ -19,6 +20,7 @@ LONG = (
     "state/process/test_servers.py",
     "state/process/test_ways.py",
     "examples/test_examples.py",
+    "soak/test_soak.py",
     "state/simulator/test_simulator.py",
     "state/test_rolling_deploy.py",
     "exporter/test_prometheus.py",
