@@ -28,7 +28,7 @@ MINUTES  ?= 10
 WATCHED  ?= 20
 SECONDS  ?= 180
 
-.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai dashboards observe pictures lint types format wheel-test deploy-check manifests stack-check release-check clean
+.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai soak dashboards reference site docs observe pictures lint types format wheel-test deploy-check manifests stack-check release-check clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,12 +98,27 @@ matrix-openai: $(READY)  ## hold calls by each SDK version, transport and form, 
 	PYTHONPATH=tests $(BIN)/python -m matrix.beside
 	PYTHONPATH=tests $(BIN)/python -m matrix.examples
 
+SOAK ?= 15
+REQUESTS ?= 100000
+soak: $(READY)  ## hold the gateway under load: REQUESTS to one replica, SOAK minutes with trouble to three; about 20 min
+	PYTHONPATH=tests $(BIN)/python -m soak --minutes $(SOAK) --requests $(REQUESTS)
+
 SPEED ?= 30
 drill: $(READY)  ## let faults happen to a demo, windows divided by SPEED: do all alerts reach a webhook, and resolve?
 	PYTHONPATH=tests $(BIN)/python -m drill --speed $(SPEED)
 
 dashboards: $(READY)  ## write grafana/dashboards anew, from what the code declares (LABELS=team,tenant FOLDER=mine: with your labels)
 	PYTHONPATH=grafana $(BIN)/python -m fleetmeter_dashboards $(if $(LABELS),--labels $(LABELS)) $(if $(FOLDER),--folder $(FOLDER))
+
+reference: $(READY)  ## write docs/reference anew, from the code
+	PYTHONPATH=docs:grafana $(BIN)/python -m fleetmeter_docs
+
+site: $(READY)  ## build the documentation into site/; it fails for a link that leads nowhere
+	PYTHONPATH=docs:grafana $(BIN)/python -m fleetmeter_docs --check
+	PYTHONPATH=docs:grafana NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+docs: site  ## the same, and check links, guarantees and every block of code
+	$(BIN)/python -m pytest tests/docs
 
 observe: $(READY)  ## compare what every panel shows of a run with the ledger, about 4 min (SECONDS=180)
 	PYTHONPATH=tests $(BIN)/python -m observation --seconds $(SECONDS)
@@ -146,4 +161,4 @@ stack-check: $(READY)  ## run deploy/compose.yaml without an engine: its service
 	PYTHONPATH=tests $(BIN)/python -m stack
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(NEWEST) $(OLDEST) $(DEPLOY) dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(NEWEST) $(OLDEST) $(DEPLOY) dist build site .pytest_cache .mypy_cache .ruff_cache
