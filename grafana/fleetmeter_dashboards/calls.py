@@ -70,11 +70,12 @@ def _calls(queries: Queries) -> list[Panel]:
     return [
         series(
             "How often is a request sent again?",
-            "Requests per second: by model, those sent again inside a call, which the upstream saw as well; and those "
-            "that clients sent again to this service.",
+            "Requests per second: by model, those sent again inside a call, which the upstream saw as well; those that "
+            "clients sent again to this service; and calls of a second deployment, because the first was slow.",
             [
                 Target(queries.top(queries.rate("openai_retries", "model"), "openai_retries", "model"), "{{model}}"),
                 Target(queries.or_zero(queries.rate("client_retries")), "by clients"),
+                Target(queries.or_zero(queries.rate("model_hedges")), "second deployment"),
             ],
             Value(unit="reqps", low=0), colour="model", stack=True, width=8, calcs=["mean"],
         ),
