@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 
-from fleetmeter.cli.top.totals import Totals
 from fleetmeter.embedded import EmbeddedStore
+from fleetmeter.watching.totals import Totals
 from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.demo.fleet import upstream_config
 from fleetmeter_app.demo.load import Load

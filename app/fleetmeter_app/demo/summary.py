@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich import box
 from rich.table import Table
 
-from fleetmeter.cli.top.totals import Totals
+from fleetmeter.watching.totals import Totals
 from fleetmeter_app.demo.tally import Tally
 from fleetmeter_app.upstream.ledger import Account, Outcomes
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from fleetmeter.cli.top.totals import Totals
+from fleetmeter.watching.totals import Totals
 from fleetmeter_app.demo.questions import Question
 from fleetmeter_app.demo.summary import SummaryRow, compare, summary_table, verdict
 from fleetmeter_app.demo.tally import Tally
