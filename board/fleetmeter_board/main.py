@@ -5,8 +5,10 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import FrameType
 from typing import NoReturn
 
 os.environ.pop("NICEGUI_REDIS_URL", None)  # NiceGUI would keep its own state in that store: the board only reads
@@ -35,6 +37,8 @@ log = logging.getLogger("fleetmeter.board")
 
 _LAST_SECONDS = 1
 """Seconds that open requests may take when the board ends."""
+_AT_LAST = 1.5
+"""Seconds from a signal to the end, whatever still runs."""
 
 
 def serve(settings: BoardSettings) -> int:
@@ -75,8 +79,23 @@ def serve(settings: BoardSettings) -> int:
     )
     for ending in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises what it got again when it has ended
         signal.signal(ending, lambda number, _: _stopped(signal.Signals(number)))
-    uvicorn.Server(config).run(sockets=listeners)
+    _Server(config).run(sockets=listeners)
     return 1
+
+
+class _Server(uvicorn.Server):
+    """Ends soon after it was told to, even while a look at the store hangs. Nothing is lost: the board only reads."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        last = threading.Timer(_AT_LAST, _end_now, (signal.Signals(sig),))
+        last.daemon = True
+        last.start()
+        super().handle_exit(sig, frame)
+
+
+def _end_now(ending: signal.Signals) -> NoReturn:
+    log.info("stopped", extra=fields(signal=ending.name))
+    os._exit(0)
 
 
 def _stopped(ending: signal.Signals) -> NoReturn:

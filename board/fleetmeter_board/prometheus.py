@@ -16,8 +16,8 @@ from fleetmeter_exporter.redaction import redacted
 _POINTS = 120
 _PATIENCE = 20.0
 """Seconds that an answer may take."""
-_SCRAPE = 60.0
-"""Seconds; the longest usual time between two scrapes. A rate needs several of them."""
+_MEAN = 120.0
+"""Seconds over which a rate is taken at least: it needs two scrapes, and these come each minute, or more often."""
 _AT_ONCE = 4
 """Queries that are asked at the same time."""
 _LINES = 10
@@ -83,7 +83,7 @@ class Prometheus:
         end = time.time()
         step = max(5.0, seconds / _POINTS)
         measures = {**FIXED, **{f"cost_by_{label}": Measure(COST_BY_CALL, label, money=True) for label in own_labels}}
-        ranges = _ranges(measures, chosen, _span(max(4 * _SCRAPE, 2 * step)))
+        ranges = _ranges(measures, chosen, _span(max(_MEAN, step)))
         spans = {
             name: f"sum by ({measure.label}) (increase({_series(measure, chosen)}[{_span(seconds)}])) > 0"
             for name, measure in measures.items()
@@ -108,7 +108,7 @@ class Prometheus:
                 name: _amounts(found, measure)
                 for (name, measure), found in zip(measures.items(), answers[len(ranges) :], strict=True)
             },
-            f"from {self.place}",
+            f"from {self.place}; each point is the mean of {max(_MEAN, step) / 60:.0f} min",
             "" if places else f"{self.place} has no numbers of the fleet within the time shown",
         )
 

@@ -61,7 +61,9 @@ async def _start(
 ) -> DemoFleet | None:
     """Start everything and wait until it answers; None if the user ends the demo before."""
     upstream = "" if settings.costs_money else " the upstream,"
-    console.print(f"starting the store,{upstream} {REPLICAS} gateway replicas and the exporter …", soft_wrap=True)
+    console.print(
+        f"starting the store,{upstream} {REPLICAS} gateway replicas, the exporter and the board …", soft_wrap=True
+    )
     fleet = plan(settings, environ, processes.directory, processes.start_store())
     for program in fleet.programs:
         processes.start(program)
@@ -119,6 +121,7 @@ def _show_addresses(settings: DemoSettings, fleet: DemoFleet, console: Console) 
     first, *others = fleet.gateways.values()
     gateways = " ".join([first, *(f":{address.rpartition(':')[2]}" for address in others)])
     for name, text in (
+        ("board", fleet.board or fleet.no_board or ""),
         ("gateways", f"{gateways}  POST /ask"),
         ("exporter", f"{fleet.exporter}/metrics"),
         ("prometheus", fleet.prometheus or fleet.no_prometheus or ""),

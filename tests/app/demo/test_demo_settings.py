@@ -26,7 +26,7 @@ def test_everything_can_be_said() -> None:
         {
             "DEMO_SECONDS": "1.5", "DEMO_RATE": "3", "DEMO_GATEWAY_PORTS": "8001, 8002,8003",
             "DEMO_EXPORTER_PORT": "9847", "DEMO_PROMETHEUS_PORT": "9090", "DEMO_ALERTMANAGER_PORT": "9093",
-            "DEMO_ALERT_SPEED": "30", "DEMO_ALERT_WEBHOOK": "http://127.0.0.1:9095/x",
+            "DEMO_BOARD_PORT": "9848", "DEMO_ALERT_SPEED": "30", "DEMO_ALERT_WEBHOOK": "http://127.0.0.1:9095/x",
         }
     )  # fmt: skip
     assert (settings.seconds, settings.rate) == (1.5, 3.0)
@@ -34,6 +34,7 @@ def test_everything_can_be_said() -> None:
     gateways = dict.fromkeys((8001, 8002, 8003), "DEMO_GATEWAY_PORTS")
     assert settings.asked_ports() == {
         **gateways, 9847: "DEMO_EXPORTER_PORT", 9090: "DEMO_PROMETHEUS_PORT", 9093: "DEMO_ALERTMANAGER_PORT",
+        9848: "DEMO_BOARD_PORT",
     }  # fmt: skip
 
 
