@@ -107,7 +107,7 @@ class Lookout:
                 start = self.overview.periods.start_of(name)
                 found = await self.prometheus.spent(start)
                 if found is not None:
-                    self._spent[name] = Spent(round(found[0]), found[1], whole=False)
+                    self._spent[name] = Spent(round(found[0]), found[1], whole=found[1] <= start + 1)
         except PrometheusError as error:
             if str(error) != self.prometheus_problem:
                 log.warning("the Prometheus cannot be used", extra=fields(problem=str(error)))

@@ -6,7 +6,6 @@ from html import escape
 from fleetmeter.cli.printing import NOTHING, seconds_text
 from fleetmeter.watching.figures import COST, Figures
 from fleetmeter.watching.overview import RECENT, Pace
-from fleetmeter.watching.periods import Spent
 from fleetmeter.watching.trust import Level, Trust
 from fleetmeter_board.colours import colour
 from fleetmeter_board.lookout import Lookout
@@ -36,13 +35,13 @@ def tiles(lookout: Lookout) -> str:
     if found is None or now is None:
         return ""
     pace, at = overview.pace, now.snapshot.taken_us / 1e6
-    birth = None if now.snapshot.epoch is None else now.snapshot.epoch.birth_us / 1e6
+    birth = overview.birth
     began = "" if birth is None else f"since {since(birth, at)}"
     return "".join(
         (
             _hour(found, pace),
-            _period("Cost today", lookout.spent("today"), found, birth, at),
-            _period("Cost this month", lookout.spent("month"), found, birth, at),
+            _period(lookout, "today", "Cost today", found, at),
+            _period(lookout, "month", "Cost this month", found, at),
             _requests(found, pace, began),
             _errors(found, pace, began, http=now.totals.has("http_requests_total")),
             _calls(found, pace, began),
@@ -70,15 +69,27 @@ def _hour(found: Figures, pace: Pace | None) -> str:
     return _tile("hour", "An hour costs", f"{dollars(pace.per_hour)}<small>/h</small>", _over(pace, "at the pace of"))
 
 
-def _period(title: str, spent: Spent | None, found: Figures, birth: float | None, at: float) -> str:
-    key = "today" if "today" in title else "month"
+def _period(lookout: Lookout, key: str, title: str, found: Figures, at: float) -> str:
+    own, spent = lookout.overview.spent.get(key), lookout.spent(key)
     if found.cost is None or spent is None:
         return _tile(key, title, NOTHING, f"nobody records {COST}" if found.cost is None else "not known yet")
     start = since(spent.since, at)
+    if spent is not own:
+        asked = "as Prometheus has it" if spent.whole else "Prometheus has nothing of the time before"
+        return _tile(key, title if spent.whole else f"Cost since {start}", dollars(spent.nanodollars), asked)
     if not spent.whole:
-        return _tile(key, f"Cost since {start}", dollars(spent.nanodollars), "the earlier part is not known here", "")
-    why = "when counting began" if birth is not None and spent.since == birth else f"all of {title.split()[-1]}"
-    return _tile(key, title, dollars(spent.nanodollars), f"since {start}, {why}")
+        return _tile(key, f"Cost since {start}", dollars(spent.nanodollars), _unknown(lookout, title))
+    why = "since midnight" if key == "today" else "since the first"
+    birth = lookout.overview.birth
+    return _tile(
+        key, title, dollars(spent.nanodollars), why if spent.since != birth else f"since {start}, when counting began"
+    )
+
+
+def _unknown(lookout: Lookout, title: str) -> str:
+    """Why less than a period is shown."""
+    more = "" if lookout.prometheus else "; a Prometheus (--prometheus) may know"
+    return f"{title.removeprefix('Cost ')}'s earlier part is not in the store's totals{more}"
 
 
 def _requests(found: Figures, pace: Pace | None, began: str) -> str:

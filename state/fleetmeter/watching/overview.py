@@ -59,6 +59,12 @@ class Overview:
         return None if self.watch.now is None else figures(self.watch, self.watch.now)
 
     @property
+    def birth(self) -> float | None:
+        """When counting began, in seconds since 1970; None if nobody has recorded."""
+        now = self.watch.now
+        return None if now is None or now.snapshot.epoch is None else now.snapshot.epoch.birth_us / 1e6
+
+    @property
     def trust(self) -> Trust:
         """Whether the numbers are the fleet's."""
         return judge(self.watch, self.history, self.failures)
