@@ -23,7 +23,7 @@ from fleetmeter_app.upstream.ledger import PRICES, Account, Ledger, Outcomes
 from observation.dashboards import Window
 from observation.prometheus import Prometheus, start_prometheus
 from support.gateway import Program, Programs, eventually
-from support.store import new_address
+from support.store import StoreAddress, new_address
 from support.upstream import RunningUpstream, running_upstream
 
 _PACKAGED = Path(__file__).parents[2] / "app" / "fleetmeter_app" / "gateway.toml"
@@ -91,6 +91,7 @@ class Fleet:
     """Everything that runs. `tally` is what the clients have counted."""
 
     programs: Programs
+    store: StoreAddress
     upstream: RunningUpstream
     exporter: Program
     prometheus: Prometheus
@@ -177,7 +178,7 @@ def running_fleet(
         addresses = {name: gateway.address() for name, gateway in gateways.items()}
         watching = start_prometheus(programs, prometheus, exporter.address(), scrape_seconds)
         questions = QuestionsWithTools(config) if every_panel else Questions(config, trouble=True)
-        yield Fleet(programs, upstream, exporter, watching, addresses, questions)
+        yield Fleet(programs, store, upstream, exporter, watching, addresses, questions)
 
 
 def _changed(config_text: str) -> str:

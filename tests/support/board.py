@@ -1,5 +1,6 @@
 """A board as a program of its own, a service that it shows, and a browser that looks at it."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,7 +88,7 @@ def running_service(store: StoreAddress, folder: Path) -> Iterator[subprocess.Po
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The system's own; a test that has none is skipped, and fails with CI=true."""
-    path = program("chromium")
+    path = shutil.which("google-chrome") or program("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM))
         try:
