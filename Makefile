@@ -28,7 +28,7 @@ MINUTES  ?= 10
 WATCHED  ?= 20
 SECONDS  ?= 180
 
-.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai dashboards observe pictures lint types format wheel-test deploy-check manifests stack-check release-check clean
+.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai dashboards reference site docs observe pictures lint types format wheel-test deploy-check manifests stack-check release-check clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,6 +105,16 @@ drill: $(READY)  ## let faults happen to a demo, windows divided by SPEED: do al
 dashboards: $(READY)  ## write grafana/dashboards anew, from what the code declares (LABELS=team,tenant FOLDER=mine: with your labels)
 	PYTHONPATH=grafana $(BIN)/python -m fleetmeter_dashboards $(if $(LABELS),--labels $(LABELS)) $(if $(FOLDER),--folder $(FOLDER))
 
+reference: $(READY)  ## write docs/reference anew, from the code
+	PYTHONPATH=docs:grafana $(BIN)/python -m fleetmeter_docs
+
+site: $(READY)  ## build the documentation into site/; it fails for a link that leads nowhere
+	PYTHONPATH=docs:grafana $(BIN)/python -m fleetmeter_docs --check
+	PYTHONPATH=docs:grafana NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+docs: site  ## the same, and check links, guarantees and every block of code
+	$(BIN)/python -m pytest tests/docs
+
 observe: $(READY)  ## compare what every panel shows of a run with the ledger, about 4 min (SECONDS=180)
 	PYTHONPATH=tests $(BIN)/python -m observation --seconds $(SECONDS)
 
@@ -146,4 +156,4 @@ stack-check: $(READY)  ## run deploy/compose.yaml without an engine: its service
 	PYTHONPATH=tests $(BIN)/python -m stack
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(NEWEST) $(OLDEST) $(DEPLOY) dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(NEWEST) $(OLDEST) $(DEPLOY) dist build site .pytest_cache .mypy_cache .ruff_cache

@@ -53,7 +53,7 @@ def test_a_part_is_a_chain_of_make_targets(part: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     script = (ROOT / ".ci" / "run").read_text()
     called = set(re.findall(r"^ *make ([a-z-]+)$", script, re.MULTILINE)) | {f"test-{each}" for each in PARTS[1:]}
-    wanted = {"setup", "lint", "types", "wheel-test", "deploy-check", "test", "test-newest", "test-oldest"}
+    wanted = {"setup", "lint", "types", "wheel-test", "deploy-check", "site", "test", "test-newest", "test-oldest"}
     assert wanted == called <= targets
     assert part in script
 

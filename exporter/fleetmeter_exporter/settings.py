@@ -15,7 +15,7 @@ from fleetmeter_exporter.http.listeners import ListenAddress
 
 DEFAULT_ADDRESS = ":9847"
 
-_FLAGS = (
+FLAGS = (
     Flag("redis.url", "URL", "the store that has the fleet's numbers", DEFAULT_URL, fallback="FLEETMETER_REDIS_URL"),
     Flag("namespace", "NAME", "the fleet to serve", "default", "list", "FLEETMETER_NAMESPACE"),
     Flag(
@@ -71,7 +71,7 @@ class ExporterSettings:
             "Serves the fleet's metrics from Redis to Prometheus.",
             f"Also read, for a URL without a password: {', '.join(VARIABLES)}.",
         )
-        given = read(_FLAGS, parser, arguments, environ)
+        given = read(FLAGS, parser, arguments, environ)
         listen = given["web.listen-address"]
         return cls(
             url=_parse_url(*given["redis.url"].one, environ),

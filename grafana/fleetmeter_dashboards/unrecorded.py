@@ -1,8 +1,8 @@
 """Families that the catalogue declares and the gateway does not record yet: the one list of them.
 
-A service of your own may record them with the helpers of `fleetmeter.llm`, and the panels then show them. README's
-table, the dashboards and the pictures say of each that the gateway does not. A family leaves this list with the change
-that begins to record it.
+A service of your own may record them with the helpers of `fleetmeter.llm`, and the panels then show them. The
+reference, the dashboards and the pictures say of each that the gateway does not. A family leaves this list with the
+change that begins to record it.
 """
 
 from collections.abc import Iterable

@@ -18,13 +18,13 @@ MOST_BYTES = 300_000
 
 @pytest.mark.parametrize(("name", "document"), [*documents().items()], ids=[*documents()])
 def test_a_picture_shows_the_dashboard_as_it_is(name: str, document: dict[str, Any]) -> None:
-    """Each dashboard has one picture, drawn from its present JSON, not too large, and shown in the README."""
+    """Each dashboard has one picture, drawn from its present JSON, not too large, and shown in docs/dashboards.md."""
     path = FOLDER / f"{name}.png"
     with Image.open(path) as image:
         assert image.width == WIDTH
         assert image.info[DRAWN_FROM] == digest(document), "run `make pictures`"
     assert path.stat().st_size < MOST_BYTES
-    assert len(re.findall(rf"!\[[^\]]+\]\(docs/pictures/{name}\.png\)", (ROOT / "README.md").read_text())) == 1
+    assert len(re.findall(rf"!\[[^\]]+\]\(pictures/{name}\.png\)", (ROOT / "docs" / "dashboards.md").read_text())) == 1
 
 
 def test_no_picture_is_left_over() -> None:

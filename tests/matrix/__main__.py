@@ -1,4 +1,4 @@
-"""Tries each software and prints the table; exit status 1 where a row is not what README's limits permit."""
+"""Tries each software and prints the table; exit status 1 where a row is not what docs/limits.md permits."""
 
 import argparse
 import subprocess

@@ -11,7 +11,7 @@ class Row:
 
     `packages` are installed first. `command` starts the software; PORT, STORE and NAME in it are put in. A service
     is asked over HTTP. Jobs are put into a queue by `matrix_<queue>.py`. A program that is neither ends by itself.
-    `signal` is sent under load, or after it. `loss` is what README's limits permit: the share of the ledger that may be
+    `signal` is sent under load, or after it. `loss` is what docs/limits.md permits: the share of the ledger that may be
     missing.
     `counter` is the sample that is compared, summed over its series: a library's own, if it counts by itself.
     """

@@ -168,7 +168,7 @@ class World:
                 self.execute(self.master(side), request)
 
     def _too_late(self, request: Request) -> bool:
-        """Whether a copy would do what the protocol cannot undo; README.md tells of the second kind.
+        """Whether a copy would do what the protocol cannot undo; docs/limits.md tells of the second kind.
 
         A hello after the row of a writer that said goodbye was dropped, or after all rows were evicted, makes a new
         row. And where a store went back, a batch under an id that its writer has left to another process finds its

@@ -16,7 +16,7 @@ from fleetmeter_exporter.flags import LOG_FLAGS, Flag, Given, Parser, log_format
 KEY = "OPENAI_API_KEY"
 CACHE_KEY = "FLEETMETER_APP_CACHE_KEY"
 
-_FLAGS = (
+FLAGS = (
     Flag("host", "HOST", "address to listen on", "127.0.0.1"),
     Flag("port", "PORT", "port to listen on, 0 for any free one", "8000"),
     Flag("config", "FILE", "TOML file with tiers, intents, limits and prices; the packaged one if there is none"),
@@ -93,7 +93,7 @@ class AppSettings:
             f"and, for a URL without a password, {', '.join(VARIABLES)}.",
             "app",
         )
-        given = read(_FLAGS, parser, sys.argv[1:] if arguments is None else arguments, environ)
+        given = read(FLAGS, parser, sys.argv[1:] if arguments is None else arguments, environ)
         config = given["config"].one[1]
         return cls(
             host=given["host"].one[1],

@@ -41,7 +41,7 @@ from fleetmeter_app.upstream.wishes import HEADER, find_wish
 from fleetmeter_exporter.flags import LOG_FLAGS, Flag, Parser, log_format, log_level, read
 from fleetmeter_exporter.logs import configure
 
-_FLAGS = (
+FLAGS = (
     Flag("host", "HOST", "address to listen on", "127.0.0.1"),
     Flag("port", "PORT", "port to listen on", "8001"),
     Flag("config", "FILE", "TOML file: models, latency, error rates"),
@@ -118,7 +118,7 @@ def make_app(config: UpstreamConfig) -> Breakable:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM. Returns 2, after one line with the reason, if a setting cannot be used."""
     parser = Parser("python -m fleetmeter_app.upstream", "An OpenAI-compatible upstream.", "", "upstream")
-    given = read(_FLAGS, parser, sys.argv[1:] if arguments is None else arguments, os.environ)
+    given = read(FLAGS, parser, sys.argv[1:] if arguments is None else arguments, os.environ)
     file = given["config"].one[1]
     try:
         port = port_of(given["port"])

@@ -33,12 +33,8 @@ _INTERRUPTED = 130
 """The status of a program that SIGINT ended, as shells give it."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand; `argv` defaults to the process's arguments.
-
-    Returns the exit status: 0 if all went well; 1 if the store failed, or could not do what was asked; 2 for arguments
-    or settings that cannot be used; 130 for Ctrl-C. argparse ends the program itself if it finds a wrong argument.
-    """
+def make_parser() -> Parser:
+    """The parser of the whole command line, with the subcommands of installed packages."""
     parser = Parser(
         prog="fleetmeter", description="Shows, checks and clears a fleet's metrics in Redis.", allow_abbrev=False
     )
@@ -46,7 +42,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     subcommands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (*_SUBCOMMANDS, *registered_commands()):
         add(subcommands)
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; `argv` defaults to the process's arguments.
+
+    Returns the exit status: 0 if all went well; 1 if the store failed, or could not do what was asked; 2 for arguments
+    or settings that cannot be used; 130 for Ctrl-C. argparse ends the program itself if it finds a wrong argument.
+    """
+    arguments = make_parser().parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has every character of a label
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
