@@ -93,7 +93,7 @@ def test_real_models(tmp_path: Path) -> None:
     assert fleet.upstream is None
     assert "sk-secret" not in repr(fleet)
     environs = {program.name: program.environ for program in fleet.programs}
-    assert list(environs) == ["gateway-1", "gateway-2", "gateway-3", "exporter"]
+    assert list(environs) == ["gateway-1", "gateway-2", "gateway-3", "exporter", "board"]
     assert environs["exporter"] == {
         "PATH": "/nowhere", "FLEETMETER_REDIS_URL": "unix:///s", "FLEETMETER_NAMESPACE": "demo",
     }  # fmt: skip
