@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import bcrypt
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -290,6 +291,23 @@ def test_parts_without_data_are_folded_and_say_why(
             expect(part).not_to_have_attribute("open", "")
             expect(part.locator("summary .why")).to_contain_text(re.compile("nobody|no process"))
     assert "$" not in page.locator(".tiles").inner_text()
+    page.close()
+
+
+def test_a_user_with_a_password_sees_it_live(
+    board: Callable[..., RunningBoard], browser: Browser, tmp_path: Path
+) -> None:
+    """The browser gives the password for the page's live connection, too."""
+    config = tmp_path / "web.yml"
+    config.write_text(f"basic_auth_users: {{ann: '{bcrypt.hashpw(b'sesame', bcrypt.gensalt(4)).decode()}'}}\n")
+    running = board("--web.config.file", str(config)).ready()
+    page = browser.new_page(http_credentials={"username": "ann", "password": "sesame"})
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.goto(running.address)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Pause")).to_have_attribute("aria-pressed", "true")
+    assert errors == []
     page.close()
 
 

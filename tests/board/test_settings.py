@@ -42,6 +42,7 @@ def test_each_flag_has_a_twin_in_the_environment() -> None:
     }  # fmt: skip
     found = settings("--interval", "3", environ=environ)
     assert (found.store.namespace, found.store.url) == ("twin", "redis://h/1")
+    assert settings(environ={"FLEETMETER_NAMESPACE": "library"}).store.namespace == "library"
     assert (found.prometheus, found.interval, found.allow_anyone) == ("http://p:9090", 3.0, True)
     assert [str(address) for address in found.addresses] == ["127.0.0.1:1", "[::1]:2"]
 
