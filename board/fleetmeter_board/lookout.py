@@ -47,7 +47,7 @@ class Lookout:
         """Look again and again, until cancelled."""
         examined = -_EXAMINED
         while True:
-            await asyncio.to_thread(self.overview.look)
+            self.overview.take(await asyncio.to_thread(self.overview.watch.sight))
             self.looks += 1
             self._tell()
             if time.monotonic() - examined >= _EXAMINED and self.overview.watch.trouble is None:

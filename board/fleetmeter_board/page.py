@@ -126,7 +126,16 @@ class Page:
         if now is None or self._lookout.overview.watch.trouble is not None:
             return []
         alive = counted(len(now.snapshot.alive), "replica")
-        return [f"{alive} alive; read at {clock(now.snapshot.taken_us / 1e6)}."]
+        return [f"{alive} alive; read at {clock(now.snapshot.taken_us / 1e6)}.", *self._scraped()]
+
+    def _scraped(self) -> list[str]:
+        """What is wrong with a Prometheus' scrapes; it concerns the history, and not the numbers of the store."""
+        found = self._lookout.scrapes
+        targets, up = found.get("scraped", 1.0), found.get("up", 1.0)
+        if targets > 1:
+            problem = f"the Prometheus scrapes the fleet {targets:.0f} times, so its sums are multiples of the truth"
+            return [f"History: {problem}; scrape one address."]
+        return ["History: the Prometheus cannot reach the exporter, so it has gaps."] if up < targets else []
 
     def _title(self) -> str:
         settings = self._lookout.target.settings

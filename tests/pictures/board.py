@@ -28,9 +28,9 @@ def draw_board(address: str, folder: Path) -> None:
 
 def _picture(browser: Browser, address: str, theme: str, size: tuple[int, int, float], path: Path) -> None:
     width, height, scale = size
-    scheme = "dark" if theme == "dark" else "light"
     page = browser.new_page(
-        viewport={"width": width, "height": height}, device_scale_factor=scale, color_scheme=scheme,
+        viewport={"width": width, "height": height}, device_scale_factor=scale,
+        color_scheme="dark" if theme == "dark" else "light",
     )  # fmt: skip
     page.set_default_timeout(_PATIENCE)
     page.goto(address)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fleetmeter.errors import FleetmeterError
 from fleetmeter.watching.figures import CALLS, COST, REQUESTS, Figures, figures
 from fleetmeter.watching.history import History, Step
 from fleetmeter.watching.measures import DURATIONS, REQUEST_SECONDS
@@ -45,13 +46,15 @@ class Overview:
         self.failures: Sequence[str] = ()
 
     def look(self) -> None:
-        """Read the store once; it takes as long as a scrape does. If that fails, the last sighting stays."""
-        before = self.watch.now
-        self.watch.look()
-        now = self.watch.now
-        if now is not None and now is not before:
-            self.history.add(now, _levels(now))
-            self.periods.add(now)
+        """Read the store once, and take what was read. If that fails, the last sighting stays."""
+        self.take(self.watch.sight())
+
+    def take(self, found: Sighting | FleetmeterError) -> None:
+        """Take what `watch.sight()` returned. It takes no time, and belongs into the thread that shows the numbers."""
+        self.watch.take(found)
+        if isinstance(found, Sighting):
+            self.history.add(found, _levels(found))
+            self.periods.add(found)
 
     @property
     def figures(self) -> Figures | None:

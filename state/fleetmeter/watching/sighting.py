@@ -49,6 +49,10 @@ class Watch:
 
     def look(self) -> None:
         """Read the store once. If that fails, the last sighting stays, and `trouble` says why."""
+        self.take(self.sight())
+
+    def sight(self) -> "Sighting | FleetmeterError":
+        """Read the store once, or why that failed. It changes nothing, so that it may be called by another thread."""
         began = self._clock()
         try:
             snapshot = self._reader.read()
@@ -57,11 +61,16 @@ class Watch:
             identities = self._identities.of(shown)
             totals = Totals.of(families, self._buckets_of)
         except FleetmeterError as error:
-            self.trouble = str(error)
-            return
+            return error
         now = self._clock()
-        self._before, self.now = self.now, Sighting(snapshot, totals, identities, now, problems, now - began)
-        self.trouble = None
+        return Sighting(snapshot, totals, identities, now, problems, now - began)
+
+    def take(self, found: "Sighting | FleetmeterError") -> None:
+        """Make what `sight` returned the last sighting, or say why there is no newer one."""
+        if isinstance(found, FleetmeterError):
+            self.trouble = str(found)
+        else:
+            self._before, self.now, self.trouble = self.now, found, None
 
     @property
     def age(self) -> float | None:
