@@ -28,7 +28,7 @@ MINUTES  ?= 10
 WATCHED  ?= 20
 SECONDS  ?= 180
 
-.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai dashboards reference site docs observe pictures lint types format wheel-test deploy-check manifests stack-check release-check clean
+.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai soak dashboards reference site docs observe pictures lint types format wheel-test deploy-check manifests stack-check release-check clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,11 @@ matrix-openai: $(READY)  ## hold calls by each SDK version, transport and form, 
 	PYTHONPATH=tests $(BIN)/python -m matrix.gateway
 	PYTHONPATH=tests $(BIN)/python -m matrix.beside
 	PYTHONPATH=tests $(BIN)/python -m matrix.examples
+
+SOAK ?= 15
+REQUESTS ?= 100000
+soak: $(READY)  ## hold the gateway under load: REQUESTS to one replica, SOAK minutes with trouble to three; about 20 min
+	PYTHONPATH=tests $(BIN)/python -m soak --minutes $(SOAK) --requests $(REQUESTS)
 
 SPEED ?= 30
 drill: $(READY)  ## let faults happen to a demo, windows divided by SPEED: do all alerts reach a webhook, and resolve?

@@ -3,8 +3,6 @@
 Each child of the pool is a replica. What a task is about, and whose it is, follows the call.
 """
 
-import os
-
 from celery import Celery
 from openai import OpenAI
 
@@ -12,7 +10,7 @@ import fleetmeter
 from fleetmeter.llm import attributes
 
 fleetmeter.install()
-fleetmeter.instrument_openai(prices=os.environ.get("FLEETMETER_PRICES"))
+fleetmeter.instrument_openai()
 app = Celery("celery_tasks")
 
 

@@ -4,15 +4,13 @@ The two calls of fleetmeter's are all that was added. Every call of a model is c
 whatever happens to it.
 """
 
-import os
-
 from fastapi import FastAPI
 from openai import AsyncOpenAI
 
 import fleetmeter
 
 fleetmeter.install()
-fleetmeter.instrument_openai(prices=os.environ.get("FLEETMETER_PRICES"))
+fleetmeter.instrument_openai()
 
 app = FastAPI()
 client = AsyncOpenAI()

@@ -1,6 +1,5 @@
 """instructor: `python instructor_extraction.py TEXT …`. An answer that has to be asked for again is a new call."""
 
-import os
 import sys
 
 import instructor
@@ -10,7 +9,7 @@ from pydantic import BaseModel
 import fleetmeter
 
 fleetmeter.install()
-fleetmeter.instrument_openai(prices=os.environ.get("FLEETMETER_PRICES"))
+fleetmeter.instrument_openai()
 
 
 class Person(BaseModel):

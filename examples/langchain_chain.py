@@ -1,6 +1,5 @@
 """langchain-openai: `python langchain_chain.py QUESTION …`."""
 
-import os
 import sys
 
 from langchain_core.output_parsers import StrOutputParser
@@ -10,7 +9,7 @@ from langchain_openai import ChatOpenAI
 import fleetmeter
 
 fleetmeter.install()
-fleetmeter.instrument_openai(prices=os.environ.get("FLEETMETER_PRICES"))
+fleetmeter.instrument_openai()
 
 prompt = ChatPromptTemplate.from_messages([("system", "Answer in a sentence."), ("user", "{question}")])
 # `stream_usage`: langchain-openai asks for a stream's usage by itself only at OpenAI's own address

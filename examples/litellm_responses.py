@@ -5,7 +5,6 @@ the chats of `openai/` are seen, and would count twice.
 """
 
 import asyncio
-import os
 import sys
 from datetime import datetime
 from typing import Any
@@ -15,11 +14,9 @@ from litellm.integrations.custom_logger import CustomLogger
 
 import fleetmeter
 from fleetmeter.llm import record_call
-from fleetmeter.pricing import PriceList
 
 fleetmeter.install()
-fleetmeter.instrument_openai(prices=os.environ.get("FLEETMETER_PRICES"))
-prices = PriceList.from_env(os.environ)
+fleetmeter.instrument_openai()
 
 
 class Unseen(CustomLogger):  # type: ignore[misc]  # LiteLLM is not there when types are checked
@@ -36,7 +33,6 @@ class Unseen(CustomLogger):  # type: ignore[misc]  # LiteLLM is not there when t
                 provider="openai",
                 endpoint="responses",
                 duration=(end_time - start_time).total_seconds(),
-                prices=prices,
             )
 
 

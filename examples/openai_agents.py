@@ -3,7 +3,6 @@
 OPENAI_AGENTS_DISABLE_TRACING=1 keeps the library from sending traces to OpenAI, which is no call of a model.
 """
 
-import os
 import sys
 
 from agents import Agent, Runner
@@ -12,7 +11,7 @@ import fleetmeter
 from fleetmeter.llm import attributes
 
 fleetmeter.install()
-fleetmeter.instrument_openai(prices=os.environ.get("FLEETMETER_PRICES"))
+fleetmeter.instrument_openai()
 
 agent = Agent(name="Clerk", instructions="Answer in a sentence.", model="gpt-6-luna")
 for question in sys.argv[1:]:

@@ -1,6 +1,5 @@
 """pydantic-ai: `python pydantic_ai_agent.py QUESTION …`."""
 
-import os
 import sys
 
 from pydantic_ai import Agent
@@ -9,7 +8,7 @@ from pydantic_ai.models.openai import OpenAIChatModel
 import fleetmeter
 
 fleetmeter.install()
-fleetmeter.instrument_openai(prices=os.environ.get("FLEETMETER_PRICES"))
+fleetmeter.instrument_openai()
 
 agent = Agent(OpenAIChatModel("gpt-6-luna"), instructions="Answer in a sentence.")
 for question in sys.argv[1:]:

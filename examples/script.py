@@ -1,6 +1,5 @@
 """A script: `python script.py QUESTION …`. Each run adds to the same totals; the end of the process hands over."""
 
-import os
 import sys
 
 from openai import OpenAI
@@ -8,7 +7,7 @@ from openai import OpenAI
 import fleetmeter
 
 fleetmeter.install()
-fleetmeter.instrument_openai(prices=os.environ.get("FLEETMETER_PRICES"))
+fleetmeter.instrument_openai()
 
 with OpenAI() as client:
     for question in sys.argv[1:]:

@@ -4,7 +4,6 @@ A chat stream tells what it used only if it is asked to. `ask_for_usage` asks, a
 caller, who did not. Without it, what the stream cost is unknown, and is counted as that.
 """
 
-import os
 import sys
 
 from openai import OpenAI
@@ -12,7 +11,7 @@ from openai import OpenAI
 import fleetmeter
 
 fleetmeter.install()
-fleetmeter.instrument_openai(prices=os.environ.get("FLEETMETER_PRICES"), ask_for_usage=True)
+fleetmeter.instrument_openai(ask_for_usage=True)
 
 with OpenAI() as client:
     for question in sys.argv[1:]:

@@ -111,7 +111,7 @@ ROOMS: dict[str, set[str]] = {
     "cache_gauges": set(),
     # what stands beside the gateway
     "upstream": {"config", "errors", "tables"},
-    "demo": {"config", "errors", "upstream"},
+    "demo": {"config", "errors", "guarding", "routing", "upstream"},
     "lua": set(),
     "__init__": set(),
 }

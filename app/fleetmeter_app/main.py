@@ -20,6 +20,7 @@ from fleetmeter.instrumentation.http_metrics import HTTPMetrics
 from fleetmeter.instrumentation.replica_metrics import replica_gauges
 from fleetmeter.llm import configure
 from fleetmeter.llm.catalogue import SERVICE
+from fleetmeter.llm.guards import create_guard_children
 from fleetmeter.process.installation import aflush
 from fleetmeter.process.patience import EXIT_TIMEOUT
 from fleetmeter.schema.keys import Keys
@@ -134,6 +135,7 @@ def configure_labels(loaded: Loaded) -> None:
         tools=loaded.tools.names or None,
         normalise=prices.normalise,
     )
+    create_guard_children(hedged={step.model for step in loaded.router.steps() if step.hedge_after_seconds is not None})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -97,6 +97,13 @@ class Table:
             self.refuse(key, f"is {value}; it must be a number {'above 0' if positive else 'from 0 upwards'}")
         return float(value)
 
+    def take_optional_number(self, key: str) -> float | None:
+        """A number above 0, or None where the key is absent."""
+        if key not in self._left:
+            self._taken.append(key)
+            return None
+        return self.take_number(key)
+
     def take_boolean(self, key: str, *, default: bool | None = None) -> bool:
         """True or false."""
         value = self._take(key, default)

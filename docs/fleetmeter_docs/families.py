@@ -11,7 +11,6 @@ from fleetmeter.instrumentation import HTTPMetrics, default_registry
 from fleetmeter.instrumentation.replica_metrics import replica_gauges
 from fleetmeter.llm import REGISTRY
 from fleetmeter.writer.telemetry import Telemetry
-from fleetmeter_dashboards.unrecorded import UNRECORDED
 from fleetmeter_docs.markdown import code, codes, table
 from fleetmeter_docs.markdown import page as page_of
 from fleetmeter_exporter.exposition import own_metrics
@@ -65,16 +64,11 @@ def page() -> str:
     """The text of the page."""
     rows = catalogue()
     heads = ("family", "type", "labels", "meaning")
-    recorded = [row.cells() for row in rows if row.name not in UNRECORDED]
-    unrecorded = [row.cells() for row in rows if row.name in UNRECORDED]
     return page_of(
         "Metrics",
         INTRODUCTION,
         "## Requests, models, tokens and money",
-        table(heads, recorded),
-        "## Declared, and not recorded by the gateway yet",
-        "Your own service may record them, with the helpers of `fleetmeter.llm`. `instrument_openai` records both.",
-        table(heads, unrecorded),
+        table(heads, [row.cells() for row in rows]),
         "## The machinery itself",
         "The exporter makes the gauges at each scrape; replicas send the rest along with their records.",
         table(heads, [row.cells() for row in machinery()]),

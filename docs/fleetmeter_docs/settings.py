@@ -91,7 +91,8 @@ def page() -> str:
         "`python -m fleetmeter_app.upstream` answers like a provider of models, and costs nothing.",
         flags(UPSTREAM, "upstream"),
         "## The demo",
-        "`make demo` has no flags. It takes any free port unless you name one.",
+        "`make demo` has no flags. It takes any free port unless you name one. Real models are asked plain questions "
+        "only, by `POST /ask`, and nobody needs a key.",
         table(heads, [(code(name), text) for name, text in DEMO]),
     )
 

@@ -15,9 +15,22 @@ SHRUNK = 0.75
 """If an exposition has fewer samples than this part of the largest one, memory is given back."""
 
 
+OWN_MAPPING = 1 << 20
+"""Bytes from which on a block has a mapping of its own, so that its memory is the system's again when it is freed.
+
+The texts of an exposition are such blocks. By default the C library raises the limit up to 32 MiB as it sees them come
+and go, and then they leave holes.
+"""
+
+_M_MMAP_THRESHOLD = -3
+
+
 def tune() -> None:
-    """Make Python look for cycles less often."""
+    """Make Python look for cycles less often, and the C library give large blocks back."""
     gc.set_threshold(COLLECT_AFTER)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:  # other C libraries do not have it
+        mallopt(_M_MMAP_THRESHOLD, OWN_MAPPING)
 
 
 class Shrinking:

@@ -13,7 +13,6 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from fleetmeter_board.colours import GOOD, NEUTRAL
 from fleetmeter_dashboards.errors import DashboardError
 from fleetmeter_dashboards.queries import Expression, Queries
-from fleetmeter_dashboards.unrecorded import INSTEAD_OF_DATA, REMARK, needed
 
 DATASOURCE = shapes.DataSourceRef(type_val="prometheus", uid="${datasource}")
 _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
@@ -76,8 +75,7 @@ def panel_of(
     if not value.unit and len(units) != 1:
         raise DashboardError(f"the panel {title!r} shows several units: {', '.join(sorted(units))}; name one")
     builder.title(title).description(_description(text, targets)).datasource(DATASOURCE)
-    unrecorded = needed(family for target in targets for family in target.expression.families)
-    builder.unit(value.unit or units.pop()).no_value(INSTEAD_OF_DATA if unrecorded else value.none)
+    builder.unit(value.unit or units.pop()).no_value(value.none)
     builder.thresholds(thresholds(value.steps or ((None, NEUTRAL),)))
     for setting, given in (("min", value.low), ("max", value.high), ("decimals", value.decimals)):
         if given is not None:
@@ -96,8 +94,7 @@ def panel_of(
 
 def _description(text: str, targets: Iterable[Target]) -> str:
     families = {family.shown: family for target in targets for family in target.expression.families}
-    remarks = [REMARK] if needed(families.values()) else []
-    return "\n\n".join([text, *remarks, *(f"`{name}`: {family.help}" for name, family in families.items())])
+    return "\n\n".join([text, *(f"`{name}`: {family.help}" for name, family in families.items())])
 
 
 def _mappings(value: Value) -> list[models.ValueMap | models.RangeMap]:

@@ -107,11 +107,12 @@ def _models(queries: Queries) -> list[Panel]:
         ),
         series(
             "How often is a request sent again?",
-            "Requests per second: by model, those sent again inside a call, which the upstream saw as well; and those "
-            "that clients sent again to this service.",
+            "Requests per second: by model, those sent again inside a call, which the upstream saw as well; those that "
+            "clients sent again to this service; and calls of a second deployment, because the first was slow.",
             [
                 Target(queries.top(queries.rate("openai_retries", "model"), "openai_retries", "model"), "{{model}}"),
                 Target(queries.rate("client_retries"), "by clients"),
+                Target(queries.rate("model_hedges"), "second deployment"),
             ],
             Value(unit="reqps", low=0), colour="model", stack=True,
         ),

@@ -145,6 +145,9 @@ def test_an_answer_has_all_its_parts(replica: Program) -> None:
     assert again.json()["cached"] is True
     assert again.json()["usage"] is again.json()["cost_usd"] is again.json()["cost_nanodollars"] is None
     assert again.headers["x-request-id"] != response.headers["x-request-id"]
+    assert [one.headers["x-fleetmeter-cache"] for one in (response, again)] == ["miss", "hit"]
+    off = httpx.post(replica.address() + "/ask", json={"query": "NVDA"}, headers={"cache-control": "no-store"})
+    assert off.headers["x-fleetmeter-cache"] == "off"
 
 
 def test_an_unanswered_question_tells_nothing_of_the_upstream(replica: Program) -> None:

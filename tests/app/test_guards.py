@@ -141,6 +141,10 @@ def test_a_key_asks_its_own_models_only(
         with pytest.raises(openai.NotFoundError) as caught:
             ask(client, model)
         assert caught.value.code == "model_not_found"
+    assert [model.id for model in client.models.list()] == ["auto", "cheap", "gpt-6-luna"]
+    assert client.models.retrieve("cheap").id == "cheap"
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("premium")
 
 
 def test_a_rate_limit_is_one_for_all_replicas(

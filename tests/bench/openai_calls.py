@@ -1,11 +1,12 @@
 """What counting adds to a call of the openai SDK, and to a chunk of a stream: ours beside its peers', and none.
 
-CPU time of the process, answers from inside it. Each way has an environment of its own with the same SDK, and a process
-that lives for the whole benchmark. They take turns, a few milliseconds each, so that whatever else the machine does
-meets all of them alike. Each call is timed by itself, and the figure is the one that a twentieth of some thousand calls
-stay below: they were disturbed least. What a chunk costs is the difference of a long stream and a short one, so that
-nothing of opening and ending a stream is in it. What threads do between the turns (spans that are sent, batches for the
-store) is shown by itself: the median, for each call.
+CPU time of the process, answers from inside it. Each way has an environment of its own with the same SDK, and a
+process that lives for the whole benchmark. They take turns, a few milliseconds each, in an order that moves on, so that
+whatever else the machine does meets all of them alike. Each call is timed by itself, and of a turn the fastest one
+counts: it was disturbed least. What counting adds is the median, over the turns, of the difference to the same turn
+without counting: how busy the machine was at that moment is in both. What a chunk costs is the difference of a long
+stream and a short one, so that nothing of opening and ending a stream is in it. What threads do between the turns
+(spans that are sent, batches for the store) is shown by itself: the median, for each call.
 
 `BEFORE=FOLDER` names the `state` folder of another checkout, which is measured beside.
 """
@@ -37,6 +38,8 @@ WAYS = {
     "langfuse": (SDK, "langfuse==5.0.4"),
     "opentelemetry": (SDK, "opentelemetry-instrumentation-openai-v2==2.4b0", "opentelemetry-sdk", "httpx"),
 }
+COUNTED = ("fleetmeter", "fleetmeter, installed")
+"""Both have to meet the targets: metrics of this process alone, and of a fleet."""
 PEERS = ("openllmetry", "langfuse", "opentelemetry")
 TURNS, SECONDS = 300, 300.0
 """Turns of each way, and the time after which no more are taken."""
@@ -69,24 +72,22 @@ class Way:
             assert self._process.stderr is not None
             raise RuntimeError((self._process.stderr.read().strip().splitlines() or ["it ended"])[-1])
         for what, values in json.loads(line).items():
-            self._found.setdefault(what, []).extend(values)
+            self._found.setdefault(what, []).append(min(values))
 
     def begin_anew(self) -> None:
         """Forget the first turns, in which everything is slow."""
         self._found = {}
 
-    def _least(self, what: str) -> float:
-        return statistics.quantiles(self._found[what], n=20)[0]
+    @property
+    def calls(self) -> list[float]:
+        """Microseconds of a call, in each turn."""
+        return self._found["call"]
 
     @property
-    def call(self) -> float:
-        """Microseconds of a call."""
-        return self._least("call")
-
-    @property
-    def chunk(self) -> float:
-        """Microseconds of a chunk."""
-        return (self._least("long") - self._least("short")) / (LONG - SHORT)
+    def chunks(self) -> list[float]:
+        """Microseconds of a chunk, in each turn."""
+        both = zip(self._found["long"], self._found["short"], strict=True)
+        return [(long - short) / (LONG - SHORT) for long, short in both]
 
     @property
     def behind(self) -> float:
@@ -117,9 +118,9 @@ def main() -> None:
             way.begin_anew()
         turns, until = 0, monotonic() + SECONDS
         while turns < TURNS and (turns < 2 or monotonic() < until):
+            for place in range(len(ways)):
+                ways[(turns + place) % len(ways)].take_turn()
             turns += 1
-            for way in ways:
-                way.take_turn()
         troubles.append(f"{turns} turns of {TURNS}")
     _print({way.name: way for way in ways}, troubles)
 
@@ -138,19 +139,25 @@ def _running(python: Path, way: str, url: str) -> Iterator[Way]:
             process.kill()
 
 
+def _added(counted: list[float], stock: list[float]) -> float:
+    """What counting adds: the median of the differences to the same turn without it."""
+    return statistics.median(ours - theirs for ours, theirs in zip(counted, stock, strict=True))
+
+
 def _print(ways: dict[str, Way], troubles: list[str]) -> None:
     stock = ways["none"]
     added: dict[str, dict[str, float]] = {
-        name: {"call": way.call - stock.call, "chunk": way.chunk - stock.chunk} for name, way in ways.items()
+        name: {"call": _added(way.calls, stock.calls), "chunk": _added(way.chunks, stock.chunks)}
+        for name, way in ways.items()
     }
     rows = [
         [
-            *(name, f"{way.call:.0f}", f"{added[name]['call']:.0f}"),
-            *(f"{way.chunk:.2f}", f"{added[name]['chunk']:.2f}", f"{way.behind:.0f}"),
+            *(name, f"{statistics.median(way.calls):.0f}", f"{added[name]['call']:.0f}"),
+            *(f"{statistics.median(way.chunks):.2f}", f"{added[name]['chunk']:.2f}", f"{way.behind:.0f}"),
         ]
         for name, way in ways.items()
     ]
-    ours = added["fleetmeter"]
+    ours = {what: max(added[name][what] for name in COUNTED) for what in ("call", "chunk")}
     notes = [judged("µs added to a call", ours["call"], 100), judged("µs added to a chunk", ours["chunk"], 5)]
     peers: list[Any] = [added[name] for name in PEERS if name in added]
     for what in ("call", "chunk"):

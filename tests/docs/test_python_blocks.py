@@ -24,13 +24,13 @@ for page, folder, environ, parts in json.load(sys.stdin):
     child = os.fork()
     if child == 0:
         os.chdir(folder)
+        os.dup2(os.open("output", os.O_WRONLY | os.O_CREAT), 1)
+        os.dup2(1, 2)
         os.environ.update(environ)
         sys.argv[:] = ["program"]
         names = {"__name__": "__main__"}
-        with open("output", "w") as output:
-            sys.stdout = sys.stderr = output
-            for place, text in parts:
-                exec(compile(text, place, "exec"), names)
+        for place, text in parts:
+            exec(compile(text, place, "exec"), names)
         sys.exit()
     children[child] = page, folder
 failed = {}

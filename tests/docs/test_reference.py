@@ -12,7 +12,6 @@ import fleetmeter
 from fleetmeter.instrumentation import HTTPMetrics, default_registry
 from fleetmeter.instrumentation.replica_metrics import replica_gauges
 from fleetmeter.llm import REGISTRY
-from fleetmeter_dashboards.unrecorded import UNRECORDED
 from fleetmeter_docs import __main__ as reference
 from fleetmeter_docs import interface
 from fleetmeter_docs.families import SHOWN_AS
@@ -65,13 +64,6 @@ def test_the_metric_table_is_the_catalogue(documented: dict[str, tuple[str, ...]
     families = [*http.collect(), *replica, *REGISTRY.collect()]
     declared = {family.name + SHOWN_AS.get(family.type, ""): family.documentation for family in families}
     assert {name: row[2] for name, row in documented.items() if not name.startswith("fleetmeter_")} == declared
-
-
-def test_what_nobody_records_has_a_table_of_its_own() -> None:
-    """The families that the gateway does not record yet stand apart, under a line that says so, and no other does."""
-    _, _, text = text_of(METRICS).partition("\n## Declared, and not recorded by the gateway yet")
-    table, _, _ = text.partition("\n## ")
-    assert {cells[0].strip("`") for cells in table_rows(table)} == UNRECORDED | {"family", "---"}
 
 
 def test_the_machinery_table_is_what_is_served(documented: dict[str, tuple[str, ...]], installed: StoreAddress) -> None:

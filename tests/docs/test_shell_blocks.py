@@ -131,6 +131,8 @@ def _of_the_command(words: list[str]) -> str | None:
         flag = word.partition("=")[0].rstrip("…,")
         if flag.startswith("--") and flag not in flags:
             return f"{name} has no flag {flag}"
+        if name in ("fleetmeter ls", "fleetmeter forget") and word.endswith(("_total", "_info", "_bucket")):
+            return f"{word} is a sample; {name} takes the name of a family"
     return None
 
 
@@ -233,6 +235,10 @@ def test_a_wrong_command_is_found() -> None:
     """What was renamed or mistyped is told, by its name."""
     page = "docs/deploy.md"
     assert problem(["fleetmeter", "reset", "--force"], page) == "fleetmeter reset has no flag --force"
+    assert (
+        problem(["fleetmeter", "ls", "a_total"], page)
+        == "a_total is a sample; fleetmeter ls takes the name of a family"
+    )
     assert problem(["fleetmeter", "wipe"], page) == "no subcommand wipe"
     assert problem(["fleetmeter-exporter", "--redis-url", "x"], page) == "no flag --redis-url"
     assert problem(["make", "doc"], page) == "the Makefile has no target doc"

@@ -14,7 +14,6 @@ import pytest
 
 from fleetmeter_dashboards.__main__ import FOLDER, texts
 from fleetmeter_dashboards.families import by_series, declared
-from fleetmeter_dashboards.unrecorded import INSTEAD_OF_DATA, REMARK, UNRECORDED
 from observation.dashboards import Panel, documents, panels
 from observation.promql import asked
 
@@ -226,22 +225,8 @@ def test_long_ranges_say_what_they_need() -> None:
     assert all("retention of 31 days" in panel.document["description"] for panel in long)
 
 
-@every_panel
-def test_a_panel_says_if_the_gateway_does_not_fill_it(panel: Panel) -> None:
-    """A panel on a family that the gateway does not record says so in its description and in the place of data."""
-    names = {selector.name for query in panel.queries for selector in asked(query.expression).selectors}
-    unrecorded = any(SERIES[name].shown in UNRECORDED for name in names if name in SERIES)
-    assert (panel.document["fieldConfig"]["defaults"]["noValue"] == INSTEAD_OF_DATA) == unrecorded
-    assert (REMARK in panel.document["description"]) == unrecorded
-
-
-def test_unrecorded_families_are_declared() -> None:
-    """The list of what the gateway does not record yet names families that there are."""
-    assert {family.shown for family in FAMILIES.values()} >= UNRECORDED
-
-
 def test_every_family_is_shown() -> None:
-    """No family is declared and on no dashboard, those that nothing records yet included."""
+    """No family is declared and on no dashboard."""
     shown = {
         SERIES[selector.name].name
         for panel in panels()

@@ -10,13 +10,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from fleetmeter_app.demo.gateway_toml import EMBEDDING
 from observation import arithmetic
 from observation.dashboards import Panel, Query, Window, panels
-from observation.fleet import Fleet, Witness, billed, window
+from observation.fleet import Fleet, Witness, window
 from observation.prometheus import Prometheus
 
 WARM_UP = ((40.0, 5.0),)
 """Long enough that every series exists: its first value would be no increase to PromQL."""
+_MORE_WARM_UPS = 5
+"""As many as a busy machine may need."""
 _EXACT = 1e-6
 """Relative: Prometheus answers with milliseconds, and 17 digits."""
 _NEAR = 0.06
@@ -67,6 +70,11 @@ def observe(fleet: Fleet, phases: Sequence[tuple[float, float]]) -> Report:
     """Run the load and compare everything that the dashboards show of it."""
     report = Report()
     before = fleet.load(WARM_UP)
+    for _ in range(_MORE_WARM_UPS):
+        if before.tally.refusals["budget"]:
+            break
+        # The team on trial has two calls that cost more than many others: at a window's edge, one would weigh too much.
+        before = fleet.load(WARM_UP)
     start = time.time()
     after = fleet.load(phases)
     shown = window(start, time.time())
@@ -118,6 +126,21 @@ def _compare_raw(report: Report, prometheus: Prometheus, after: Witness, moment:
         ("questions", "sum(model_selections_total)", plain, tally.selections),
         ("cache hits", hits, plain, tally.hits),
         ("fallbacks", "sum(model_fallbacks_total)", plain, tally.fallbacks),
+        ("calls", "sum(openai_api_calls_total)", plain, tally.calls.total()),
+        ("first tokens", "sum(openai_time_to_first_token_seconds_count)", plain, tally.first_tokens),
+        *(
+            (f"streams left, {usage}", f'sum(openai_stream_aborts_total{{usage="{usage}"}})', plain, tally.left[usage])
+            for usage in ("reported", "estimated")
+        ),
+        ("tools", "sum(tool_executions_total)", plain, tally.tools.total()),
+        ("embeddings", f'sum(openai_tokens_per_call_sum{{model="{EMBEDDING}"}})', plain, tally.embedding_tokens),
+        ("over budget", 'sum(budget_rejections_total{action="reject"})', plain, tally.refusals["budget"]),
+        ("unknown keys", "sum(gateway_key_rejections_total)", plain, tally.refusals["key"]),
+        ("circuit open", 'sum(errors_total{type="CircuitOpenError"})', plain, tally.refusals["circuit"]),
+        *(
+            (f"spent by {team}", f'sum(budget_spent_usd{{budget="{team}"}})', nano, spent)
+            for team, spent in sorted(tally.spent.items())
+        ),
     ]
     for name, query, scale, known in totals:
         found = round((prometheus.number(query, moment) or 0.0) * scale)
@@ -196,7 +219,7 @@ def _known(panel: Panel, query: Query, before: Witness, after: Witness) -> Numbe
 
 
 def _by_model(read: Callable[..., float]) -> Figure:
-    return lambda witness: {model: read(billed(account)) for model, account in witness.ledger.models.items()}
+    return lambda witness: {model: read(each) for model, each in witness.by_model.items()}
 
 
 _SPENT: Figure = lambda witness: {"": witness.billed.nanodollars / 1e9}  # noqa: E731
@@ -229,6 +252,7 @@ def _check_magnitudes(
     tokens = after.billed.usage.total - before.billed.usage.total
     answered = after.billed.answered - before.billed.answered
     selections = after.tally.selections - before.tally.selections
+    hits, misses = (getattr(after.tally, name) - getattr(before.tally, name) for name in ("hits", "misses"))
     per_second = {
         "How fast is money spent, and by which models?": 3600 * spent,
         "Which intents is the money spent on?": 3600 * spent,
@@ -238,7 +262,7 @@ def _check_magnitudes(
         "Why is another model asked?": after.tally.fallbacks - before.tally.fallbacks,
     }
     single = {
-        "What share of questions does the cache answer?": (after.tally.hits - before.tally.hits) / selections,
+        "What share of questions does the cache answer?": hits / (hits + misses),
         "How many replicas live?": len(fleet.gateways) + 1,
         "What does one call cost?": spent / answered,
         "What do 1,000 tokens cost?": 1000 * spent / tokens,

@@ -1,6 +1,6 @@
 """`make pictures`: runs the demo's fleet beside a real Prometheus, and draws every dashboard and the board from it.
 
-Nothing is made up for a picture: a panel on what the gateway does not record says so.
+Nothing is made up for a picture: the load is the demo's, and a panel on what did not happen is empty.
 """
 
 import argparse

@@ -20,6 +20,7 @@ LONG = (
     "state/process/test_servers.py",
     "state/process/test_ways.py",
     "examples/test_examples.py",
+    "soak/test_soak.py",
     "state/simulator/test_simulator.py",
     "state/test_rolling_deploy.py",
     "exporter/test_prometheus.py",

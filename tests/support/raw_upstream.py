@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 class RawUpstream:
     """`answer` is sent to each request as it stands, then the connection is closed, unless it `stays`.
 
-    One that `hangs` answers nothing.
+    One that `hangs` answers nothing; `left` counts the clients that went away from it.
     """
 
     port: int
     answer: bytes = b""
     hangs: bool = False
     stays: bool = False
+    left: int = 0
     heads: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
@@ -57,11 +58,21 @@ class RawUpstream:
             self.heads.append(head.decode("latin-1"))
             self.bodies.append(body)
             if self.hangs:
-                self.ended.wait(60)
+                self._wait_until_left(connection)
                 return
             connection.sendall(self.answer)
             if self.stays:
                 self.ended.wait(60)
+
+    def _wait_until_left(self, connection: socket.socket) -> None:
+        connection.settimeout(0.05)
+        while not self.ended.is_set():
+            try:
+                if not connection.recv(1):
+                    self.left += 1
+                    return
+            except TimeoutError:
+                continue
 
 
 @contextmanager

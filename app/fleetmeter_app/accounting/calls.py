@@ -124,6 +124,10 @@ class Accounts:
             OPENAI_UNPRICED_CALLS.labels(VOCABULARY.model(call.model)).inc()
         return Charge(call.model, None, None)
 
+    def beaten(self, call: Running, estimate: Usage) -> Charge:
+        """Record a call that was ended because another one of the same question was faster."""
+        return self.answered(call, Answer(), aborted=call.stream, estimate=estimate)
+
     def _without_answer(self, call: Running, error: str | None = None) -> None:
         record_openai_call(
             model=call.model,

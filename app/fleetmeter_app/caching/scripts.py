@@ -120,10 +120,9 @@ class Scripts:
         """The reply of each call: a `ResponseError` stays one, as it concerns one call."""
         replies: list[Any] = []
         for _ in range(_ROUNDS):
-            pipeline = self._link.client.pipeline(transaction=False)
-            for call in calls:
-                pipeline.execute_command("EVALSHA", call.script.digest, len(call.keys), *call.keys, *call.arguments)
-            replies = await pipeline.execute(raise_on_error=False)
+            replies = await self._link.replies(
+                [("EVALSHA", call.script.digest, len(call.keys), *call.keys, *call.arguments) for call in calls]
+            )
             errors = [reply for reply in replies if isinstance(reply, redis.ResponseError)]
             if any(isinstance(error, redis.exceptions.NoScriptError) for error in errors):
                 for text in {call.script.text for call in calls}:

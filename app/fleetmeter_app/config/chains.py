@@ -15,21 +15,29 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Tier:
-    """A model, where it is served, and the names of the tiers to try when it does not answer."""
+    """A model, where it is served, and the names of the tiers to try when it does not answer.
+
+    After `hedge_after_seconds` without an answer a second deployment is asked, too; None: never.
+    """
 
     name: str
     model: str
     fallback: tuple[str, ...]
     deployments: tuple[str, ...] = (DEFAULT,)
+    hedge_after_seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model that callers may ask for by its name: where it is served, and the tiers or models to try after it."""
+    """A model that callers may ask for by its name: where it is served, and the tiers or models to try after it.
+
+    `hedge_after_seconds` is that of a tier.
+    """
 
     name: str
     fallback: tuple[str, ...] = ()
     deployments: tuple[str, ...] = (DEFAULT,)
+    hedge_after_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -59,12 +67,9 @@ def read_tiers(top: Table, deployments: Collection[str]) -> Mapping[str, Tier]:
         if name == AUTO:
             top.refuse(name, f"is no name for a tier: a request for the model {AUTO!r} leaves the choice to the router")
         table = tables[name] = top.take_table(name)
-        tiers[name] = Tier(
-            name,
-            table.take_text("model"),
-            table.take_texts("fallback", may_be_empty=True),
-            _deployments(table, deployments),
-        )
+        model, fallback = table.take_text("model"), table.take_texts("fallback", may_be_empty=True)
+        places = _deployments(table, deployments)
+        tiers[name] = Tier(name, model, fallback, places, _hedge_after(table, places))
         table.close()
     for name, tier in tiers.items():
         for other in tier.fallback:
@@ -83,12 +88,12 @@ def read_models(top: Table, tiers: Mapping[str, Tier], deployments: Collection[s
             top.refuse(name, "is the name of a tier, which a request for it would mean")
         table = tables[name] = top.take_table(name)
         of_tier = next((tier.deployments for tier in tiers.values() if tier.model == name), (DEFAULT,))
-        models[name] = Model(
-            name, table.take_texts("fallback", may_be_empty=True), _deployments(table, deployments, of_tier)
-        )
+        fallback = table.take_texts("fallback", may_be_empty=True)
+        places = _deployments(table, deployments, of_tier)
+        models[name] = Model(name, fallback, places, _hedge_after(table, places))
         table.close()
     for tier in tiers.values():
-        models.setdefault(tier.model, Model(tier.model, (), tier.deployments))
+        models.setdefault(tier.model, Model(tier.model, (), tier.deployments, tier.hedge_after_seconds))
     for name, table in tables.items():
         for other in models[name].fallback:
             if other not in tiers and other not in models:
@@ -142,6 +147,13 @@ def _deployments(table: Table, known: Collection[str], default: tuple[str, ...] 
         if name != DEFAULT and name not in known:
             table.refuse("deployments", f"{name!r} is no deployment; there are: {', '.join([DEFAULT, *known])}")
     return names
+
+
+def _hedge_after(table: Table, deployments: Collection[str]) -> float | None:
+    seconds = table.take_optional_number("hedge_after_seconds")
+    if seconds is not None and len(set(deployments)) < 2:
+        table.refuse("hedge_after_seconds", "needs a second deployment to ask; name two or more in 'deployments'")
+    return seconds
 
 
 def _refuse_cycles(tables: Mapping[str, Table], tiers: Mapping[str, Tier], path: tuple[str, ...]) -> None:

@@ -7,13 +7,17 @@ from fleetmeter_app.tables import Table
 
 @dataclass(frozen=True)
 class LimitsConfig:
-    """What a request may ask at most, and what of it is held at once. Times are seconds."""
+    """What a request may ask at most, and what of it is held at once. Times are seconds.
+
+    `send_seconds` is how long a client may take nothing of its answer.
+    """
 
     max_query_characters: int
     max_body_bytes: int = 20 * 2**20
     max_header_bytes: int = 32 * 2**10
     header_seconds: float = 10.0
     body_seconds: float = 60.0
+    send_seconds: float = 60.0
     max_concurrent_requests: int = 1_000
     max_connections: int = 4_000
     drain_seconds: float = 20.0
@@ -42,6 +46,7 @@ def read_limits(table: Table) -> LimitsConfig:
         max_header_bytes=table.take_integer("max_header_bytes", LimitsConfig.max_header_bytes, minimum=1024),
         header_seconds=table.take_number("header_seconds", LimitsConfig.header_seconds),
         body_seconds=table.take_number("body_seconds", LimitsConfig.body_seconds),
+        send_seconds=table.take_number("send_seconds", LimitsConfig.send_seconds),
         max_concurrent_requests=table.take_integer(
             "max_concurrent_requests", LimitsConfig.max_concurrent_requests, minimum=1
         ),

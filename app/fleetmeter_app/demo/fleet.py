@@ -7,9 +7,11 @@ from pathlib import Path
 
 from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.demo import alertmanager, board, prometheus
+from fleetmeter_app.demo.gateway_toml import gateway_toml, write_prices
 from fleetmeter_app.demo.ports import HOST, with_free_ports
 from fleetmeter_app.demo.processes import Program
 from fleetmeter_app.demo.settings import REPLICAS, DemoSettings
+from fleetmeter_app.upstream.ledger import EMBEDDING_PRICES, PRICES
 
 NAMESPACE = "demo"
 
@@ -27,8 +29,12 @@ _REPLICAS_END, _READERS_END, _UPSTREAM_ENDS = range(3)
 
 @dataclass(frozen=True)
 class DemoFleet:
-    """The programs and their URLs. `upstream` is None if real models answer. `no_…` says why a program is left out."""
+    """The programs and their URLs, and the gateways' configuration.
 
+    `upstream` is None if real models answer. `no_…` says why a program is left out.
+    """
+
+    config: GatewayConfig
     gateways: Mapping[str, str]
     exporter: str
     upstream: str | None
@@ -52,7 +58,9 @@ def plan(settings: DemoSettings, environ: Mapping[str, str], directory: Path, st
     gateways = {f"gateway-{number}": f"http://{HOST}:{port}" for number, port in enumerate(ports[:REPLICAS], 1)}
     exporter = f"{HOST}:{exporter_port}"
     models = _models(settings, environ, upstream)
-    programs = [_gateway(name, address, {**state, **models}) for name, address in gateways.items()]
+    config_file = None if settings.costs_money else _write_config(directory)
+    config = GatewayConfig.load(config_file, environ)
+    programs = [_gateway(name, address, {**state, **models}, config_file) for name, address in gateways.items()]
     programs.append(
         Program(
             "exporter",
@@ -64,7 +72,7 @@ def plan(settings: DemoSettings, environ: Mapping[str, str], directory: Path, st
         )
     )
     if upstream is not None:
-        programs.append(_upstream(upstream_port, shared, directory))
+        programs.append(_upstream(upstream_port, shared, directory, config))
     no_prometheus = prometheus.reason_to_leave_out(environ.get("PATH"))
     no_alertmanager = alertmanager.reason_to_leave_out(environ.get("PATH"), no_prometheus)
     speed = settings.alert_speed
@@ -79,6 +87,7 @@ def plan(settings: DemoSettings, environ: Mapping[str, str], directory: Path, st
         history = None if no_prometheus else f"http://{HOST}:{prometheus_port}"
         programs.append(board.program(f"{HOST}:{board_port}", state, history, _READERS_END))
     return DemoFleet(
+        config,
         gateways,
         f"http://{exporter}",
         upstream,
@@ -100,27 +109,43 @@ def _models(settings: DemoSettings, environ: Mapping[str, str], upstream: str | 
     return {**real, "OPENAI_API_KEY": settings.openai_api_key or "", "OPENAI_BASE_URL": settings.openai_base_url}
 
 
-def _gateway(name: str, url: str, environ: Mapping[str, str]) -> Program:
+def _write_config(directory: Path) -> Path:
+    write_prices(directory)
+    file = directory / "gateway.toml"
+    file.write_text(gateway_toml(), encoding="utf-8")
+    return file
+
+
+def _gateway(name: str, url: str, environ: Mapping[str, str], config: Path | None) -> Program:
     address = url.removeprefix("http://")
     command = _module("fleetmeter_app.main", "--host", HOST, "--port", address.rpartition(":")[2])
+    if config is not None:
+        command += ["--config", str(config)]
     return Program(name, command, {**environ, "FLEETMETER_REPLICA": name}, address, f"{url}/health", _REPLICAS_END)
 
 
-def _upstream(port: int, environ: Mapping[str, str], directory: Path) -> Program:
+def _upstream(port: int, environ: Mapping[str, str], directory: Path, gateway: GatewayConfig) -> Program:
     config = directory / "upstream.toml"
-    config.write_text(upstream_config(GatewayConfig.load()), encoding="utf-8")
+    config.write_text(upstream_config(gateway), encoding="utf-8")
     command = _module("fleetmeter_app.upstream", "--host", HOST, "--port", str(port), "--config", str(config))
     address = f"{HOST}:{port}"
     return Program("upstream", command, environ, address, f"http://{address}/health", _UPSTREAM_ENDS)
 
 
 def upstream_config(gateway: GatewayConfig) -> str:
-    """A TOML text for the upstream: the models of the gateway's tiers. Dearer ones are slower."""
-    tables = []
-    for place, tier in enumerate(gateway.tiers.values()):
-        latency = _LATENCIES[min(place, len(_LATENCIES) - 1)]
-        tables.append(f'[models."{tier.model}"]\nlatency_seconds = {latency}\nlatency_jitter_seconds = {latency}\n')
-    return "\n".join(tables)
+    """A TOML text for the upstream: the gateway's models. Those of dearer tiers are slower.
+
+    A model that no tier has is served if its price is listed.
+    """
+    latencies = {
+        tier.model: _LATENCIES[min(place, len(_LATENCIES) - 1)] for place, tier in enumerate(gateway.tiers.values())
+    }
+    listed = PRICES | EMBEDDING_PRICES
+    latencies |= {name: _LATENCIES[0] for name in gateway.models if name in listed and name not in latencies}
+    return "\n".join(
+        f'[models."{model}"]\nlatency_seconds = {latency}\nlatency_jitter_seconds = {latency}\n'
+        for model, latency in latencies.items()
+    )
 
 
 def _module(name: str, *arguments: str) -> list[str]:

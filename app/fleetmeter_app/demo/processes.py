@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,17 +93,25 @@ class Processes:
         self._children.append(_Child(program, process, log))
         self._tell(f"+process {process.pid}")
 
-    async def ready(self) -> None:
-        """Wait until every program answers. Raises `ProgramError` if one ends, or does not answer in time."""
+    async def ready(self, tell: Callable[[str], None] = lambda _: None) -> None:
+        """Wait until every program answers, and `tell` the name of each as soon as it does.
+
+        Raises `ProgramError` if one ends, or does not answer in time.
+        """
         deadline = time.monotonic() + START_SECONDS
+        waiting = list(self._children)
         async with httpx.AsyncClient(trust_env=False, timeout=1.0) as client:
-            for child in self._children:
-                while not await _answers(client, child.program.ready):
-                    self.check()
-                    if time.monotonic() > deadline:
-                        raise _failed(child, f"did not answer within {START_SECONDS:.0f} s")
+            while waiting:
+                answers = await asyncio.gather(*(_answers(client, child.program.ready) for child in waiting))
+                for child, answer in zip(waiting, answers, strict=True):
+                    if answer:
+                        tell(child.program.name)
+                waiting = [child for child, answer in zip(waiting, answers, strict=True) if not answer]
+                self.check()
+                if waiting and time.monotonic() > deadline:
+                    raise _failed(waiting[0], f"did not answer within {START_SECONDS:.0f} s")
+                if waiting:
                     await asyncio.sleep(_POLL)
-        self.check()
 
     def check(self) -> None:
         """Raises `ProgramError` for the first program that no longer runs."""

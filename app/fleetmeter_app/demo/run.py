@@ -1,24 +1,32 @@
 """One demo from start to end: starts everything, puts load on it, shows it, compares the counts, stops everything."""
 
 import asyncio
+import importlib
 import sys
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from fleetmeter_app.config.gateway import GatewayConfig
+from fleetmeter.errors import FleetmeterError
+from fleetmeter_app.demo.addresses import Addresses, addresses
+from fleetmeter_app.demo.comparison.report import remarks, summary_table, verdict
+from fleetmeter_app.demo.comparison.sides import Comparison, compare
 from fleetmeter_app.demo.display import Display
-from fleetmeter_app.demo.fleet import DemoFleet, plan
-from fleetmeter_app.demo.load import Load
+from fleetmeter_app.demo.errors import DemoError
+from fleetmeter_app.demo.fleet import NAMESPACE, DemoFleet, plan
 from fleetmeter_app.demo.ports import require_free
 from fleetmeter_app.demo.processes import Processes
-from fleetmeter_app.demo.questions import Questions
 from fleetmeter_app.demo.settings import REPLICAS, DemoSettings
 from fleetmeter_app.demo.sources import Sources
-from fleetmeter_app.demo.summary import SummaryRow, compare, summary_table, verdict
+from fleetmeter_app.demo.teams import create_keys
+from fleetmeter_app.demo.traffic.mix import Mix
 from fleetmeter_app.demo.view import Moment
 from fleetmeter_app.demo.waiting import Wish, first_of
+
+if TYPE_CHECKING:
+    from fleetmeter_app.demo.traffic.load import Load
 
 _SCRAPE_SECONDS = 1.0
 _LAST_REPLIES_SECONDS = 20.0
@@ -38,45 +46,76 @@ async def run(settings: DemoSettings, environ: Mapping[str, str], console: Conso
     wish = Wish()
     processes = Processes()
     try:
-        fleet = await _start(settings, environ, processes, wish, console)
-        if fleet is None:
+        started = await _start(settings, environ, processes, wish, console)
+        if started is None:
             return _interrupted("before everything had started")
-        _show_addresses(settings, fleet, console)
-        load = Load(fleet.gateways, Questions(GatewayConfig.load(), trouble=not settings.costs_money), settings.rate)
+        fleet, load = started
         try:
-            rows = await _prove(settings, fleet, load, processes, wish, console)
+            comparison = await _prove(settings, fleet, load, processes, wish, console)
         finally:
             await load.close()
-        if rows is None:
+        if comparison is None:
             return _interrupted("before the counts were compared")
-        console.print(summary_table(rows))
-        console.print(verdict(rows, load.tally, with_ledger=not settings.costs_money))
-        return 0 if all(row.agrees for row in rows) else 1
+        _show(comparison, console)
+        return 0 if comparison.agrees else 1
     finally:
         processes.stop()
 
 
 async def _start(
     settings: DemoSettings, environ: Mapping[str, str], processes: Processes, wish: Wish, console: Console
-) -> DemoFleet | None:
+) -> "tuple[DemoFleet, Load] | None":
     """Start everything and wait until it answers; None if the user ends the demo before."""
     upstream = "" if settings.costs_money else " the upstream,"
     console.print(
         f"starting the store,{upstream} {REPLICAS} gateway replicas, the exporter and the board …", soft_wrap=True
     )
-    fleet = plan(settings, environ, processes.directory, processes.start_store())
+    store_url = processes.start_store()
+    keys = {} if settings.costs_money else _create_keys(store_url)
+    fleet = plan(settings, environ, processes.directory, store_url)
     for program in fleet.programs:
         processes.start(program)
-    ready = await first_of(processes.ready(), wish.to_end.wait()) == 0
-    return fleet if ready else None
+    shown = Addresses(
+        addresses(settings, fleet, store_url), lambda line: console.print(line, soft_wrap=True, highlight=False)
+    )
+    load: list[Load] = []
+
+    async def become_ready() -> None:
+        preparing = asyncio.create_task(_load(settings, fleet, keys))
+        await processes.ready(shown.answers)
+        load.append(await preparing)
+
+    if await first_of(become_ready(), wish.to_end.wait()) != 0:
+        return None
+    if settings.costs_money:
+        console.print(
+            "OPENAI_API_KEY is set: real models answer, and every question costs money. "
+            f"About {settings.rate:g} questions a second are asked; unset the key to use the demo's own upstream.",
+            style="bold yellow", soft_wrap=True, highlight=False,
+        )  # fmt: skip
+    return fleet, load[0]
+
+
+def _create_keys(store_url: str) -> Mapping[str, str]:
+    try:
+        return create_keys(store_url, NAMESPACE)
+    except FleetmeterError as error:
+        raise DemoError(f"the teams' keys cannot be created: {error}") from error
+
+
+async def _load(settings: DemoSettings, fleet: DemoFleet, keys: Mapping[str, str]) -> "Load":
+    """The load. OpenAI's SDK takes seconds to import, so that happens while the programs start."""
+    module = await asyncio.to_thread(importlib.import_module, "fleetmeter_app.demo.traffic.load")
+    load: Load = module.Load(fleet.gateways, keys, Mix(fleet.config, ours=not settings.costs_money), settings.rate)
+    return load
 
 
 async def _prove(
-    settings: DemoSettings, fleet: DemoFleet, load: Load, processes: Processes, wish: Wish, console: Console
-) -> list[SummaryRow] | None:
-    """Run the load, then compare: the rows of the summary; None if the user ends the demo before there are any."""
+    settings: DemoSettings, fleet: DemoFleet, load: "Load", processes: Processes, wish: Wish, console: Console
+) -> Comparison | None:
+    """Run the load, then compare; None if the user ends the demo before there is a comparison."""
     moment = Moment(load.tally, settings.seconds)
-    rows: list[SummaryRow] = []
+    found: list[Comparison] = []
 
     async def scrape() -> None:
         while True:
@@ -86,7 +125,7 @@ async def _prove(
     async def compare_at_the_end() -> None:
         moment.ended = time.monotonic()
         await load.finish(_LAST_REPLIES_SECONDS)
-        rows.extend(await _agreement(load, sources, moment))
+        found.append(await _agreement(load, sources, moment))
 
     async with Sources(fleet) as sources:
         with Display(console, moment) as display:
@@ -95,19 +134,27 @@ async def _prove(
                 processes.watch(), scrape(), display.keep_showing(),
             )  # fmt: skip
             await first_of(compare_at_the_end(), wish.at_once.wait(), processes.watch(), display.keep_showing())
-    return rows or None
+    return found[0] if found else None
 
 
-async def _agreement(load: Load, sources: Sources, moment: Moment) -> list[SummaryRow]:
-    """The rows, once all of them agree; or as they are after `_HAND_OVER_SECONDS`."""
+async def _agreement(load: "Load", sources: Sources, moment: Moment) -> Comparison:
+    """The comparison, once all rows agree; or as it is after `_HAND_OVER_SECONDS`."""
     deadline = time.monotonic() + _HAND_OVER_SECONDS
     while True:
         ledger = await sources.ledger()
         moment.totals = await sources.totals()
-        rows = compare(load.tally, ledger, moment.totals)
-        if all(row.agrees for row in rows) or time.monotonic() > deadline:
-            return rows
+        comparison = compare(load.tally, ledger, moment.totals)
+        if comparison.agrees or time.monotonic() > deadline:
+            return comparison
         await asyncio.sleep(0.1)
+
+
+def _show(comparison: Comparison, console: Console) -> None:
+    console.print("\nWhat the client got, what the upstream billed, and what the exporter shows:")
+    console.print(summary_table(comparison))
+    for text in remarks(comparison):
+        console.print(text)
+    console.print(verdict(comparison), soft_wrap=True)
 
 
 async def _end_of(seconds: float | None) -> None:
@@ -115,32 +162,6 @@ async def _end_of(seconds: float | None) -> None:
         await asyncio.Event().wait()
     else:
         await asyncio.sleep(seconds)
-
-
-def _show_addresses(settings: DemoSettings, fleet: DemoFleet, console: Console) -> None:
-    first, *others = fleet.gateways.values()
-    gateways = " ".join([first, *(f":{address.rpartition(':')[2]}" for address in others)])
-    for name, text in (
-        ("board", fleet.board or fleet.no_board or ""),
-        ("gateways", f"{gateways}  POST /ask"),
-        ("exporter", f"{fleet.exporter}/metrics"),
-        ("prometheus", fleet.prometheus or fleet.no_prometheus or ""),
-        ("alertmanager", fleet.alertmanager or fleet.no_alertmanager or ""),
-        ("dashboards", _dashboards(fleet)),
-        ("upstream", f"{fleet.upstream}/ledger" if fleet.upstream else settings.openai_base_url),
-    ):
-        console.print(f"{name:<12} {text}", soft_wrap=True, highlight=False)
-    if settings.costs_money:
-        console.print(
-            "OPENAI_API_KEY is set: real models answer, and every question costs money. "
-            f"About {settings.rate:g} questions a second are asked; unset the key to use the demo's own upstream.",
-            style="bold yellow", soft_wrap=True, highlight=False,
-        )  # fmt: skip
-
-
-def _dashboards(fleet: DemoFleet) -> str:
-    source = f"{fleet.prometheus} as" if fleet.prometheus else "a Prometheus that scrapes the exporter as"
-    return f"import grafana/dashboards/*.json into a Grafana, with {source} its Prometheus data source"
 
 
 def _interrupted(when: str) -> int:

@@ -8,7 +8,7 @@ import httpx
 from fleetmeter.watching.totals import Totals
 from fleetmeter_app.demo.errors import DemoError
 from fleetmeter_app.demo.fleet import DemoFleet
-from fleetmeter_app.upstream.ledger import Account, Ledger
+from fleetmeter_app.upstream.ledger import Ledger
 
 _TIMEOUT = 5.0
 """Seconds that one answer may take."""
@@ -32,12 +32,12 @@ class Sources:
         """One scrape. Raises `DemoError`."""
         return Totals.parse((await self._get("the exporter", self._exporter)).text)
 
-    async def ledger(self) -> Account | None:
-        """The upstream's accounts, added up; None if real models answer. Raises `DemoError`."""
+    async def ledger(self) -> Ledger | None:
+        """The upstream's accounts; None if real models answer. Raises `DemoError`."""
         if self._upstream is None:
             return None
         document = (await self._get("the upstream", f"{self._upstream}/ledger")).json()
-        return Ledger.from_json(document).total()
+        return Ledger.from_json(document)
 
     async def _get(self, who: str, url: str) -> httpx.Response:
         deadline = time.monotonic() + _TIMEOUT

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from fleetmeter.cli.top.panels import counts, dollars, facts, panel, side_by_side
 from fleetmeter.watching.totals import Totals
-from fleetmeter_app.demo.summary import TOKEN_TYPES
-from fleetmeter_app.demo.tally import Tally
+from fleetmeter_app.demo.comparison.sides import TOKEN_TYPES
+from fleetmeter_app.demo.traffic.tally import Tally
 
 _REQUESTS = "http_requests_total"
 _HINTS = ("Ctrl-C ends the load and compares the counts", "the load has ended; waiting for the last replies and counts")

@@ -47,6 +47,8 @@ class Keywords:
             for keyword in keywords
             if keyword.lower() not in self._single
         )
+        # a text that has none of these has no keyword of several words; one without a word is looked for in any text
+        self._signs = frozenset(max(needed, key=len, default="") for needed, _ in self._several)
 
     def found_in(self, query: str, words: set[str] | None) -> bool:
         """Whether one of them stands in the query; `words` are its words in small letters if it is ASCII, else None."""
@@ -54,6 +56,8 @@ class Keywords:
             return self._any is not None and self._any.search(query) is not None
         if not self._single.isdisjoint(words):
             return True
+        if "" not in self._signs and self._signs.isdisjoint(words):
+            return False
         return any(needed <= words and pattern.search(query) for needed, pattern in self._several)
 
 

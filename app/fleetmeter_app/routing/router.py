@@ -16,11 +16,15 @@ NO_TIER = "none"
 
 @dataclass(frozen=True)
 class Step:
-    """One place in a chain: a model, for a tier, at these deployments."""
+    """One place in a chain: a model, for a tier, at these deployments.
+
+    After `hedge_after_seconds` without an answer a second deployment is asked, too; None: never.
+    """
 
     tier: str
     model: str
     deployments: tuple[str, ...]
+    hedge_after_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def _chain(tiers: Mapping[str, Tier], models: Mapping[str, Model], name: str) ->
         place: Tier | Model = tiers[name] if name in tiers else models[name]
         model = place.model if isinstance(place, Tier) else place.name
         tier = name if name in tiers else _tier_of(tiers, name)
-        steps.setdefault(model, Step(tier, model, place.deployments))
+        steps.setdefault(model, Step(tier, model, place.deployments, place.hedge_after_seconds))
         for other in place.fallback:
             visit(other)
 

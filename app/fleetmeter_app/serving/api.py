@@ -132,10 +132,12 @@ class Api:
         if handle is None:
             exchange.extra["allow"] = ", ".join(route.methods)
             raise NoRouteError(405, f"{method} {exchange.scope['path']}: Method Not Allowed.", "method_not_allowed")
+        limits = self._pipeline.loaded.config.limits
+        exchange.refuse_large(limits.max_body_bytes)
         if route.free:
             await handle(exchange)
             return
-        if self._running >= self._pipeline.loaded.config.limits.max_concurrent_requests:
+        if self._running >= limits.max_concurrent_requests:
             raise ApiError(
                 503,
                 "server_error",

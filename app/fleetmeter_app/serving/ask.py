@@ -77,8 +77,8 @@ class AskReply(BaseModel):
 class Answered:
     """An answered question. `usage` and `nanodollars` are what it cost now: None if it cost nothing, or nobody knows.
 
-    `cached` says that no call was made for it; `fallbacks` are the reasons for which models did not answer it; `tools`
-    are those that were run for it.
+    `cached` says that no call was made for it, `looked_up` that the cache was asked. `fallbacks` are the reasons for
+    which models did not answer it; `tools` are those that were run for it.
     """
 
     text: str
@@ -90,6 +90,12 @@ class Answered:
     nanodollars: int | None
     fallbacks: tuple[str, ...]
     tools: tuple[ToolRun, ...] = ()
+    looked_up: bool = True
+
+    @property
+    def cache(self) -> str:
+        """What became of the cache: hit, miss, or off if it was not asked."""
+        return "hit" if self.cached else "miss" if self.looked_up else "off"
 
 
 class Questions:
@@ -117,7 +123,7 @@ class Questions:
         finally:
             exchange.unwatch()
         body = _reply(reply, exchange.request_id).model_dump_json().encode()
-        await exchange.answer(200, body, "application/json", {"x-fleetmeter-cache": "hit" if reply.cached else "miss"})
+        await exchange.answer(200, body, "application/json", {"x-fleetmeter-cache": reply.cache})
 
     async def ask(
         self,
@@ -154,6 +160,7 @@ class Questions:
             nanodollars=asking.nanodollars,
             fallbacks=tuple(asking.fallbacks),
             tools=tuple(loop.runs),
+            looked_up=asking.looked_up,
         )
 
 

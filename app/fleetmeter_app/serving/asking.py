@@ -20,8 +20,9 @@ from fleetmeter_app.wire.request import JsonRequest
 class Asking:
     """Who asks, and what was chosen for the question. What follows is known once `complete` has returned.
 
-    `cached` says that all answers came from the cache. `usage` and `nanodollars` are what the others used and cost:
-    None if there were none, or if it is not known of one. `facts` are those of the last answer.
+    `cached` says that all answers came from the cache, `looked_up` that it was asked for one at least. `usage` and
+    `nanodollars` are what the others used and cost: None if there were none, or if it is not known of one. `facts` are
+    those of the last answer.
     """
 
     pipeline: Pipeline
@@ -32,6 +33,7 @@ class Asking:
     request_id: str
     traceparent: str | None
     cached: bool = True
+    looked_up: bool = False
     usage: Usage | None = None
     nanodollars: int | None = None
     fallbacks: list[str] = field(default_factory=list)
@@ -57,6 +59,7 @@ class Asking:
         document = read_document(await read_all(reply))
         first = self.selection.first
         self.facts = reply.facts() or Facts(reply.status, reply.content_type, first.model, first.tier)
+        self.looked_up |= reply.result != "off"
         if reply.result != "hit":
             self._charge(call)
         return document

@@ -56,9 +56,7 @@ class Exchange:
                 code="content_type",
                 status=415,
             )
-        stated = self.headers.get("content-length", "")
-        if stated.isdecimal() and len(stated) < 20 and int(stated) > most_bytes:
-            raise _too_large(most_bytes)
+        self.refuse_large(most_bytes)
         message = await self._first_part(seconds)
         if not message.get("more_body"):
             body = message.get("body", b"")
@@ -68,6 +66,12 @@ class Exchange:
             raise _too_large(most_bytes)
         self._read = True
         return bytes(body)
+
+    def refuse_large(self, most_bytes: int) -> None:
+        """`InvalidRequestError` for a body that is said to have more bytes."""
+        stated = self.headers.get("content-length")
+        if stated is not None and stated.isdecimal() and (len(stated) > 18 or int(stated) > most_bytes):
+            raise _too_large(most_bytes)
 
     @property
     def body_is_left(self) -> bool:
@@ -87,15 +91,14 @@ class Exchange:
         collected = bytearray(body)
         try:
             async with asyncio.timeout(seconds):
-                while True:
+                while len(collected) <= most_bytes:
                     message = self._part(await self._receive())
                     collected += message.get("body", b"")
-                    if len(collected) > most_bytes:
-                        raise _too_large(most_bytes)
                     if not message.get("more_body"):
                         return bytes(collected)
         except TimeoutError as error:
             raise _too_slow(seconds) from error
+        raise _too_large(most_bytes)
 
     def _part(self, message: Message) -> Message:
         if message["type"] == "http.disconnect":

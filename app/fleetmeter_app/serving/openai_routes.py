@@ -39,13 +39,13 @@ class OpenAIRoutes:
     async def models(self, exchange: Exchange) -> None:
         """GET /v1/models."""
         caller = await self._pipeline.admit(exchange.headers)
-        names = [name for name in self._pipeline.loaded.router.names if _may_see(caller, name)]
+        names = [name for name in self._pipeline.loaded.router.names if self._pipeline.may_ask(caller, name)]
         await _send_json(exchange, {"object": "list", "data": [_model(name) for name in names]})
 
     async def model(self, exchange: Exchange, name: str) -> None:
         """GET /v1/models/{model}."""
         caller = await self._pipeline.admit(exchange.headers)
-        if name not in self._pipeline.loaded.router.names or not _may_see(caller, name):
+        if name not in self._pipeline.loaded.router.names or not self._pipeline.may_ask(caller, name):
             raise ModelNotFoundError(name[:256])
         await _send_json(exchange, _model(name))
 
@@ -128,10 +128,6 @@ def _refuse_unserved(endpoint: str, fields: Mapping[str, Any]) -> None:
 def _plain(model: str) -> str:
     """The name of the model that answered, as a header can hold it."""
     return "".join(sign for sign in model if sign.isascii() and sign.isprintable())[:256]
-
-
-def _may_see(caller: Caller, name: str) -> bool:
-    return caller.models is None or name in caller.models or name == "auto"
 
 
 def _model(name: str) -> dict[str, Any]:

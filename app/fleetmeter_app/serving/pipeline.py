@@ -24,11 +24,13 @@ from fleetmeter_app.routing.router import Selection, Step
 from fleetmeter_app.seams import Seams
 from fleetmeter_app.serving.call import Call
 from fleetmeter_app.serving.chunks import EVENTS, OneChunk, StreamChunks
+from fleetmeter_app.serving.hedge import Hedge
 from fleetmeter_app.serving.loaded import Loaded
 from fleetmeter_app.serving.upstream_calls import ModelCall
 from fleetmeter_app.transport.attempts import CircuitOpenError
 from fleetmeter_app.transport.client import UpstreamClient
 from fleetmeter_app.transport.failures import UpstreamFailure
+from fleetmeter_app.wire.questions import may_be_asked_twice
 
 log = logging.getLogger("fleetmeter.app")
 
@@ -74,6 +76,13 @@ class Pipeline:
             record_model_selection(intent, selection.first.model, selection.first.tier)
             record_model_routing_duration(intent, seconds)
         return selection
+
+    def may_ask(self, caller: Caller, name: str) -> bool:
+        """Whether a caller may ask for a model that the router knows by this name; `auto` is everybody's."""
+        if name == AUTO or caller.models is None:
+            return True
+        first = self.loaded.router.select(name, self.loaded.config.default_intent).first
+        return caller.may_ask(first.model) or caller.may_ask(first.tier)
 
     async def answer(self, call: Call, question: Question | None, make: Callable[[Call], Awaitable[Made]]) -> Reply:
         """The answer from the cache, or what `make` gets from the models, within the budget.
@@ -125,9 +134,13 @@ class Pipeline:
         """What the dearest model of the chain may cost, wherever it is served."""
         loaded = call.loaded
         steps = call.selection.steps
-        rates = {(step.model, loaded.origin_of(place)) for step in steps for place in loaded.places_of(step)}
+        rates = {
+            (step.model, loaded.origin_of(place), 2 if _may_hedge(call, step) else 1)
+            for step in steps
+            for place in loaded.places_of(step)
+        }
         most = most_tokens(call.request.fields, call.body_bytes, call.endpoint, loaded.config.guards.completion_tokens)
-        return max(most_nanodollars(loaded.prices, model, origin, most) for model, origin in rates)
+        return max(calls * most_nanodollars(loaded.prices, model, origin, most) for model, origin, calls in rates)
 
     async def whole(self, call: Call) -> Made:
         """An answer in one piece by the first model of the chain that gives one.
@@ -136,7 +149,7 @@ class Pipeline:
         """
 
         async def ask(step: Step) -> Made:
-            body, content_type, charge = await self.model_call(call, step).whole()
+            _, (body, content_type, charge) = await self._first_of(call, step, ModelCall.whole, lambda *_: None)
             call.answered(step, charge, content_type)
             return Made(200, content_type, OneChunk(body), lambda: call.facts)
 
@@ -146,14 +159,30 @@ class Pipeline:
         """The stream of the first model of the chain that begins one; raises as `whole`."""
 
         async def ask(step: Step) -> Made:
-            model_call = self.model_call(call, step)
-            return Made(200, EVENTS, StreamChunks(call, model_call, await model_call.opened()), lambda: call.facts)
+            model_call, stream = await self._first_of(call, step, ModelCall.opened, ModelCall.leave)
+            return Made(200, EVENTS, StreamChunks(call, model_call, stream), lambda: call.facts)
 
         return await self.along(call, ask)
 
-    def model_call(self, call: Call, step: Step) -> ModelCall:
-        """A call of one model of the chain."""
-        return ModelCall(self._client(), self.seams.breakers, call, step)
+    async def _first_of(
+        self, call: Call, step: Step, ask: Callable[[ModelCall], Awaitable[T]], drop: Callable[[ModelCall, T], object]
+    ) -> tuple[ModelCall, T]:
+        """A call of one model of the chain, and its answer: of two calls, if the step may be hedged and is slow."""
+        client, breakers = self._client(), self.seams.breakers
+        first = ModelCall(client, breakers, call, step)
+        if not _may_hedge(call, step):
+            return first, await ask(first)
+
+        def second() -> ModelCall | None:
+            asked = first.attempts.place
+            places = [
+                place
+                for place in call.loaded.places_of(step)
+                if place is not asked and breakers.refuses(place.name) is None
+            ]
+            return ModelCall(client, breakers, call, step, places) if places else None
+
+        return await Hedge(first, second, ask, drop).run(step.hedge_after_seconds or 0.0)
 
     async def along(self, call: Call, ask: Callable[[Step], Awaitable[T]]) -> T:
         """What `ask` gets from the first step of the chain that answers; `call.fallbacks` has why others did not."""
@@ -174,6 +203,10 @@ class Pipeline:
             record_model_fallback(call.intent, reason)
             call.fallbacks.append(reason)
             step = following
+
+
+def _may_hedge(call: Call, step: Step) -> bool:
+    return step.hedge_after_seconds is not None and may_be_asked_twice(call.endpoint, call.request.fields)
 
 
 def _scopes(call: Call) -> Scopes:

@@ -1,10 +1,12 @@
 """One call of a model: the request that is sent, its attempts, and its record."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
-from fleetmeter.pricing import read_answer
+from fleetmeter.pricing import Usage, read_answer
 from fleetmeter_app.accounting.calls import Charge, Origin, Running
 from fleetmeter_app.accounting.estimates import estimated
 from fleetmeter_app.routing.router import Step
@@ -26,20 +28,39 @@ from fleetmeter_app.wire.streams import ChatStream, ResponseStream, Stream
 log = logging.getLogger("fleetmeter.app")
 
 _MOST_ERROR_BYTES = 2**16
+_ERROR_SECONDS = 5.0
+"""For the body of an error: what it means is in its status already."""
 _RETRY_COUNT = "x-stainless-retry-count"
 """What tells a server which attempt a request is; the client's own count is between it and us."""
 
 
 class ModelCall:
-    """A call of one step's model. `whole` and `opened` raise `UpstreamFailure` once it is recorded."""
+    """A call of one step's model. `whole` and `opened` raise `UpstreamFailure` once it is recorded.
 
-    def __init__(self, client: UpstreamClient, breakers: BreakersSeam, call: Call, step: Step) -> None:
+    `other_places` are for a call that is made beside another one: it has one attempt, at one of them. `began` says that
+    the head of an answer is there, `beaten_by` is the other one if its answer was taken, so that this one is ended.
+    `charge` is what the call has cost, once that is recorded.
+    """
+
+    def __init__(
+        self,
+        client: UpstreamClient,
+        breakers: BreakersSeam,
+        call: Call,
+        step: Step,
+        other_places: Sequence[Place] = (),
+    ) -> None:
         self._client = client
         self._call = call
         self._config = call.loaded.config.upstream
         self._accounts = call.loaded.accounts
         self.step = step
-        self.attempts: Attempts[Any] = Attempts(step.model, call.loaded.places_of(step), breakers, self._config)
+        attempts = replace(self._config, max_retries=0) if other_places else self._config
+        places = other_places or call.loaded.places_of(step)
+        self.attempts: Attempts[Any] = Attempts(step.model, places, breakers, attempts)
+        self.began = False
+        self.beaten_by: ModelCall | None = None
+        self.charge: Charge | None = None
         self.running = Running(call.endpoint, call.intent, step.model, call.stream, Origin(), perf_counter())
 
     async def whole(self) -> tuple[bytes, str, Charge]:
@@ -53,7 +74,7 @@ class ModelCall:
         self.attempts.report(None)
         self.attempts.release()
         charge = self._accounts.answered(self.running, read_answer(document, endpoint=self._call.endpoint))
-        self._call.charge(charge)
+        self._charge(charge)
         return body, reply.headers.get("content-type", "application/json"), charge
 
     async def _whole(self, place: Place, number: int) -> tuple[bytes, Any, Reply]:
@@ -96,6 +117,7 @@ class ModelCall:
 
     async def _post(self, place: Place, number: int) -> Reply:
         self.running.retries = number
+        self.began = False
         headers = {_RETRY_COUNT: str(number), "x-request-id": self._call.request_id}
         if self._call.traceparent is not None:
             headers["traceparent"] = self._call.traceparent
@@ -103,8 +125,9 @@ class ModelCall:
             headers["accept"] = "text/event-stream"
         reply = await self._client.post(place.deployment, self._call.endpoint, self._body(place), headers)
         if reply.status == 200:
+            self.began = True
             return reply
-        body = await reply.read(_MOST_ERROR_BYTES)
+        body = await reply.beginning(_MOST_ERROR_BYTES, _ERROR_SECONDS)
         failure = failure_of_status(reply.status, reply.headers, error_of(read_document(body)))
         log.debug("request %s: %s answered %d", self._call.request_id, place.name, reply.status)
         raise failure
@@ -138,9 +161,25 @@ class ModelCall:
                 error.error_type,
                 error.code or "",
             )
-            self._call.charge(self._accounts.failed(self.running, error))
+            self._charge(self._accounts.failed(self.running, error))
+        elif self.beaten_by is not None:
+            self._charge(self._accounts.beaten(self.running, self._as_much_as(self.beaten_by)))
         elif not isinstance(error, CircuitOpenError):
-            self._call.charge(self._accounts.given_up(self.running))
+            self._charge(self._accounts.given_up(self.running))
+
+    def _as_much_as(self, other: "ModelCall") -> Usage:
+        """The tokens of a call that was not heard to its end: as many as the other call's; of a stream the prompt's."""
+        usage = None if other.charge is None else other.charge.usage
+        return usage or estimated(self._call.body_bytes, 0)
+
+    def _charge(self, charge: Charge) -> None:
+        self.charge = charge
+        self._call.charge(charge)
+
+    def leave(self, stream: "OpenStream") -> None:
+        """End a stream of which nobody has read anything."""
+        stream.close()
+        self.finished(stream, None, left=True)
 
     def finished(self, stream: "OpenStream", failure: UpstreamFailure | None, *, left: bool) -> Charge:
         """Record a stream that has ended: to its end, by a failure, or because the client left."""
@@ -158,7 +197,7 @@ class ModelCall:
             error=None if failure is None else failure.error_type,
             estimate=estimate,
         )
-        self._call.charge(charge)
+        self._charge(charge)
         return charge
 
 

@@ -1,6 +1,7 @@
 """The connections to upstreams: one pool per process, no retries, no reading of what goes through."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Self
 from urllib.request import getproxies, proxy_bypass
@@ -11,6 +12,8 @@ from yarl import URL
 import fleetmeter
 from fleetmeter_app.config.deployments import Deployment
 from fleetmeter_app.transport.failures import UpstreamFailure, failure_of_error
+
+log = logging.getLogger("fleetmeter.app")
 
 PATHS = {"chat.completions": "/chat/completions", "responses": "/responses", "embeddings": "/embeddings"}
 """Where each endpoint is below a base URL."""
@@ -64,6 +67,20 @@ class Reply:
             message=f"the answer has more than {most_bytes} bytes",
             answered=True,
         )
+
+    async def beginning(self, most_bytes: int, seconds: float) -> bytes:
+        """What comes of the body in this time, up to so many bytes; a body that breaks off is no failure of its own."""
+        body = bytearray()
+        try:
+            async with asyncio.timeout(seconds):
+                async for part in self._response.content.iter_any():
+                    body += part
+                    if len(body) > most_bytes:
+                        break
+        except _ERRORS as error:
+            log.debug("the body of an error broke off after %d bytes: %s", len(body), type(error).__name__)
+        self.close()
+        return bytes(body)
 
     async def parts(self) -> AsyncIterator[bytes]:
         """The body as it arrives; raises `UpstreamFailure` if it breaks off."""

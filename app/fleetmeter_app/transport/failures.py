@@ -43,7 +43,9 @@ _TYPE_OF_STATUS = {
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PARAM = re.compile(r"[A-Za-z0-9_.\[\]-]{1,128}")
 _LONGEST_MESSAGE = 500
-_LONGEST_RETRY_AFTER = 120.0
+_LONGEST_RETRY_AFTER = 600.0
+"""Seconds that a deployment may ask to be left alone; a longer wish is not believed."""
+_LONGEST_FOR_CALLERS = 120.0
 """Seconds; the SDKs do not wait for longer."""
 
 
@@ -97,7 +99,7 @@ class UpstreamFailure(Exception):
             code=code,
             what=what,
             param=self.param if status == 400 else None,
-            retry_after=self.retry_after,
+            retry_after=None if self.retry_after is None else min(self.retry_after, _LONGEST_FOR_CALLERS),
         )
 
     def _told(self) -> tuple[int, str, str]:
@@ -169,7 +171,7 @@ def failure_unreadable(what: str, answer: Answer) -> UpstreamFailure:
 
 
 def retry_after_of(headers: Mapping[str, str]) -> float | None:
-    """Seconds that an answer asks to wait, at most 120; None if it does not say."""
+    """Seconds that an answer asks to wait, at most 600; None if it does not say."""
     milliseconds = _number(headers.get("retry-after-ms"))
     seconds = milliseconds / 1000 if milliseconds is not None else None
     text = headers.get("retry-after")

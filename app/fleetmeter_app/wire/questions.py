@@ -8,6 +8,11 @@ _MOST_CHARACTERS = 500
 _TEXTS = ("text", "input_text", "output_text", "refusal")
 """Types of parts that hold all there is to them."""
 
+_AT_THE_PROVIDER = ("background", "previous_response_id", "conversation", "web_search_options")
+"""Fields that let the provider keep something, or do more than answer."""
+_TOOLS_OF_THE_CLIENT = ("function", "custom")
+"""Types of tools that the client runs; the provider runs all others."""
+
 
 def question_of(fields: Mapping[str, Any]) -> str:
     """The last message of the user, or the input; empty if there is none that can be read."""
@@ -31,6 +36,22 @@ def _text(content: Any) -> str:
         return ""
     parts = (part.get("text") for part in content if isinstance(part, dict))
     return "\n".join(part for part in parts if isinstance(part, str))[:_MOST_CHARACTERS]
+
+
+def may_be_asked_twice(endpoint: str, fields: Mapping[str, Any]) -> bool:
+    """Whether a second request like this one does nothing at the provider but cost money.
+
+    Not if the provider keeps something: OpenAI keeps each response whose request does not say `store: false`. Nor if it
+    runs tools of its own.
+    """
+    store = fields.get("store")
+    kept = store is not False if endpoint == "responses" else bool(store)
+    if kept or any(fields.get(name) for name in _AT_THE_PROVIDER):
+        return False
+    tools = fields.get("tools") or []
+    return isinstance(tools, list) and all(
+        isinstance(tool, dict) and tool.get("type") in _TOOLS_OF_THE_CLIENT for tool in tools
+    )
 
 
 def completion_limit(fields: Mapping[str, Any]) -> int | None:

@@ -1,20 +1,23 @@
 """The lines of numbers that are added up: counters, histograms and summaries, of one layout or several."""
 
 from collections.abc import Mapping, Sequence
-from itertools import compress
-from operator import add, is_not
-from typing import TYPE_CHECKING
+from itertools import compress, repeat
+from operator import add, ne
+from typing import TYPE_CHECKING, Any
 
 from fleetmeter.reader.families import Amounts
 from fleetmeter.reader.returned import telling_number
 from fleetmeter.schema.exemplars import newer
-from fleetmeter_exporter.exposition.block import Starts, Subject, lines_of
+from fleetmeter_exporter.exposition.arrangement import with_ends
+from fleetmeter_exporter.exposition.block import Lines, Subject, spelled
 from fleetmeter_exporter.exposition.columns import Columns, in_units
 from fleetmeter_exporter.exposition.lines import UnfitName, exemplar_text, number_text
 from fleetmeter_exporter.exposition.series import Series
 
 if TYPE_CHECKING:
     from prometheus_client.samples import Exemplar
+
+    from fleetmeter.reader.sample import Labels
 
 
 class AddedBlock:
@@ -29,65 +32,90 @@ class AddedBlock:
         self._columns = Columns(subject)
         self._has_created = subject.created is not None
         self._created_among = self._has_created and subject.form.openmetrics
-        lines = [*self._columns.lines, *([("_created", ())] if self._has_created else [])]
-        starts = [Starts(layout.name, sorted(layout.labels), lines, subject) for layout in subject.layouts]
-        self._series = Series(subject, self._columns, lambda at, series: starts[at].of(series), len(lines))
-        self._width = len(lines) - (self._has_created and not self._created_among)
+        created: list[tuple[str, Labels]] = [("_created", ())] if self._has_created else []
+        texts = [[*self._columns.lines, *created]] if self._created_among else [self._columns.lines, created]
+        self._lines = [lines for lines in texts if lines]
+        self._width = len(self._lines[0])
+        self._spells = False
+        self._makers = self._made()
+        widths = list(map(len, self._lines))
+        self._series = Series(subject, self._columns, self._make, widths)
         self._learned: Sequence[Amounts] | None = None
         self._plain = False
-        self._kept: tuple[Sequence[float | None], list[str]] = (), []
-        self._shown: tuple[Sequence[Amounts], bytes] | None = None
-        self._places: list[Mapping[bytes, tuple[int, int]]] | None = None
-        self._examples: dict[tuple[int, bytes], tuple[Exemplar, str]] = {}
+        self._kept: tuple[Sequence[float | None], list[bytes]] = (), []
+        self._shown: tuple[Sequence[Amounts], bytes | None] | None = None
+        self._examples: dict[tuple[int, bytes], tuple[Exemplar, bytes]] = {}
+        self._example_lines: dict[tuple[int, bytes], int | None] = {}
+        self._with_examples: tuple[Sequence[int], bytes] = (), b""
         self.samples = 0
         self.created_lines = b""
 
     def text(self, amounts: Sequence[Amounts]) -> bytes | None:
-        """The lines in the order of an exposition, for the amounts in each layout; None for the general way."""
-        if self._shown is not None and all(map(_same, self._shown[0], amounts)):
+        """The lines in the order of an exposition, for the amounts in each layout; None for the general way.
+
+        The text is kept from the second time on that it is made of the same amounts: most change at each scrape.
+        """
+        again = self._shown is not None and all(map(_same, self._shown[0], amounts))
+        if self._shown is not None and again and self._shown[1] is not None:
             return self._shown[1]
         self._shown = None
         if self._learned is None or not all(map(_alike, self._learned, amounts)):
             self._learned = [layout._replace(numbers=None, exemplars={}) for layout in amounts]
-            self._places, self._examples = None, {}
+            self._examples, self._example_lines, self._with_examples = {}, {}, ((), b"")
             try:
                 self._plain = self._columns.possible and self._learn(amounts)
             except UnfitName:  # the general way says what is wrong, as there may be more than this
                 self._plain = False
         text = self._joined(amounts) if self._plain else None
         if text is not None:
-            self._shown = amounts, text
+            self._shown = amounts, text if again else None
         return text
 
+    def _made(self) -> list[list[Lines]]:
+        """What makes the lines of series, for each layout and text."""
+        makers = []
+        for layout in self.subject.layouts:
+            names = sorted(layout.labels)
+            ends = [[self._end(line) for line in range(self._width)], ["%b"]]
+            some = zip(self._lines, ends, strict=False)
+            makers.append([Lines(layout.name, names, lines, self.subject, end) for lines, end in some])
+        return makers
+
+    def _make(self, at: int, columns: Sequence[Sequence[str]], count: int) -> list[list[str]]:
+        return [maker.of(columns, count) for maker in self._makers[at]]
+
+    def _end(self, line: int) -> str:
+        """What a line of the first text ends with; see `Lines`."""
+        return "%b" if line >= len(self._columns.lines) or (self._spells and line >= self._columns.dear) else "%a"
+
     def _learn(self, amounts: Sequence[Amounts]) -> bool:
+        if not self._series.count:
+            self._choose(amounts[0].numbers or ())
         if not self._series.learn([layout.fields for layout in amounts]):
             return False
-        self._starts = self._series.starts()
         if self._kept[1]:
-            known = dict(zip(self._series.before, zip(*self._kept, strict=True), strict=False))
-            kept = [known.get(number, (None, "")) for number in self._series.order]
-            self._kept = [stored for stored, _ in kept], [text for _, text in kept]
+            stored, texts = self._kept
+            arrangement = self._series.arrangement
+            self._kept = arrangement.carried(stored, None), arrangement.carried(texts, b"")
         if self._has_created:
             self._created = self._creations(amounts)
             if not self._created_among:
-                width = self._width + 1
-                self.created_lines = lines_of(self._starts[self._width :: width], self._created)
-                del self._starts[self._width :: width]
+                self.created_lines = self._series.arrangement.texts[1] % tuple(self._created)
         return True
 
-    def _creations(self, amounts: Sequence[Amounts]) -> list[str]:
+    def _creations(self, amounts: Sequence[Amounts]) -> list[bytes]:
         """The time of creation of each series: its family's, or its return if it came back later in each layout."""
         first = self.subject.created or 0.0
-        usual = [number_text(first)] * self._series.count
+        usual = [number_text(first).encode()] * self._series.count
         if not any(layout.returned for layout in amounts):
             return usual
         since: dict[int, int] = {}
         for at, (layout, one) in enumerate(zip(amounts, self.subject.layouts, strict=True)):
-            for field, (rank, _) in self._series.slots(at).items():
+            for field, rank, _ in self._series.places(at):
                 came = layout.returned.get(telling_number(field, has_part=one.has_parts), 0)
                 since[rank] = min(since.get(rank, came), came)
         # an earlier time is from before the family was removed
-        later = {rank: number_text(came / 1e6) for rank, came in since.items() if came / 1e6 > first}
+        later = {rank: number_text(came / 1e6).encode() for rank, came in since.items() if came / 1e6 > first}
         return [later.get(rank, text) for rank, text in enumerate(usual)]
 
     def _joined(self, amounts: Sequence[Amounts]) -> bytes | None:
@@ -104,64 +132,90 @@ class AddedBlock:
         shown = columns.shown(total, rows)
         if shown is None:
             return None
-        width, starts = self._width, self._starts
-        texts = [""] * (rows * width)
+        self._choose(stored)
+        width = self._width
+        values: list[Any] = [None] * (rows * width)
         for line, column in enumerate(shown):
-            texts[line::width] = map(repr, column) if line < columns.dear else self._spelled(stored, column)
+            values[line::width] = column if line < columns.dear or not self._spells else self._spelled(stored, column)
         if self._created_among:
-            texts[width - 1 :: width] = self._created
-        for line, example in self._examples_of(amounts).items():
-            texts[line] += example
+            values[width - 1 :: width] = self._created
+        text = self._series.arrangement.texts[0]
+        examples = self._examples_of(amounts)
+        if examples:
+            text = self._prepared(examples)
+            for line, example in examples.items():
+                number = values[line]
+                values[line] = (number if isinstance(number, bytes) else b"%a" % number) + example
         negative = columns.negative_sums(shown) if self.subject.form.openmetrics else []
-        if negative:
-            starts = starts[:]
-            for place in (row * width + line for row in negative for line in columns.without_sum()):
-                starts[place] = texts[place] = ""
-        self.samples = rows * (len(columns.lines) + self._has_created) - len(negative) * len(columns.without_sum())
-        return lines_of(starts, texts)
+        gone = {row * width + line for row in negative for line in columns.without_sum()}
+        if gone:
+            text = with_ends(text, (), without=gone)
+            values = [value for place, value in enumerate(values) if place not in gone]
+        self.samples = rows * (len(columns.lines) + self._has_created) - len(gone)
+        return text % tuple(values)
 
-    def _spelled(self, stored: Sequence[float], column: Sequence[float]) -> list[str]:
+    def _choose(self, stored: Sequence[float]) -> None:
+        """Decide whether sums are put in as texts that are kept, or as numbers: counts are spelled in no time."""
+        one = len(self.subject.layouts) == 1
+        spells = one and (self.subject.layouts[0].scale != 1 or float in set(map(type, stored)))
+        if spells == self._spells:
+            return
+        self._spells, self._kept, self._with_examples = spells, ((), []), ((), b"")
+        self._makers = self._made()
+        if self._series.count:
+            texts, mark = self._series.arrangement.texts, self._end(self._columns.dear).encode()
+            lines = range(self._columns.dear, len(self._columns.lines))
+            places = (row * self._width + line for row in range(self._series.count) for line in lines)
+            texts[0] = with_ends(texts[0], zip(places, repeat(mark), strict=False))
+
+    def _spelled(self, stored: Sequence[float], column: Sequence[float]) -> list[bytes]:
         """The texts of a column, given its stored numbers, which are the same objects where nothing changed.
 
         Spelling a fraction takes ten times as long as a count. So the texts of unchanged fractions are kept.
         """
-        if len(self.subject.layouts) > 1 or not (self.subject.layouts[0].scale != 1 or float in set(map(type, stored))):
-            self._kept = (), []
-            return list(map(repr, column))
         before, texts = self._kept
-        changed = list(compress(range(len(stored)), map(is_not, stored, before)))
+        changed = list(compress(range(len(stored)), map(ne, stored, before)))
         if len(before) < len(stored) or len(changed) > len(stored) // 2:
-            texts = list(map(repr, column))
+            texts = spelled(column)
         else:
             for place in changed:
-                texts[place] = repr(column[place])
+                texts[place] = b"%a" % column[place]
         self._kept = stored, texts
         return texts
 
-    def _examples_of(self, amounts: Sequence[Amounts]) -> dict[int, str]:
+    def _prepared(self, examples: Mapping[int, bytes]) -> bytes:
+        """The text with places for texts instead of numbers in the lines that have exemplars."""
+        lines = list(examples)
+        if lines != self._with_examples[0]:
+            text = self._series.arrangement.texts[0]
+            self._with_examples = lines, with_ends(text, zip(lines, repeat(b"%b"), strict=False))
+        return self._with_examples[1]
+
+    def _examples_of(self, amounts: Sequence[Amounts]) -> dict[int, bytes]:
         """The text of exemplars, by line. If several exemplars belong to one line, the newest is shown."""
         known, self._examples = self._examples, {}
-        newest: dict[int, tuple[Exemplar, str]] = {}
+        newest: dict[int, tuple[Exemplar, bytes]] = {}
         for at, layout in enumerate(amounts):
+            self._find_lines(at, [field for field in layout.exemplars if (at, field) not in self._example_lines])
             for field, exemplar in layout.exemplars.items():
-                line = self._line_of(at, field)
+                line = self._example_lines[at, field]
                 if line is None:
                     continue
                 found = known.get((at, field))
                 if found is None or found[0] is not exemplar:
-                    found = exemplar, exemplar_text(exemplar)
+                    found = exemplar, exemplar_text(exemplar).encode()
                 self._examples[at, field] = found
                 if line not in newest or newer(exemplar, newest[line][0]) is exemplar:
                     newest[line] = found
         return {line: text for line, (_, text) in newest.items()}
 
-    def _line_of(self, at: int, field: bytes) -> int | None:
-        """The line that shows the number of a field, and so its exemplar; None if no line does."""
-        if self._places is None:  # made only now, because most families have no exemplars
-            self._places = [self._series.slots(layout) for layout in range(len(self.subject.layouts))]
-        rank, column = self._places[at].get(field, (0, None))
-        line = self._columns.example_line(column) if column is not None else None
-        return rank * self._width + line if line is not None else None
+    def _find_lines(self, at: int, fields: Sequence[bytes]) -> None:
+        """Note the lines that show the numbers of these fields, and so their exemplars; None if no line does."""
+        found = self._series.places_of(at, fields) if fields else {}
+        for field in fields:
+            rank, column = found.get(field, (0, None))
+            line = self._columns.example_line(column) if column is not None else None
+            self._example_lines[at, field] = rank * self._width + line if line is not None else None
 
 
 def _alike(before: Amounts, now: Amounts) -> bool:

@@ -1,9 +1,9 @@
 """The lines of a family's samples, built quickly: the text before each number is kept from scrape to scrape.
 
-A block learns the fields of its hashes once. While the fields stay the same, a scrape spells the numbers and joins them
-with the kept text. If some fields are new, only these are parsed. A block returns None if it meets anything that this
-library's writers do not write, such as texts that are no finite numbers, or fields in other JSON. Then the general way
-is taken.
+A block learns the fields of its hashes once, and keeps one text for all of its lines: a pattern for `%`, with a place
+for each number. While the fields stay the same, a scrape puts the numbers in. If some fields are new, only these are
+parsed. A block returns None if it meets anything that this library's writers do not write, such as texts that are no
+finite numbers, or fields in other JSON. Then the general way is taken.
 
 Each line begins with its line feed, so that the text of a block can follow any other text.
 """
@@ -11,7 +11,7 @@ Each line begins with its line feed, so that the text of a block can follow any 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain, repeat
+from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
@@ -19,9 +19,6 @@ from fleetmeter.reader.sample import Labels
 from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.exposition.formats import Format
 from fleetmeter_exporter.exposition.lines import Line, escaped, own_labels
-
-_BETWEEN = "\0"
-"""The separator of lines that are made together."""
 
 
 @dataclass(frozen=True)
@@ -40,60 +37,66 @@ class Subject:
     created: float | None = None
 
 
-class Starts:
-    """Makes the text before the numbers of a series: one start for each of `lines`, for any label values.
+class Lines:
+    """Makes the lines of a series, as patterns for `%` with a place for each number, for any label values.
 
-    Each of `lines` is a suffix of the family's name, and perhaps one more label with its value. Label values are given
-    in the order of `names`. Raises `UnfitName` only when a line is made, because a name that cannot be shown does no
-    harm until it must be shown.
+    Each of `lines` is a suffix of the family's name, and perhaps one more label with its value. `names` are those of
+    the label values. `ends` is what each line ends with: `%a` for a number, `%b` for a text. Raises `UnfitName` only
+    when a line is made, because a name that cannot be shown does no harm until it must be shown.
     """
 
-    def __init__(self, name: str, names: Sequence[str], lines: Sequence[tuple[str, Labels]], subject: Subject) -> None:
+    def __init__(
+        self,
+        name: str,
+        names: Sequence[str],
+        lines: Sequence[tuple[str, Labels]],
+        subject: Subject,
+        ends: Sequence[str],
+    ) -> None:
         constant = dict(subject.constant)
 
         @cache
-        def patterns() -> tuple[list[str], list[int]]:
+        def pattern() -> tuple[str, list[int]]:
             found: list[str] = []
-            own: list[int] = []
-            for suffix, more in lines:
+            places: list[int] = []
+            for (suffix, more), end in zip(lines, ends, strict=True):
                 every = [*own_labels([*names, *dict(more)], constant), *constant]
                 values = [*repeat(None, len(names)), *dict(more).values(), *constant.values()]
                 order = sorted(range(len(every)), key=every.__getitem__)
                 line = Line(name + suffix, [every[place] for place in order], subject.form)
-                found.append("\n" + line.pattern([values[place] for place in order]))
-                own = [place for place in order if place < len(names)]
-            return found, own
+                # with the label values it is a pattern again, for the number
+                start = line.pattern([values[place] for place in order]).replace("%%", "%%%%")
+                found.append(start + end.replace("%", "%%"))
+                places += [place for place in order if place < len(names)]
+            return "\n".join(found), places
 
-        self._patterns = patterns
-        self._count = len(lines)
+        self._pattern = pattern
 
-    def of(self, series: Sequence[Sequence[str]]) -> list[str]:
-        """The starts of the lines of all series with these label values: all of the first series, then of the next."""
-        if not series:
+    def of(self, columns: Sequence[Sequence[str]], count: int) -> list[str]:
+        """The lines of `count` series, joined by line feeds, given a column for each label.
+
+        The lines are patterns for the numbers. `%` is doubled in them.
+        """
+        if not count:
             return []
-        patterns, own = self._patterns()
-        if own != list(range(len(own))):
-            pick = picker(own)
-            series = [pick(values) for values in series]
-        if _BETWEEN in "".join(patterns) or _is_special("".join(chain.from_iterable(series))):
-            return [pattern % tuple(map(escaped, values)) for values in series for pattern in patterns]
-        if self._count == 1:
-            (pattern,) = patterns
-            return [pattern % tuple(values) for values in series]
-        pattern = _BETWEEN.join(patterns)
-        return _BETWEEN.join([pattern % (tuple(values) * self._count) for values in series]).split(_BETWEEN)
+        pattern, places = self._pattern()
+        columns = [list(map(_shown, column)) if _is_special("".join(column)) else column for column in columns]
+        values = [columns[place] for place in places]
+        return list(map(pattern.__mod__, zip(*values, strict=True) if values else repeat((), count)))
 
 
 def _is_special(text: str) -> bool:
-    """Whether a text must be escaped, or contains the separator of lines."""
-    return "\\" in text or '"' in text or "\n" in text or _BETWEEN in text
+    """Whether a text must be escaped in a line, or in a pattern."""
+    return "\\" in text or '"' in text or "\n" in text or "%" in text
 
 
-def lines_of(starts: Sequence[str], texts: Sequence[str]) -> bytes:
-    """The lines that begin with these starts and end with these texts."""
-    pieces = [""] * (2 * len(starts))
-    pieces[0::2], pieces[1::2] = starts, texts
-    return "".join(pieces).encode()
+def _shown(text: str) -> str:
+    return escaped(text).replace("%", "%%")
+
+
+def spelled(numbers: Sequence[float]) -> list[bytes]:
+    """The texts of numbers, as `repr` has them."""
+    return (b"%a\n" * len(numbers) % tuple(numbers)).split(b"\n")[:-1]
 
 
 def picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from io import BytesIO
 
 from fleetmeter.reader.families import Family, Source
 from fleetmeter.reader.sample import Labels, Sample
@@ -69,14 +70,13 @@ class Exposition:
             if any(after):
                 parts += (created_head(group.definition, self._form).encode(), *after)
         if not names:  # with names no block is used, and all must be kept for the next whole exposition
-            self._blocks = {key: block for key, block in self._blocks.items() if block in self._used}
-            self._lines = {key: lines for key, lines in self._lines.items() if lines in self._used}
+            unread = {scrape.namespace for scrape in scrapes if scrape.shown is None}  # as after a timeout
+            self._blocks = {key: one for key, one in self._blocks.items() if one in self._used or key[0] in unread}
+            self._lines = {key: one for key, one in self._lines.items() if one in self._used or key[0] in unread}
         self.samples = sum(series.values())
-        own = b"".join(self._own(family, names) for family in own_families(scrapes, list(series.values()), started))
-        ending = b"\n# EOF\n" if self._form.openmetrics else b"\n"
-        pieces = [part for part in (own, *parts, ending) if part]
-        pieces[0] = pieces[0][1:]  # removes the first line feed before joining, because the whole text is large
-        return b"".join(pieces)
+        parts[:0] = (self._own(family, names) for family in own_families(scrapes, list(series.values()), started))
+        parts.append(b"\n# EOF\n" if self._form.openmetrics else b"\n")
+        return _joined(parts)
 
     def _member(
         self, scrape: Scrape, source: Source, constant: Labels, names: Collection[str]
@@ -142,6 +142,19 @@ class Exposition:
         samples = [sample for sample in family.samples if not names or family.definition.name in names]
         lines = SampleLines(family.definition, self._form).of(samples)
         return "".join((_head(family.definition, self._form), *lines)).encode() if lines else b""
+
+
+def _joined(pieces: list[bytes]) -> bytes:
+    """The pieces as one text, without its first line feed.
+
+    Each piece leaves the list as soon as it is in the text, so that memory never holds all of them twice.
+    """
+    whole = BytesIO()
+    pieces.reverse()
+    while pieces:
+        piece = pieces.pop()
+        whole.write(piece if whole.tell() else piece[1:])
+    return whole.getvalue()
 
 
 def shown_samples(family: Family, *, created: bool, openmetrics: bool) -> list[Sample]:

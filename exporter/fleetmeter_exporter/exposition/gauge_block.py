@@ -1,22 +1,26 @@
 """The lines of a gauge, in any of its modes."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate, chain, compress, pairwise
+from itertools import accumulate, compress, pairwise
 from math import isfinite
 from operator import is_not
 
+from fleetmeter.reader.hashes import Fields
 from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.statements import Statements, comparable
-from fleetmeter_exporter.exposition.block import Subject, lines_of, picker
+from fleetmeter_exporter.exposition.block import Subject, picker, spelled
 from fleetmeter_exporter.exposition.lines import NOT_FINITE
 from fleetmeter_exporter.exposition.stated_block import StatedBlock
-from fleetmeter_exporter.exposition.stated_rows import MergedRows, ReplicaRows
+from fleetmeter_exporter.exposition.stated_rows import Members, MergedRows, ReplicaRows, carried
 
 _MERGE: dict[str, Callable[[list[float]], float]] = {
     "sum": sum,
     "min": lambda values: min(comparable(values)),
     "max": lambda values: max(comparable(values)),
 }
+
+_NOT_FINITE = {text.encode(): shown.encode() for text, shown in NOT_FINITE.items()}
 
 
 class GaugeBlock(StatedBlock):
@@ -27,35 +31,60 @@ class GaugeBlock(StatedBlock):
         self._mode = subject.newest.mode.removeprefix("live")
         self._merges = self._mode in _MERGE or self._mode == "mostrecent"
         super().__init__(subject, living=live, folded=self._merges)
+        self._known: Members = Fields(), ()
+        self._row_of: list[int] = []
+        self._read: Sequence[bytes | None] = ()
+        self._values: list[float] = []
+        self._texts: list[bytes] = []
         rows = MergedRows if self._merges else ReplicaRows
         self._rows = [rows(layout, [("", ())], subject) for layout in subject.layouts]
 
-    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str]) -> None:
-        groups: list[list[int]] = []
-        singles: list[int] = []
-        writers: dict[int, str] = {}
+    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str], fields: Fields) -> None:
+        places: list[int] = []
+        row_of: list[int] = []
+        self._writers: list[str] = []
         for rows, shown in zip(self._rows, members, strict=True):
+            first = row_of[-1] + 1 if row_of else 0
             if isinstance(rows, MergedRows):
-                groups += rows.groups(shown)
-                if self._mode == "mostrecent":
-                    writers.update(zip(shown.places, shown.writers, strict=True))
+                own, at = rows.places(shown, fields)
+                row_of += [first + row for row in at] if first else at
             else:
-                singles += rows.places(shown, replicas)
-        if max(map(len, groups), default=1) == 1:  # no row has more than one statement
-            places = [*singles, *chain.from_iterable(groups)]
-            self._row_of: Sequence[int] = range(len(places))
-            self._spans: list[tuple[int, int]] = []
-        else:
-            places = list(chain.from_iterable(groups))
-            self._spans = list(pairwise(accumulate(map(len, groups), initial=0)))
-            self._row_of = [row for row, (first, last) in enumerate(self._spans) for _ in range(first, last)]
+                own = rows.places(shown, replicas, fields)
+                row_of += range(first, first + len(own))
+            places += own
+            if self._mode == "mostrecent":
+                writers = dict(zip(shown.places, shown.writers, strict=True))
+                self._writers += map(writers.__getitem__, own)
+        self._keep(places, row_of, fields)
         self._pick = picker(places)
-        self._writers = [writers[place] for place in places] if writers else []
-        self._starts = list(chain.from_iterable(rows.starts for rows in self._rows))
-        self._read: Sequence[bytes] = ()
-        self._values: list[float] = []
-        self._texts: list[str] = []
-        self.samples = len(groups) + len(singles)
+        self._text = b"".join(rows.text for rows in self._rows)
+        self.samples = row_of[-1] + 1 if row_of else 0
+        self._spans: list[tuple[int, int]] = []
+        if self.samples < len(places):  # else no row has more than one statement
+            sizes = Counter(row_of)
+            self._spans = list(pairwise(accumulate(map(sizes.__getitem__, range(self.samples)), initial=0)))
+
+    def _keep(self, places: list[int], row_of: list[int], fields: Fields) -> None:
+        """Keep what is known of the statements that are at these places of the hash now, and belong to these rows."""
+        known, rows_before, before = self._known, self._row_of, self._known[1]
+        self._known, self._row_of = (fields, places), row_of
+        if not self._read:
+            return
+        olds = carried(known, range(len(before)), self._known, -1)  # of a new one each list below has its last item
+        rows = row_of[-1] + 1 if row_of else 0
+        if len(before) > len(olds) - olds.count(-1) and (rows < len(places) or len(self._texts) < len(before)):
+            self._read = ()  # a row may have lost some of its statements
+            return
+        parts = self._read[: len(before)], self._read[len(before) :]
+        self._read = [one for part in parts if part for one in map([*part, None].__getitem__, olds)]
+        self._values = list(map([*self._values, 0.0].__getitem__, olds))
+        if len(self._texts) == len(before) and rows == len(places):  # each row has one statement
+            self._texts = list(map([*self._texts, b""].__getitem__, olds))
+            return
+        texts, self._texts = self._texts, [b""] * rows
+        for row, old in zip(row_of, olds, strict=True):
+            if old >= 0:
+                self._texts[row] = texts[rows_before[old]]
 
     def _picked(self, statements: Statements) -> Sequence[bytes]:
         texts = self._pick(statements.texts)
@@ -74,17 +103,17 @@ class GaugeBlock(StatedBlock):
                 if self._mode == "sum":
                     self._values = [value + 0.0 for value in self._values]  # as in any sum, a negative zero is 0
                 changed = () if count == self.samples else range(count)
-                self._texts = list(map(repr, self._values[: self.samples]))
+                self._texts = spelled(self._values[: self.samples])
                 if not all(map(isfinite, self._values)):
-                    self._texts = [NOT_FINITE.get(text, text) for text in self._texts]
+                    self._texts = [_NOT_FINITE.get(text, text) for text in self._texts]
         except ValueError:
             self._read = ()
             return None
         self._read, set_us = picked, picked[count:]
         for row in dict.fromkeys(map(self._row_of.__getitem__, changed)):
-            text = repr(self._merged(row, set_us))
-            self._texts[row] = NOT_FINITE.get(text, text)
-        return lines_of(self._starts, self._texts)
+            text = b"%a" % self._merged(row, set_us)
+            self._texts[row] = _NOT_FINITE.get(text, text)
+        return self._text % tuple(self._texts)
 
     def _merged(self, row: int, set_us: Sequence[bytes]) -> float:
         """The value of a row."""

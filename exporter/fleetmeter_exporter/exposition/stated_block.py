@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from operator import is_
 
+from fleetmeter.reader.hashes import Fields
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.statements import Statements
@@ -25,11 +26,14 @@ class StatedBlock(ABC):
         self._only_living, self._folded = living, folded
         self._learned: _Who | None = None
         self._plain = False
-        self._shown: tuple[Sequence[bytes], bytes] | None = None
+        self._shown: tuple[Sequence[bytes], bytes | None] | None = None
         self.samples = 0
 
     def text(self, statements: Statements, snapshot: Snapshot) -> bytes | None:
-        """The lines in the order of an exposition, for the statements of a snapshot; None for the general way."""
+        """The lines in the order of an exposition, for the statements of a snapshot; None for the general way.
+
+        The text is kept from the second time on that it is made of the same values: many change at each scrape.
+        """
         stated = [one for layout in self.subject.layouts if (one := statements.plain(layout)) is not None]
         if len(stated) < len(self.subject.layouts):
             return None
@@ -39,29 +43,40 @@ class StatedBlock(ABC):
         living = [snapshot.alive & one.every_writer for one in stated] if self._only_living else []
         if before is None or living != before[1] or snapshot.replicas != before[2]:
             self._learned, self._shown = (stated, living, snapshot.replicas), None
-            self._plain = self._learns(stated, living, snapshot.replicas)
+            self._plain = self._learns(stated, living, snapshot.replicas, statements.fields.fields)
         if not self._plain:
             return None
         what = self._picked(statements)
-        if self._shown is None or not all(map(is_, self._shown[0], what)):
+        again = self._shown is not None and all(map(is_, self._shown[0], what))
+        text = self._shown[1] if self._shown is not None and again else None
+        if text is None:
             text = self._joined(what)
-            self._shown = (what, text) if text is not None else None
-        return self._shown[1] if self._shown is not None else None
+            self._shown = (what, text if again else None) if text is not None else None
+        return text
 
-    def _learns(self, stated: Sequence[Stated], living: Sequence[frozenset[str]], replicas: Mapping[str, str]) -> bool:
+    def _learns(
+        self,
+        stated: Sequence[Stated],
+        living: Sequence[frozenset[str]],
+        replicas: Mapping[str, str],
+        fields: Fields,
+    ) -> bool:
         try:
             members = [
-                shown_members(one, layout, living[at] if self._only_living else None, folded=self._folded)
-                for at, (one, layout) in enumerate(zip(stated, self.subject.layouts, strict=True))
+                shown_members(one, living[at] if self._only_living else None, folded=self._folded)
+                for at, one in enumerate(stated)
             ]
-            self._learn(members, replicas)
+            self._learn(members, replicas, fields)
         except (UnfitName, Unplain):  # the general way says what is wrong
             return False
         return True
 
     @abstractmethod
-    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str], /) -> None:
-        """Prepare for these statements of each layout. Raises `UnfitName` or `Unplain`."""
+    def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str], fields: Fields, /) -> None:
+        """Prepare for these statements of each layout, whose places are among `fields`.
+
+        Raises `UnfitName` or `Unplain`.
+        """
 
     @abstractmethod
     def _picked(self, statements: Statements) -> Sequence[bytes]:

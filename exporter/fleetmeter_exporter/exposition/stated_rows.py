@@ -1,16 +1,24 @@
 """The rows of statements: one for each series and writer, or one for each series over all writers."""
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Mapping, Sequence
-from itertools import chain, compress
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import compress, count, repeat
+from typing import Any, TypeVar
 
+from fleetmeter.reader.hashes import Fields
 from fleetmeter.reader.sample import Labels
-from fleetmeter.reader.stated_fields import Stated
+from fleetmeter.reader.spelling import columns_of
+from fleetmeter.reader.stated_fields import Stated, series_of
 from fleetmeter.reader.statements import replica_label
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import FOLDED_WRITER
-from fleetmeter_exporter.exposition.block import Starts, Subject
+from fleetmeter_exporter.exposition.arrangement import Arrangement
+from fleetmeter_exporter.exposition.block import Lines, Subject
+
+Members = tuple[Fields, Sequence[int]]
+"""Some statements of a hash: all fields, and the places of these among them."""
+
+T = TypeVar("T")
 
 
 class Unplain(Exception):
@@ -18,58 +26,102 @@ class Unplain(Exception):
 
 
 class Rows:
-    """The rows of a layout in their order, with the text before their numbers, which is kept for rows that come again.
+    """The rows of a layout in their order, with their lines, which are kept for rows that come again.
 
-    `lines` are those of `Starts`. `label`, if it is given, is one more label of each row, beside those of the layout.
+    `lines` are those of `Lines`, each of which ends with a text. `label`, if it is given, is one more label of each
+    row, beside those of the layout.
     """
 
     def __init__(
         self, layout: Definition, lines: Sequence[tuple[str, Labels]], subject: Subject, label: str = ""
     ) -> None:
         names = [*sorted(layout.labels), *([label] if label else [])]
-        self._make = Starts(layout.name, names, lines, subject)
-        self._width = len(lines)
-        self._starts: dict[Hashable, Sequence[str]] = {}
-        self._sort: dict[Hashable, Any] = {}  # what a row is sorted by
-        self._order: list[Any] = []
+        self._make = Lines(layout.name, names, lines, subject, ["%b"] * len(lines))
+        self._labels, self._width = len(layout.labels), len(lines)
+        self._members: Members = Fields(), ()  # those whose rows are known
+        self._rows: Sequence[int] = ()  # the place of each one's row
+        self.arrangement = Arrangement([len(lines)])
 
     @property
-    def starts(self) -> list[str]:
-        """What stands before the numbers of all rows, in their order."""
-        return list(chain.from_iterable(map(self._starts.__getitem__, self._order)))
+    def text(self) -> bytes:
+        """The lines of all rows, with a place for a text in each."""
+        return self.arrangement.texts[0]
 
-    def _arrange(self, keys: Collection[Any], new: Mapping[Any, tuple[Any, Sequence[str]]]) -> list[Any]:
-        """These rows in their order; of those that are `new`, what they are sorted by, and label values, are given."""
-        made, width = self._make.of([values for _, values in new.values()]), self._width
-        self._starts.update(zip(new, (made[at : at + width] for at in range(0, len(made), width)), strict=True))
-        self._sort.update(zip(new, (by for by, _ in new.values()), strict=True))
-        if len(self._starts) > len(keys):
-            for known in (self._starts, self._sort):
-                for key in known.keys() - keys:
-                    del known[key]
-            self._order = [key for key in self._order if key in self._sort]
-        self._order += new
-        self._order.sort(key=self._sort.__getitem__)  # of which most is in order
-        return self._order
+    def _numbers(self, members: Members) -> tuple[list[Any], list[int]]:
+        """The place of each statement's row, None for new statements; and which the new ones are."""
+        numbers = carried(self._members, self._rows, members, None)
+        return numbers, [at for at, number in enumerate(numbers) if number is None]
+
+    def _change(self, members: Members, numbers: Sequence[int], keys: Sequence[str], lines: Sequence[str]) -> None:
+        """Put in new rows, and take out those that no statement has any more.
+
+        `numbers` are the places of all statements' rows, those of new rows behind the known ones.
+        """
+        known = len(self.arrangement.keys)
+        here = set(numbers)
+        stay = sorted(number for number in here if number < known) if len(here) < known + len(keys) else None
+        self.arrangement.change(stay, keys, [lines])
+        self._members, self._rows = members, list(map(self.arrangement.ranks().__getitem__, numbers))
+
+    def _merge(
+        self,
+        members: Members,
+        numbers: list[Any],
+        new: Sequence[int],
+        keys: Sequence[str],
+        lines: Callable[[list[int]], list[str]],
+    ) -> None:
+        """Let new statements with equal keys share a row; `lines` are those of some of the new statements."""
+        known = dict(zip(self.arrangement.keys, count(), strict=False))
+        first: list[int] = []  # of each new row its first statement, among the new ones
+        for at, (key, place) in enumerate(zip(keys, new, strict=True)):
+            if key not in known:
+                known[key] = len(known)
+                first.append(at)
+            numbers[place] = known[key]
+        self._change(members, numbers, [keys[at] for at in first], lines(first))
+
+    def _columns(self, fields: Sequence[bytes]) -> list[list[str]]:
+        """The label values of fields. Raises `Unplain` if our writers would not spell one of the fields so."""
+        columns = columns_of(series_of(fields), self._labels)
+        if columns is None:
+            raise Unplain
+        return columns
 
     def _forget(self) -> None:
-        self._starts, self._sort, self._order = {}, {}, []
+        self._members, self._rows, self.arrangement = (Fields(), ()), (), Arrangement([self._width])
 
 
-def shown_members(stated: Stated, layout: Definition, living: Collection[str] | None, *, folded: bool) -> Stated:
+def carried(before: Members, values: Sequence[T], now: Members, new: T) -> list[T]:
+    """Something of each statement `now`, given the `values` of those `before`; that of a new one is `new`."""
+    (among, places), (fields, at) = before, now
+    by_place = [new] * (len(among) + len(fields))
+    for place, value in zip(places, values, strict=True):
+        by_place[place] = value
+    if fields is among:
+        return list(map(by_place.__getitem__, at))
+    return list(map(by_place.__getitem__, map(fields.places_in(among).__getitem__, at)))
+
+
+def sort_keys(columns: Sequence[Sequence[str]], rows: int) -> list[str]:
+    """A text for each row that sorts as its texts do. Raises `Unplain` if a text has the separator in it."""
+    keys = list(map("\0".join, zip(*columns, strict=True) if columns else repeat((), rows)))
+    if "".join(keys).count("\0") != max(0, len(columns) - 1) * rows:
+        raise Unplain
+    return keys
+
+
+def shown_members(stated: Stated, living: Collection[str] | None, *, folded: bool) -> Stated:
     """The shown statements of a layout: those of the `living` writers, or of all if that is None.
 
-    With `folded`, the remainder of ended writers is shown, too. Raises `Unplain` if a statement does not have as many
-    values as there are labels.
+    With `folded`, the remainder of ended writers is shown, too.
     """
     if living is not None or not (folded or FOLDED_WRITER not in stated.every_writer):
         some = stated.every_writer.intersection(living) if living is not None else stated.every_writer - {FOLDED_WRITER}
         if len(some) < len(stated.every_writer):
             stays = [writer in some for writer in stated.writers]
             fields, places = list(compress(stated.fields, stays)), list(compress(stated.places, stays))
-            stated = Stated(fields, places, list(compress(stated.whose, stays)))
-    if not set(map(len, stated.values)) <= {len(layout.labels)}:
-        raise Unplain
+            return Stated(fields, places, list(compress(stated.heads, stays)))
     return stated
 
 
@@ -86,36 +138,52 @@ class ReplicaRows(Rows):
         self._names: Mapping[str, str] = {}
         self._apart = False
 
-    def places(self, members: Stated, replicas: Mapping[str, str]) -> list[int]:
-        """The place of each row's statement. If two writers of a series have one name, their ids follow the name."""
+    def places(self, members: Stated, replicas: Mapping[str, str], fields: Fields) -> list[int]:
+        """The place of each row's statement. If two writers of a series have one name, their ids follow the name.
+
+        Raises `Unplain`.
+        """
         names = {writer: replicas.get(writer, writer) for writer in members.every_writer}
         apart = len(set(names.values())) < len(names)
         if apart or self._apart or any(names.get(writer, name) != name for writer, name in self._names.items()):
             self._forget()
         self._names, self._apart = names, apart
-        namesakes = Counter((one.values, names[one.writer]) for one in members.whose) if apart else {}
-        at = dict(zip(members.fields, zip(members.places, members.whose, strict=True), strict=True))
-        new = {}
-        for field, (_, (writer, _, values)) in at.items():
-            if field not in self._sort:
-                name = shown = names[writer]
-                if namesakes and namesakes[values, name] > 1:
-                    shown = f"{name}-{writer}"
-                new[field] = (*values, name, writer), (*values, shown)
-        return [at[field][0] for field in self._arrange(at, new)]
+        numbers, new = self._numbers((fields, members.places))
+        columns = self._columns([members.fields[place] for place in new])
+        writers = [members.heads[place].writer for place in new]
+        shown = named = [names[writer] for writer in writers]
+        if apart:
+            namesakes = Counter(zip(*columns, named, strict=True))
+            several = zip(zip(*columns, named, strict=True), named, writers, strict=True)
+            shown = [name if namesakes[one] == 1 else f"{name}-{writer}" for one, name, writer in several]
+        for number, place in enumerate(new, start=len(self.arrangement.keys)):
+            numbers[place] = number
+        keys = sort_keys([*columns, named, writers], len(new))
+        self._change((fields, members.places), numbers, keys, self._make.of([*columns, shown], len(new)))
+        at = [0] * len(self._rows)
+        for row, place in zip(self._rows, members.places, strict=True):
+            at[row] = place
+        return at
 
 
 class MergedRows(Rows):
     """One row for each series, over all writers that state it."""
 
-    def groups(self, members: Stated) -> list[list[int]]:
-        """The places of each row's statements, in the order of the hash."""
-        found: dict[tuple[str, ...], list[int]] = {}
-        for place, values in zip(members.places, members.values, strict=True):
-            several = found.get(values)
-            if several is None:
-                found[values] = [place]
-            else:
-                several.append(place)
-        new = {values: (values, values) for values in found if values not in self._sort}
-        return list(map(found.__getitem__, self._arrange(found.keys(), new)))
+    def places(self, members: Stated, fields: Fields) -> tuple[list[int], list[int]]:
+        """The places of all statements, row by row, those of a row in the order of the hash; and each one's row.
+
+        Raises `Unplain`.
+        """
+        numbers, new = self._numbers((fields, members.places))
+        columns = self._columns([members.fields[place] for place in new])
+        keys = sort_keys(columns, len(new))
+        self._merge(
+            (fields, members.places),
+            numbers,
+            new,
+            keys,
+            lambda first: self._make.of([[column[at] for at in first] for column in columns], len(first)),
+        )
+        rows = self._rows
+        order = sorted(range(len(rows)), key=rows.__getitem__)
+        return [members.places[at] for at in order], [rows[at] for at in order]

@@ -12,7 +12,7 @@ from threading import RLock
 from typing import Any, Self
 from weakref import WeakKeyDictionary, WeakSet
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.metrics import MetricWrapperBase
 
 from fleetmeter.attribution.context import current_attributes
@@ -108,6 +108,10 @@ class AttributedCounter(Attributed, Counter):
 
 class AttributedHistogram(Attributed, Histogram):
     """A histogram."""
+
+
+class NotedGauge(Attributed, Gauge):
+    """A gauge that never has labels of the user's. Its removals are noted, so that its children may be remembered."""
 
 
 def counter(

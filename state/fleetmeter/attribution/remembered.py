@@ -24,6 +24,12 @@ class Remembered(Generic[K, V]):
         self._most = most
         self._state: tuple[object, dict[tuple[K, tuple[str, ...]], V]] = (last_change(), {})
 
+    def known(self, key: K, attributes: Attributes) -> V | None:
+        """The thing for a key under these values if it was found before and is still right; else None."""
+        texts = user_labels().texts(attributes)
+        change, known = self._state
+        return known.get((key, texts)) if change is last_change() else None
+
     def find(self, key: K, attributes: Attributes | None = None) -> V:
         """The thing for a key under these values, or under those in force here."""
         labels = user_labels()

@@ -1,9 +1,12 @@
 """A call of any model, made by whatever means: its usage as it came is read, priced and counted."""
 
+import logging
+import os
 from functools import cache
 from typing import TYPE_CHECKING
 
 from fleetmeter.attribution.context import current_attributes
+from fleetmeter.errors import SettingError
 from fleetmeter.keywords import names_its_arguments
 from fleetmeter.llm.calls import NO_ANSWER, record_outcome
 from fleetmeter.pricing.answer import read_answer
@@ -15,10 +18,17 @@ if TYPE_CHECKING:
     from fleetmeter.pricing.cost import Cost
 
 
+_log = logging.getLogger("fleetmeter")
+
+
 @cache
-def listed_prices() -> PriceList:
-    """The listed prices, for callers who have no price list of their own."""
-    return PriceList()
+def usual_prices() -> PriceList:
+    """The prices of the file that `FLEETMETER_PRICES` names, for callers who pass no price list; or the listed ones."""
+    try:
+        return PriceList.from_env(os.environ)
+    except SettingError as error:
+        _log.error("calls have listed prices only: %s", error)
+        return PriceList()
 
 
 @names_its_arguments
@@ -51,10 +61,10 @@ def record_call(
     `model` is the model that answered. `provider` is who answered, as genai-prices names them (`openai`, `anthropic`,
     `groq`, …); `base_url`, the address that was called, tells it as well; with neither it is that of `prices`, OpenAI
     if nothing else was said. `tier` is the service tier that the answer named; a whole answer tells it itself.
-    `duration` is in seconds; without one, nothing is said of the call's time. The other arguments are those of
-    `record_openai_call`.
+    `duration` is in seconds; without one, nothing is said of the call's time. Without `prices` they are those of the
+    file that `FLEETMETER_PRICES` names, or the listed ones. The other arguments are those of `record_openai_call`.
     """
-    price_list = listed_prices() if prices is None else prices
+    price_list = usual_prices() if prices is None else prices
     answered = usage is not NO_ANSWER
     found, cost, saving = usage, None, None
     if answered:

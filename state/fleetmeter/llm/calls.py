@@ -6,18 +6,18 @@ Nothing here raises for what it is given; see `fleetmeter.llm.records`.
 from math import nan
 from typing import Any, Final
 
+from prometheus_client import Counter, Histogram
+
 from fleetmeter.attribution.context import Attributes, current_attributes
 from fleetmeter.keywords import names_its_arguments
-from fleetmeter.llm import catalogue
 from fleetmeter.llm.amounts import number, usable
 from fleetmeter.llm.outcomes import error_type_of, retries_of
 from fleetmeter.llm.series import SERIES, CallKind, CallSeries
 from fleetmeter.llm.vocabulary import ABORT_USAGES, API_ENDPOINTS, OPENAI_ERROR_TYPES, VOCABULARY, member
 from fleetmeter.pricing.cost import Cost
 from fleetmeter.pricing.doubt import NO_USAGE, Doubt, Unpriced, tell_once
-from fleetmeter.pricing.shutdowns import shutdown_timestamp
 from fleetmeter.pricing.usage import Usage, read_usage
-from fleetmeter.process.transaction import Addition, add_together
+from fleetmeter.process.transaction import add_together
 
 
 class _NoAnswer:
@@ -106,56 +106,67 @@ def record_outcome(
         retries = retries_of(error)
     if isinstance(error, BaseException):
         error = error_type_of(error)
+    series = _series_of(model, endpoint, attributes.intent if intent is None else intent, stream, attributes)
+    counts: list[tuple[Counter, float]] = [(series.calls, 1)]
+    observations: list[tuple[Histogram, float]] = []
+    if duration is not None and usable("openai_api_duration_seconds", duration):
+        observations.append((series.duration, number(duration)))
+    if time_to_first_token is not None and usable("openai_time_to_first_token_seconds", time_to_first_token):
+        observations.append((series.first_token, number(time_to_first_token)))
+    if retries and usable("openai_retries_total", retries):
+        counts.append((series.retries, number(retries)))
+    if aborted is not None:
+        counts.append((series.aborts(member(aborted, ABORT_USAGES, "usage of stream aborts")), 1))
+    if error is not None:
+        counts.append((series.errors(member(error, OPENAI_ERROR_TYPES, "type of OpenAI errors")), 1))
+    if usage is not None and usage is not NO_ANSWER:
+        _add_tokens(observations, series, usage)
+    if isinstance(cost, Cost) and usable("openai_cost_usd", cost.usd):
+        usd = cost.usd
+        observations.append((series.cost, usd))
+        counts.append((series.total_cost, usd))
+    elif cost is not None or usage is not NO_ANSWER:
+        counts.append((series.unpriced, 1))
+        _tell(usage, cost)
+    if isinstance(saving, Cost):
+        counts.append((series.saved if saving.nanodollars >= 0 else series.extra, abs(saving.usd)))
+    add_together(counts, observations)
+    if series.shutdown_at is not None:
+        series.shutdown.set(series.shutdown_at)
+
+
+def _series_of(model: Any, endpoint: Any, intent: Any, stream: bool, attributes: Attributes) -> CallSeries:
+    """The series of such calls. What was admitted once is looked up as it comes."""
+    edition = VOCABULARY.edition
+    if type(model) is type(endpoint) is type(intent) is str:
+        known = SERIES.known(CallKind(edition, model, endpoint, intent, stream), attributes)
+        if known is not None:
+            return known
     kind = CallKind(
+        edition,
         VOCABULARY.model(model),
         member(endpoint, API_ENDPOINTS, "endpoint of OpenAI calls"),
-        VOCABULARY.intents.admit(attributes.intent if intent is None else intent),
+        VOCABULARY.intents.admit(intent),
         stream,
     )
-    series = SERIES.find(kind, attributes)
-    additions: list[Addition] = [(series.calls.inc, 1)]
-    if duration is not None and usable("openai_api_duration_seconds", duration):
-        additions.append((series.duration.observe, number(duration)))
-    if time_to_first_token is not None and usable("openai_time_to_first_token_seconds", time_to_first_token):
-        additions.append((series.first_token.observe, number(time_to_first_token)))
-    if retries and usable("openai_retries_total", retries):
-        additions.append((series.retries.inc, number(retries)))
-    if aborted is not None:
-        additions.append((series.aborts(member(aborted, ABORT_USAGES, "usage of stream aborts")).inc, 1))
-    if error is not None:
-        additions.append((series.errors(member(error, OPENAI_ERROR_TYPES, "type of OpenAI errors")).inc, 1))
-    if usage is not None and usage is not NO_ANSWER:
-        _add_tokens(additions, series, usage, is_embedding=kind.endpoint == "embeddings")
-    _add_cost(additions, series, usage, cost)
-    if isinstance(saving, Cost):
-        savings = series.saved if saving.nanodollars >= 0 else series.extra
-        additions.append((savings.inc, abs(saving.usd)))
-    end = shutdown_timestamp(kind.model)
-    if end is not None:
-        additions.append((catalogue.OPENAI_MODEL_SHUTDOWN_TIMESTAMP.labels(kind.model).set, end))
-    add_together(additions)
+    return SERIES.find(kind, attributes)
 
 
 def _as_usage(usage: object, endpoint: str) -> Usage | Doubt | None:
     return usage if usage is None or isinstance(usage, Usage | Doubt) else read_usage(usage, endpoint=endpoint)
 
 
-def _add_tokens(additions: list[Addition], series: CallSeries, usage: Usage | Doubt, *, is_embedding: bool) -> None:
+def _add_tokens(observations: list[tuple[Histogram, float]], series: CallSeries, usage: Usage | Doubt) -> None:
+    known = series.known_tokens
     for token_type, tokens in usage.disjoint().items():
-        if tokens or not is_embedding or token_type in _TYPES_OF_EMBEDDINGS:
-            additions.append((series.tokens(token_type).observe, tokens))
+        if tokens or not series.is_embedding or token_type in _TYPES_OF_EMBEDDINGS:
+            observations.append((known.get(token_type) or series.tokens(token_type), tokens))
     if usage.total is not None:
-        additions.append((series.tokens_per_call.observe, usage.total))
+        observations.append((series.tokens_per_call, usage.total))
 
 
-def _add_cost(additions: list[Addition], series: CallSeries, usage: Any, cost: Any) -> None:
-    if isinstance(cost, Cost) and usable("openai_cost_usd", cost.usd):
-        additions.append((series.cost.observe, cost.usd))
-        additions.append((series.total_cost.inc, cost.usd))
-        return
-    if cost is None and usage is NO_ANSWER:
-        return
-    additions.append((series.unpriced.inc, 1))
+def _tell(usage: Any, cost: Any) -> None:
+    """Log why a call has no price."""
     if isinstance(usage, Doubt):
         tell_once(usage)
     elif isinstance(cost, Unpriced):

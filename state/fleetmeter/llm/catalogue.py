@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Info
 
-from fleetmeter.attribution.families import counter, histogram
+from fleetmeter.attribution.families import NotedGauge, counter, histogram
 from fleetmeter.attribution.overflows import overflows
 from fleetmeter.llm.buckets import (
     CALL_SECONDS,
@@ -74,6 +74,13 @@ MODEL_CIRCUIT_CHANGES = Counter(
     "model_circuit_changes_total",
     "Times a circuit breaker of one of the model's deployments went into a state: closed, half_open or open.",
     ["model", "state"],
+    registry=REGISTRY,
+)
+MODEL_HEDGES = Counter(
+    "model_hedges_total",
+    "Calls for which a second deployment of the model was asked because the first was slow, by which answered: first, "
+    "second or none.",
+    ["model", "answered"],
     registry=REGISTRY,
 )
 
@@ -140,7 +147,7 @@ OPENAI_STREAM_ABORTS = counter(
     ["model", "usage"],
     registry=REGISTRY,
 )
-OPENAI_MODEL_SHUTDOWN_TIMESTAMP = Gauge(
+OPENAI_MODEL_SHUTDOWN_TIMESTAMP = NotedGauge(
     "openai_model_shutdown_timestamp_seconds",
     "Announced end of a model that is in use, as a Unix time in seconds.",
     ["model"],

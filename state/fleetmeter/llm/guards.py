@@ -1,4 +1,4 @@
-"""Record helpers for what guards the models: budgets, circuit breakers and API keys. They never raise."""
+"""Record helpers for what guards the models: budgets, circuit breakers, hedges and API keys. They never raise."""
 
 from collections.abc import Iterable
 
@@ -7,6 +7,7 @@ from fleetmeter.llm.vocabulary import (
     BUDGET_ACTIONS,
     BUDGET_WINDOWS,
     CIRCUIT_STATES,
+    HEDGE_ANSWERS,
     KEY_REJECTIONS,
     VOCABULARY,
     member,
@@ -42,13 +43,23 @@ def record_circuit_change(model: str, state: str) -> None:
     ).inc()
 
 
+def record_hedge(model: str, answered: str) -> None:
+    """A second deployment of a model was asked, as the first was slow; `answered` is one of `HEDGE_ANSWERS`."""
+    catalogue.MODEL_HEDGES.labels(VOCABULARY.model(model), member(answered, HEDGE_ANSWERS, "answer of hedges")).inc()
+
+
 def record_key_rejection(reason: str) -> None:
     """A request was refused for its API key; `reason` is one of `KEY_REJECTIONS`."""
     catalogue.GATEWAY_KEY_REJECTIONS.labels(member(reason, KEY_REJECTIONS, "reason of key rejections")).inc()
 
 
-def create_guard_children(models: Iterable[str] = (), budgets: Iterable[tuple[str, str]] = ()) -> None:
+def create_guard_children(
+    models: Iterable[str] = (), budgets: Iterable[tuple[str, str]] = (), hedged: Iterable[str] = ()
+) -> None:
     """Make the series that can be foreseen exist at 0; `budgets` are pairs of a budget and its action."""
+    for model in hedged:
+        for answered in HEDGE_ANSWERS:
+            catalogue.MODEL_HEDGES.labels(VOCABULARY.model(model), answered)
     for model in models:
         for state in CIRCUIT_STATES:
             catalogue.MODEL_CIRCUIT_CHANGES.labels(VOCABULARY.model(model), state)

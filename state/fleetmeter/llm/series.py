@@ -3,18 +3,23 @@
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from fleetmeter.attribution.context import Attributes, in_force
 from fleetmeter.attribution.remembered import Remembered
 from fleetmeter.llm import catalogue
+from fleetmeter.pricing.shutdowns import shutdown_timestamp
 
-F = TypeVar("F", Counter, Histogram)
+F = TypeVar("F", Counter, Gauge, Histogram)
 
 
 class CallKind(NamedTuple):
-    """What calls have in common that fill the same series; each value is one that the vocabulary has admitted."""
+    """What calls have in common that fill the same series.
 
+    Each value is one that the vocabulary has admitted in its present `edition`.
+    """
+
+    edition: object
     model: str
     endpoint: str
     intent: str
@@ -30,12 +35,15 @@ class CallSeries:
     def __init__(self, kind: CallKind, attributes: Attributes) -> None:
         self._attributes = attributes
         self._kind = kind
-        model, endpoint, intent, stream = kind
+        _, model, endpoint, intent, stream = kind
         self.calls = self._child(catalogue.OPENAI_API_CALLS, model, endpoint, intent, "true" if stream else "false")
         self.duration = self._child(catalogue.OPENAI_API_DURATION, model, endpoint)
         self.retries = self._child(catalogue.OPENAI_RETRIES, model)
         self.unpriced = self._child(catalogue.OPENAI_UNPRICED_CALLS, model)
-        self._tokens: dict[str, Histogram] = {}
+        self.known_tokens: dict[str, Histogram] = {}
+        """Tokens by the types that came so far."""
+        self.is_embedding = endpoint == "embeddings"
+        self.shutdown_at = shutdown_timestamp(model)
         self._aborts: dict[str, Counter] = {}
         self._errors: dict[str, Counter] = {}
 
@@ -73,13 +81,16 @@ class CallSeries:
         """US dollars that routing cost on top."""
         return self._child(catalogue.ROUTING_EXTRA_COST_USD, self._kind.intent)
 
+    @cached_property
+    def shutdown(self) -> Gauge:
+        """When the model stops answering; only if that is announced (`shutdown_at`)."""
+        return self._child(catalogue.OPENAI_MODEL_SHUTDOWN_TIMESTAMP, self._kind.model)
+
     def tokens(self, token_type: str) -> Histogram:
-        """Tokens of one type."""
-        found = self._tokens.get(token_type)
-        if found is None:
-            child = self._child(catalogue.OPENAI_TOKENS_USED, self._kind.model, self._kind.intent, token_type)
-            found = self._tokens[token_type] = child
-        return found
+        """Tokens of one type, from the first call on that has such."""
+        child = self._child(catalogue.OPENAI_TOKENS_USED, self._kind.model, self._kind.intent, token_type)
+        self.known_tokens[token_type] = child
+        return child
 
     def aborts(self, usage: str) -> Counter:
         """Streams that were left, by where their usage is from."""

@@ -39,6 +39,7 @@ TOOL_STATUSES = ("success", "error", "timeout")
 ABORT_USAGES = ("reported", "estimated", "unknown")
 BUDGET_ACTIONS = ("reject", "downgrade", "alert")
 BUDGET_WINDOWS = ("hour", "day", "month")
+HEDGE_ANSWERS = ("first", "second", "none")
 CIRCUIT_STATES = ("closed", "half_open", "open")
 """In the order of the numbers that `model_circuit_state` shows."""
 KEY_REJECTIONS = (
@@ -171,6 +172,8 @@ class Vocabulary:
     """
 
     def __init__(self) -> None:
+        self.edition = object()
+        """Another object after each `configure`: until then a value that was admitted once is admitted."""
         self._models = LabelSet("model", 40)
         self._normalise: Callable[[str], str] = str
         self._complained = False
@@ -201,6 +204,7 @@ class Vocabulary:
                 labels.close(values)
         if normalise is not None:
             self._normalise = normalise
+        self.edition = object()
 
     @property
     def models(self) -> frozenset[str]:

@@ -1,13 +1,13 @@
 """Reads what an answer states about itself (model, tier, tokens), from one body or from the parts of a stream."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fleetmeter.keywords import names_its_arguments
 from fleetmeter.pricing.counts import members
 from fleetmeter.pricing.doubt import Doubt
-from fleetmeter.pricing.usage import Usage, read_usage
+from fleetmeter.pricing.usage import Usage, read_plainly
 
 LONGEST_NAME = 256
 """Characters of a model's or tier's name that are kept, which no real one has: those of fine-tunes have about 100."""
@@ -70,30 +70,31 @@ class StreamedAnswer:
 
     def answer(self) -> Answer:
         """The answer as it was stated so far."""
-        usage = None if self._usage is None else read_usage(self._usage, endpoint=self._endpoint)
+        usage = None if self._usage is None else read_plainly(self._usage, self._endpoint)
         return Answer(self._model, self._tier, usage, self._id)
 
     def _see(self, part: object) -> None:
-        inner = _member(part, "response")
+        get = part.get if type(part) is dict else _reader(part)
+        inner = get("response")
         if inner is not None and not isinstance(inner, str):
-            body = _member(inner, "body")
+            body = _reader(inner)("body")
             if body is not None:  # a line of a batch's output file
                 self._tier = "batch"
-            part = inner if body is None else body
+            get = _reader(inner if body is None else body)
         if not self._model:
-            self._model = _name(_member(part, "model")) or ""
+            self._model = _name(get("model")) or ""
         if self._id is None:
-            self._id = _name(_member(part, "id"))
-        tier = _member(part, "service_tier")
+            self._id = _name(get("id"))
+        tier = get("service_tier")
         if tier is not None and self._tier != "batch":
             self._tier = _name(tier) or self._tier
-        usage = _member(part, "usage")
+        usage = get("usage")
         if usage is None:
-            groq = _member(part, "x_groq")
-            usage = None if groq is None else _member(groq, "usage")
+            groq = get("x_groq")
+            usage = None if groq is None else _reader(groq)("usage")
         if usage is not None:
             self._usage = usage
-            if _member(part, "object") == "batch":
+            if get("object") == "batch":
                 self._tier = "batch"
 
 
@@ -108,15 +109,21 @@ def _bare(raw: object) -> object:
     }
 
 
-def _member(source: object, name: str) -> Any:
+def _reader(source: object) -> Callable[[str], Any]:
+    """What gives the members of a mapping or of an object by name, and None for one that is not there."""
     if type(source) is dict:
-        return source.get(name)
+        return source.get
     if hasattr(type(source), "__pydantic_fields__"):  # asking pydantic for a member that is not there takes 1 µs
         own: dict[str, Any] = source.__dict__
-        return own[name] if name in own else (getattr(source, "__pydantic_extra__", None) or {}).get(name)
-    return source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
+        extra = getattr(source, "__pydantic_extra__", None) or {}
+        return lambda name: own[name] if name in own else extra.get(name)
+    if isinstance(source, Mapping):
+        return source.get
+    return lambda name: getattr(source, name, None)
 
 
 def _name(value: object) -> str | None:
     """A name that can be used: a text that is not empty, cut to a bounded length."""
+    if type(value) is str and len(value) <= LONGEST_NAME:
+        return value or None
     return str.__getitem__(value, slice(LONGEST_NAME)) if isinstance(value, str) and value else None

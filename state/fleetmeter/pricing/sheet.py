@@ -58,6 +58,17 @@ class Sheet:
 
     def cost(self, usage: Usage) -> Cost | Missing:
         """The cost of a usage, rounded once; or the first rate that is missing."""
+        if (
+            usage.audio_in or usage.image_in or usage.audio_out or usage.image_out or usage.cache_write
+            or self._input is None or self._cached is None or self._output is None or self._reasoning is None
+        ):  # fmt: skip
+            return self._careful_cost(usage)
+        # almost every call: text, and nothing written to a cache
+        total = self._per_call + (usage.prompt - usage.cached) * self._input + usage.cached * self._cached
+        total += (usage.completion - usage.reasoning) * self._output + usage.reasoning * self._reasoning
+        return Cost.of_fraction(total, self._scale)
+
+    def _careful_cost(self, usage: Usage) -> Cost | Missing:
         total = self._per_call
         for tokens, rate, name in self._parts(usage):
             if tokens:

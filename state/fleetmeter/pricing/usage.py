@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 from fleetmeter.keywords import names_its_arguments
 from fleetmeter.pricing.counts import MOST_TOKENS, count, members, shape_of
 from fleetmeter.pricing.doubt import Doubt
+from fleetmeter.pricing.plain import plain_usage
 from fleetmeter.pricing.reading import Doubtful, Reading
 
 _INPUT_KINDS = ("audio_in", "image_in")
@@ -109,6 +110,14 @@ class Usage:
         There are always five types, and also `audio_in`, `audio_out`, `image_in` or `image_out` if there are such
         tokens. Cached audio counts as `cached`, as it does for the API.
         """
+        if not (self.audio_in or self.image_in or self.audio_out or self.image_out):  # as below, in a third of the time
+            return {
+                "prompt": self.prompt - self.cached - self.cache_write,
+                "cached": self.cached,
+                "cache_write": self.cache_write,
+                "completion": self.completion - self.reasoning,
+                "reasoning": self.reasoning,
+            }
         return {**self.disjoint_input(), **self.disjoint_output()}
 
     def disjoint_input(self) -> dict[str, int]:
@@ -148,7 +157,13 @@ def read_usage(raw: object, *, endpoint: str | None = None) -> Usage | Doubt:
     the usage says otherwise. If a count is not certain, the result is a `Doubt`, which holds the tokens that are. For
     None, which is no usage at all, nothing is certain. To read a whole answer, see `read_answer`.
     """
-    return _read(Usage, raw, endpoint)
+    return read_plainly(raw, endpoint)
+
+
+def read_plainly(raw: object, endpoint: str | None) -> Usage | Doubt:
+    """`read_usage`, with its arguments by position, for calls that are counted by the thousand."""
+    found = None if endpoint == "images" else plain_usage(Usage, raw)
+    return _read(Usage, raw, endpoint) if found is None else found
 
 
 def _read(cls: type[U], raw: object, endpoint: str | None) -> U | Doubt:

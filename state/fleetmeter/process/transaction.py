@@ -1,12 +1,10 @@
 """Atomic blocks: what is recorded inside one appears in one scrape, or in none."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fleetmeter.patching.together import Counts, Observations, add_under_lock
 from fleetmeter.process.installation import current
-
-Addition = tuple[Callable[[float], object], float]
-"""A bound `inc`, `observe` or `set`, and the amount to call it with."""
 
 
 @contextmanager
@@ -32,27 +30,30 @@ def atomic() -> Iterator[None]:
         runtime.accumulator.commit(block)
 
 
-def add_together(additions: Collection[Addition]) -> None:
+def add_together(counts: Counts, observations: Observations) -> None:
     """Make additions that one scrape shows all together, or none: what `atomic()` does, at a fraction of its cost.
 
-    For records of the library's own: the methods belong to children that exist, and the amounts are finite numbers that
-    somebody has checked. While they are added, the other threads of this process wait with their records.
+    For records of the library's own: the metrics are children that exist, and the amounts are finite numbers from 0 up,
+    ints or floats, that somebody has checked. While they are added, the other threads of this process wait with their
+    records.
     """
     runtime = current()
     if runtime is None:
-        _add(additions)
+        _add(counts, observations)
         return
     lock = runtime.accumulator.hold()
     if lock is None:
         with atomic():
-            _add(additions)
+            _add(counts, observations)
         return
     try:
-        _add(additions)
+        add_under_lock(counts, observations)
     finally:
         lock.release()
 
 
-def _add(additions: Collection[Addition]) -> None:
-    for add, amount in additions:
-        add(amount)
+def _add(counts: Counts, observations: Observations) -> None:
+    for counter, amount in counts:
+        counter.inc(amount)
+    for histogram, amount in observations:
+        histogram.observe(amount)

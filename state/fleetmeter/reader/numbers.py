@@ -1,13 +1,14 @@
 """What the hash of one layout holds: fields taken apart into label values and part, texts into numbers."""
 
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress
 from math import isnan
 
 from fleetmeter.errors import StateError
 from fleetmeter.reader.hashes import Fields, Hash
 from fleetmeter.reader.sample import Labels
-from fleetmeter.schema.definition import Definition, compact_json, read_json, texts_of
+from fleetmeter.reader.spelling import are_lists, columns_of, lists_of
+from fleetmeter.schema.definition import Definition, read_json, texts_of
 from fleetmeter.schema.scale import parse_number, unscaled
 
 Numbers = Mapping[str, Mapping[bytes, bytes]]
@@ -49,26 +50,41 @@ class Legibility:
         before = self._fitting.get(layout.field, Fields())
         if before is not stored.fields:
             places = stored.fields.places_in(before)
-            new = [field for field, place in zip(stored.fields, places, strict=True) if place is None]
+            new = list(compress(stored.fields, map(len(before).__le__, places)))
             if new and not (_all_plain(layout, new) or all(_fits(layout, field) for field in new)):
                 return False
             self._fitting[layout.field] = stored.fields
         return stored.numbers is not None or _are_numbers(stored.texts)
 
 
-def plain_values(layout: Definition, fields: list[bytes]) -> list[list[str]] | None:
-    """Label values by sorted name, and the part, of each field; None if our writers would not spell one of them so.
+def plain_texts(layout: Definition, series: Sequence[bytes]) -> list[list[str]] | None:
+    """Label values by sorted name, as columns, given the fields of series without the part; see `parted`.
 
-    If nothing is escaped, their spelling is the shortest. So if all fields together are as short as possible, each is.
+    None if our writers would not spell one of them so.
     """
-    parsed = _parsed_together(layout, fields)
-    if not parsed:
-        return parsed
-    if b"\\" in b"".join(fields):
-        return parsed if compact_json(parsed).encode() == b"[" + b",".join(fields) + b"]" else None
-    width = len(parsed[0])
-    shortest = len("".join(chain.from_iterable(parsed)).encode()) + len(parsed) * (3 * width + 1 if width else 2)
-    return parsed if sum(map(len, fields)) == shortest else None
+    if not layout.has_parts:
+        return columns_of(series, len(layout.labels))
+    return columns_of([key + b"]" for key in series], len(layout.labels)) if layout.labels else []
+
+
+def plain_parts(layout: Definition, tails: Sequence[bytes]) -> list[str] | None:
+    """The parts that these ends of fields name; see `parted`. None if our writers would not spell one of them so."""
+    found = columns_of([b'["' + tail for tail in tails] if layout.labels else tails, 1)
+    try:
+        for part in found[0] if found is not None else ():
+            _check_part(layout, part)
+    except ValueError:
+        return None
+    return found[0] if found is not None else None
+
+
+def parted(fields: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """What each field of a layout with parts begins with, which is that of its series, and its end, with the part.
+
+    Example: `["a","b","sum"]` is `["a","b"` and `sum"]`. Without labels there is no beginning.
+    """
+    parts = [field.rpartition(b',"') for field in fields]
+    return [key for key, _, _ in parts], [tail for _, _, tail in parts]
 
 
 def _taken_apart(layout: Definition, field: bytes) -> tuple[list[str], str]:
@@ -100,29 +116,28 @@ def _fits(layout: Definition, field: bytes) -> bool:
 
 def _all_plain(layout: Definition, fields: list[bytes]) -> bool:
     """Whether all fields belong to series of the layout, checked in one go. False may also mean that nobody can say."""
-    return _parsed_together(layout, fields) is not None
+    width = len(layout.labels)
+    if not layout.has_parts:
+        if are_lists(fields, width):
+            return True
+    else:
+        keys, tails = map(set, parted(fields))
+        if (not width or are_lists([key + b"]" for key in keys], width)) and plain_parts(
+            layout, list(tails)
+        ) is not None:
+            return True
+    return _belong(layout, lists_of(fields))
 
 
-def _parsed_together(layout: Definition, fields: list[bytes]) -> list[list[str]] | None:
-    """The texts of each field, if all fields belong to series of the layout; None if not, or if nobody can say.
-
-    The fields are joined by line feeds and read as one JSON text. No two fields can pass for one, nor one for two: JSON
-    permits no line feed inside a text, and each field must begin a list of its own that holds only texts.
-    """
-    joined = b",\n".join(fields)
-    if fields and not (joined.startswith(b"[") and joined.count(b",\n[") == len(fields) - 1):
-        return None
+def _belong(layout: Definition, parsed: list[list[str]] | None) -> bool:
+    if parsed is None or not set(map(len, parsed)) <= {len(layout.labels) + layout.has_parts}:
+        return False
     try:
-        parsed: list[list[str]] = read_json(b"[" + joined + b"]")
-        if len(parsed) != len(fields) or not set(map(type, parsed)) <= {list}:
-            return None
-        texts_of(list(chain.from_iterable(parsed)))
-        if layout.has_parts:
-            for part in {values[-1] for values in parsed}:
-                _check_part(layout, part)
-    except (ValueError, TypeError, IndexError):
-        return None
-    return parsed if set(map(len, parsed)) <= {len(layout.labels) + layout.has_parts} else None
+        for part in {values[-1] for values in parsed} if layout.has_parts else ():
+            _check_part(layout, part)
+    except ValueError:
+        return False
+    return True
 
 
 def _are_numbers(texts: list[bytes]) -> bool:

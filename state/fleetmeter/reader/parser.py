@@ -1,6 +1,7 @@
 """What the replies to a read mean: definitions, rows, numbers and statements. No I/O is done here."""
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 from fleetmeter.errors import StateError
@@ -37,7 +38,7 @@ class Parser:
         self._texts: dict[bytes, bytes] = {}
         self._hashes: dict[str, Hash] = {}
         self._returned = Hash([], []), NO_RETURNS
-        self._stating: tuple[Fields, Collection[str]] = Fields(), ()
+        self._stating: tuple[Fields, frozenset[str]] = Fields(), frozenset()
 
     def see_families(self, reply: Any) -> None:
         """Take in the list of families, and say in `fields` which numbers belong to it. Raises `StateError`."""
@@ -104,9 +105,14 @@ class Parser:
 
     def writers_of(self, stated: Hash) -> Collection[str]:
         """The writers of statements. Mostly they are those of the last read."""
-        if stated.fields is not self._stating[0]:
-            writers = {raw.partition(b" ")[0].decode("utf-8", "replace") for raw in stated}
-            self._stating = stated.fields, writers
+        fields, (before, writers) = stated.fields, self._stating
+        if fields is not before:
+            places = fields.places_in(before)
+            new = list(compress(fields, map(len(before).__le__, places)))
+            if len(fields) - len(new) < len(before):  # some went, perhaps with their writers
+                new, writers = fields, frozenset()
+            names = {raw.partition(b" ")[0] for raw in new}
+            self._stating = fields, writers | {name.decode("utf-8", "replace") for name in names}
         return self._stating[1]
 
     def _parsed_returns(self, raw: Hash) -> Returned:

@@ -3,19 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
+from itertools import compress, repeat
 from typing import NamedTuple, Self
 
-from fleetmeter.reader.hashes import Fields
+from fleetmeter.reader.hashes import Fields, carried
+from fleetmeter.reader.spelling import are_ends, columns_of, lists_of
 from fleetmeter.schema.definition import read_json, texts_of
 
+_SERIES = b",["
+"""What stands between the head of a field and its label values: `w ["name","layout"` and `"a","b"]]`."""
 
-class Whose(NamedTuple):
-    """What a field says: the writer, family and layout, and label values by sorted name."""
+
+class Head(NamedTuple):
+    """What a field says before the label values: the writer, family and layout. Fields that say the same share one."""
 
     writer: str
     layout: tuple[str, str]
-    values: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -24,17 +27,20 @@ class Stated:
 
     fields: list[bytes] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
-    whose: list[Whose] = field(default_factory=list)
+    heads: list[Head] = field(default_factory=list)
 
     @cached_property
     def writers(self) -> list[str]:
         """The writer of each."""
-        return [one.writer for one in self.whose]
+        return [head.writer for head in self.heads]
 
     @cached_property
     def values(self) -> list[tuple[str, ...]]:
-        """The label values of each."""
-        return [one.values for one in self.whose]
+        """The label values of each, by sorted name."""
+        together = lists_of(series_of(self.fields))
+        if together is not None:
+            return list(map(tuple, together))
+        return [values for one in self.fields for _, values in [_taken_apart(one)]]
 
     @cached_property
     def every_writer(self) -> frozenset[str]:
@@ -53,15 +59,16 @@ class StatedFields:
 
     def __init__(self, fields: Fields, before: Self | None = None) -> None:
         self.fields = fields
-        self._whose: list[Whose | None] = _whose_of(fields) if before is None else _with_new(fields, before)
-        self.unreadable = [place for place, whose in enumerate(self._whose) if whose is None]
+        self._heads: list[Head | None] = _heads_of(fields) if before is None else _with_new(fields, before)
+        self.unreadable: list[int] = []
         places: dict[tuple[str, str], list[int]] = {}
-        for place, whose in enumerate(self._whose):
-            if whose is not None:
-                found = places.get(whose.layout)
-                if found is None:
-                    found = places[whose.layout] = []
-                found.append(place)
+        for place, head in enumerate(self._heads):
+            if head is None:
+                self.unreadable.append(place)
+            elif head.layout in places:
+                places[head.layout].append(place)
+            else:
+                places[head.layout] = [place]
         self._by_layout = {layout: self._stated(at) for layout, at in places.items()}
 
     @classmethod
@@ -73,45 +80,68 @@ class StatedFields:
         """The statements of a family's layout."""
         return self._by_layout.get((name, layout), _NOTHING)
 
-    def whose(self) -> Sequence[Whose | None]:
-        """Whose each field is."""
-        return self._whose
+    def heads(self) -> Sequence[Head | None]:
+        """The head of each field; None for one that is no statement."""
+        return self._heads
 
     def _stated(self, places: list[int]) -> Stated:
-        whose = [one for place in places if (one := self._whose[place]) is not None]
-        return Stated([self.fields[place] for place in places], places, whose)
+        heads = [head for place in places if (head := self._heads[place]) is not None]
+        return Stated(list(map(self.fields.__getitem__, places)), places, heads)
 
 
-def _with_new(fields: Fields, before: StatedFields) -> list[Whose | None]:
-    known, places = before.whose(), fields.places_in(before.fields)
-    new = iter(_whose_of([field for field, place in zip(fields, places, strict=True) if place is None]))
-    return [known[place] if place is not None else next(new) for place in places]
+def series_of(fields: Sequence[bytes]) -> list[bytes]:
+    """The label values of each field, as a JSON list, if the field is spelled as our writers do."""
+    return [b"[" + one.partition(_SERIES)[2][:-1] for one in fields]
 
 
-def _whose_of(fields: Sequence[bytes]) -> list[Whose | None]:
-    """Whose each of these fields is, read together if they are all as they should be; None for one that is none."""
+def _with_new(fields: Fields, before: StatedFields) -> list[Head | None]:
+    known, places = len(before.fields), fields.places_in(before.fields)
+    new = [place - known for place in places if place >= known]
+    now: list[Head | None] = [*repeat(None, len(fields))]
+    for place, head in zip(new, _heads_of([fields[place] for place in new]), strict=True):
+        now[place] = head
+    return carried(before.heads(), now, places)
+
+
+def _heads_of(fields: Sequence[bytes]) -> list[Head | None]:
+    """The head of each field; None for one that is no statement. Fields without escaped texts are read together."""
+    heads: dict[bytes, Head | None] = {}
+    found: list[Head | None] = []
+    plain: list[bytes] = []
+    for one in fields:
+        head, _, series = one.partition(_SERIES)
+        if head not in heads:
+            heads[head] = _plain_head(head)
+        found.append(heads[head] if b"\\" not in one else None)
+        if found[-1] is not None:
+            plain.append(series)
+    if not are_ends(plain):
+        found = [*repeat(None, len(fields))]
+    if None in found:
+        for place in compress(range(len(found)), [head is None for head in found]):
+            found[place] = _head(fields[place])
+    return found
+
+
+def _plain_head(head: bytes) -> Head | None:
+    writer, _, family = head.partition(b" ")
+    names = columns_of([family + b"]"], 2)
     try:
-        parted = [field.partition(b" ") for field in fields]
-        parsed = read_json(b"[" + b",\n".join([series for _, _, series in parted]) + b"]")
-        if len(parsed) != len(fields) or not set(map(len, parsed)) <= {3}:
-            raise ValueError("a field holds a line feed, or something else")
-        names, layouts, values = zip(*parsed, strict=True) if parsed else ((), (), ())
-        texts_of([*names, *layouts, *chain.from_iterable(values)])
-        if not set(map(type, values)) <= {list}:
-            raise ValueError("a field holds something else")
-        layout_of = {pair: pair for pair in zip(names, layouts, strict=True)}
-        writers = b"\n".join([writer for writer, _, _ in parted]).decode().split("\n")
-        whose = zip(writers, zip(names, layouts, strict=True), map(tuple, values), strict=True)
-        return [Whose(writer, layout_of[layout], series) for writer, layout, series in whose]
-    except (ValueError, TypeError):
-        return [_whose(field) for field in fields]
+        return Head(writer.decode(), (names[0][0], names[1][0])) if names is not None else None
+    except UnicodeDecodeError:
+        return None
 
 
-def _whose(field: bytes) -> Whose | None:
+def _taken_apart(one: bytes) -> tuple[Head, tuple[str, ...]]:
+    """The head and the label values of a field. Raises `ValueError` or `TypeError` if it is no statement."""
+    writer, _, series = one.decode().partition(" ")
+    *family, values = read_json(series)
+    name, layout = texts_of(family)
+    return Head(writer, (name, layout)), tuple(texts_of(values))
+
+
+def _head(one: bytes) -> Head | None:
     try:
-        writer, _, series = field.decode().partition(" ")
-        *family, values = read_json(series)
-        name, layout = texts_of(family)
-        return Whose(writer, (name, layout), tuple(texts_of(values)))
+        return _taken_apart(one)[0]
     except (ValueError, TypeError):
         return None

@@ -2,13 +2,13 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import compress
+from itertools import compress, repeat
 from math import isnan
 from operator import ne
 from typing import NamedTuple
 
 from fleetmeter.errors import StateError
-from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.hashes import Hash, carried
 from fleetmeter.reader.sample import Labels, Sample
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.stated_fields import Stated, StatedFields
@@ -42,21 +42,16 @@ class Statements:
         self._snapshot = snapshot
         gauges = Hash.of(snapshot.gauges)
         self.raw = gauges.texts
-        self.set_us: list[bytes] = [b""] * len(self.raw)
-        self.texts: list[bytes] = [b""] * len(self.raw)
         self.fields: StatedFields = StatedFields.of(gauges.fields, before.fields if before is not None else None)
-        illegible: frozenset[int]
+        illegible = frozenset[int]()
         changed: Sequence[int] = range(len(self.raw))
-        if before is not None and before.fields is self.fields:
-            self.set_us, self.texts = before.set_us[:], before.texts[:]
-            illegible = before.illegible
-            changed = list(compress(changed, map(ne, self.raw, before.raw)))
+        if before is None:
+            parted = [text.partition(b" ") for text in self.raw]
+            self.set_us, self.texts = [time for time, _, _ in parted], [text for _, _, text in parted]
         else:
-            illegible = frozenset()
-            if before is not None:
-                changed = self._carried(before)
-        for place in changed:
-            self.set_us[place], _, self.texts[place] = self.raw[place].partition(b" ")
+            illegible, changed = self._carried(before)
+            for place in changed:
+                self.set_us[place], _, self.texts[place] = self.raw[place].partition(b" ")
         self.illegible: frozenset[int] = illegible.difference(changed) | self._found_illegible(changed)
         self._unreadable = self.illegible.union(self.fields.unreadable)
         self.problems = [
@@ -73,7 +68,7 @@ class Statements:
     def plain(self, layout: Definition) -> Stated | None:
         """Places and writers of a layout's statements, for use with `set_us` and `texts`; None if one is unreadable."""
         stated = self.fields.of_layout(layout.name, layout.layout)
-        return stated if self._unreadable.isdisjoint(stated.places) else None
+        return stated if not self._unreadable or self._unreadable.isdisjoint(stated.places) else None
 
     def samples(self, newest: Definition, layouts: Iterable[Definition]) -> Iterator[Sample]:
         """The fleet's samples of a family."""
@@ -94,18 +89,18 @@ class Statements:
                     found[values].append(value)
         return found
 
-    def _carried(self, before: "Statements") -> list[int]:
-        """Take over what an earlier snapshot had, too, if it could all be read; the places of everything else."""
-        if before.illegible:
-            return list(range(len(self.raw)))
-        places = self.fields.fields.places_in(before.fields.fields)
-        others = []
-        for place, (raw, known) in enumerate(zip(self.raw, places, strict=True)):
-            if known is not None and before.raw[known] == raw:
-                self.set_us[place], self.texts[place] = before.set_us[known], before.texts[known]
-            else:
-                others.append(place)
-        return others
+    def _carried(self, before: "Statements") -> tuple[frozenset[int], Sequence[int]]:
+        """Take over what an earlier snapshot had, too. Returns what of it is illegible, and what changed or is new."""
+        raw: Sequence[bytes | None] = before.raw
+        self.set_us, self.texts, illegible = before.set_us[:], before.texts[:], before.illegible
+        if before.fields is not self.fields:
+            places, new = self.fields.fields.places_in(before.fields.fields), len(self.raw)
+            self.set_us = carried(self.set_us, repeat(b"", new), places)
+            self.texts = carried(self.texts, repeat(b"", new), places)
+            raw = carried(raw, repeat(None, new), places)
+            if illegible:
+                illegible = frozenset(place for place, known in enumerate(places) if known in illegible)
+        return illegible, list(compress(range(len(self.raw)), map(ne, self.raw, raw)))
 
     def _found_illegible(self, places: Sequence[int]) -> frozenset[int]:
         """The places whose text is not a time and a text. Mostly there are none, as two checks of all show."""

@@ -42,6 +42,8 @@ class Amount:
     largest = LARGEST
     takes_whole = True
     """Whether a whole amount is added unchanged."""
+    largest_unchanged: float = LARGEST
+    """Amounts from 0 to this are added unchanged, whole or not."""
 
     def __init__(
         self, accumulator: "Accumulator", definition: "Definition", labelvalues: Sequence[str], part: str | None = None
@@ -179,7 +181,7 @@ class Seconds(Amount):
     """Seconds, handed over as whole microseconds. A rest of less than 1 µs stays pending for the next batch."""
 
     __slots__ = ()
-    largest = LARGEST / Scale.MICRO
+    largest = largest_unchanged = LARGEST / Scale.MICRO
 
     def take(self) -> float:
         """Whole microseconds."""
@@ -196,6 +198,7 @@ class Money(Amount):
     __slots__ = ()
     largest = LARGEST / Scale.NANO
     takes_whole = False
+    largest_unchanged = -1
 
     def units(self, amount: float | Decimal) -> float | None:
         """An amount in nano-dollars, exact for a Decimal. If it cannot be added, it is rejected: None."""

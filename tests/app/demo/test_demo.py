@@ -113,22 +113,47 @@ def _lives(pid: int) -> bool:
 
 def test_client_ledger_and_exporter_agree(tmp_path: Path) -> None:
     """A demo ends by itself after DEMO_SECONDS, with equal counts of all three, status 0, and nothing left."""
-    with running_demo(tmp_path, DEMO_SECONDS="6") as demo:
-        demo.wait_for("client")
+    with running_demo(tmp_path, DEMO_SECONDS="10") as demo:
+        demo.wait_for(": client")
         children = demo.children()
         assert len(children) == 8, "store, upstream, three replicas, exporter, board, guard"
         assert demo.process.wait(START_SECONDS) == 0, demo.complaint
     assert "client, ledger and exporter agree in all" in demo.output
     assert re.match(r"starting .+\nboard +http://127\.0\.0\.1:\d+\n", demo.output), "the first address"
+    assert "Team trial has used up its budget" in demo.output
     assert demo.complaint == ""
     numbers = dict(re.findall(r"^ *(.*?\S) {2,}(.*\d) *$", demo.output, re.MULTILINE))
-    for name in ("HTTP requests", "status 400", "cache hits", "fallbacks", "saved by the cache, nano-dollars"):
+    for name in (
+        "to /ask", "to /v1/chat/completions", "to /v1/responses", "to /v1/embeddings", "status 400", "cache hits",
+        "fallbacks", "streams, to the end", "streams left, reported", "streams left, estimated", "first tokens timed",
+        "tools run, success", "of these, for embeddings", "by team search", "by team trial", "saved by the cache",
+        "over budget", "unknown key", "circuit open",
+    ):  # fmt: skip
         client, _, exporter = numbers[name].split()
-        assert client == exporter != "0", name
-    retried, calls = numbers["calls and the SDK's retries"].split()[-1], numbers["calls"].split()[-1]
-    assert int(retried) > int(calls)
+        assert client == exporter, name
+        assert client.strip("0.") != "", name
+    assert int(numbers["with retries"].split()[-1]) > int(numbers["chat.completions"].split()[-1])
     wait_until_gone(children)
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_no_key_is_shown(tmp_path: Path) -> None:
+    """The keys of the teams are in no output; what is shown is how to create one, and that works."""
+    with running_demo(tmp_path) as demo:
+        demo.wait_for(": client")
+        found = re.search(r"^your key +(.+)$", demo.output, re.MULTILINE)
+        gateway = re.search(r"^gateways +(\S+)", demo.output, re.MULTILINE)
+        assert found is not None
+        assert gateway is not None
+        key = subprocess.run(found[1].split(), capture_output=True, text=True, check=True).stdout.strip()
+        answer = httpx.post(
+            f"{gateway[1]}/ask", json={"query": "TSLA price"}, headers={"authorization": f"Bearer {key}"}
+        )
+        assert answer.status_code == 200
+        assert httpx.post(f"{gateway[1]}/ask", json={"query": "TSLA price"}).status_code == 401
+        assert "sk-fm-" not in demo.output
+        assert demo.ctrl_c() == 1, "a request of somebody else is a difference"
+    assert "somebody else had asked these gateways" in demo.output
 
 
 def test_prometheus_and_alertmanager_belong_to_it_and_ctrl_c_ends_all(
@@ -140,7 +165,7 @@ def test_prometheus_and_alertmanager_belong_to_it_and_ctrl_c_ends_all(
     """
     path = f"{ONLY_PYTHON}:{Path(binary('prometheus')).parent}:{Path(binary('prometheus-alertmanager')).parent}"
     with running_demo(tmp_path, path=path) as demo:
-        demo.wait_for("upstream  ")
+        demo.wait_for(": client")
         address = re.search(r"^prometheus +(\S+)$", demo.output, re.MULTILINE)
         assert address is not None
         deadline = time.monotonic() + 20
@@ -188,7 +213,7 @@ def test_a_killed_demo_leaves_no_orphans(tmp_path: Path) -> None:
 def test_a_dead_replica_ends_the_demo(tmp_path: Path) -> None:
     """A replica that dies in the middle is named in one line, with a status that is not 0, and all others end."""
     with running_demo(tmp_path) as demo:
-        demo.wait_for("upstream  ")
+        demo.wait_for(": client")
         children = demo.children()
         found = re.search(r"^gateways +http://\S+ :(\d+)", demo.output, re.MULTILINE)
         assert found is not None

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fleetmeter_app.demo import processes as processes_module
+from fleetmeter_app.demo.addresses import Address, Addresses
 from fleetmeter_app.demo.errors import DemoError, ProgramError
 from fleetmeter_app.demo.guard import left_over
 from fleetmeter_app.demo.processes import Processes, Program
@@ -37,6 +39,39 @@ def test_a_program_that_ends_while_starting_is_named(processes: Processes) -> No
     assert str(caught.value) == (
         "snake (127.0.0.1:1) ended by itself with exit status 1; the last line of its log: no such luck"
     )
+
+
+def test_who_answers_is_told_at_once(processes: Processes) -> None:
+    """A program that answers is told of, although one that was started before it does not answer yet."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    quick = Program("quick", [sys.executable, "-m", "http.server", str(port)], {}, "", f"http://127.0.0.1:{port}/")
+    processes.start(python("import time; time.sleep(60)", "slow"))
+    processes.start(quick)
+
+    async def first_told() -> str:
+        told: asyncio.Queue[str] = asyncio.Queue()
+        ready = asyncio.create_task(processes.ready(told.put_nowait))
+        first = await told.get()
+        ready.cancel()
+        return first
+
+    assert asyncio.run(first_told()) == "quick"
+
+
+def test_addresses_come_in_their_order() -> None:
+    """A line is shown once its programs answer, and all lines above it are shown."""
+    shown: list[str] = []
+    lines = [
+        Address("page", "a", frozenset({"page"})), Address("gateways", "b", frozenset({"one", "two"})),
+        Address("text", "c"), Address("exporter", "d", frozenset({"exporter"})),
+    ]  # fmt: skip
+    addresses = Addresses(lines, shown.append)
+    for program in ("two", "exporter", "page"):
+        addresses.answers(program)
+    assert shown == ["page         a"]
+    addresses.answers("one")
+    assert shown == ["page         a", "gateways     b", "text         c", "exporter     d"]
 
 
 def test_a_dead_store_is_named(processes: Processes) -> None:

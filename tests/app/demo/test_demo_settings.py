@@ -5,11 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.demo.errors import DemoError, DemoSettingError
 from fleetmeter_app.demo.fleet import plan
+from fleetmeter_app.demo.gateway_toml import EMBEDDING, RESEARCH, UNSTABLE
 from fleetmeter_app.demo.ports import require_free, with_free_ports
 from fleetmeter_app.demo.prometheus import TEMPLATE, configuration, reason_to_leave_out
 from fleetmeter_app.demo.settings import DemoSettings
+from fleetmeter_app.demo.teams import TEAMS
+from fleetmeter_app.demo.traffic.mix import Mix
+from fleetmeter_app.demo.traffic.questions import Question
+from fleetmeter_app.demo.traffic.sdk_questions import Kind, SdkQuestion
+from fleetmeter_app.upstream.config import UpstreamConfig
 
 
 def test_defaults() -> None:
@@ -136,3 +143,32 @@ def test_why_there_is_no_prometheus(tmp_path: Path) -> None:
     assert "no program 'prometheus'" in (reason_to_leave_out(str(tmp_path)) or "")
     (tmp_path / "prometheus").touch(mode=0o755)
     assert reason_to_leave_out(str(tmp_path)) is None
+
+
+def test_the_demo_changes_the_packaged_configuration_by_additions_only(tmp_path: Path) -> None:
+    """The gateways have every tier and intent of the packaged file, and budgets, tools and a model beside."""
+    fleet = plan(DemoSettings(), {"PATH": "/nowhere"}, tmp_path, "unix:///s")
+    packaged, config = GatewayConfig.load(), fleet.config
+    assert config.tiers == packaged.tiers
+    assert dict(config.intents) == {**packaged.intents, RESEARCH: config.intents[RESEARCH]}
+    assert [budget.name for budget in config.budgets] == [team.name for team in TEAMS]
+    assert config.models.keys() == {*packaged.models, UNSTABLE}
+    assert config.tools.ohlcv == tmp_path / "prices"
+    gateway = fleet.programs[0]
+    assert gateway.command[-2:] == ["--config", str(tmp_path / "gateway.toml")]
+    upstream = UpstreamConfig.load(tmp_path / "upstream.toml")
+    assert {*(tier.model for tier in config.tiers.values()), UNSTABLE, EMBEDDING} == upstream.models.keys()
+
+
+def test_the_mix_is_the_same_for_the_same_seed_and_has_every_kind(tmp_path: Path) -> None:
+    """Two loads ask the same, and some hundred requests have one of each kind. Real models get plain ones only."""
+    config = plan(DemoSettings(), {"PATH": "/nowhere"}, tmp_path, "unix:///s").config
+    first, second, real = Mix(config, ours=True), Mix(config, ours=True), Mix(GatewayConfig.load(), ours=False)
+    asked = [first.next() for _ in range(600)]
+    assert asked == [second.next() for _ in range(600)]
+    assert {request.kind for request in asked if isinstance(request, SdkQuestion)} == {*Kind}
+    assert {request.team for request in asked} == {team.name for team in TEAMS}
+    assert any(b"[[call:" in request.body for request in asked if isinstance(request, Question))
+    plain = [real.next() for _ in range(600)]
+    assert all(isinstance(request, Question) and b"[[" not in request.body for request in plain)
+    assert {request.team for request in plain} == {""}, "without keys, all share the answers in the cache"

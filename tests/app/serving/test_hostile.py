@@ -146,6 +146,24 @@ def test_what_the_upstream_says_of_the_request_reaches_the_caller(replica: Progr
     assert (error["code"], error["param"], error["type"]) == ("invalid_value", "temperature", "invalid_request_error")
 
 
+@pytest.mark.parametrize(("length", "sent"), [(300_000, 300_000), (5_000, 50)])
+def test_an_error_is_one_whatever_its_body_is(replica: Program, upstream: RawUpstream, length: int, sent: int) -> None:
+    """The status of an error tells what it is, also if its body is larger than is read, or breaks off."""
+    for status, code in (("400 No", 400), ("429 Slow", 429), ("500 Oops", 502)):
+        upstream.answer = b"HTTP/1.1 %b\r\ncontent-length: %d\r\n\r\n" % (status.encode(), length) + b"x" * sent
+        assert asked(replica).status_code == code
+
+
+def test_a_circuit_is_open_for_as_long_as_the_upstream_asks(server: EmbeddedStore, upstream: RawUpstream) -> None:
+    """For up to ten minutes; a caller is told of two at most where it would wait for them."""
+    with running_replica(server, upstream.base_url, f"{ONE_TIER}[breaker]\nconsecutive_failures = 1\n") as replica:
+        upstream.says(b"", "429 Slow", more="retry-after: 500\r\n")
+        assert asked(replica).headers["retry-after"] == "120"
+        refused = asked(replica)
+        assert refused.json()["error"]["code"] == "circuit_open"
+        assert 400 < int(refused.headers["retry-after"]) <= 500
+
+
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary Redirect"])
 def test_no_redirect_is_followed(replica: Program, upstream: RawUpstream, status: str) -> None:
     """The key and the prompt go nowhere that the configuration does not name."""

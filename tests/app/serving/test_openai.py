@@ -23,6 +23,7 @@ fallback = ["mid"]
 [tiers.mid]
 model = "gpt-6.1-terra"
 [models."text-embedding-3-small"]
+[models."org/house.v1"]
 [models.house]
 deployments = ["renaming"]
 [deployments.renaming]
@@ -357,10 +358,11 @@ def test_embeddings_come_in_both_formats(client: openai.OpenAI, replica: Program
 
 
 def test_models_are_listed_and_retrieved(client: openai.OpenAI) -> None:
-    """`auto`, the tiers and the models; what there is not is a 404."""
+    """`auto`, the tiers and the models, with a slash in the name, too; what there is not is a 404."""
     names = [model.id for model in client.models.list()]
-    assert names == ["auto", "cheap", "mid", "text-embedding-3-small", "house", "gpt-6-luna", "gpt-6.1-terra"]
+    assert names == ["auto", "cheap", "mid", "text-embedding-3-small", "org/house.v1", "house", CHEAP, "gpt-6.1-terra"]
     assert client.models.retrieve("house").owned_by == "fleetmeter"
+    assert client.models.retrieve("org/house.v1").id == "org/house.v1"
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("nope")
 

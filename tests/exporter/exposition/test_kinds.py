@@ -1,5 +1,6 @@
 """Every kind of number: written from cached parts, and what prometheus_client makes of it."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -7,19 +8,25 @@ from dataclasses import replace
 import pytest
 
 from bench.kinds import KINDS
-from bench.kinds_state import BOUNDS, State, histogram
+from bench.kinds_state import BOUNDS, State, counter, histogram
+from fleetmeter.reader.hashes import Hash
 from fleetmeter.schema.definition import Definition
+from fleetmeter_exporter.answers import Answers, _too_slow
 from fleetmeter_exporter.exposition.added_block import AddedBlock
 from fleetmeter_exporter.exposition.exposition import Exposition
 from fleetmeter_exporter.exposition.formats import TEXT, Format
 from fleetmeter_exporter.fleet import Fleet, fleet_settings
+from fleetmeter_exporter.scraper import Scraper
 from fuzz.comparison import check
 from fuzz.expected import Expected, expected
 from support.scraping import FixedState
 from support.store import StoreAddress
 
-SAMPLES = 800
+SAMPLES, FEW = 800, 240
 FORMATS = [TEXT, Format(True, "1.0.0")]
+
+_ADDED_UP = ("_total", "_bucket", "_count", "_sum")
+"""What the names of samples that are added up end with."""
 
 
 @pytest.fixture
@@ -103,7 +110,104 @@ def test_series_that_went_are_forgotten(store: StoreAddress, fleet: Fleet) -> No
         text = exposition.text([fleet.scrape()], 0.0)
         check(text.decode(), general(store, TEXT))
         assert list(exposition._blocks.values()) == [block]
-        assert len(block._series._keys) == block._series.count == block.samples // part.per_series
+        assert len(block._series.arrangement.keys) == block._series.count == block.samples // part.per_series
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=["text", "openmetrics"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_kind_of_number_goes_down_after_a_roll_back(store: StoreAddress, kind: str, form: Format) -> None:
+    """The last text is held; after that what is added up is the larger of served and stored, what is stated is stored.
+
+    Half of what was served grew since; new series came, and are gone from the store.
+    """
+    with (
+        closing(Fleet(fleet_settings(store.url, store.namespace), hold=60.0)) as holding,
+        closing(Fleet(fleet_settings(store.url, store.namespace), hold=0.0)) as patient,
+        closing(State(store.url, store.namespace, KINDS[kind](FEW))) as state,
+        closing(store.client()) as client,
+    ):
+        fleets = [(fleet, Exposition(form)) for fleet in (holding, patient)]
+        keys = [*state.stored, state.keys.writers]
+        backup = {key: client.dump(key) for key in keys}
+
+        def shown() -> list[dict[str, float]]:
+            found = []
+            for fleet, exposition in fleets:
+                scrape = fleet.scrape()
+                text = exposition.text([scrape], 0.0).decode()
+                check(text, expected([scrape], form, created=False))
+                found.append(_numbers(text))
+            return found
+
+        shown()
+        state.change(0.5)
+        state.grow(0.1)
+        served, _ = shown()
+        for key in keys:
+            client.restore(key, 0, backup[key], replace=True)
+        held, larger = shown()
+        assert held == served
+        if state.keys.gauges not in state.stored:
+            assert larger == served
+        added = {name: number for name, number in served.items() if name.partition("{")[0].endswith(_ADDED_UP)}
+        for name, number in added.items():
+            assert larger[name] >= number
+
+
+def _numbers(text: str) -> dict[str, float]:
+    """The benchmark's own samples."""
+    lines = (line.partition(" # ")[0].rpartition(" ") for line in text.splitlines() if line.startswith("bench_"))
+    return {name: float(number) for name, _, number in lines}
+
+
+@pytest.mark.parametrize("kind", ["counters, whole", "gauges, sum", "infos"])
+def test_a_scrape_that_timed_out_costs_nothing_of_what_is_known(store: StoreAddress, fleet: Fleet, kind: str) -> None:
+    """What was learnt of the lines is kept, so that the next scrape is not a first one that times out, too."""
+    exposition = Exposition(TEXT)
+    with closing(State(store.url, store.namespace, KINDS[kind](SAMPLES))):
+        exposition.text([fleet.scrape()], 0.0)
+        known = dict(exposition._blocks)
+        exposition.text([_too_slow(fleet, 1.0)], 0.0)
+        text = exposition.text([fleet.scrape()], 0.0)
+    assert exposition._blocks == known
+    check(text.decode(), general(store, TEXT))
+
+
+def test_a_read_for_which_nobody_waited_is_learnt_from(store: StoreAddress, fleet: Fleet) -> None:
+    """A scrape that timed out goes on reading; the next one finds the hashes as they were, and takes none apart."""
+    answers = Answers(Scraper([fleet]))
+
+    async def scraped() -> list[Hash]:
+        with closing(State(store.url, store.namespace, [counter(SAMPLES)])) as state:
+            found = []
+            for limit in (0.0, 60.0):
+                exposed = await answers.body(TEXT, frozenset(), "", limit)
+                assert exposed.read == bool(limit)
+                running = answers._reads[0]._running
+                assert running is not None
+                await asyncio.wait([running])
+                found.append(fleet._reader._parser._hashes[state.keys.family(state.parts[0].definition.field)])
+            assert b"\nbench_requests_total" in exposed.body
+            return found
+
+    first, second = asyncio.run(scraped())
+    assert first is second
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_text_is_made_anew_only_for_other_numbers(store: StoreAddress, fleet: Fleet, kind: str) -> None:
+    """Nothing is kept of one that is shown once, as most change; from the second time on the text itself is kept."""
+    exposition = Exposition(TEXT)
+    with closing(State(store.url, store.namespace, KINDS[kind](SAMPLES))) as state:
+        kept = []
+        for _ in range(4):
+            state.beat()
+            exposition.text([fleet.scrape()], 0.0)
+            kept.append([block._shown[1] for block in exposition._blocks.values() if block._shown is not None])
+        first, second, third, fourth = kept
+    assert not any(first)
+    assert all(second)
+    assert all(one is other is last for one, other, last in zip(second, third, fourth, strict=True))
 
 
 def test_two_layouts_of_other_labels_that_have_equal_fields_are_two_series(store: StoreAddress, fleet: Fleet) -> None:

@@ -113,6 +113,24 @@ def test_own_prices_savings_and_the_base_url() -> None:
     assert total("cost_savings_usd_total", source="routing") > 0
 
 
+@pytest.mark.parametrize("usable", [True, False], ids=["a file", "a file that cannot be used"])
+def test_prices_of_the_environment(
+    usable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`FLEETMETER_PRICES` names the prices; if the file cannot be used, the log says why and listed prices hold."""
+    file = tmp_path / "prices.toml"
+    file.write_text("[models.house]\ninput = 3\noutput = 5\n" if usable else "[models.house]\ninput = 3\n")
+    monkeypatch.setenv("FLEETMETER_PRICES", str(file))
+    any_call.usual_prices.cache_clear()
+    try:
+        house, listed = (llm.record_call(usage=OPENAI, model=model) for model in ("house", "gpt-6-sol"))
+    finally:
+        any_call.usual_prices.cache_clear()
+    assert isinstance(house, Cost) is usable
+    assert isinstance(listed, Cost)
+    assert ("models.house.output" in caplog.text) is not usable
+
+
 def test_a_failed_call_and_one_that_told_nothing() -> None:
     """No usage and an error is a failure; None is an answer of unknown price."""
     assert llm.record_call(model="gpt-6-sol", error="RateLimitError", retries=2) is None
@@ -203,7 +221,7 @@ def test_without_the_price_list_the_call_counts(
 
     for module in ("genai_prices", "genai_prices.data_snapshot"):
         monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.setattr(any_call, "listed_prices", PriceList)
+    monkeypatch.setattr(any_call, "usual_prices", PriceList)
     found = llm.record_call(usage=OPENAI, model="gpt-6-sol")
     assert isinstance(found, Unpriced)
     assert "pip install 'fleetmeter[openai]'" in caplog.text

@@ -24,6 +24,7 @@ label_overflows                          counter    label                       
 model_circuit_changes                    counter    model,state                   -        -
 model_circuit_state                      gauge      model                         -        mostrecent
 model_fallbacks                          counter    intent,reason                 -        -
+model_hedges                             counter    model,answered                -        -
 model_routing_duration_seconds           histogram  intent                        seconds  -
 model_selections                         counter    intent,model,tier             -        -
 openai_api_calls                         counter    model,endpoint,intent,stream  -        -

@@ -300,6 +300,29 @@ def test_a_call_is_recorded_again_after_its_series_were_removed() -> None:
         catalogue.OPENAI_TOTAL_COST_USD.clear()
 
 
+def test_the_announced_end_is_shown_again_after_it_was_removed() -> None:
+    """What was remembered of the gauge is forgotten with its series."""
+    for name, arguments in (("remove", ("gpt-5",)), ("remove_by_labels", ({"model": "gpt-5"},)), ("clear", ())):
+        record_call(model="gpt-5")
+        getattr(catalogue.OPENAI_MODEL_SHUTDOWN_TIMESTAMP, name)(*arguments)
+        assert value("openai_model_shutdown_timestamp_seconds", model="gpt-5") == -1
+        record_call(model="gpt-5")
+        assert value("openai_model_shutdown_timestamp_seconds", model="gpt-5") == 1_796_947_200
+
+
+def test_what_was_admitted_before_the_sets_were_closed_is_other_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Series that are remembered of a model or an intent are not found any more once `configure` left it out."""
+    own = fresh_vocabulary(monkeypatch)
+    record_call()
+    own.configure(models=["gpt-5"])
+    record_call()
+    own.configure(intents=["chat"])
+    record_call()
+    kinds = (("gpt-6-sol", "analysis"), ("other", "analysis"), ("other", "other"))
+    same = {"endpoint": "chat.completions", "stream": "false"}
+    assert [value("openai_api_calls_total", model=m, intent=i, **same) for m, i in kinds] == [1, 1, 1]
+
+
 def test_a_call_without_a_price_is_never_silently_free() -> None:
     """Usage without cost counts as unpriced, and leaves the cost families alone."""
     record_call(cost=None)

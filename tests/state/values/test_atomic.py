@@ -269,7 +269,7 @@ def test_the_end_of_a_process_closes_what_a_generator_left_open(store: StoreAddr
 
 def both(metrics: Metrics) -> None:
     """A count and an observation in one step."""
-    add_together([(metrics.counter.inc, 1), (metrics.histogram.observe, 0.5)])
+    add_together([(metrics.counter, 1)], [(metrics.histogram, 0.5)])
 
 
 def test_additions_together_are_in_one_batch(metrics: Metrics) -> None:

@@ -6,6 +6,7 @@ gateway. Nothing here needs the gateway's extra.
 
 import argparse
 import secrets
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -103,22 +104,45 @@ def _create(arguments: argparse.Namespace) -> int:
         parse_rates(arguments.rate)
     except ValueError as error:
         raise SettingError("--rate", str(error)) from error
+    secret = create_key(
+        target,
+        name=arguments.name,
+        team=arguments.team,
+        tenant=arguments.tenant,
+        models=arguments.model,
+        rate=arguments.rate,
+        budgets=arguments.budget,
+    )
+    say(secret.text)
+    return 0
+
+
+def create_key(
+    target: NamespaceTarget,
+    *,
+    name: str = "",
+    team: str = "",
+    tenant: str = "",
+    models: Iterable[str] = (),
+    rate: str = "",
+    budgets: Iterable[str] = (),
+) -> Secret:
+    """A new key, which the store knows by its digest from now on. Raises `StoreError`."""
     secret = Secret.new()
     with closing(target.client()) as client:
         store = _Store(client, target.keys.api_keys)
         record = KeyRecord(
             digest=secret.digest,
-            name=arguments.name,
-            team=arguments.team,
-            tenant=arguments.tenant,
-            models=tuple(dict.fromkeys(arguments.model)),
-            rate=arguments.rate,
-            budgets=tuple(dict.fromkeys(arguments.budget)),
+            name=name,
+            team=team,
+            tenant=tenant,
+            models=tuple(dict.fromkeys(models)),
+            rate=rate,
+            budgets=tuple(dict.fromkeys(budgets)),
             created_us=store.now_us(),
         )
         store.run(_CREATE, secret.id, record.to_json(), secrets.token_hex(8))
-    say(secret.text)
-    return 0
+    return secret
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
 """An estimate of a stream's tokens, from what was asked and what was delivered; only if somebody wants one."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from fleetmeter.errors import InstallError
@@ -9,8 +9,16 @@ from fleetmeter.pricing import Usage
 Tokenizer = Callable[[str, str], int]
 
 
+_ENCODINGS = ("o200k_base", "cl100k_base")
+"""Those of OpenAI's chat models, the present one first: it stands for every model of another or an unknown one."""
+
+
 def tokenizer_of(estimate: bool | Tokenizer) -> Tokenizer | None:
-    """The function that counts tokens; None if nothing is to be estimated. Raises `InstallError` without tiktoken."""
+    """The function that counts tokens; None if nothing is to be estimated.
+
+    Raises `InstallError` without tiktoken, or if it cannot have its tables. It downloads them when they are first asked
+    for, so they are asked for here: no call has to wait for that.
+    """
     if callable(estimate):
         return estimate
     if not estimate:
@@ -23,17 +31,26 @@ def tokenizer_of(estimate: bool | Tokenizer) -> Tokenizer | None:
             "or pass a function of a model and a text that returns the number of tokens"
         ) from error
 
+    try:
+        known = {name: tiktoken.get_encoding(name) for name in _ENCODINGS}
+    except Exception as error:
+        raise InstallError(
+            "instrument_openai(estimate=True): tiktoken cannot have its tables, which it downloads once "
+            f"({type(error).__name__}); let it, keep them in the folder that TIKTOKEN_CACHE_DIR names, "
+            "or pass a function of a model and a text that returns the number of tokens"
+        ) from error
+
     def count(model: str, text: str) -> int:
         try:
-            encoding = tiktoken.encoding_for_model(model)
+            name = tiktoken.encoding_name_for_model(model)
         except KeyError:
-            encoding = tiktoken.get_encoding("o200k_base")
-        return len(encoding.encode(text, disallowed_special=()))
+            name = _ENCODINGS[0]
+        return len(known.get(name, known[_ENCODINGS[0]]).encode(text, disallowed_special=()))
 
     return count
 
 
-def estimated(tokenizer: Tokenizer, model: str, body: Any, delivered: list[str]) -> Usage:
+def estimated(tokenizer: Tokenizer, model: str, body: Any, delivered: Iterable[str]) -> Usage:
     """The tokens of the request's texts, and of the text that was delivered. Hidden reasoning is in neither."""
     prompt = "\n".join(_texts(body))
     return Usage(prompt=tokenizer(model, prompt), completion=tokenizer(model, "".join(delivered)))

@@ -32,14 +32,17 @@ def instrument_openai(
     Args:
         client: count this client only, and its copies (`with_options()`), which share its connections; None counts
             all clients of the process. May be called again for further clients.
-        prices: a `PriceList`, or the path of a TOML file with own prices; None takes the listed prices.
+        prices: a `PriceList`, or the path of a TOML file with own prices. None takes the file that `FLEETMETER_PRICES`
+            names, or the listed prices if the variable names none.
         ask_for_usage: ask for usage on streams of chat completions whose caller left it open; the chunk that
             it adds is not shown to the caller.
         estimate: estimate the tokens of streams that told no usage from what was delivered. True takes the library
-            tiktoken; a function of a model and a text returns the number of tokens.
+            tiktoken, whose tables are downloaded here if they are not on this machine; a function of a model and a text
+            returns the number of tokens.
 
     Raises:
-        InstallError: the openai SDK is missing or too old, or all clients are counted already with other arguments.
+        InstallError: the openai SDK is missing or too old, all clients are counted already with other arguments, or
+            tiktoken is wanted and cannot be used.
         TypeError: `client` is no client of the openai SDK.
         SettingError: the file of prices cannot be used.
     """

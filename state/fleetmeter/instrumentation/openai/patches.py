@@ -6,6 +6,7 @@ classes, so that clients made earlier, copies and subclasses are seen alike (tri
 """
 
 import functools
+import os
 import weakref
 from contextvars import ContextVar
 from threading import Lock
@@ -27,8 +28,8 @@ from fleetmeter.pricing import PriceList
 if TYPE_CHECKING:
     from pathlib import Path
 
-_CALL = "_fleetmeter_call"
-"""Under which name a response holds its call."""
+_SEE = "_fleetmeter_see"
+"""Under which name a response holds the function that sees what is parsed of it."""
 
 _lock = Lock()
 _everybody: Options | None = None
@@ -43,7 +44,7 @@ def options_of(
     prices: "PriceList | str | Path | None", *, ask_for_usage: bool, estimate: "bool | Tokenizer"
 ) -> Options:
     """The options of `instrument_openai`, checked."""
-    known = PriceList() if prices is None else prices
+    known = PriceList.from_env(os.environ) if prices is None else prices
     price_list = known if isinstance(known, PriceList) else PriceList.from_file(known)
     asked_for = (prices if isinstance(prices, PriceList) else str(prices), ask_for_usage, estimate)
     return Options(price_list, ask_for_usage, tokenizer_of(estimate), asked_for, genai=genai.wanted())
@@ -113,11 +114,8 @@ def _patch() -> None:
             setattr(owner, name, _patched[owner, name][1])
 
 
-def _begin(client: Any, request: Any, *, stream: bool) -> tuple[Call | None, Any]:
+def _begin(options: Options, client: Any, request: Any, *, stream: bool) -> tuple[Call, Any]:
     """The call that begins, and the request to send: another one if usage is asked for."""
-    options = _counted(client)
-    if options is None:
-        return None, request
     call = Call(options, client, request, stream=stream)
     body = request.json_data
     if (
@@ -142,8 +140,13 @@ def _begin(client: Any, request: Any, *, stream: bool) -> tuple[Call | None, Any
 def _request(stock: Any) -> Any:
     @functools.wraps(stock)
     def request(self: Any, cast_to: Any, options: Any, **named: Any) -> Any:
-        begun = quietly(_begin, self, options, stream=bool(named.get("stream")))
-        call, options = begun or (None, options)
+        call = None
+        try:
+            counted = _counted(self)
+            if counted is not None:
+                call, options = _begin(counted, self, options, stream=bool(named.get("stream")))
+        except Exception as error:  # noqa: BLE001  the call is the caller's
+            complain("begin", error)
         if call is None:
             return stock(self, cast_to, options, **named)
         token = _current.set(call)
@@ -163,8 +166,13 @@ def _request(stock: Any) -> Any:
 def _arequest(stock: Any) -> Any:
     @functools.wraps(stock)
     async def request(self: Any, cast_to: Any, options: Any, **named: Any) -> Any:
-        begun = quietly(_begin, self, options, stream=bool(named.get("stream")))
-        call, options = begun or (None, options)
+        call = None
+        try:
+            counted = _counted(self)
+            if counted is not None:
+                call, options = _begin(counted, self, options, stream=bool(named.get("stream")))
+        except Exception as error:  # noqa: BLE001  the call is the caller's
+            complain("begin", error)
         if call is None:
             return await stock(self, cast_to, options, **named)
         token = _current.set(call)
@@ -186,7 +194,10 @@ def _build_request(stock: Any) -> Any:
     def build_request(self: Any, options: Any, **named: Any) -> Any:
         call = _current.get()
         if call is not None:
-            quietly(call.attempt, named.get("retries_taken", 0))
+            try:
+                call.attempt(named.get("retries_taken", 0))
+            except Exception as error:  # noqa: BLE001  the call is the caller's
+                complain("attempt", error)
         return stock(self, options, **named)
 
     return build_request
@@ -195,7 +206,9 @@ def _build_request(stock: Any) -> Any:
 def _process_response(stock: Any) -> Any:
     @functools.wraps(stock)
     def process_response(self: Any, **named: Any) -> Any:
-        quietly(_got, named, is_async=False)
+        call = _current.get()
+        if call is not None:
+            quietly(_got, call, named, is_async=False)
         return stock(self, **named)
 
     return process_response
@@ -204,20 +217,19 @@ def _process_response(stock: Any) -> Any:
 def _aprocess_response(stock: Any) -> Any:
     @functools.wraps(stock)
     async def process_response(self: Any, **named: Any) -> Any:
-        quietly(_got, named, is_async=True)
+        call = _current.get()
+        if call is not None:
+            quietly(_got, call, named, is_async=True)
         return await stock(self, **named)
 
     return process_response
 
 
-def _got(named: dict[str, Any], *, is_async: bool) -> None:
+def _got(call: Call, named: dict[str, Any], *, is_async: bool) -> None:
     """An answer came for the call of this context."""
-    call = _current.get()
-    if call is None:
-        return
     response = named["response"]
     call.got(response, named.get("retries_taken", 0))
-    setattr(response, _CALL, call)
+    setattr(response, _SEE, call.progress.see if call.stream else call.see)
     if not response.is_closed:
         watch(response, call, is_async=is_async)
         call.watch(response.headers.get("content-encoding", ""))
@@ -227,10 +239,10 @@ def _got(named: dict[str, Any], *, is_async: bool) -> None:
 def _process_response_data(stock: Any) -> Any:
     @functools.wraps(stock)
     def process_response_data(self: Any, *, data: Any, cast_to: Any, response: Any) -> Any:
-        call = getattr(response, _CALL, None)
-        if call is not None:
+        see = getattr(response, _SEE, None)
+        if see is not None:
             try:
-                call.see(data)
+                see(data)
             except Exception as error:  # noqa: BLE001  the chunk is the caller's
                 complain("see", error)
         return stock(self, data=data, cast_to=cast_to, response=response)

@@ -1,5 +1,6 @@
 """How far a stream has come: whether content has begun, whether it is complete, whether it told of an error."""
 
+from time import monotonic
 from typing import Any
 
 _TERMINAL = {
@@ -21,10 +22,12 @@ _TEXTS = ("content", "refusal", "reasoning_content", "reasoning", "text")
 class Progress:
     """Takes in the parsed events of one stream. The last usage that is stated counts; it is never added up."""
 
-    __slots__ = ("_first", "_keep_text", "_usage", "complete", "failed", "has_content", "last", "text")
+    __slots__ = ("_first", "_keep_text", "_under_way", "_usage", "began", "complete", "failed", "last", "seen", "text")
 
     def __init__(self, *, keep_text: bool) -> None:
-        self.has_content = self.complete = self.failed = False
+        self.seen = self.complete = self.failed = False
+        self.began: float | None = None
+        """When content began, by `time.monotonic`; None before that."""
         self.last: dict[str, Any] | None = None
         """The event that ended it: the chunk with a finish reason, or the finished response itself."""
         self.text: list[str] = []
@@ -32,6 +35,7 @@ class Progress:
         self._keep_text = keep_text
         self._first: dict[str, Any] | None = None
         self._usage: dict[str, Any] | None = None
+        self._under_way = False
 
     @property
     def parts(self) -> tuple[dict[str, Any], ...]:
@@ -45,8 +49,30 @@ class Progress:
 
     def see(self, event: Any) -> None:
         """Take in an event: a chunk of a chat stream, or an event of a response."""
+        if not self._under_way or type(event) is not dict:
+            self._see_carefully(event)
+            return
+        # every further chunk of a chat stream: most of them tell no more than text
+        choices = event.get("choices")
+        if choices is None:
+            self._see_event(event)
+            return
+        if event.get("usage") is not None or "x_groq" in event:
+            self.see_usage(event)
+        for choice in choices:
+            if choice.get("finish_reason") is not None:
+                self.complete = True
+                self.last = event
+
+    def _see_carefully(self, event: Any) -> None:
+        """An event before content has begun, or of a stream whose text is wanted."""
+        self.seen = True
         if type(event) is not dict:
             return
+        if len(event) == 2 and "event" in event and "data" in event:  # as the SDK hands on events that have a name
+            event = event["data"]
+            if type(event) is not dict:
+                return
         choices = event.get("choices")
         if choices is None:
             self._see_event(event)
@@ -58,8 +84,9 @@ class Progress:
             if choice.get("finish_reason") is not None:
                 self.complete = True
                 self.last = event
-            if not self.has_content or self._keep_text:
+            if self.began is None or self._keep_text:
                 self._see_delta(choice.get("delta") or choice)
+        self._under_way = self._first is not None and self.began is not None and not self._keep_text
 
     def see_usage(self, event: dict[str, Any]) -> None:
         """Keep an event if it tells usage, in the place of an earlier one."""
@@ -74,12 +101,10 @@ class Progress:
         for name in _TEXTS:
             value = delta.get(name)
             if value:
-                self.has_content = True
-                if self._keep_text and isinstance(value, str):
-                    self.text.append(value)
+                self._begin(value)
         audio = delta.get("audio")
         if audio and (audio.get("data") or audio.get("transcript")):
-            self.has_content = True
+            self._begin(None)
         for call in delta.get("tool_calls") or ():
             self._see_arguments(call.get("function") or call.get("custom"))
         self._see_arguments(delta.get("function_call"))
@@ -87,9 +112,14 @@ class Progress:
     def _see_arguments(self, called: Any) -> None:
         arguments = called and (called.get("arguments") or called.get("input"))
         if arguments:
-            self.has_content = True
-            if self._keep_text and isinstance(arguments, str):
-                self.text.append(arguments)
+            self._begin(arguments)
+
+    def _begin(self, content: object) -> None:
+        """Content came: it has begun if it had not, and is kept if it is a text that is wanted."""
+        if self.began is None:
+            self.began = monotonic()
+        if self._keep_text and isinstance(content, str):
+            self.text.append(content)
 
     def _see_event(self, event: dict[str, Any]) -> None:
         kind = event.get("type")
@@ -99,9 +129,7 @@ class Progress:
         elif kind.endswith(".delta"):
             delta = event.get("delta")
             if delta:
-                self.has_content = True
-                if self._keep_text and isinstance(delta, str):
-                    self.text.append(delta)
+                self._begin(delta)
         elif kind == "error":
             self.failed = True
         elif kind in _TERMINAL:

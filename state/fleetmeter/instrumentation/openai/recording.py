@@ -1,9 +1,9 @@
 """What is recorded of a call that has ended: model, tokens, money, and how it ended."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 from fleetmeter.attribution.context import Attributes
 from fleetmeter.instrumentation.openai.estimates import estimated
@@ -19,18 +19,17 @@ _MOST_REMEMBERED = 10_000
 """Ids of responses that are remembered as billed; the oldest go."""
 
 
-@dataclass(slots=True, eq=False)  # not frozen, which would take 5 µs for each call
-class Outcome:
+class Ended(Protocol):
     """A call that has ended.
 
-    `parts` are the parsed bodies or events that may tell model, tier and usage; `document` is the finished answer,
-    or the last chunk of one. `complete` is False for a stream that was left or cut before its end.
+    `parts` are the parsed events of a stream that may tell model, tier and usage; `document` is the finished answer, or
+    the last event of a stream. `model` is the one that was asked for. `complete` is False for a stream that was left or
+    cut before its end.
     """
 
     options: Options
     resource: Resource
-    base_url: str
-    asked_model: str
+    model: str
     attributes: Attributes
     exemplar: dict[str, str] | None
     parts: tuple[Any, ...]
@@ -39,12 +38,22 @@ class Outcome:
     answered: bool
     complete: bool
     error: str | None
-    retries: int
     duration: float
-    time_to_first_token: float | None
-    delivered: list[str]
+    delivered: Sequence[str]
     body: Any
     response_id: str | None
+
+    @property
+    def base_url(self) -> str:
+        """The base URL of the client."""
+
+    @property
+    def retries(self) -> int:
+        """How often the SDK has sent it again."""
+
+    @property
+    def time_to_first_token(self) -> float | None:
+        """Seconds to the first content of a stream; None if there was none."""
 
 
 class _Billed:
@@ -76,95 +85,92 @@ def forget_billed() -> None:
     _billed = _Billed()
 
 
-def record(outcome: Outcome) -> None:
+def record(call: Ended) -> None:
     """Record a call, in one step: it is seen as a whole, or not at all."""
-    if not outcome.options.genai:
-        _record(outcome)
+    if not call.options.genai:
+        _record(call)
         return
     with atomic():
-        _record(outcome)
+        _record(call)
 
 
-def _record(outcome: Outcome) -> None:
-    answer = _answer_of(outcome)
-    prices, resource, base_url = outcome.options.prices, outcome.resource, outcome.base_url
-    asked = (answer.model if resource.model else "") or outcome.asked_model
+def _record(call: Ended) -> None:
+    answer = _answer_of(call)
+    prices, resource, base_url = call.options.prices, call.resource, call.base_url
+    asked = (answer.model if resource.model else "") or call.model
     model = asked if asked == NO_MODEL else prices.normalise(asked, base_url=base_url)
-    usage, cost, aborted = _priced(outcome, answer)
+    usage, cost, aborted = _priced(call, answer, base_url)
     saving = None
     if prices.baseline is not None and isinstance(usage, Usage) and isinstance(cost, Cost):
         saving = prices.saving(cost, usage, tier=answer.tier)
     record_outcome(
-        outcome.attributes,
+        call.attributes,
         model=model,
         endpoint=resource.endpoint,
         intent=None,
-        stream=outcome.stream,
-        duration=outcome.duration,
+        stream=call.stream,
+        duration=call.duration,
         usage=usage,
         cost=cost,
-        retries=outcome.retries,
-        time_to_first_token=outcome.time_to_first_token,
+        retries=call.retries,
+        time_to_first_token=call.time_to_first_token,
         aborted=aborted,
-        error=outcome.error,
+        error=call.error,
         saving=saving,
     )
-    if outcome.options.genai:
-        asked_for = outcome.asked_model
+    if call.options.genai:
         record_operation(
             endpoint=resource.endpoint,
             provider=prices.provider(base_url),
-            asked=model if asked_for == asked else prices.normalise(asked_for, base_url=base_url),
+            asked=model if call.model == asked else prices.normalise(call.model, base_url=base_url),
             answered=model,
             base_url=base_url,
-            duration=outcome.duration,
+            duration=call.duration,
             usage=usage,
-            error=outcome.error,
-            exemplar=outcome.exemplar,
+            error=call.error,
+            exemplar=call.exemplar,
         )
 
 
-def _answer_of(outcome: Outcome) -> Answer:
-    endpoint = outcome.resource.endpoint
-    if not outcome.stream:
-        return read_answer(outcome.parts[0], endpoint=endpoint) if outcome.parts[0] is not None else _NO_PARTS
-    streamed = StreamedAnswer(endpoint=endpoint)
-    for part in outcome.parts:
+def _answer_of(call: Ended) -> Answer:
+    if not call.stream:
+        return _NO_PARTS if call.document is None else read_answer(call.document, endpoint=call.resource.endpoint)
+    streamed = StreamedAnswer(endpoint=call.resource.endpoint)
+    for part in call.parts:
         streamed.see(part)
     return streamed.answer()
 
 
-def _priced(outcome: Outcome, answer: Answer) -> tuple[Any, Cost | Unpriced | None, str | None]:
+def _priced(call: Ended, answer: Answer, base_url: str) -> tuple[Any, Cost | Unpriced | None, str | None]:
     """Usage as `record_outcome` takes it, cost, and of a stream that was left where its usage is from."""
     usage = answer.usage
-    resource = outcome.resource
-    if _is_queued(outcome.document) or (resource.free and not _is_background(outcome)):
+    resource = call.resource
+    if _is_queued(call.document) or (resource.free and not _is_background(call)):
         return NO_ANSWER, None, None  # its usage comes with a later look, came with an earlier call, or is nothing
-    if usage is not None and _was_billed(outcome, answer.id):
+    if usage is not None and _was_billed(call, answer.id):
         return NO_ANSWER, None, None
-    left = outcome.stream and outcome.answered and not outcome.complete and outcome.error is None
+    left = call.stream and call.answered and not call.complete and call.error is None
     source = "unknown" if usage is None else "reported"
-    if usage is None and outcome.stream and outcome.answered and outcome.options.tokenizer is not None:
-        model = answer.model or outcome.asked_model
-        usage = estimated(outcome.options.tokenizer, model, outcome.body, outcome.delivered)
+    if usage is None and call.stream and call.answered and call.options.tokenizer is not None:
+        model = answer.model or call.model
+        usage = estimated(call.options.tokenizer, model, call.body, call.delivered)
         source = "estimated"
     aborted = source if left else None
     if usage is None:
-        return None if outcome.answered and resource.tells_usage else NO_ANSWER, None, aborted
-    model = answer.model or outcome.asked_model
-    cost = outcome.options.prices.price(model, usage, tier=answer.tier, base_url=outcome.base_url)
+        return None if call.answered and resource.tells_usage else NO_ANSWER, None, aborted
+    cost = call.options.prices.price(answer.model or call.model, usage, tier=answer.tier, base_url=base_url)
     return usage, cost, aborted
 
 
-def _was_billed(outcome: Outcome, identity: str | None) -> bool:
+def _was_billed(call: Ended, identity: str | None) -> bool:
     """Whether the usage of this answer was counted with an earlier one; if not, it is remembered."""
-    return outcome.resource.endpoint == "responses" and not _billed.first(identity)
+    return call.resource.endpoint == "responses" and not _billed.first(identity)
 
 
-def _is_background(outcome: Outcome) -> bool:
+def _is_background(call: Ended) -> bool:
     """Whether a later look shows a response that was made in the background: no call told its usage before."""
-    document = outcome.document
-    return outcome.response_id is not None and isinstance(document, dict) and document.get("background") is True
+    document = call.document
+    return call.response_id is not None and isinstance(document, dict) and document.get("background") is True
 
 
 def _is_queued(document: Any) -> bool:

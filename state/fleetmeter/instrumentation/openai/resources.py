@@ -61,7 +61,6 @@ _LATER_LOOK = Resource("responses", free=True, finishes=True)
 """A look at a response that was made before: it tells the usage of that one again."""
 
 
-@lru_cache(1024)
 def resource_of(method: str, url: str) -> Resource:
     """The resource of a request, by its method and the path that the SDK's resource passed."""
     path = url.partition("?")[0].strip("/")
@@ -79,11 +78,31 @@ def resource_of(method: str, url: str) -> Resource:
     return _OTHER
 
 
-@lru_cache(1024)
 def response_id_of(url: str) -> str | None:
     """The id of the response that a request looks at or cancels; None for any other request."""
     found = _IDENTIFIED.match(url.partition("?")[0].lstrip("/"))
     return found[1] if found and found[1] not in {"compact", "input_tokens"} else None
+
+
+@lru_cache(1024)
+def target_of(method: str, url: str) -> tuple[Resource, str | None]:
+    """The resource of a request, and the id of the response that it looks at."""
+    return resource_of(method, url), response_id_of(url)
+
+
+_texts: dict[int, tuple[object, str]] = {}
+"""The texts of URLs that were asked for lately, by the object's id. The object is kept, so that no other has its id."""
+_MOST_TEXTS = 256
+
+
+def text_of(url: object) -> str:
+    """The text of a URL. Clients hold theirs as an object, and to write it out takes as long as to read a usage."""
+    kept = _texts.get(id(url))
+    if kept is None:
+        if len(_texts) >= _MOST_TEXTS:
+            _texts.clear()
+        kept = _texts[id(url)] = url, str(url)
+    return kept[1]
 
 
 def asked_model(options: Any, url: str, base_url: object = "") -> str:

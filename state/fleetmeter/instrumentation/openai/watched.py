@@ -13,7 +13,15 @@ _LIBRARIES = frozenset({"httpx", "httpx2"})
 
 
 class Watcher(Protocol):
-    """What a stream of bytes tells. None of it may raise."""
+    """What a stream of bytes tells. None of it may raise.
+
+    Of each chunk it is told by `last` and `before_last`, and by `pass_on` only while it `listens`: most bytes are
+    looked at by somebody else.
+    """
+
+    listens: bool
+    last: bytes
+    before_last: bytes
 
     def pass_on(self, chunk: bytes) -> bytes:
         """Take note of a chunk; what is returned goes to the caller in its place."""
@@ -50,7 +58,8 @@ def _classes(library: str) -> tuple[Any, Any]:
             watcher = self._watcher
             try:
                 for chunk in self._inner:
-                    passed = watcher.pass_on(chunk)
+                    watcher.before_last, watcher.last = watcher.last, chunk
+                    passed = watcher.pass_on(chunk) if watcher.listens else chunk
                     if passed:
                         yield passed
                 left = watcher.rest()
@@ -77,7 +86,8 @@ def _classes(library: str) -> tuple[Any, Any]:
             watcher = self._watcher
             try:
                 async for chunk in self._inner:
-                    passed = watcher.pass_on(chunk)
+                    watcher.before_last, watcher.last = watcher.last, chunk
+                    passed = watcher.pass_on(chunk) if watcher.listens else chunk
                     if passed:
                         yield passed
                 left = watcher.rest()

@@ -4,6 +4,7 @@ import copy
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +13,7 @@ import pytest
 from openai import _base_client
 
 import fleetmeter
-from fleetmeter.errors import InstallError
+from fleetmeter.errors import InstallError, SettingError
 from fleetmeter.instrumentation.openai import call as calls
 from fleetmeter.instrumentation.openai import captured, mishaps
 from fleetmeter.pricing import PriceList
@@ -87,6 +88,25 @@ def test_twice_is_once(client: openai.OpenAI, counts: Counts, prices: PriceList)
     assert counts.calls == 1
     with pytest.raises(InstallError, match="uninstrument_openai"):
         fleetmeter.instrument_openai(prices=prices, ask_for_usage=True)
+
+
+def test_the_environment_names_the_prices(
+    client: openai.OpenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`instrument_openai()` takes the file of `FLEETMETER_PRICES`; one that cannot be used is refused by name."""
+    file = tmp_path / "prices.toml"
+    file.write_text('[providers]\n"127.0.0.1" = "openai"\n')
+    monkeypatch.setenv("FLEETMETER_PRICES", str(file))
+    fleetmeter.instrument_openai()
+    try:
+        counts = Counts()
+        hello(client)
+        assert (counts.calls, counts.unpriced) == (1, 0)
+    finally:
+        fleetmeter.uninstrument_openai()
+    file.write_text("[provider]\n")
+    with pytest.raises(SettingError, match=str(file)):
+        fleetmeter.instrument_openai()
 
 
 def test_uninstrument_restores_the_classes(prices: PriceList, client: openai.OpenAI) -> None:
@@ -180,7 +200,7 @@ def test_calls_below_create_count(client: openai.OpenAI, counts: Counts, cast_to
 
 
 def test_other_resources_count_by_call(client: openai.OpenAI, counts: Counts) -> None:
-    """Images, audio, moderations, files and batches count under their own names; a batch is no call of its model."""
+    """Images, audio, moderations, files, batches and realtime count by name; a batch is no call of its model."""
     client.images.generate(model="gpt-image-2", prompt="x")
     client.audio.speech.create(model="tts-1", voice="alloy", input="x")
     client.audio.transcriptions.create(model="gpt-4o-transcribe", file=("a.mp3", b"x"))
@@ -188,11 +208,14 @@ def test_other_resources_count_by_call(client: openai.OpenAI, counts: Counts) ->
     client.files.list()
     client.batches.retrieve("batch_1")
     client.models.list()
+    with pytest.raises(openai.NotFoundError):  # the upstream has none, as many servers
+        client.realtime.client_secrets.create()
     counted = counts.endpoints
     assert counted == dict.fromkeys(
-        ("images", "audio.speech", "audio.transcriptions", "moderations", "files", "batches", "models"), 1
+        ("images", "audio.speech", "audio.transcriptions", "moderations", "files", "batches", "models", "realtime"), 1
     )
-    assert counts.models.get("none") == 4
+    assert counts.models.get("none") == 5
+    assert counts.errors == {"NotFoundError": 1}
     assert LUNA not in counts.models
 
 

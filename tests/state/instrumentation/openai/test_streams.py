@@ -293,7 +293,7 @@ def test_what_the_first_token_is(event: dict[str, Any], content: bool) -> None:
     """Content of any kind; not the chunk that names the role, nor Azure's empty one, nor the start of a response."""
     progress = Progress(keep_text=False)
     progress.see(event)
-    assert progress.has_content is content
+    assert (progress.began is not None) is content
 
 
 def test_a_stream_without_content_has_no_first_token(ask: Callable[..., Any], counts: Counts) -> None:

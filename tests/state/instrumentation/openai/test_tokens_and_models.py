@@ -1,16 +1,21 @@
 """Tokens, models, tiers and money: cases T1 to T9, estimates, and what a service records itself."""
 
-import os
+import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
+import httpx2
 import openai
 import pytest
 
 import fleetmeter
 from fleetmeter.errors import InstallError
-from fleetmeter.instrumentation.openai.resources import asked_model, resource_of, response_id_of
+from fleetmeter.instrumentation.openai.estimates import tokenizer_of
+from fleetmeter.instrumentation.openai.resources import asked_model, resource_of, response_id_of, text_of
 from fleetmeter.pricing import Book, PriceList
 from support.counts import Counts
 from support.processes import fleet, run, value
@@ -93,6 +98,15 @@ def test_ids_of_responses() -> None:
     """Only a look at one response has one."""
     paths = ("/responses/resp_1", "/responses/resp_1/cancel", "/responses/compact", "/responses")
     assert [response_id_of(path) for path in paths] == ["resp_1", "resp_1", None, None]
+
+
+def test_urls_are_written_out_once_and_never_mixed_up() -> None:
+    """Thousands of clients that live for a moment each have their own address, though Python gives ids again."""
+    assert [text_of(httpx.URL(f"http://h{number}/v1")) for number in range(3_000)] == [
+        f"http://h{number}/v1" for number in range(3_000)
+    ]
+    kept = httpx.URL("http://kept/v1")
+    assert text_of(kept) is text_of(kept)
 
 
 def test_the_tier_of_the_answer_decides(ask: Callable[..., Any], counts: Counts) -> None:
@@ -188,10 +202,68 @@ def test_estimates_when_wanted(client: openai.OpenAI, prices: PriceList) -> None
         fleetmeter.uninstrument_openai()
 
 
+def test_an_estimate_has_each_word_once(prices: PriceList) -> None:
+    """A stream that came in one piece was seen by its bytes before the SDK parsed it; it is estimated once."""
+    texts = ({"content": "one two "}, {"content": "three"})
+    events = [
+        {"model": LUNA, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+        for delta, reason in (*((text, None) for text in texts), ({}, "stop"))
+    ]
+    body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events) + b"data: [DONE]\n\n"
+    head = {"content-type": "text/event-stream"}
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, headers=head, content=iter([body])))
+    fleetmeter.instrument_openai(prices=prices, estimate=lambda _model, text: len(text.split()))
+    try:
+        counts = Counts()
+        with openai.OpenAI(api_key="x", http_client=openai.DefaultHttpxClient(transport=transport)) as client:
+            list(client.chat.completions.create(model=LUNA, messages=[{"role": "user", "content": "x"}], stream=True))
+        assert counts.tokens == {"prompt": 1, "completion": 3}
+    finally:
+        fleetmeter.uninstrument_openai()
+
+
 def test_estimates_need_tiktoken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it the error says what to install, or to pass."""
-    monkeypatch.setitem(__import__("sys").modules, "tiktoken", None)
+    monkeypatch.setitem(sys.modules, "tiktoken", None)
     with pytest.raises(InstallError, match="pip install tiktoken"):
+        fleetmeter.instrument_openai(estimate=True)
+
+
+class Tables:
+    """Stands for tiktoken, whose tables are downloaded: a token is a word, and each encoding is asked for by name."""
+
+    def __init__(self, there: bool = True) -> None:
+        self.there = there
+        self.asked: list[str] = []
+
+    def get_encoding(self, name: str) -> Any:
+        """An encoding, as if it had been downloaded."""
+        self.asked.append(name)
+        if not self.there:
+            raise ConnectionError("no way out")
+        return SimpleNamespace(encode=lambda text, disallowed_special: text.split())
+
+    def encoding_name_for_model(self, model: str) -> str:
+        """What tiktoken has in a table of its own."""
+        return {"gpt-4": "cl100k_base", "gpt-oss-20b": "o200k_harmony"}[model]
+
+
+def test_tables_are_asked_for_before_any_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever model a call names, it finds the tables in memory; a model of another encoding takes the present one."""
+    tables = Tables()
+    monkeypatch.setitem(sys.modules, "tiktoken", tables)
+    count = tokenizer_of(True)
+    assert count is not None
+    asked = list(tables.asked)
+    assert asked
+    assert [count(model, "two words") for model in ("gpt-4", "gpt-oss-20b", "nobody's")] == [2, 2, 2]
+    assert tables.asked == asked
+
+
+def test_tables_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says so at the start, and what to do."""
+    monkeypatch.setitem(sys.modules, "tiktoken", Tables(there=False))
+    with pytest.raises(InstallError, match="TIKTOKEN_CACHE_DIR"):
         fleetmeter.instrument_openai(estimate=True)
 
 
@@ -209,7 +281,7 @@ def test_the_small_matrix(upstream: RunningUpstream) -> None:
     """Every form, sync and async, with trouble: everything counted equals the upstream's ledger."""
     from matrix.calls import run as run_matrix
 
-    python = Path(os.sys.executable)  # type: ignore[attr-defined]
+    python = Path(sys.executable)
     for way in ("sync", "async"):
         result = run_matrix(upstream, python, "matrix_openai.py", way, 1)
         assert result.differences() == []

@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx
 
-from fleetmeter_app.demo.questions import Question, Questions
-from fleetmeter_app.demo.tally import Tally
+from fleetmeter_app.demo.traffic.mix import Mix
+from fleetmeter_app.demo.traffic.questions import Question
+from fleetmeter_app.demo.traffic.sdk import Sdk
+from fleetmeter_app.demo.traffic.tally import ASK, Tally
 
 _REPLY_SECONDS = 60.0
 _MOST_IN_FLIGHT = 100
@@ -19,16 +21,23 @@ _IDLE_SECONDS = 2.0
 
 
 class Load:
-    """Asks `rate` questions per second of the gateways (name → address) and keeps the tally."""
+    """Asks `rate` questions per second of the gateways (name → address) and keeps the tally.
 
-    def __init__(self, gateways: Mapping[str, str], questions: Questions, rate: float) -> None:
-        self.tally = Tally()
+    `keys` are the teams' API keys, by team; without keys nobody needs one.
+    """
+
+    def __init__(
+        self, gateways: Mapping[str, str], keys: Mapping[str, str], mix: Mix, rate: float, tally: Tally | None = None
+    ) -> None:
+        self.tally = Tally() if tally is None else tally
         self._gateways = cycle(gateways.items())
-        self._questions = questions
+        self._keys = keys
+        self._mix = mix
         self._pause = 1 / rate
         self._client = httpx.AsyncClient(
             timeout=_REPLY_SECONDS, trust_env=False, limits=httpx.Limits(keepalive_expiry=_IDLE_SECONDS)
         )
+        self._sdk = Sdk(gateways, keys, self.tally)
         self._in_flight: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -37,7 +46,13 @@ class Load:
         due = clock()
         while True:
             replica, address = next(self._gateways)
-            self._in_flight.add(asyncio.create_task(self._ask(replica, address, self._questions.next())))
+            request = self._mix.next()
+            asking = (
+                self._ask(replica, address, request)
+                if isinstance(request, Question)
+                else self._sdk.ask(replica, request)
+            )
+            self._in_flight.add(asyncio.create_task(asking))
             self._collect()
             while len(self._in_flight) >= _MOST_IN_FLIGHT:
                 await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
@@ -60,12 +75,14 @@ class Load:
         """Drop the requests that are under way, and close the connections."""
         await self.finish(0.0)
         await self._client.aclose()
+        await self._sdk.close()
 
     async def _ask(self, replica: str, address: str, question: Question) -> None:
+        headers = {"content-type": question.content_type}
+        if question.team in self._keys:
+            headers["authorization"] = f"Bearer {self._keys[question.team]}"
         try:
-            response = await self._client.post(
-                f"{address}/ask", content=question.body, headers={"content-type": question.content_type}
-            )
+            response = await self._client.post(f"{address}{ASK}", content=question.body, headers=headers)
         except (httpx.TransportError, asyncio.CancelledError):  # nobody awaits the task but `finish`
             self.tally.lose()
             return

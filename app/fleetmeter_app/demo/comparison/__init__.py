@@ -1,0 +1,1 @@
+"""The numbers of client, ledger and exporter, side by side."""

@@ -1,0 +1,60 @@
+"""The rows of an info: one for each set of facts, however many writers state it."""
+
+from collections.abc import Sequence
+from itertools import chain
+
+from fleetmeter.reader.spelling import objects_of
+from fleetmeter.reader.statements import facts_of
+from fleetmeter.schema.definition import Definition
+from fleetmeter_exporter.exposition.block import Lines, Subject
+from fleetmeter_exporter.exposition.stated_rows import Members, Rows, carried, sort_keys
+
+_Columns = dict[str, Sequence[str]]
+"""Label values by label name, one for each statement."""
+
+
+class FactRows(Rows):
+    """One row for each set of labels: those of the series, and the facts."""
+
+    def __init__(self, layout: Definition, subject: Subject) -> None:
+        super().__init__(layout, [("_info", ())], subject)
+        self._subject, self._names = subject, sorted(layout.labels)
+        self._texts: Sequence[bytes] = ()
+        self._by_names: dict[tuple[str, ...], Lines] = {}
+
+    def learn(self, members: Members, texts: Sequence[bytes]) -> None:
+        """Find the rows of these statements, given what they say. Raises `Unplain`, and what `facts_of` raises."""
+        fields, places = members
+        numbers = carried(self._members, self._rows, members, None)
+        said = carried(self._members, self._texts, members, b"")
+        new = [at for at, number in enumerate(numbers) if number is None or said[at] != texts[at]]
+        own = dict(zip(self._names, self._columns([fields[places[at]] for at in new]), strict=True))
+        keys, lines = [""] * len(new), [""] * len(new)
+        for some, facts in _facts([texts[at] for at in new]):
+            labels = {name: [values[at] for at in some] for name, values in own.items()} | facts
+            names = tuple(sorted(labels))
+            columns = [labels[name] for name in names]
+            pairs = list(chain.from_iterable(([name] * len(some), labels[name]) for name in names))
+            for at, key, line in zip(
+                some, sort_keys(pairs, len(some)), self._lines(names, columns, len(some)), strict=True
+            ):
+                keys[at], lines[at] = key, line
+        self._merge(members, numbers, new, keys, lambda first: [lines[at] for at in first])
+        self._texts = texts
+
+    def _lines(self, names: tuple[str, ...], columns: Sequence[Sequence[str]], count: int) -> list[str]:
+        if names not in self._by_names:
+            self._by_names[names] = Lines(self._subject.newest.name, names, [("_info", ())], self._subject, ["1.0"])
+        return self._by_names[names].of(columns, count)
+
+
+def _facts(texts: Sequence[bytes]) -> list[tuple[Sequence[int], _Columns]]:
+    """The facts in these texts, those with the same names together: which texts they are, and the facts' columns."""
+    together = objects_of(texts)
+    if together is not None:
+        return [(range(len(texts)), together)]
+    found: dict[tuple[str, ...], list[int]] = {}
+    every = [facts_of(text) for text in texts]
+    for at, facts in enumerate(every):
+        found.setdefault(tuple(facts), []).append(at)
+    return [(some, {name: [every[at][name] for at in some] for name in names}) for names, some in found.items()]

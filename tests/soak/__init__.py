@@ -1,0 +1,1 @@
+"""The gateway under load for a long time: what its memory does, and whether every call is counted."""

@@ -1,0 +1,123 @@
+"""The system under load: a store that keeps what it has, an upstream with a ledger, replicas that can be killed."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+from fleetmeter_app.upstream.ledger import Account
+from support.exposition import total
+from support.gateway import GATEWAY, Program, Programs, eventually
+from support.node import Node
+from support.upstream import RunningUpstream, free_port, running_upstream, settled
+
+UPSTREAM = """
+seed = 7
+[models."gpt-6-luna"]
+error_rates = { "500" = 0.03, "429" = 0.02 }
+[models."gpt-6.1-terra"]
+error_rates = { "500" = 0.03, "429" = 0.02 }
+[models."text-embedding-3-small"]
+error_rates = { "500" = 0.03, "429" = 0.02 }
+"""
+"""Of a hundred requests five fail."""
+CONFIG = """
+baseline_tier = "cheap"
+default_intent = "general"
+[tiers.cheap]
+model = "gpt-6-luna"
+fallback = ["mid"]
+[tiers.mid]
+model = "gpt-6.1-terra"
+[models."text-embedding-3-small"]
+[intents.general]
+tier = "cheap"
+[upstream]
+max_retries = 1
+"""
+FLUSHED = 0.25
+"""Seconds between two handovers of a replica."""
+
+
+@dataclass
+class Fleet:
+    """All of it. `replicas` are in the order of their `addresses`, which stay when one is started anew."""
+
+    store: Node
+    upstream: RunningUpstream
+    programs: Programs
+    environ: dict[str, str]
+    ports: list[int]
+    replicas: list[Program]
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where the replicas listen."""
+        return [f"http://127.0.0.1:{port}" for port in self.ports]
+
+    def restart_store(self) -> None:
+        """End it as an operator does, and start it with what it has kept."""
+        self.store.kill(signal.SIGTERM)
+        self.store.start().ready()
+
+    def replace(self, number: int) -> None:
+        """Kill a replica (SIGKILL), and start another one at its address."""
+        self.replicas[number].kill()
+        self.replicas[number] = self._started(self.ports[number])
+        self.replicas[number].get("/health")
+
+    def start(self) -> None:
+        """Start all replicas, and wait until they answer."""
+        self.replicas = [self._started(port) for port in self.ports]
+        for replica in self.replicas:
+            replica.get("/health")
+
+    def _started(self, port: int) -> Program:
+        path = self.programs.folder / "gateway.toml"
+        path.write_text(CONFIG, encoding="utf-8")
+        return self.programs.start(GATEWAY, "--port", str(port), "--config", str(path), environ=self.environ)
+
+    def shown(self) -> dict[str, int]:
+        """What the fleet shows, in whole numbers."""
+        samples = self.replicas[0].samples()
+        return {
+            "calls and retries": round(
+                total(samples, "openai_api_calls_total") + total(samples, "openai_retries_total")
+            ),
+            "tokens": round(total(samples, "openai_tokens_used_sum")),
+            "nano-dollars": round(total(samples, "openai_total_cost_usd_total") * 1e9),
+            "unpriced": round(total(samples, "openai_unpriced_calls_total")),
+        }
+
+    def compared(self) -> tuple[dict[str, int], dict[str, int]]:
+        """What is shown and what is true, once both stand still."""
+        true = _true(settled(self.upstream).total())
+        eventually(lambda: self.shown() == true, 5.0)
+        return self.shown(), true
+
+
+def _true(account: Account) -> dict[str, int]:
+    return {
+        "calls and retries": account.received,
+        "tokens": account.delivered.usage.total,
+        "nano-dollars": account.delivered.nanodollars,
+        "unpriced": account.untold.answered + account.abandoned.answered,
+    }
+
+
+@contextmanager
+def running(replicas: int) -> Iterator[Fleet]:
+    """A fleet that answers."""
+    options = {"appendonly": "yes", "appendfsync": "everysec"}
+    with Node(options) as store, running_upstream(UPSTREAM) as upstream, Programs() as programs:
+        environ = {
+            "FLEETMETER_REDIS_URL": store.url,
+            "FLEETMETER_NAMESPACE": f"soak-{uuid4().hex}",
+            "FLEETMETER_FLUSH_INTERVAL": str(FLUSHED),
+            "OPENAI_API_KEY": "sk-soak",
+            "OPENAI_BASE_URL": upstream.base_url,
+        }
+        fleet = Fleet(store, upstream, programs, environ, [free_port() for _ in range(replicas)], [])
+        fleet.start()
+        yield fleet

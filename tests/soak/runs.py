@@ -1,0 +1,158 @@
+"""Two runs: so many minutes with trouble on the way, and so many requests without any."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.processes import free_port
+from fleetmeter.embedded import EmbeddedStore
+from soak.fleet import FLUSHED, Fleet, running
+from soak.load import Load, Tally, session
+from soak.memory import Memory
+from support.exposition import total
+from support.gateway import Programs, eventually
+from support.store import new_address
+
+CLIENTS = 12
+CANNED_TOKENS = 40
+"""Of each answer of the canned upstream."""
+
+
+@dataclass
+class Report:
+    """What a run has shown. `missing` may be up to `at_risk`, what a killed replica could not hand over."""
+
+    rate: float
+    tally: Tally
+    shown: dict[str, int]
+    true: dict[str, int]
+    memory: dict[str, str]
+    at_risk: int = 0
+    slopes: list[float] = field(default_factory=list)
+
+    def problems(self) -> list[str]:
+        """What does not agree; empty if all does."""
+        if self.at_risk:
+            missing = self.true["calls and retries"] - self.shown["calls and retries"]
+            wrong = [] if 0 <= missing <= 2 * self.at_risk else [f"{missing} calls are missing, of {self.at_risk}"]
+            more = [name for name in ("tokens", "nano-dollars") if self.shown[name] > self.true[name]]
+            return wrong + [f"{name}: more is shown than was billed" for name in more]
+        return [
+            f"{name}: shown {self.shown[name]}, true {self.true[name]}"
+            for name in self.true
+            if self.shown[name] != self.true[name]
+        ]
+
+    def print(self) -> None:
+        """In lines."""
+        print(f"  {self.rate:.0f} requests/s; statuses {dict(self.tally.statuses)}, "
+              f"{self.tally.lost} lost with their connection, {self.tally.skipped} not sent")  # fmt: skip
+        for name, memory in self.memory.items():
+            print(f"  memory of {name}: {memory}")
+        for name, true in self.true.items():
+            print(f"  {name}: shown {self.shown[name]}, true {true}, difference {self.shown[name] - true}")
+        if self.at_risk:
+            print(f"  {self.at_risk} requests were under way or not handed over when a replica was killed")
+        print(f"  {'; '.join(self.problems()) or 'agrees'}", flush=True)
+
+
+def minutes(seconds: float, *, share: float = 0.8, rate: float = 0.0, kill: bool = True) -> Report:
+    """80 % of what the fleet can do for so long; the store restarts after a third, a replica is killed after two.
+
+    With a rate, that many requests a second, and the capacity is not measured.
+    """
+    with running(3) as fleet:
+        return asyncio.run(_minutes(fleet, seconds, share, rate, kill))
+
+
+async def _minutes(fleet: Fleet, seconds: float, share: float, rate: float, kill: bool) -> Report:
+    load = Load(fleet.addresses)
+    memories = {f"replica {at + 1}": Memory(replica.pid) for at, replica in enumerate(fleet.replicas)}
+    at_risk = 0
+    async with session() as client:
+        rate = rate or share * await load.closed(client, CLIENTS, seconds=min(20.0, seconds / 4))
+        began = time.monotonic()
+
+        async def trouble() -> None:
+            nonlocal at_risk
+            await asyncio.sleep(seconds / 3)
+            await asyncio.to_thread(fleet.restart_store)
+            if not kill:
+                return
+            await asyncio.sleep(seconds / 3)
+            at_risk = load.at_risk(load.servers[1], 4 * FLUSHED)
+            await asyncio.to_thread(fleet.replace, 1)
+            memories["replica 2, the second one"] = Memory(fleet.replicas[1].pid)
+
+        async def look() -> None:
+            while True:
+                for memory in memories.values():
+                    memory.look((time.monotonic() - began) / 3600)
+                await asyncio.sleep(min(5.0, seconds / 20))
+
+        looking, troubling = asyncio.create_task(look()), asyncio.create_task(trouble())
+        await load.steady(client, rate, seconds)
+        await troubling
+        looking.cancel()
+    shown, true = await asyncio.to_thread(fleet.compared)
+    told = {name: memory.told("per hour") for name, memory in memories.items() if memory.samples}
+    slopes = [memory.slope for memory in memories.values()]
+    return Report(rate, load.tally, shown, true, told, at_risk, slopes)
+
+
+def requests(number: int, *, rate: float = 0.0) -> Report:
+    """So many requests to one replica, whose upstream answers from memory: each is counted, and nothing stays.
+
+    They come as fast as they are answered, or at a rate.
+    """
+    with EmbeddedStore() as store, Programs() as programs:
+        port = free_port()
+        canned = [sys.executable, "-m", "bench.canned_upstream", str(port)]
+        programs.run(canned, {"PYTHONPATH": str(Path(__file__).parents[1])})
+        replica = programs.gateway(
+            new_address(store), f"http://127.0.0.1:{port}/v1", FLEETMETER_FLUSH_INTERVAL=str(FLUSHED)
+        )
+        replica.get("/health")
+        memory = Memory(replica.pid)
+
+        def counted() -> dict[str, int]:
+            samples = replica.samples()
+            return {
+                "requests": round(total(samples, "http_requests_total", endpoint="/v1/chat/completions")),
+                "gets of the cache": round(total(samples, "prompt_cache_operations_total", operation="get")),
+                "tokens": round(total(samples, "openai_tokens_used_sum"))
+                - CANNED_TOKENS * round(total(samples, "openai_api_calls_total")),
+            }
+
+        load = Load([replica.address()], embeddings=False)
+        rate = asyncio.run(_requests(load, number, rate, memory))
+        true = {"requests": load.tally.sent, "gets of the cache": load.tally.sent, "tokens": 0}
+        eventually(lambda: counted() == true)
+        shown = counted()
+    told = {"the replica": memory.told("per 100,000 requests", 1e5)}
+    return Report(rate, load.tally, shown, true, told, slopes=[memory.slope])
+
+
+async def _requests(load: Load, number: int, rate: float, memory: Memory) -> float:
+    parts = 20
+    began = time.monotonic()
+    async with session() as client:
+        for part in range(parts):
+            share = number * (part + 1) // parts - number * part // parts
+            if rate:
+                await load.steady(client, rate, share / rate)
+            else:
+                await load.closed(client, CLIENTS, requests=share)
+            memory.look(load.tally.sent)
+    return number / (time.monotonic() - began)
+
+
+def show(title: str, run: Callable[[], Report]) -> int:
+    """Run and print; how many problems there were."""
+    print(f"\n{title}", flush=True)
+    report = run()
+    report.print()
+    return len(report.problems())

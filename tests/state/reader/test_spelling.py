@@ -1,0 +1,92 @@
+"""Lists and objects of texts that are taken apart together: as if each were read by itself, or not at all."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleetmeter.reader.hashes import Fields, carried
+from fleetmeter.reader.spelling import are_ends, are_lists, columns_of, objects_of
+from fleetmeter.schema.definition import compact_json
+
+SOME = st.text(alphabet='ab",[]{}:\\%\n\0\x1f é🚀', max_size=5)
+PLAIN = ['["a","b"]', '["",","]', '["]","["]', '["é","🚀"]', '["a%","{}"]']
+
+
+@given(st.integers(0, 3).flatmap(lambda width: st.lists(st.lists(SOME, min_size=width, max_size=width), min_size=1)))
+def test_lists_as_our_writers_spell_them_are_taken_apart(lists: list[list[str]]) -> None:
+    """Whatever is in the texts: quotes, brackets, line feeds, other alphabets."""
+    spelled = [compact_json(texts).encode() for texts in lists]
+    width = len(lists[0])
+    assert columns_of(spelled, width) == [[texts[at] for texts in lists] for at in range(width)]
+    assert are_lists(spelled, width)
+    assert not are_lists(spelled, width + 1)
+    assert columns_of(spelled, width + 1) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        '["a"]', '["a","b","c"]', '["a", "b"]', ' ["a","b"]', '["a","b"] ', '["a","b"],["a","b"]',
+        '["a","b"]\n["a","b"]',
+        '["a""b"]', '["a";"b"]', '["a",1]', '["a",null]', '["a",["b"]]', '{"a":"b"}', '["a","b"', '"a","b"]', "", "[]",
+        '["a","b\n"]', '["a","\x1f"]', '["a","\\u0062"]', '["a","\\/"]', '["a","\\ud800"]',
+    ],
+)  # fmt: skip
+def test_one_that_is_spelled_otherwise_is_found_among_many(other: str) -> None:
+    """It may mean the same as another one, so that nobody may take its spelling for its meaning."""
+    for at in range(len(PLAIN) + 1):
+        lists = [text.encode() for text in (*PLAIN[:at], other, *PLAIN[at:])]
+        assert columns_of(lists, 2) is None
+        assert not are_lists(lists, 2)
+
+
+def test_what_is_no_text_at_all() -> None:
+    """Bytes that are no UTF-8 are in no list and no object."""
+    assert columns_of([b'["a","\xff"]'], 2) is None
+    assert not are_lists([b'["a","\xff"]'], 2)
+    assert not are_ends([b'"a","\xff"]]'])
+    assert objects_of([b'{"a":"\xff"}']) is None
+
+
+@pytest.mark.parametrize("text", ['{"a":"1"}', '{"a":"1","b":""}', '{"é":":","[4":"{,}"}'])
+def test_objects_with_the_same_names_are_taken_apart(text: str) -> None:
+    """A column for each name, in the order in which they stand."""
+    found = objects_of([text.encode()] * 3)
+    assert found == {name: [fact] * 3 for name, fact in json.loads(text).items()}
+    assert list(found) == list(json.loads(text))
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["{}", '{"a":1}', '{"b":"1"}', '{"a":"1","b":"2"}', '{"a":"1","a":"2"}', '{"a": "1"}', '{"a":"\\n"}', '{"a":"\n"}',
+     '["a","1"]', '{"a","1"}', '{"a":"1"', ""],
+)  # fmt: skip
+def test_objects_of_another_kind_are_not(other: str) -> None:
+    """They are left to be read one by one."""
+    for texts in ([other, '{"a":"1"}'], ['{"a":"1"}', other], ['{"a":"1"}', other, '{"a":"1"}']):
+        assert objects_of([text.encode() for text in texts]) is None
+    assert objects_of([b'{"a":"1","a":"2"}'] * 2) is None
+
+
+@given(st.lists(st.lists(st.text(alphabet='ab,[]" é', max_size=4), max_size=3)))
+def test_the_ends_of_fields_of_gauges(lists: list[list[str]]) -> None:
+    """Label values and two brackets; nothing else passes for them, nor two of them for one."""
+    ends = [compact_json(texts).encode()[1:] + b"]" for texts in lists]
+    plain = [end for end in ends if b"\\" not in end]
+    assert are_ends(plain)
+    for other in (b'"a"]', b'"a",]]', b"]]]", b'"a"]]\n"b"]]', b'"a" ]]', b'"a"]]x', b'"a""b"]]', b'"\\n"]]', b""):
+        assert not are_ends([*plain, other])
+        assert not are_ends([other, *plain])
+
+
+@given(st.lists(st.integers(0, 200), unique=True), st.lists(st.integers(0, 200), unique=True), st.integers(1, 3))
+def test_places_are_found_whatever_came_went_or_moved(before: list[int], now: list[int], way: int) -> None:
+    """Followed side by side or looked up, each field's place is where it stands among the earlier ones."""
+    now = {1: now, 2: [*before[: len(before) // 2], *now, *before[len(before) // 2 :]], 3: [*now, *before]}[way]
+    fields = Fields(b"%d" % number for number in dict.fromkeys(now))
+    others = [b"%d" % number for number in before]
+    expected = [others.index(one) if one in others else len(others) + at for at, one in enumerate(fields)]
+    assert list(fields.places_in(others)) == expected
+    assert carried(others, fields, expected) == fields
