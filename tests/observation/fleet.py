@@ -82,7 +82,6 @@ class Fleet:
 
     programs: Programs
     store: StoreAddress
-    store: StoreAddress
     upstream: RunningUpstream
     exporter: Program
     prometheus: Prometheus
