@@ -49,15 +49,33 @@ COLOURS: Mapping[str, Mapping[str, str]] = {
 
 _HEX = {"green": "#73BF69", "blue": "#5794F2", "orange": "#FF9830", "red": "#F2495C", "purple": "#B877D9"}
 """Grafana's colours by name."""
+_COLOURFUL = tuple(paint for paint in _PALETTE if paint not in ("#B0BEC5", "#D7CCC8", "#A1887F"))
+"""Those that are no greys, which look alike once they are dark enough for a light page."""
 _LEAST = 3.0
 """Contrast of a line or a bar with its background, as WCAG 2.1 (1.4.11) asks for."""
 _PAGE = {"light": "#FFFFFF", "dark": "#181B1F"}
 
 
+_REMEMBERED = 200
+"""Values of one label whose colours are remembered, so that memory has a bound."""
+_given: dict[str, dict[str, str]] = {}
+
+
 def colour(label: str, value: str) -> str:
-    """The colour of a label's value, as a variable of the style sheet: it is darker on a light page."""
-    found = COLOURS.get(label, {}).get(value)
-    return variable(found or _PALETTE[_hash(value) % len(_PALETTE)])
+    """The colour of a label's value, as a variable of the style sheet: it is darker on a light page.
+
+    A value that is not known gets the first one, from the place that its name gives, that no value before it has got.
+    """
+    given = _given.setdefault(label, {})
+    found = COLOURS.get(label, {}).get(value) or given.get(value)
+    if found is None:
+        start = _hash(value)
+        order = [_COLOURFUL[(start + step) % len(_COLOURFUL)] for step in range(len(_COLOURFUL))]
+        taken = set(given.values())
+        found = next((paint for paint in order if paint not in taken), order[0])
+    if len(given) < _REMEMBERED:
+        given[value] = found
+    return variable(found)
 
 
 def variable(paint: str) -> str:
