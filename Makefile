@@ -28,7 +28,7 @@ MINUTES  ?= 10
 WATCHED  ?= 20
 SECONDS  ?= 180
 
-.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai soak dashboards reference site docs observe pictures lint types format wheel-test deploy-check manifests stack-check release-check clean
+.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai soak dashboards grafana-schemas reference site docs observe pictures lint types format wheel-test deploy-check manifests stack-check release-check clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,6 +109,9 @@ drill: $(READY)  ## let faults happen to a demo, windows divided by SPEED: do al
 
 dashboards: $(READY)  ## write grafana/dashboards anew, from what the code declares (LABELS=team,tenant FOLDER=mine: with your labels)
 	PYTHONPATH=grafana $(BIN)/python -m fleetmeter_dashboards $(if $(LABELS),--labels $(LABELS)) $(if $(FOLDER),--folder $(FOLDER))
+
+grafana-schemas: $(READY)  ## hold the dashboards against the types of Grafana 10 to 13 (npm's @grafana/schema), about 2 min
+	PYTHONPATH=tests:grafana $(BIN)/python tests/grafana/schema
 
 reference: $(READY)  ## write docs/reference anew, from the code
 	PYTHONPATH=docs:grafana $(BIN)/python -m fleetmeter_docs

@@ -7,15 +7,16 @@ from pathlib import Path
 
 from fleetmeter.attribution.settings import labels_of
 from fleetmeter.errors import SettingError
-from fleetmeter_dashboards import cost, fleet, performance, routing
+from fleetmeter_dashboards import calls, cost, fleet, performance, routing, runbook
 from fleetmeter_dashboards.errors import DashboardError
 
 FOLDER = Path(__file__).parents[1] / "dashboards"
+ORDER = ("cost", "performance", "calls", "routing", "fleet", "runbook")
 
 
 def texts(labels: Sequence[str] = ()) -> Mapping[str, str]:
     """The text of each file by its name, with variables for labels of the user's own. Raises `DashboardError`."""
-    pages = {"cost": cost, "performance": performance, "routing": routing, "fleet": fleet}
+    pages = dict(zip(ORDER, (cost, performance, calls, routing, fleet, runbook), strict=True))
     return {f"{name}.json": module.page(labels).to_json() for name, module in pages.items()}
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from fleetmeter_board.colours import BAD, GOOD
 from fleetmeter_dashboards import first_row
-from fleetmeter_dashboards.page import Page
+from fleetmeter_dashboards.page import Page, Section
 from fleetmeter_dashboards.panel import Panel, Steps, Target, Value, quantiles, rising
 from fleetmeter_dashboards.panels import bars, rows_of, series, stat_of
-from fleetmeter_dashboards.queries import Expression, Queries, ratio
+from fleetmeter_dashboards.queries import Expression, Queries, per_second, ratio
 
 _ANY: Steps = ((None, GOOD), (0.5, BAD))
 """None is right, and one is wrong."""
@@ -22,11 +22,11 @@ def page(_labels: Sequence[str] = ()) -> Page:
         "Whether replicas, store and exporter do their work, and whether any count was lost on the way.",
         (),
         (
-            ("", _first_row(queries)),
-            ("Replicas", _replicas(queries)),
-            ("Flushes: from the replicas into the store", _flushes(queries)),
-            ("Scrapes: from the store to Prometheus", _scrapes(queries)),
-            ("What was lost or left out", _losses(queries)),
+            Section("", _first_row(queries)),
+            Section("Replicas", _replicas(queries)),
+            Section("Flushes: from the replicas into the store", _flushes(queries)),
+            Section("Scrapes: from the store to Prometheus", _scrapes(queries)),
+            Section("What was lost or left out", _losses(queries)),
         ),
     )
 
@@ -42,7 +42,7 @@ def _first_row(queries: Queries) -> list[Panel]:
     )
     return [
         first_row.trust(queries),
-        first_row.spend_now(queries),
+        first_row.last_hour(queries),
         stat_of(
             "How many replicas live?",
             "Processes that wrote, or said that they are there, within the last 15 s.",
@@ -112,7 +112,7 @@ def _flushes(queries: Queries) -> list[Panel]:
             "How many batches does the store take?",
             "Batches per second that the store acknowledged, heartbeats not counted.",
             [Target(queries.rate("fleetmeter_flushes"), "batches")],
-            Value(unit="ops", low=0), width=8,
+            Value(unit=per_second("batches"), low=0), width=8,
         ),
         bars(
             "Which calls to the store fail?",

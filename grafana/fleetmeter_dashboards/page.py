@@ -1,7 +1,7 @@
 """A whole dashboard: sections of panels on the grid, variables, links; as JSON that Grafana 10 reads."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import getitem
@@ -11,8 +11,10 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
+from fleetmeter_dashboards.annotations import annotations
 from fleetmeter_dashboards.errors import DashboardError
 from fleetmeter_dashboards.panel import DATASOURCE, Panel
+from fleetmeter_dashboards.panels import note
 
 GRID = 24
 TAG = "fleetmeter"
@@ -25,8 +27,12 @@ _NEWER = frozenset(
         "maxVizHeight", "namePlacement", "selectionMode", "allowCustomValue",
     }
 )  # fmt: skip
-_NEWER_THERE = {"bargauge": ("options", "legend"), "heatmap": ("options", "tooltip", "mode")}
-"""Fields that the builders write and Grafana 10 does not have; all of them say what is the default there anyway."""
+_NEWER_THERE = {
+    "bargauge": ("options", "legend"),
+    "heatmap": ("options", "tooltip", "mode"),
+    "table": ("options", "footer"),
+}
+"""Fields that the builders write and Grafana 10 does not have, or 13 has no more; all say what holds anyway."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +45,39 @@ class Variable:
 
 
 @dataclass(frozen=True)
+class Section:
+    """Lines of panels, under a heading if it has one.
+
+    With `why`, the section is folded: only its heading is seen until somebody opens it, and then `why` (Markdown) comes
+    first. It is for panels that most fleets have nothing for, and says what would fill them.
+    """
+
+    heading: str
+    panels: Sequence[Panel]
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Page:
-    """One dashboard; `sections` are the lines of panels, with a heading above each that has one."""
+    """One dashboard."""
 
     uid: str
     title: str
     text: str
     variables: Sequence[Variable]
-    sections: Sequence[tuple[str, Sequence[Panel]]]
+    sections: Sequence[Section]
 
     def to_json(self) -> str:
         """The file's text; the same content is always the same text."""
         document = json.loads(json.dumps(self._build(), cls=JSONEncoder))
         for link in document["links"]:
             del link["placement"]
-        for panel in document["panels"]:
+        for variable in document["templating"]["list"]:
+            for automatic in ("auto", "auto_min", "auto_count"):
+                variable.pop(automatic, None)
+        for annotation in document["annotations"]["list"]:
+            del annotation["placement"], annotation["builtIn"]
+        for panel in _each(document["panels"]):
             *way, newer = _NEWER_THERE.get(panel["type"], ("",))
             reduce(getitem, way, panel).pop(newer, None)
         return json.dumps(_without_newer(document), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
@@ -80,9 +104,12 @@ class Page:
                 .keep_time(keep_time=True)
                 .include_vars(include_vars=True)
                 .icon("external link")
+                .url("")
                 .tooltip("")
             )
         )
+        for annotation in annotations():
+            builder.annotation(annotation)
         for variable in self.variables:
             query = f'label_values({variable.series}{{job="$job"}}, {variable.name})'
             builder.with_variable(
@@ -98,26 +125,45 @@ class Page:
         return page
 
     def _placed(self) -> Iterable[models.Panel | models.RowPanel]:
-        """Panels from left to right; a line that is full goes on below."""
+        """Sections one below the other; a folded one is as high as its heading."""
         y = 0
-        for place, (heading, panels) in enumerate(self.sections, 1):
-            if heading:
-                yield models.RowPanel(
-                    id_val=2_000_000 + place, title=heading, grid_pos=models.GridPos(h=1, w=GRID, x=0, y=y)
-                )
-                y += 1
-            x = height = 0
-            for panel in panels:
-                if x + panel.width > GRID:
-                    x, y, height = 0, y + height, 0
-                yield panel.at(x, y)
-                x += panel.width
-                height = max(height, panel.height)
-            y += height
-            if x != GRID:
-                raise DashboardError(
-                    f"{self.title}: the last line of {heading or 'the first row'} is {x} of {GRID} wide"
-                )
+        for place, section in enumerate(self.sections, 1):
+            panels = [note(section.heading, section.why), *section.panels] if section.why else section.panels
+            row = models.RowPanel(
+                id_val=2_000_000 + place,
+                title=section.heading,
+                collapsed=bool(section.why),
+                grid_pos=models.GridPos(h=1, w=GRID, x=0, y=y),
+            )
+            y += bool(section.heading)
+            placed, below = self._lines(section.heading, panels, y)
+            if section.heading:
+                row.panels = placed if section.why else []
+                yield row
+            if not section.why:
+                yield from placed
+                y = below
+
+    def _lines(self, heading: str, panels: Iterable[Panel], y: int) -> tuple[list[models.Panel], int]:
+        """Panels from left to right, a line that is full goes on below; and where the last line ends."""
+        placed = []
+        x = height = 0
+        for panel in panels:
+            if x + panel.width > GRID:
+                x, y, height = 0, y + height, 0
+            placed.append(panel.at(x, y))
+            x += panel.width
+            height = max(height, panel.height)
+        if x != GRID:
+            raise DashboardError(f"{self.title}: the last line of {heading or 'the first row'} is {x} of {GRID} wide")
+        return placed, y + height
+
+
+def _each(panels: Iterable[Any]) -> Iterator[Any]:
+    """Panels, those of folded rows included."""
+    for panel in panels:
+        yield panel
+        yield from _each(panel.get("panels", ()))
 
 
 def _label_variable(name: str, query: str, text: str) -> dashboard.QueryVariable:

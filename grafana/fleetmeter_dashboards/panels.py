@@ -10,12 +10,14 @@ from grafana_foundation_sdk.builders import (
     piechart,
     stat,
     table,
+    text,
     timeseries,
 )
 from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import heatmap as heatmaps
 from grafana_foundation_sdk.models import piechart as pies
+from grafana_foundation_sdk.models import text as texts
 
 from fleetmeter_board.colours import COLOURS, NEUTRAL, WARNING
 from fleetmeter_dashboards.panel import (
@@ -30,7 +32,7 @@ from fleetmeter_dashboards.panel import (
     reference,
     thresholds,
 )
-from fleetmeter_dashboards.queries import Expression
+from fleetmeter_dashboards.queries import Expression, per_second
 
 
 def stat_of(
@@ -145,8 +147,8 @@ def dial(title: str, text: str, expression: Expression, value: Value, *, width: 
     return panel_of(builder, title, text, [Target(expression, "value")], value, instant=True, width=width)
 
 
-def heat(title: str, text: str, expression: Expression, unit: str, *, width: int = 12) -> Panel:
-    """A histogram over time: the more observations, the brighter. `unit` is that of the buckets' bounds."""
+def heat(title: str, text: str, expression: Expression, unit: str, noun: str, *, width: int = 12) -> Panel:
+    """A histogram over time: the more observations (`noun`), the brighter. `unit` is that of the buckets' bounds."""
     builder = (
         heatmap.Panel()
         .calculate(calculate=False)
@@ -159,7 +161,7 @@ def heat(title: str, text: str, expression: Expression, unit: str, *, width: int
         .filter_values(heatmap.FilterValueRange().le(1e-9))
         .show_legend()
     )  # fmt: skip
-    value = Value(unit="cps")
+    value = Value(unit=per_second(noun))
     return panel_of(builder, title, text, [Target(expression, "{{le}}")], value, instant=False, width=width, heat=True)
 
 
@@ -196,3 +198,9 @@ def rows_of(
     targets = [Target(expression, "") for expression in columns.values()]
     value = Value(unit="short", none=none)
     return panel_of(builder, title, text, targets, value, instant=True, width=width, as_table=True)
+
+
+def note(title: str, words: str, *, width: int = 24, height: int = 3, headed: bool = False) -> Panel:
+    """Words (Markdown) in the place of a picture; `title` tells it from others, and is seen if `headed`."""
+    builder = text.Panel().mode(texts.TextMode.MARKDOWN).content(words).transparent(transparent=not headed)
+    return Panel(title, builder.title(title if headed else ""), width, height)

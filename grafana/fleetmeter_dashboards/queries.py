@@ -18,6 +18,8 @@ RANGE = "$__range"
 MOST = 10
 """Series that a panel shows at most, where a label may have dozens of values."""
 HOUR = 3600
+LAST_HOUR = "1h"
+"""The one window that is no variable: what a panel says of the last hour must not follow the time that is shown."""
 UNITS = {"usd": "currencyUSD", "seconds": "s", "bytes": "bytes", "": "short"}
 """Grafana's name of each unit that a family may have."""
 
@@ -31,8 +33,12 @@ class Expression:
     families: tuple[DeclaredFamily, ...]
 
     def per_hour(self) -> "Expression":
-        """The same for an hour instead of a second."""
-        return replace(self, text=f"{HOUR} * {self.text}")
+        """Dollars per hour instead of dollars per second."""
+        return replace(self, text=f"{HOUR} * {self.text}", unit="suffix:$/h")
+
+    def per_thousand(self, noun: str) -> "Expression":
+        """Dollars for a thousand of something instead of for one."""
+        return replace(self, text=f"1000 * {self.text}", unit=f"suffix:$/1k {noun}")
 
     def largest(self) -> "Expression":
         """The series with the largest values; for one instant, as their choice may change from one to the next."""
@@ -69,6 +75,10 @@ class Queries:
         """How much it grew within the time that is shown, summed."""
         grown = self._sum("increase", RANGE, name, by, part, where)
         return replace(grown, unit="locale") if grown.unit == "short" else grown
+
+    def last_hour(self, name: str) -> Expression:
+        """How much it grew within the last hour, whatever time is shown, summed."""
+        return self._sum("increase", LAST_HOUR, name, (), "", {})
 
     def added(self, name: str) -> Expression:
         """What a counter counted within the time that is shown, with the first values of series that came in it.
@@ -122,6 +132,16 @@ class Queries:
         value = self.value(name)
         return replace(value, text=f"time() - {value.text}")
 
+    def since(self, name: str) -> Expression:
+        """When the first sample within the time that is shown was taken, to the minute, in Unix seconds."""
+        family = self._family(name)
+        moment = f"timestamp({self._selector(family, '', {})})"
+        return Expression(f"min(min_over_time({moment}[{RANGE}:1m]) or {moment})", "s", (family,))
+
+    def before(self, expression: Expression, window: str) -> Expression:
+        """What a gauge's expression was so long before."""
+        return replace(expression, text=expression.text.replace("})", f"}} offset {window})"))
+
     def or_zero(self, expression: Expression, label: str = "", text: str = "none") -> Expression:
         """The expression, or 0 where it has no series although the store can be read; `label` then says `text`."""
         up = self.value("fleetmeter_up")
@@ -161,6 +181,11 @@ class Queries:
             matchers.append(f'{name}=~"{value[1:]}"' if value.startswith("~") else f'{name}="{value}"')
         series = f"{family.name}_{part}" if part else family.series[0]
         return f"{series}{{{', '.join(matchers)}}}"
+
+
+def per_second(noun: str) -> str:
+    """Grafana's unit of so many of something in a second: `per_second("tokens")` is written as 12.3K tokens/s."""
+    return f"count:{noun}/s"
 
 
 def ratio(part: Expression, whole: Expression) -> Expression:

@@ -9,7 +9,7 @@ import pytest
 
 from fleetmeter_dashboards.errors import DashboardError, UndeclaredFamily, UndeclaredLabel
 from fleetmeter_dashboards.families import declared
-from fleetmeter_dashboards.page import Page
+from fleetmeter_dashboards.page import Page, Section
 from fleetmeter_dashboards.panel import Target, Value
 from fleetmeter_dashboards.panels import series, stat_of
 from fleetmeter_dashboards.queries import Queries, quotient, ratio
@@ -116,4 +116,4 @@ def test_a_line_of_the_grid_is_full() -> None:
     """A page whose last line has a hole does not build."""
     panel = stat_of("What?", "", QUERIES.value("fleetmeter_replicas"), Value())
     with pytest.raises(DashboardError, match="is 4 of 24 wide"):
-        Page("uid", "title", "text", (), (("", [panel]),)).to_json()
+        Page("uid", "title", "text", (), (Section("", [panel]),)).to_json()

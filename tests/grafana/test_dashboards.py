@@ -14,7 +14,7 @@ import pytest
 
 from fleetmeter_dashboards.__main__ import FOLDER, texts
 from fleetmeter_dashboards.families import by_series, declared
-from observation.dashboards import Panel, documents, panels
+from observation.dashboards import Panel, documents, opened, panels
 from observation.promql import asked
 
 FAMILIES = declared()
@@ -26,9 +26,12 @@ RATES = {"rate", "increase"}
 VARIABLES = {
     "cost": ["datasource", "job", "model", "intent"],
     "performance": ["datasource", "job", "model", "intent"],
+    "calls": ["datasource", "job", "model", "intent"],
     "routing": ["datasource", "job", "model", "intent"],
     "fleet": ["datasource", "job"],
+    "runbook": ["datasource", "job"],
 }
+ASKING = [name for name in VARIABLES if name != "runbook"]
 
 every_dashboard = pytest.mark.parametrize(("name", "document"), [*documents().items()], ids=[*documents()])
 every_panel = pytest.mark.parametrize("panel", [*panels()], ids=lambda panel: f"{panel.dashboard}: {panel.title}")
@@ -60,10 +63,10 @@ def test_the_schema_refuses_what_is_newer() -> None:
         assert not validator.is_valid(document)
 
 
-def test_there_are_four_of_them() -> None:
-    """Cost, Performance, Routing and Fleet, each with a uid and a title of its own that begin alike."""
+def test_each_has_a_uid_and_a_title() -> None:
+    """The dashboards that ask, and the runbook beside them; uids and titles begin alike."""
     found = documents()
-    assert list(found) == ["cost", "performance", "routing", "fleet"]
+    assert list(found) == [*ASKING, "runbook"]
     assert [document["uid"] for document in found.values()] == [f"fleetmeter-{name}" for name in found]
     assert [document["title"] for document in found.values()] == [f"Fleetmeter / {name.capitalize()}" for name in found]
 
@@ -92,27 +95,30 @@ def test_a_job_is_one(name: str, document: dict[str, Any]) -> None:
 
 @every_dashboard
 def test_panels_have_places(name: str, document: dict[str, Any]) -> None:
-    """Within a grid of 24, none overlaps another, and every line is full."""
-    covered: Counter[tuple[int, int]] = Counter()
-    for panel in document["panels"]:
-        place = panel["gridPos"]
-        cells = [
-            (x, y)
-            for x in range(place["x"], place["x"] + place["w"])
-            for y in range(place["y"], place["y"] + place["h"])
-        ]
-        covered.update(cells)
-    assert set(covered.values()) == {1}
-    height = 1 + max(y for _, y in covered)
-    assert set(covered) == {(x, y) for x in range(24) for y in range(height)}
+    """Within a grid of 24, none overlaps another, and every line is full; in a row that is opened, too."""
+    for found in (document["panels"], *(panel["panels"] for panel in document["panels"] if panel.get("panels"))):
+        covered: Counter[tuple[int, int]] = Counter()
+        for panel in found:
+            place = panel["gridPos"]
+            cells = [
+                (x, y)
+                for x in range(place["x"], place["x"] + place["w"])
+                for y in range(place["y"], place["y"] + place["h"])
+            ]
+            covered.update(cells)
+        assert set(covered.values()) == {1}
+        top, bottom = min(y for _, y in covered), 1 + max(y for _, y in covered)
+        assert set(covered) == {(x, y) for x in range(24) for y in range(top, bottom)}
 
 
 @every_dashboard
 def test_ids_are_unique(name: str, document: dict[str, Any]) -> None:
     """No id and no title occurs twice."""
     for key in ("id", "title"):
-        values = [panel[key] for panel in document["panels"]]
+        values = [panel[key] for panel, _ in opened(document["panels"]) if panel.get(key) and panel["type"] != "text"]
         assert len(values) == len(set(values))
+    ids = [panel["id"] for panel, _ in opened(document["panels"])]
+    assert len(ids) == len(set(ids))
 
 
 def test_an_id_belongs_to_its_question() -> None:
@@ -176,12 +182,14 @@ def test_no_raw_counter(panel: Panel) -> None:
 
 @every_panel
 def test_windows_are_the_variables(panel: Panel) -> None:
-    """Rates over `$__rate_interval`, totals over `$__range`, and no window that somebody made up."""
+    """Rates over `$__rate_interval`, totals over `$__range`; only what speaks of the last hour looks at an hour."""
     for query in panel.queries:
         text = query.expression
+        hours = text.count("[1h]")
         assert text.count("rate(") == text.count("[$__rate_interval]")
-        assert text.count("increase(") == text.count("[$__range]")
-        assert text.count("[") == text.count("[$__")
+        assert text.count("increase(") == text.count("[$__range]") + hours
+        assert text.count("[") == text.count("[$__") + hours
+        assert "the last hour" in panel.title + panel.document["description"] or not hours
         assert "irate(" not in text
 
 
@@ -221,7 +229,11 @@ def test_legends_stay_short(panel: Panel) -> None:
 def test_long_ranges_say_what_they_need() -> None:
     """A panel that looks back a month says which retention it needs."""
     long = [panel for panel in panels() if panel.time_from == "now/M"]
-    assert [panel.title for panel in long] == ["Cost of this month?", "Cost at month's end?"]
+    assert [panel.title for panel in long] == [
+        "Cost of this month?",
+        "Cost at month's end?",
+        "Data since when?",
+    ]
     assert all("retention of 31 days" in panel.document["description"] for panel in long)
 
 
@@ -237,12 +249,12 @@ def test_every_family_is_shown() -> None:
     assert sorted(set(FAMILIES) - shown) == []
 
 
-@every_dashboard
-def test_the_first_row_says_whether_anything_is_wrong_and_what_it_costs(name: str, document: dict[str, Any]) -> None:
-    """Each dashboard begins with whether its numbers can be trusted, and what an hour costs now."""
-    first = [panel["title"] for panel in document["panels"] if panel["gridPos"]["y"] == 0]
+@pytest.mark.parametrize("name", ASKING)
+def test_the_first_row_says_whether_anything_is_wrong_and_what_it_costs(name: str) -> None:
+    """Each dashboard begins with whether its numbers can be trusted, and what the last hour cost."""
+    first = [panel["title"] for panel in documents()[name]["panels"] if panel["gridPos"]["y"] == 0]
     assert len(first) == 6
-    assert first[:2] == ["Can these numbers be trusted?", "What does an hour cost now?"]
+    assert first[:2] == ["Can these numbers be trusted?", "What did the last hour cost?"]
 
 
 def test_a_model_has_one_colour() -> None:

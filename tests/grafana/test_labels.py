@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from fleetmeter_dashboards.__main__ import main, texts
+from fleetmeter_dashboards.__main__ import ORDER, main, texts
+from observation.dashboards import opened
 
+ASKING = ("cost.json", "performance.json", "calls.json", "routing.json")
 LABELLED: dict[str, Any] = {name: json.loads(text) for name, text in texts(("team", "tenant")).items()}
 
 
-@pytest.mark.parametrize("name", ["cost.json", "performance.json", "routing.json"])
+@pytest.mark.parametrize("name", ASKING)
 def test_each_label_has_a_variable(name: str) -> None:
     """After model and intent comes a variable for each label, which lists the values that calls have."""
     variables = {variable["name"]: variable for variable in LABELLED[name]["templating"]["list"]}
@@ -25,9 +27,9 @@ def test_what_calls_record_follows_the_variables() -> None:
     selectors = {
         selector
         for name, document in LABELLED.items()
-        for panel in document["panels"]
+        for panel, _ in opened(document["panels"])
         for target in panel.get("targets", ())
-        if name != "fleet.json"
+        if name in ASKING
         for selector in re.findall(r"\w+\{[^}]*\}", target["expr"])
     }
     assert len(selectors) > 20
@@ -48,7 +50,7 @@ def test_the_cost_dashboard_says_who_spends() -> None:
 
 def test_the_intent_variable_lists_intents_of_calls() -> None:
     """A service that routes nothing has intents, too."""
-    for name in ("cost.json", "performance.json", "routing.json"):
+    for name in ASKING:
         (intent,) = (each for each in LABELLED[name]["templating"]["list"] if each["name"] == "intent")
         assert "openai_api_calls_total" in intent["query"]
 
@@ -56,6 +58,6 @@ def test_the_intent_variable_lists_intents_of_calls() -> None:
 def test_they_are_written_where_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--labels team --folder DIR` writes all of them there; a label that cannot be one is named."""
     assert main(["--labels", "team", "--folder", str(tmp_path)]) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"cost.json", "performance.json", "routing.json", "fleet.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {f"{name}.json" for name in ORDER}
     assert main(["--labels", "model", "--folder", str(tmp_path)]) == 1
     assert "'model' is a label that the catalogue has already" in capsys.readouterr().err

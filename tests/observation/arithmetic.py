@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 from observation.prometheus import Labels, Points, Prometheus
 
 _TOTAL = re.compile(
-    r"(?:topk\(10, )?sum(?: by \((?P<by>\w+)\) )?\(increase\((?P<selector>\w+\{[^}]*\})\[(?P<window>\d+)s\]\)\)"
+    r"(?:topk\(10, )?sum(?: by \((?P<by>\w+)\) )?"
+    r"\(increase\((?P<selector>\w+\{[^}]*\})\[(?P<window>\d+)(?P<unit>[sh])\]\)\)"
 )
-_MONTH = re.compile(r" / (\d+) \* 86400 \* days_in_month\(\)$")
+_MONTHS_END = " * (24 * (days_in_month() - day_of_month() + 1) - time() % 86400 / 3600)"
+"""By this the last hour of a projection is multiplied; what the month has cost stands before it."""
 _NEAR = 1.1
 """A series is taken to go on to the edge of the window if that is nearer than so many mean intervals."""
 _LOOK_BACK = 300
@@ -48,17 +50,22 @@ def is_total(expression: str) -> bool:
     return _TOTAL.match(expression) is not None
 
 
-def factor(expression: str) -> float:
-    """What a filled total is multiplied by behind the sum: the projection to a whole month."""
-    found = _MONTH.search(expression)
-    if found is None:
-        return 1.0
-    today = datetime.now(UTC)
-    return 86_400 * calendar.monthrange(today.year, today.month)[1] / float(found[1])
+def hours_left(moment: float) -> float:
+    """Hours from a moment to the end of its month, in UTC."""
+    now = datetime.fromtimestamp(moment, UTC)
+    days = calendar.monthrange(now.year, now.month)[1]
+    return 24 * (days - now.day + 1) - moment % 86_400 / 3_600
 
 
 def totals(prometheus: Prometheus, expression: str, moment: float) -> Mapping[str, float]:
-    """What a sum of increases must be, by the value of the label that it is grouped by (empty without one)."""
+    """What a sum of increases must be, by the value of the label that it is grouped by (empty without one).
+
+    Of the projection to the month's end: what there was, and the last hour for each hour that is left.
+    """
+    if expression.endswith(_MONTHS_END):
+        spent, _, hour = expression.removesuffix(_MONTHS_END).partition(" + ")
+        so_far, pace = totals(prometheus, spent, moment), totals(prometheus, hour, moment)
+        return {name: amount + pace[name] * hours_left(moment) for name, amount in so_far.items()}
     selector, window, by = _parts(expression)
     sums: defaultdict[str, float] = defaultdict(float)
     for labels, points in prometheus.raw(selector, window, moment):
@@ -84,7 +91,7 @@ def _parts(expression: str) -> tuple[str, int, str | None]:
     found = _TOTAL.match(expression)
     if found is None:
         raise ValueError(f"no sum of increases: {expression}")
-    return found["selector"], int(found["window"]), found["by"]
+    return found["selector"], int(found["window"]) * {"s": 1, "h": 3_600}[found["unit"]], found["by"]
 
 
 def group(labels: Labels, by: str | None) -> str:

@@ -30,9 +30,10 @@ _MAGNITUDE = 0.5
 """Relative: a rate is taken over 20 s, part of which lies before and behind the load."""
 _SIZES: Mapping[str, tuple[float, float]] = {
     "percentunit": (0, 1), "currencyUSD": (0, 1e4), "s": (0, 600), "bytes": (0, 1e9), "reqps": (0, 500),
-    "ops": (0, 500), "cps": (0, 1e6), "short": (0, 1e6), "locale": (0, 1e6), "none": (0, 2),
+    "short": (0, 1e6), "locale": (0, 1e6), "none": (0, 2),
+    "count": (0, 1e6), "suffix": (0, 1e4),
 }  # fmt: skip
-"""What values of each unit can be here."""
+"""What values of each unit can be here; of a unit of our own, by its kind."""
 _FAR_OFF = ("How long until a model in use ends?", "When do models in use end?")
 _YEAR = 366 * 86_400.0
 
@@ -172,7 +173,7 @@ def _check(
         return
     report.answered += 1
     values = [value for _, each in found for value in each if not math.isnan(value)]
-    low, high = _SIZES.get(panel.unit, (0, math.inf))
+    low, high = _SIZES.get(panel.unit.partition(":")[0], (0, math.inf))
     if panel.title in _FAR_OFF:
         high = _YEAR
     if not values or not low <= min(values) <= max(values) <= high:
@@ -187,11 +188,11 @@ def _check_total(
 ) -> None:  # fmt: skip
     computed = arithmetic.totals(prometheus, expression, own.end)
     born = arithmetic.born(prometheus, expression, own.end)
-    factor, near = arithmetic.factor(expression), _NEAR + _EDGES / own.seconds
+    near = _NEAR + _EDGES / own.seconds
     known = _known(panel, query, before, after)
     for labels, (value,) in found:
         name = next(iter(labels.values()), "")
-        must = computed.get(name, 0.0) * factor
+        must = computed.get(name, 0.0)
         witness = None if known is None else known.get(name, 0.0)
         report.rows.append(Row(panel.title, query.expression, name, value, must, witness, born.get(name, 0.0)))
         if not math.isclose(value, must, rel_tol=_EXACT, abs_tol=1e-12):
@@ -212,7 +213,7 @@ def _known(panel: Panel, query: Query, before: Witness, after: Witness) -> Numbe
     if figure is None:
         return None
     now = figure(after)
-    if panel.time_from:
+    if panel.time_from or "[1h]" in query.expression:  # all of the run
         return now
     then = figure(before)
     return {name: number - then.get(name, 0.0) for name, number in now.items()}
@@ -225,11 +226,12 @@ def _by_model(read: Callable[..., float]) -> Figure:
 _SPENT: Figure = lambda witness: {"": witness.billed.nanodollars / 1e9}  # noqa: E731
 _TABLE = "What did each model do for its money?"
 _FIGURES: Mapping[tuple[str, str], Figure] = {
+    ("What did the last hour cost?", "A"): _SPENT,
     ("Cost of today?", "A"): _SPENT,
     ("Cost of this month?", "A"): _SPENT,
     ("Which model costs the most?", "A"): _by_model(lambda each: each.nanodollars / 1e9),
     ("What do routing and the cache save?", "A"): lambda witness: {
-        "routing": witness.routing_nanodollars / 1e9,
+        "routing": witness.saved_by_routing / 1e9,
         "prompt_cache": witness.tally.saved_nanodollars / 1e9,
     },
     (_TABLE, "A"): _by_model(lambda each: each.nanodollars / 1e9),
@@ -239,7 +241,7 @@ _FIGURES: Mapping[tuple[str, str], Figure] = {
     ("How many batches were lost?", "A"): lambda _: {"": 0.0},
 }
 """Totals by panel and query, as functions of a witness."""
-_QUESTIONS = ("Which models are chosen?", "Which tiers are chosen?", "What are the questions about?")
+_QUESTIONS = ("Which models are chosen?",)
 """Panels whose parts only the gateways know, and whose sum the clients know too."""
 
 
@@ -258,13 +260,13 @@ def _check_magnitudes(
         "Which intents is the money spent on?": 3600 * spent,
         "Which kinds of tokens are used?": tokens,
         "How many requests come in, and how are they answered?": after.tally.requests - before.tally.requests,
-        "Which models are chosen over time?": selections,
+        "Which tiers are chosen over time?": selections,
         "Why is another model asked?": after.tally.fallbacks - before.tally.fallbacks,
     }
     single = {
         "What share of questions does the cache answer?": hits / (hits + misses),
         "How many replicas live?": len(fleet.gateways) + 1,
-        "What does one call cost?": spent / answered,
+        "What do 1,000 calls cost?": 1000 * spent / answered,
         "What do 1,000 tokens cost?": 1000 * spent / tokens,
     }
     for panel in panels():

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "grafana" / "dashboards"
+ORDER = ("cost", "performance", "calls", "routing", "fleet", "runbook")
 JOB = "fleetmeter"
 _PROVISIONED = ROOT / "grafana" / "provisioning" / "datasources" / "fleetmeter.yml"
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 86400)
@@ -30,10 +31,11 @@ class Query:
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel; `document` is its JSON."""
+    """One panel; `document` is its JSON. A folded one is seen only once its row is opened."""
 
     dashboard: str
     document: Mapping[str, Any]
+    folded: bool = False
 
     @property
     def title(self) -> str:
@@ -112,14 +114,20 @@ def scrape_interval() -> int:
 
 def documents() -> dict[str, dict[str, Any]]:
     """Every dashboard's JSON by its file's name, without the ending."""
-    order = ("cost", "performance", "routing", "fleet")
     found = {path.stem: json.loads(path.read_text()) for path in FOLDER.glob("*.json")}
-    return {name: found[name] for name in sorted(found, key=lambda name: (*order, name).index(name))}
+    return {name: found[name] for name in sorted(found, key=lambda name: (*ORDER, name).index(name))}
 
 
 def panels() -> Iterator[Panel]:
-    """All panels of all dashboards, headings left out."""
+    """All panels of all dashboards that ask something: headings and notes left out."""
     for name, document in documents().items():
-        for panel in document["panels"]:
-            if panel["type"] != "row":
-                yield Panel(name, panel)
+        for panel, folded in opened(document["panels"]):
+            if panel["type"] not in ("row", "text"):
+                yield Panel(name, panel, folded)
+
+
+def opened(found: Iterable[Mapping[str, Any]], *, folded: bool = False) -> Iterator[tuple[Mapping[str, Any], bool]]:
+    """Panels and headings, each with whether it is in a folded row."""
+    for panel in found:
+        yield panel, folded
+        yield from opened(panel.get("panels", ()), folded=True)

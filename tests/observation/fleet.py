@@ -73,7 +73,16 @@ class Witness:
     @property
     def routing_nanodollars(self) -> int:
         """What the baseline model would have cost for the same usage, above what was billed."""
-        return sum(PRICES[_BASELINE].bill(each.usage) - each.nanodollars for each in self.by_model.values())
+        return sum(self._routing_by_model)
+
+    @property
+    def saved_by_routing(self) -> int:
+        """The same of the models that are cheaper than the baseline alone; the dearer ones are counted apart."""
+        return sum(each for each in self._routing_by_model if each > 0)
+
+    @property
+    def _routing_by_model(self) -> list[int]:
+        return [PRICES[_BASELINE].bill(each.usage) - each.nanodollars for each in self.by_model.values()]
 
 
 @dataclass

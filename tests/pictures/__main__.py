@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from observation.dashboards import ROOT, documents, scrape_interval
+from observation.dashboards import ROOT, documents, panels, scrape_interval
 from observation.fleet import running_fleet, window
 from pictures.board import draw_board
 from pictures.sheet import draw
@@ -43,7 +43,8 @@ def main() -> int:
         fleet.load([(rate, arguments.seconds / len(_RATES)) for rate in _RATES], settle=False)
         shown = window(started, time.time())
         draw_board(board.address, arguments.folder)
-        for name, document in documents().items():
+        for name in dict.fromkeys(panel.dashboard for panel in panels()):
+            document = documents()[name]
             cuts += [f"{name}: {text}" for text in draw(name, document, fleet.prometheus, shown, arguments.folder)]
     for text in cuts:
         sys.stderr.write(f"make pictures: no room for {text}\n")

@@ -15,6 +15,8 @@ from PIL.PngImagePlugin import PngInfo
 from pictures.look import BORDER, FAINT, GRID, PANEL, TEXT
 
 DPI = 100
+_MARKS = 7.5
+"""Size of the words at an axis."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,19 @@ class Page:
         axes.set_facecolor("none")
         for spine in axes.spines.values():
             spine.set_visible(False)
-        axes.tick_params(colors=FAINT, labelsize=7.5, length=0, pad=4)
+        axes.tick_params(colors=FAINT, labelsize=_MARKS, length=0, pad=4)
         axes.grid(visible=True, color=GRID, linewidth=0.7)
         axes.set_axisbelow(True)
         return axes
+
+    def make_room(self, axes: Axes, box: Box, margins: tuple[float, float, float, float]) -> None:
+        """Move the left edge of axes in a box so far to the right that the words of their marks have room."""
+        left, top, right, bottom = margins
+        low, high = axes.get_ylim()
+        words = [axes.yaxis.get_major_formatter()(mark) for mark in axes.get_yticks() if low <= mark <= high]
+        widest = max((self.measure(word, _MARKS) for word in words), default=0.0)
+        (x, y), width, height = self._place(box.inner(max(left, widest + 12), top, right, bottom))
+        axes.set_position((x, y, width, height))
 
     def save(self, path: Path, note: tuple[str, str]) -> None:
         """Write it as a PNG of at most 256 colours, which keeps it small; `note` is a key and a text kept inside."""

@@ -23,9 +23,11 @@ _CALCULATIONS: Mapping[str, Callable[[Sequence[float]], float]] = {
     "lastNotNull": lambda values: values[-1],
     "sum": sum,
 }
-_UNSCALED = {"currencyUSD": 1, "percentunit": 100, "reqps": 1, "ops": 1, "cps": 1}
+_UNSCALED = {"currencyUSD": 1, "percentunit": 100, "reqps": 1, "suffix": 1, "count": 1}
 """Units that are written without a prefix below `_SCALED_FROM`, and by what a value is multiplied."""
 _SCALED_FROM = 1000
+_AXIS = (58.0, 6.0, 8.0, 24.0)
+"""Pixels at least about a chart: left, top, right, bottom."""
 _LINE = 17.0
 _WIDEST_LEGEND = 0.46
 """Share of the panel that a legend beside it may take."""
@@ -42,7 +44,7 @@ def draw_lines(page: Page, box: Box, panel: Panel, found: Sequence[Series], wind
     else:
         plot = Box(box.x, box.y, box.width, box.height - _LINE - 4)
         legend = Box(box.x, box.y + box.height - _LINE, box.width, _LINE)
-    axes = page.axes(plot.inner(58, 6, 8, 24))
+    axes = page.axes(plot.inner(*_AXIS))
     stacked = custom["stacking"]["mode"] == "normal"
     opacity = custom["fillOpacity"] / 100
     moments = np.arange(window.start, window.end + 1, window.step)
@@ -61,6 +63,7 @@ def draw_lines(page: Page, box: Box, panel: Panel, found: Sequence[Series], wind
                 axes.fill_between(moments, 0, values, color=paint, alpha=opacity, linewidth=0)
     _scale(axes, defaults, panel.unit, logarithmic=custom.get("scaleDistribution", {}).get("type") == "log")
     _thresholds(axes, defaults, custom)
+    page.make_room(axes, plot, _AXIS)
     _clock(axes, window, plot.width)
     if options["displayMode"] == "table":
         _legend_table(page, legend, panel, found)
@@ -119,8 +122,9 @@ def _scale(axes: Axes, defaults: Mapping[str, Any], unit: str, *, logarithmic: b
         high = defaults.get("max", max(high, 1.0) if decimals == 0 else high)
         axes.set_ylim(low, high if high > low else low + 1)
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=decimals == 0 and unit != "percentunit"))
-        if decimals is None and unit in _UNSCALED and axes.get_ylim()[1] < _SCALED_FROM:
-            decimals = _tick_decimals([mark * _UNSCALED[unit] for mark in axes.get_yticks()])
+        kind = unit.partition(":")[0]
+        if decimals is None and kind in _UNSCALED and axes.get_ylim()[1] < _SCALED_FROM:
+            decimals = _tick_decimals([mark * _UNSCALED[kind] for mark in axes.get_yticks()])
         elif decimals == 0 and axes.get_ylim()[1] >= _SCALED_FROM:
             decimals = None  # 1,200 and 1,600 would be 1 K and 2 K
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value, unit, decimals)))
@@ -167,7 +171,8 @@ def _sorted(panel: Panel, found: Sequence[Series]) -> list[tuple[Series, list[st
 def _beside(page: Page, box: Box, panel: Panel, found: Sequence[Series]) -> tuple[Box, Box]:
     rows = _sorted(panel, found)
     names = max((page.measure(series.name, 8) for series, _ in rows), default=0)
-    columns = [max((page.measure(cells[place], 8) for _, cells in rows), default=0) for place in range(2)]
+    several = range(len(panel.document["options"]["legend"]["calcs"]))
+    columns = [max((page.measure(cells[place], 8) for _, cells in rows), default=0) for place in several]
     width = min(24 + names + sum(max(column, 30) + 16 for column in columns), box.width * _WIDEST_LEGEND)
     return Box(box.x, box.y, box.width - width - 8, box.height), Box(
         box.x + box.width - width, box.y, width, box.height

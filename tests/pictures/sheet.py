@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,15 @@ _WORDS = "preview: drawn from the dashboard's JSON and a live Prometheus; Grafan
 
 
 def draw(name: str, document: Mapping[str, Any], prometheus: Prometheus, window: Window, folder: Path) -> list[str]:
-    """Write `name`.png into a folder; the texts and series that had no room."""
-    height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in document["panels"]) * _ROW
+    """Write `name`.png into a folder; the texts and series that had no room.
+
+    Rows that are folded are opened: what is drawn is a fleet with the gateway, which has something to show in them.
+    """
+    found = [*_opened(document["panels"])]
+    height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in found) * _ROW
     page = Page(WIDTH, _HEADER + height + _GAP, CANVAS)
     _header(page, document, window)
-    for panel in document["panels"]:
+    for panel in found:
         place = panel["gridPos"]
         column = (WIDTH - _GAP) / 24
         box = Box(
@@ -47,9 +51,29 @@ def draw(name: str, document: Mapping[str, Any], prometheus: Prometheus, window:
     return page.cuts
 
 
+def _opened(found: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Panels and headings as they stand once every row is opened, without the notes that say why it was folded."""
+    down = 0
+    for panel in found:
+        yield _moved(panel, down)
+        inside = [each for each in panel.get("panels", ()) if each["type"] != "text"]
+        if inside:
+            top = panel["gridPos"]["y"] + 1
+            first = min(each["gridPos"]["y"] for each in inside)
+            yield from (_moved(each, down + top - first) for each in inside)
+            down += max(each["gridPos"]["y"] + each["gridPos"]["h"] for each in inside) - first
+
+
+def _moved(panel: Mapping[str, Any], down: int) -> Mapping[str, Any]:
+    return {**panel, "gridPos": {**panel["gridPos"], "y": panel["gridPos"]["y"] + down}}
+
+
 def digest(document: Mapping[str, Any]) -> str:
     """What tells one dashboard's picture from another's; descriptions, which are not drawn, do not count."""
-    panels = [{key: value for key, value in panel.items() if key != "description"} for panel in document["panels"]]
+    left_out = ("description", "panels")
+    panels = [
+        {key: value for key, value in panel.items() if key not in left_out} for panel in _opened(document["panels"])
+    ]
     drawn = {"title": document["title"], "templating": document["templating"], "panels": panels}
     return hashlib.sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()
 

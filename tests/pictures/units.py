@@ -7,7 +7,9 @@ _SECONDS = ((31_536_000, "year"), (604_800, "week"), (86_400, "day"), (3_600, "h
 _SMALL = ((1e-3, "ms", 1e3), (1e-6, "µs", 1e6), (0, "ns", 1e9))
 _SHORT = ((1e9, " Bil"), (1e6, " Mil"), (1e3, " K"))
 _BINARY = ((1024**3, " GiB"), (1024**2, " MiB"), (1024, " KiB"))
-_RATES = {"reqps": " req/s", "ops": " ops/s", "cps": " c/s"}
+_COUNTS = tuple((size, name.strip().rstrip("il")) for size, name in _SHORT)
+"""A count of our own is scaled without a space: 12.3K tokens/s."""
+_RATES = {"reqps": " req/s"}
 
 
 def write(value: float, unit: str, decimals: int | None = None) -> str:
@@ -26,6 +28,11 @@ def write(value: float, unit: str, decimals: int | None = None) -> str:
         return datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
     if unit == "locale":
         return f"{value:,.{_decimals(value) if decimals is None else decimals}f}"
+    kind, _, own = unit.partition(":")
+    if kind == "suffix":
+        return f"{_number(value, decimals)} {own}"
+    if kind == "count":
+        return f"{_scaled(value, _COUNTS, decimals)} {own}"
     if unit in _RATES:
         return _scaled(value, _SHORT, decimals) + _RATES[unit]
     return _scaled(value, _SHORT, decimals)

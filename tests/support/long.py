@@ -11,6 +11,7 @@ import pytest
 _TESTS = Path(__file__).parents[1]
 LONG = (
     "grafana/test_live.py",
+    "grafana/test_alone.py",
     "grafana/test_trust.py",
     "chaos/test_watched.py",
     "board/test_page.py",

@@ -76,7 +76,7 @@ MODEL_CIRCUIT_CHANGES = Counter(
     ["model", "state"],
     registry=REGISTRY,
 )
-MODEL_HEDGES = Counter(
+MODEL_HEDGES = counter(
     "model_hedges_total",
     "Calls for which a second deployment of the model was asked because the first was slow, by which answered: first, "
     "second or none.",

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 _MODELS = "grafana_foundation_sdk.models"
-_KINDS = ("timeseries", "stat", "gauge", "bargauge", "piechart", "heatmap", "table")
+_KINDS = ("timeseries", "stat", "gauge", "bargauge", "piechart", "heatmap", "table", "text")
 _FIELD = re.compile(r'"(\w+)"\]? ?[=:] self\.(\w+)')
 _SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _FREE: dict[str, Any] = {}
@@ -92,6 +92,11 @@ def main() -> None:
     extract.definitions["dashboard.Dashboard"]["properties"]["panels"] = {"type": "array", "items": panels}
     # The lowest step has null, which is how Grafana writes minus infinity.
     extract.definitions["dashboard.Threshold"]["properties"]["value"] = {"type": ["number", "null"]}
+    # An annotation holds the fields of its data source, which the schema of dashboards leaves out; these are
+    # Prometheus', in every version from 7 on.
+    texts = ("expr", "step", "tagKeys", "textFormat", "titleFormat")
+    properties = extract.definitions["dashboard.AnnotationQuery"]["properties"]
+    properties.update({name: {"type": "string"} for name in texts})
     document = {**root, "$defs": dict(sorted(extract.definitions.items()))}
     path = Path(__file__).with_name("grafana-10.1.json")
     path.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
