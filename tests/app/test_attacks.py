@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
@@ -200,20 +200,41 @@ def test_slow_heads_end(target: Target) -> None:
     assert code_of(exchanged(target.one)) == "head_too_slow"
 
 
-def test_a_client_that_takes_nothing_is_cut(target: Target) -> None:
-    """Of an answer of 20 MB a client that does not read for too long gets the beginning: its connection ends."""
-    large = {**COMPLETION, "padding": "x" * 20_000_000}
-    target.upstream.says(json.dumps(large).encode())
+LARGE = 20_000_000
+
+
+@contextmanager
+def large_answer(target: Target, seed: int) -> Iterator[socket.socket]:
+    """A connection with a small buffer, on which a question was asked that has an answer of 20 MB."""
+    target.upstream.says(json.dumps({**COMPLETION, "padding": "x" * LARGE}).encode())
     try:
-        body = json.dumps({"model": "cheap", "messages": [], "seed": 1}).encode()
+        body = json.dumps({"model": "cheap", "messages": [], "seed": seed}).encode()
         request = head("POST", POSTS[0], JSON, f"content-length: {len(body)}", f"authorization: Bearer {target.key_a}")
         with opened(target.one, receive_buffer=4096) as connection:
             connection.sendall(request + body)
             assert connection.recv(1) == b"H"
-            time.sleep(5)
-            assert len(read(connection)) < 20_000_000
+            yield connection
     finally:
         target.upstream.says(json.dumps(COMPLETION).encode())
+
+
+def test_a_client_that_takes_nothing_is_cut(target: Target) -> None:
+    """Of an answer of 20 MB a client that does not read for too long gets the beginning: its connection ends."""
+    with large_answer(target, 1) as connection:
+        time.sleep(5)
+        assert len(read(connection)) < LARGE
+
+
+def test_a_client_that_takes_it_slowly_is_not_cut(target: Target) -> None:
+    """A client that reads on and on gets all of a large answer, though that takes many times as long."""
+    with large_answer(target, 2) as connection:
+        received, until = 0, time.monotonic() + 3
+        while received < LARGE:
+            data = connection.recv(2**16)
+            assert data
+            received += len(data)
+            if time.monotonic() < until:
+                time.sleep(0.02)
 
 
 def test_pipelined_requests_are_few(target: Target) -> None:

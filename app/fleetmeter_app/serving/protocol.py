@@ -1,7 +1,10 @@
 """uvicorn's HTTP/1.1 with bounds: of heads, unread bodies, answers that nobody takes, and connections."""
 
 import json
+from array import array
 from asyncio import TimerHandle, Transport
+from fcntl import ioctl
+from termios import TIOCOUTQ
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -116,7 +119,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The client does not take what it is sent."""
         super().pause_writing()
         if self._send_timer is None:
-            self._send_timer = self.loop.call_later(self.limits.send_seconds, self.transport.abort)
+            self._expect_less(self._waiting_bytes())
 
     def resume_writing(self) -> None:
         """The client has taken most of it."""
@@ -142,6 +145,27 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = self.loop.call_later(self.limits.body_seconds + _GRACE_SECONDS, self._body_late)
         if self._body_bytes > self.limits.max_body_bytes and self.cycle.response_complete:
             self.transport.close()
+
+    def _expect_less(self, waiting_bytes: int) -> None:
+        """Cut the connection unless fewer bytes wait for the client after its time: a large answer may take longer."""
+
+        def look() -> None:
+            left = self._waiting_bytes()
+            if left < waiting_bytes:
+                self._expect_less(left)
+            else:
+                self.transport.abort()
+
+        self._send_timer = self.loop.call_later(self.limits.send_seconds, look)
+
+    def _waiting_bytes(self) -> int:
+        """What the client has not taken: here, and in the system's buffer, which tells us of room only by the MB."""
+        there = array("i", [0])
+        try:
+            ioctl(self.transport.get_extra_info("socket").fileno(), TIOCOUTQ, there)
+        except OSError:
+            there[0] = 0  # a system that does not tell
+        return self.transport.get_write_buffer_size() + there[0]
 
     def _body_late(self) -> None:
         self._timer = None
