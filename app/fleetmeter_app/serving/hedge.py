@@ -44,10 +44,16 @@ class Hedge(Generic[T]):
                 self._start(second)
             winner = await self._answered()
         finally:
-            await self._end_others(winner)
-            if len(self._calls) > 1:
-                place = "none" if winner is None else "first" if winner is first else "second"
-                record_hedge(self._first.step.model, place)
+            try:
+                await self._end_others(winner)
+            except BaseException:  # the client left meanwhile: nobody takes the winner's answer either
+                if winner is not None:
+                    self._drop(self._calls[winner], winner.result())
+                raise
+            finally:
+                if len(self._calls) > 1:
+                    place = "none" if winner is None else "first" if winner is first else "second"
+                    record_hedge(self._first.step.model, place)
         taken = winner or first
         return self._calls[taken], taken.result()
 
@@ -75,7 +81,9 @@ class Hedge(Generic[T]):
         for task in others:
             self._calls[task].beaten_by = None if winner is None else self._calls[winner]
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        for task in others:
-            if not task.cancelled() and task.exception() is None:
-                self._drop(self._calls[task], task.result())
+        try:
+            await asyncio.gather(*others, return_exceptions=True)  # which waits for all, even if it is cancelled
+        finally:
+            for task in others:
+                if not task.cancelled() and task.exception() is None:
+                    self._drop(self._calls[task], task.result())

@@ -1,5 +1,6 @@
 """A second deployment is asked when the first is slow: one answer, two calls in the counts, none free by omission."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ import pytest
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.errors import ConfigError
+from fleetmeter_app.routing.router import Step
+from fleetmeter_app.serving.hedge import Hedge
+from fleetmeter_app.serving.upstream_calls import ModelCall
 from fleetmeter_app.wire.questions import may_be_asked_twice
 from support.exposition import total
 from support.gateway import GATEWAY, NEVER_OPEN, ONE_TIER, Program, Programs, eventually, running_replica
@@ -164,6 +168,38 @@ def test_a_client_that_leaves_ends_both(replica: Program, upstream: RunningUpstr
     assert eventually(lambda: upstream.ledger().total().abandoned.requests == 2)
     assert total(replica.samples(), "openai_unpriced_calls_total") == 2
     assert eventually(lambda: total(replica.samples(), "http_requests_total", status="499") == 1)
+
+
+def test_a_client_that_leaves_as_the_race_ends_drops_the_answer() -> None:
+    """While the slower call is being closed nobody has the other one's answer yet: it is dropped, not lost."""
+
+    async def run() -> list[tuple[ModelCall, str]]:
+        pair = [ModelCall.__new__(ModelCall) for _ in range(2)]  # all that a race asks of them is set here
+        for one in pair:
+            one.began, one.step = False, Step("cheap", "gpt-6-luna", ("slow", "fast"))
+        closing = asyncio.Event()
+        dropped: list[tuple[ModelCall, str]] = []
+
+        async def ask(one: ModelCall) -> str:
+            if one is pair[1]:
+                return "the answer"
+            try:
+                await asyncio.sleep(60)
+            finally:
+                closing.set()
+                await asyncio.sleep(0.05)
+            return "too late"
+
+        race = Hedge(pair[0], lambda: pair[1], ask, lambda one, answer: dropped.append((one, answer)))
+        task = asyncio.create_task(race.run(0.01))
+        await closing.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert dropped == [(pair[1], "the answer")]
+        return dropped
+
+    assert asyncio.run(run())
 
 
 def test_what_the_provider_keeps_is_asked_for_once(replica: Program, upstream: RunningUpstream) -> None:
