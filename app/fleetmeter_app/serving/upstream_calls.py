@@ -151,8 +151,12 @@ class ModelCall:
         self.running.origin = self._call.loaded.origin_of(self.attempts.place)
 
     def _ended(self, error: BaseException) -> None:
-        """Record a call that ended without an answer; one that no place would take was none."""
+        """Record a call that ended without an answer; one that no place would take was none.
+
+        One that was ended while it waited for its next attempt has failed as the last one did, and costs nothing more.
+        """
         self._settle_in()
+        error = self.attempts.failure or error
         if isinstance(error, UpstreamFailure):
             log.info(
                 "request %s: %s did not answer: %s %s",

@@ -35,7 +35,8 @@ class CircuitOpenError(ApiError):
 class Attempts(Generic[T]):
     """One call of a model: up to `max_retries` further attempts after the first, at other places while there are any.
 
-    `retries` is the number of attempts after the first so far, `place` where the last one was made. A place counts the
+    `retries` is the number of attempts after the first so far, `place` where the last one was made. `failure` is what
+    it failed with, as long as the next one is waited for: until then no request is on its way. A place counts the
     request as outstanding from `run` until `release`, so that a stream is in flight until its end.
     """
 
@@ -47,6 +48,7 @@ class Attempts(Generic[T]):
         self._held: Place | None = None
         self.place = places[0]
         self.retries = 0
+        self.failure: UpstreamFailure | None = None
 
     async def run(self, attempt: Callable[[Place, int], Awaitable[T]]) -> T:
         """What `attempt(place, number)` returns, the first time that it does not fail.
@@ -76,7 +78,7 @@ class Attempts(Generic[T]):
                 delay = self._delay(failure, number, tried)
                 if delay is None:
                     raise
-                last = failure
+                last = self.failure = failure
             except BaseException:
                 self._breakers.abandon(place.name)
                 self.release()
@@ -84,6 +86,7 @@ class Attempts(Generic[T]):
             else:
                 return found
             await asyncio.sleep(delay)
+            self.failure = None
             number += 1
 
     def report(self, failure: UpstreamFailure | None) -> None:

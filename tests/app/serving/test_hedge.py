@@ -1,7 +1,9 @@
 """A second deployment is asked when the first is slow: one answer, two calls in the counts, none free by omission."""
 
 import asyncio
+import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,14 @@ enabled = false
 BILL = "[[usage:prompt=100,completion=20]]"
 COST = 100 * 100 + 20 * 500
 SLOW = "[[fault:latency=3@slow]]"
+ANSWER = {
+    "id": "c",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "gpt-6-luna",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
+}
 CALLS, HEDGES = "openai_api_calls_total", "model_hedges_total"
 
 
@@ -156,6 +166,29 @@ def test_a_failure_waits_for_the_other_call(replica: Program) -> None:
     assert (both.status_code, both.json()["error"]["code"]) == (429, "rate_limit_exceeded")
     counted(replica, 6, first=1, second=1, none=1)
     assert total(replica.samples(), "openai_errors_total") == 4
+
+
+def test_a_call_that_waits_for_its_next_attempt_costs_nothing_more(
+    server: EmbeddedStore, upstream: RunningUpstream
+) -> None:
+    """All its attempts have failed, and none is on its way, when the other call answers: that one alone is charged."""
+    config = CONFIG.format(upstream=upstream.base_url, more=NEVER_OPEN)
+    # five attempts have failed after 1.05 to 1.4 s, the sixth is 1.2 to 1.6 s later
+    config = config.replace("hedge_after_seconds = 0.1", "hedge_after_seconds = 1.75")
+    config = config.replace("max_retries = 0", "max_retries = 6")
+    with raw_upstream() as fast, ThreadPoolExecutor() as pool:
+        fast.says(b"{}", "500 Internal Server Error")
+        first, _, second = config.rpartition(upstream.base_url)
+        with running_replica(server, upstream.base_url, first + fast.base_url + second) as replica:
+            asked = pool.submit(ask, replica, "x [[fault:500@slow]]")
+            assert eventually(lambda: len(fast.bodies) == 1)
+            fast.says(json.dumps(ANSWER).encode())
+            assert asked.result().json() == ANSWER
+            counted(replica, 2, second=1)
+            assert money(replica) == COST
+            samples = replica.samples()
+            assert total(samples, "openai_errors_total", type="InternalServerError") == 1
+            assert total(samples, "openai_unpriced_calls_total") == 0
 
 
 def test_a_client_that_leaves_ends_both(replica: Program, upstream: RunningUpstream) -> None:
