@@ -65,3 +65,11 @@ def test_numbers_follow_when_series_come_and_go() -> None:
     assert second.numbers == [4, 0.5, 1.5]
     assert second.numbers[2] is first.numbers[0]
     assert second.below(first) == {b"b": b"2", b"c": b"3"}
+
+
+@pytest.mark.parametrize("odd", [b"x", b"", b"inf"])
+def test_a_number_is_missed_beside_one_that_is_none(odd: bytes) -> None:
+    """A text that is no finite number hides no number that is missing, nor a lower one."""
+    served = Hash([b"a", b"b", b"c"], [b"1.5", b"2", b"3"])
+    assert Hash([b"odd", b"a", b"c"], [odd, b"1.5", b"2"]).below(served) == {b"b": b"2", b"c": b"3"}
+    assert Hash([b"odd", b"a", b"b", b"c"], [odd, b"2", b"2", b"3"]).below(served) == {}
