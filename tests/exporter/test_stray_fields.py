@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.definition import Definition, compact_json
 from fleetmeter.schema.keys import EPOCH_FIELD
 from fleetmeter_exporter.scraper import Scraper
 from support.exposition import parse, total
@@ -116,6 +116,17 @@ def test_a_field_that_is_no_series_is_not_put_back(store: StoreAddress) -> None:
             samples = parse(scraper.scrape().decode())
             assert (total(samples, "fleetmeter_up"), total(samples, "orders_total")) == (1, 5.5)
             assert total(samples, "fleetmeter_counts_behind") == 0
+        client.close()
+
+
+def test_halves_of_a_letter_are_no_texts(store: StoreAddress) -> None:
+    """Two statements that only one behind the other are UTF-8 are told of, and everything else is served."""
+    with filled(store):
+        client = store.client()
+        for value, half in (("east", b"5 \xc3"), ("west", b"5 \xa9")):
+            client.hset(store.keys.gauges, f"w {compact_json([GAUGE.name, GAUGE.layout, [value]])}", half)
+        samples = parse(Scraper.of(store.url, [store.namespace]).scrape().decode())
+        assert (total(samples, "fleetmeter_up"), total(samples, "orders_total")) == (0, 5.5)
         client.close()
 
 

@@ -106,7 +106,7 @@ class Statements:
         """The places whose text is not a time and a text. Mostly there are none, as two checks of all show."""
         times = [self.set_us[place] for place in places]
         try:
-            b"".join([self.texts[place] for place in places]).decode()
+            b"\n".join([self.texts[place] for place in places]).decode()
             if all(times) and b"".join(times).isdigit() and max(map(len, times)) <= _DIGITS:
                 return frozenset()
         except ValueError:
