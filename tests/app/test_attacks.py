@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
@@ -113,13 +114,18 @@ def exchanged(replica: Program, *pieces: bytes) -> bytes:
                 connection.sendall(piece)
             except OSError:  # it was refused before all was sent
                 break
-        found = b""
-        try:
-            while part := connection.recv(65536):
-                found += part
-        except ConnectionError:
-            return found
-        return found
+        return read(connection)
+
+
+def read(connection: socket.socket) -> bytes:
+    """All that comes until the other side ends or cuts the connection."""
+    found = bytearray()
+    try:
+        while part := connection.recv(65536):
+            found += part
+    except ConnectionError:
+        return bytes(found)
+    return bytes(found)
 
 
 def statuses(raw: bytes) -> list[int]:
@@ -171,8 +177,12 @@ def test_a_body_without_a_length_is_bounded(target: Target, path: str) -> None:
 @pytest.mark.parametrize("path", ["/health", "/metrics", "/v1/models", "/nowhere"])
 @pytest.mark.parametrize("more", ["content-length: 100", "transfer-encoding: chunked"])
 def test_a_body_that_nobody_reads_holds_no_connection(target: Target, path: str, more: str) -> None:
-    """The request is answered, and a body that never ends is not waited for."""
-    raw = exchanged(target.one, head("GET", path, more), b"1\r\n{\r\n")
+    """The request is answered, and a body that goes on after that, and never ends, is not waited for."""
+    with opened(target.one) as connection:
+        connection.sendall(head("GET", path, more))
+        raw = connection.recv(65536)
+        connection.sendall(b"1\r\n{\r\n")
+        raw += read(connection)
     assert len(statuses(raw)) == 1
     assert statuses(raw)[0] in (200, 401, 404)
 
@@ -191,8 +201,7 @@ def test_slow_heads_end(target: Target) -> None:
 
 
 def test_a_client_that_takes_nothing_is_cut(target: Target) -> None:
-    """An answer of 20 MB to a client that does not read: its connection ends, it counts as one that left."""
-    before = target.one.samples()
+    """Of an answer of 20 MB a client that does not read for too long gets the beginning: its connection ends."""
     large = {**COMPLETION, "padding": "x" * 20_000_000}
     target.upstream.says(json.dumps(large).encode())
     try:
@@ -200,19 +209,16 @@ def test_a_client_that_takes_nothing_is_cut(target: Target) -> None:
         request = head("POST", POSTS[0], JSON, f"content-length: {len(body)}", f"authorization: Bearer {target.key_a}")
         with opened(target.one, receive_buffer=4096) as connection:
             connection.sendall(request + body)
-
-            def left() -> bool:
-                grown = total(target.one.samples(), "http_requests_total", endpoint=POSTS[0])
-                return grown - total(before, "http_requests_total", endpoint=POSTS[0]) == 1
-
-            assert eventually(left)
+            assert connection.recv(1) == b"H"
+            time.sleep(5)
+            assert len(read(connection)) < 20_000_000
     finally:
         target.upstream.says(json.dumps(COMPLETION).encode())
 
 
 def test_pipelined_requests_are_few(target: Target) -> None:
     """A client that sends thousands of requests at once is cut off; it gets no thousands of answers."""
-    raw = exchanged(target.one, head("GET", "/health") * 3000)
+    raw = exchanged(target.one, head("GET", "/health") * 1000)
     assert len(statuses(raw)) < 50
     assert target.one.get("/health").status_code == 200
 

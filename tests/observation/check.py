@@ -231,7 +231,7 @@ _FIGURES: Mapping[tuple[str, str], Figure] = {
     ("Cost of this month?", "A"): _SPENT,
     ("Which model costs the most?", "A"): _by_model(lambda each: each.nanodollars / 1e9),
     ("What do routing and the cache save?", "A"): lambda witness: {
-        "routing": witness.routing_nanodollars / 1e9,
+        "routing": witness.saved_by_routing / 1e9,
         "prompt_cache": witness.tally.saved_nanodollars / 1e9,
     },
     (_TABLE, "A"): _by_model(lambda each: each.nanodollars / 1e9),

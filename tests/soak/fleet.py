@@ -90,6 +90,14 @@ class Fleet:
             "unpriced": round(total(samples, "openai_unpriced_calls_total")),
         }
 
+    def unreached(self) -> int:
+        """Attempts that may not have reached the upstream: 0 unless a call ended without any answer, else those too."""
+        samples = self.replicas[0].samples()
+        silent = sum(
+            total(samples, "openai_errors_total", type=name) for name in ("APIConnectionError", "APITimeoutError")
+        )
+        return round(silent + total(samples, "openai_retries_total")) if silent else 0
+
     def compared(self) -> tuple[dict[str, int], dict[str, int]]:
         """What is shown and what is true, once both stand still."""
         true = _true(settled(self.upstream).total())

@@ -33,7 +33,7 @@ class GaugeBlock(StatedBlock):
         super().__init__(subject, living=live, folded=self._merges)
         self._known: Members = Fields(), ()
         self._row_of: list[int] = []
-        self._read: Sequence[bytes | None] = ()
+        self._read: Sequence[bytes | None] | None = None  # what the values below were read from
         self._values: list[float] = []
         self._texts: list[bytes] = []
         rows = MergedRows if self._merges else ReplicaRows
@@ -68,12 +68,12 @@ class GaugeBlock(StatedBlock):
         """Keep what is known of the statements that are at these places of the hash now, and belong to these rows."""
         known, rows_before, before = self._known, self._row_of, self._known[1]
         self._known, self._row_of = (fields, places), row_of
-        if not self._read:
+        if self._read is None:
             return
         olds = carried(known, range(len(before)), self._known, -1)  # of a new one each list below has its last item
         rows = row_of[-1] + 1 if row_of else 0
         if len(before) > len(olds) - olds.count(-1) and (rows < len(places) or len(self._texts) < len(before)):
-            self._read = ()  # a row may have lost some of its statements
+            self._read = None  # a row may have lost some of its statements
             return
         parts = self._read[: len(before)], self._read[len(before) :]
         self._read = [one for part in parts if part for one in map([*part, None].__getitem__, olds)]
@@ -94,7 +94,7 @@ class GaugeBlock(StatedBlock):
         count = len(self._row_of)
         changed: Sequence[int] = ()
         try:
-            if len(self._read) == len(picked):
+            if self._read is not None and len(self._read) == len(picked):
                 changed = [place % count for place in compress(range(len(picked)), map(is_not, picked, self._read))]
                 for place in changed:
                     self._values[place] = float(picked[place])
@@ -107,7 +107,7 @@ class GaugeBlock(StatedBlock):
                 if not all(map(isfinite, self._values)):
                     self._texts = [_NOT_FINITE.get(text, text) for text in self._texts]
         except ValueError:
-            self._read = ()
+            self._read = None
             return None
         self._read, set_us = picked, picked[count:]
         for row in dict.fromkeys(map(self._row_of.__getitem__, changed)):

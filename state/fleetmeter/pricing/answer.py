@@ -37,12 +37,34 @@ def read_answer(raw: object, *, endpoint: str | None = None) -> Answer:
     It reads bodies of every endpoint, chunks and events of streams, realtime events, a batch, the lines of a batch's
     output file, and a bare usage with or without a model beside it. For `endpoint`, see `read_usage`.
     """
+    plain = _plain_answer(raw, endpoint)
+    if plain is not None:
+        return plain
     stream = StreamedAnswer(endpoint=endpoint)
     try:
         stream.see(raw if type(raw) is dict and raw.get("usage") is not None else _bare(raw))
     except Exception:  # noqa: BLE001 - an object of somebody else's may do anything when it is read
         return Answer()
     return stream.answer()
+
+
+def _plain_answer(raw: object, endpoint: str | None) -> Answer | None:
+    """The answer in a body that names a model and states a usage, as nearly all do; None for any other."""
+    if type(raw) is not dict:
+        return None
+    get = raw.get
+    model, tier, identity, usage = get("model"), get("service_tier"), get("id"), get("usage")
+    if (
+        type(model) is str
+        and 0 < len(model) <= LONGEST_NAME
+        and (tier is None or (type(tier) is str and 0 < len(tier) <= LONGEST_NAME))
+        and (identity is None or (type(identity) is str and 0 < len(identity) <= LONGEST_NAME))
+        and type(usage) is dict
+        and get("response") is None
+        and get("object") != "batch"
+    ):
+        return Answer(model, tier, read_plainly(usage, endpoint), identity)
+    return None
 
 
 class StreamedAnswer:

@@ -133,6 +133,20 @@ class PriceList:
         except Exception as error:  # noqa: BLE001 - price data of another version must not break a call that is paid for
             return Unpriced("price_data", type(error).__name__, f"the price data cannot be read: {error}")
 
+    def named_price(
+        self, model: str, usage: Usage | Doubt, *, tier: str | None, base_url: object
+    ) -> tuple[str, Cost | Unpriced]:
+        """What `normalise` and `price` give, in one look-up if there is a price. Never raises."""
+        if type(usage) is Usage:
+            try:
+                tariff = self.tariff(model, tier=tier, base_url=base_url)
+                if type(tariff) is Tariff:
+                    return tariff.model, tariff.cost(usage)
+            except Exception:  # noqa: BLE001, S110 - `price` says why
+                pass
+        price = self.price(model, usage, tier=tier, base_url=base_url)
+        return self.normalise(model, base_url=base_url), price
+
     def tariff(
         self,
         model: str,

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from fleetmeter.cli.top.totals import Totals
+from fleetmeter.watching.totals import Totals
 from fleetmeter_app.demo.comparison.report import remarks, summary_table, verdict
 from fleetmeter_app.demo.comparison.sides import Comparison, compare
 from fleetmeter_app.demo.traffic.questions import Question
+from fleetmeter_app.demo.traffic.sdk import error_code
 from fleetmeter_app.demo.traffic.sdk_questions import Kind, SdkQuestion
 from fleetmeter_app.demo.traffic.tally import CHATS, EMBEDDINGS, Tally, billed_usage
 from fleetmeter_app.demo.view import Moment, line, view
@@ -279,6 +280,18 @@ def test_usages_of_every_endpoint_are_read() -> None:
     assert billed_usage({**response, "output_tokens_details": {"reasoning_tokens": 4}}) == usage
     assert billed_usage(answer()["usage"]) == usage
     assert billed_usage({"prompt_tokens": 9, "total_tokens": 9}) == BilledUsage(prompt=9)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"error": {"code": "budget_held"}}', "budget_held"), (b'{"error": {"code": null}}', ""),
+        (b'{"error": "no"}', ""), (b"Internal Server Error", ""), (b"[]", ""),
+    ],
+)  # fmt: skip
+def test_any_error_has_a_code_or_none(body: bytes, code: str) -> None:
+    """A reply that is no error of the gateway's ends no demo."""
+    assert error_code(body) == code
 
 
 def test_tools_take_a_call_before_and_one_after_them() -> None:

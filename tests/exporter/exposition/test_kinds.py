@@ -19,7 +19,7 @@ from fleetmeter_exporter.fleet import Fleet, fleet_settings
 from fleetmeter_exporter.scraper import Scraper
 from fuzz.comparison import check
 from fuzz.expected import Expected, expected
-from support.scraping import FixedState
+from support.scraping import BIRTH_US, FixedState
 from support.store import StoreAddress
 
 SAMPLES, FEW = 800, 240
@@ -78,6 +78,23 @@ def test_one_gauge_that_is_no_ordinary_number_costs_no_other(
             assert not exposition._lines
 
 
+@pytest.mark.parametrize("mode", ["sum", "all", "mostrecent"])
+def test_a_live_gauge_goes_and_comes_with_its_writers(store: StoreAddress, fleet: Fleet, mode: str) -> None:
+    """Of a series that two writers state, one may end, then both, and both may be back: by cached parts each time."""
+    exposition = Exposition(TEXT)
+    gauge = Definition.of("g", "gauge", "x", "", ["k"], [], f"live{mode}")
+    with FixedState(store) as fixed:
+        fixed.family(gauge)
+        for writer, number in (("w1", "1.5"), ("w2", "2")):
+            fixed.gauge(gauge, writer, ("a",), number)
+        for living in ("w1 w2", "w2", "", "w1 w2", "", "w1", "w1 w2"):
+            for at, writer in enumerate(("w1", "w2")):
+                fixed.writer(writer, f"shop-{at}", 7, *([] if writer in living else [BIRTH_US]))
+            text = exposition.text([fleet.scrape()], 0.0)
+            check(text.decode(), general(store, TEXT))
+            assert not exposition._lines
+
+
 @pytest.mark.parametrize("form", FORMATS, ids=["text", "openmetrics"])
 @pytest.mark.parametrize("kind", ["histogram", "summary"])
 def test_a_negative_sum_takes_its_lines_away_and_no_others(
@@ -127,8 +144,8 @@ def test_no_kind_of_number_goes_down_after_a_roll_back(store: StoreAddress, kind
         closing(store.client()) as client,
     ):
         fleets = [(fleet, Exposition(form)) for fleet in (holding, patient)]
-        keys = [*state.stored, state.keys.writers]
-        backup = {key: client.dump(key) for key in keys}
+        keys = (*state.stored, state.keys.writers)
+        backup = {key: content for key in keys if (content := client.dump(key)) is not None}
 
         def shown() -> list[dict[str, float]]:
             found = []
@@ -143,8 +160,8 @@ def test_no_kind_of_number_goes_down_after_a_roll_back(store: StoreAddress, kind
         state.change(0.5)
         state.grow(0.1)
         served, _ = shown()
-        for key in keys:
-            client.restore(key, 0, backup[key], replace=True)
+        for key, content in backup.items():
+            client.restore(key, 0, content, replace=True)
         held, larger = shown()
         assert held == served
         if state.keys.gauges not in state.stored:

@@ -99,8 +99,7 @@ class Sdk:
         self._tally.see(exchange.replica, path, reply.status_code, repeated=repeated)
         exchange.cache = reply.headers.get("x-fleetmeter-cache", "off")
         if reply.status_code != _OK:
-            error = json.loads(await reply.aread())["error"]
-            self._tally.refused(exchange.question, _ENDPOINTS[path], error["code"])
+            self._tally.refused(exchange.question, _ENDPOINTS[path], error_code(await reply.aread()))
 
     async def _chat(self, client: openai.AsyncOpenAI, question: SdkQuestion) -> None:
         answer = await client.chat.completions.create(
@@ -184,6 +183,15 @@ class Sdk:
             question, endpoint, answer.model, billed_usage(answer.usage.model_dump()), cache, stream=stream
         )
         self._tally.first_tokens += began and cache != "hit"
+
+
+def error_code(body: bytes) -> str:
+    """The code of an error in OpenAI's shape; empty if there is none, as in a server's plain 500."""
+    try:
+        code = json.loads(body)["error"]["code"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return code if isinstance(code, str) else ""
 
 
 def _messages(question: SdkQuestion) -> list[ChatCompletionMessageParam]:

@@ -98,8 +98,14 @@ def _record(call: Ended) -> None:
     answer = _answer_of(call)
     prices, resource, base_url = call.options.prices, call.resource, call.base_url
     asked = (answer.model if resource.model else "") or call.model
-    model = asked if asked == NO_MODEL else prices.normalise(asked, base_url=base_url)
-    usage, cost, aborted = _priced(call, answer, base_url)
+    usage, aborted = _usage_of(call, answer)
+    cost: Cost | Unpriced | None = None
+    if usage is None or usage is NO_ANSWER:
+        model = asked if asked == NO_MODEL else prices.normalise(asked, base_url=base_url)
+    else:
+        model, cost = prices.named_price(asked, usage, tier=answer.tier, base_url=base_url)
+        if asked == NO_MODEL:
+            model = NO_MODEL
     saving = None
     if prices.baseline is not None and isinstance(usage, Usage) and isinstance(cost, Cost):
         saving = prices.saving(cost, usage, tier=answer.tier)
@@ -141,14 +147,14 @@ def _answer_of(call: Ended) -> Answer:
     return streamed.answer()
 
 
-def _priced(call: Ended, answer: Answer, base_url: str) -> tuple[Any, Cost | Unpriced | None, str | None]:
-    """Usage as `record_outcome` takes it, cost, and of a stream that was left where its usage is from."""
-    usage = answer.usage
+def _usage_of(call: Ended, answer: Answer) -> tuple[Any, str | None]:
+    """The usage as `record_outcome` takes it, and of a stream that was left where its usage is from."""
+    usage: Any = answer.usage
     resource = call.resource
     if _is_queued(call.document) or (resource.free and not _is_background(call)):
-        return NO_ANSWER, None, None  # its usage comes with a later look, came with an earlier call, or is nothing
+        return NO_ANSWER, None  # its usage comes with a later look, came with an earlier call, or is nothing
     if usage is not None and _was_billed(call, answer.id):
-        return NO_ANSWER, None, None
+        return NO_ANSWER, None
     left = call.stream and call.answered and not call.complete and call.error is None
     source = "unknown" if usage is None else "reported"
     if usage is None and call.stream and call.answered and call.options.tokenizer is not None:
@@ -156,10 +162,9 @@ def _priced(call: Ended, answer: Answer, base_url: str) -> tuple[Any, Cost | Unp
         usage = estimated(call.options.tokenizer, model, call.body, call.delivered)
         source = "estimated"
     aborted = source if left else None
-    if usage is None:
-        return None if call.answered and resource.tells_usage else NO_ANSWER, None, aborted
-    cost = call.options.prices.price(answer.model or call.model, usage, tier=answer.tier, base_url=base_url)
-    return usage, cost, aborted
+    if usage is None and not (call.answered and resource.tells_usage):
+        usage = NO_ANSWER
+    return usage, aborted
 
 
 def _was_billed(call: Ended, identity: str | None) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleetmeter.pricing import Usage, usage
+from fleetmeter.pricing import Book, ModelPrice, PriceList, StreamedAnswer, Usage, answer, usage
 from fleetmeter.pricing.plain import plain_usage
 from fleetmeter.pricing.sheet import Sheet
 
@@ -137,6 +137,58 @@ def test_a_picture_is_no_text() -> None:
     found = usage.read_usage({"input_tokens": 8, "output_tokens": 9, "total_tokens": 17}, endpoint="images")
     assert isinstance(found, Usage)
     assert found.image_out == 9
+
+
+NAMES = st.sampled_from([None, "", "m", "gpt-6-sol", "x" * 256, "x" * 257, 5, ["m"]])
+BODIES = st.fixed_dictionaries(
+    {"model": NAMES, "usage": st.sampled_from([CHAT, RESPONSE, {}, None, 3, {"prompt_tokens": -1}])},
+    optional={
+        "id": NAMES,
+        "service_tier": NAMES,
+        "object": st.sampled_from(["chat.completion", "batch", None, 7]),
+        "response": st.sampled_from([None, {"model": "inner", "usage": CHAT}, {"body": {"model": "inner"}}, "text"]),
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(BODIES)
+def test_a_body_states_what_a_stream_of_it_states(body: dict[str, Any]) -> None:
+    """The short way reads model, tier, id and usage of a body as the way for any part does, or leaves it to that."""
+    plain = answer._plain_answer(body, "chat.completions")
+    stream = StreamedAnswer(endpoint="chat.completions")
+    stream.see(body)
+    assert plain is None or plain == stream.answer()
+
+
+def test_a_body_that_names_model_and_usage_goes_the_short_way() -> None:
+    """As a chat or a response of OpenAI's, with a tier and an id or without."""
+    for more in ({}, {"id": "c", "service_tier": "default", "object": "chat.completion"}):
+        assert answer._plain_answer({"model": "gpt-6-sol", "usage": CHAT, **more}, None) is not None
+
+
+PRICES = PriceList(
+    Book(
+        models={"house": ModelPrice.from_mapping("house", {"input": 1, "output": 2, "model": "gpt-4o-*"})},
+        aliases={"mine": "gpt-6-sol"},
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["gpt-6-sol", "gpt-6-luna-2026-01-01", "gpt-4o-mini", "mine", "nobody's", "", "x" * 10_000, "ft:gpt-4o:a::b"],
+)
+@pytest.mark.parametrize("tier", [None, "flex", "scale"])
+@pytest.mark.parametrize("base_url", ["https://api.openai.com/v1/", "http://127.0.0.1:1/v1/", "https://api.groq.com/"])
+@pytest.mark.parametrize("raw", [CHAT, {**CHAT, "total_tokens": 150}])
+def test_a_price_and_its_name_are_those_that_are_found_apart(
+    model: str, tier: str | None, base_url: str, raw: dict[str, Any]
+) -> None:
+    """`named_price` gives what `normalise` and `price` give, with a price or without one."""
+    used = usage.read_usage(raw)
+    apart = PRICES.normalise(model, base_url=base_url), PRICES.price(model, used, tier=tier, base_url=base_url)
+    assert PRICES.named_price(model, used, tier=tier, base_url=base_url) == apart
 
 
 USAGES = st.builds(
