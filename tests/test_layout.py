@@ -16,6 +16,7 @@ PACKAGES = {
     "fleetmeter": ROOT / "state" / "fleetmeter",
     "fleetmeter_exporter": ROOT / "exporter" / "fleetmeter_exporter",
     "fleetmeter_app": ROOT / "app" / "fleetmeter_app",
+    "fleetmeter_board": ROOT / "board" / "fleetmeter_board",
 }
 WINGS: dict[str, set[str]] = {
     # ground
@@ -36,6 +37,8 @@ WINGS: dict[str, set[str]] = {
     "writer": {"errors", "excerpt", "schema", "connection", "values", "lua"},
     # how it is read
     "reader": {"errors", "schema", "connection"},
+    # what views of a fleet show of it
+    "watching": {"errors", "settings", "schema", "connection", "reader"},
     # what stands in for prometheus_client's classes
     "patching": {"schema", "values"},
     # what a process lives through; it needs the reader only to say goodbye for another process
@@ -71,6 +74,7 @@ WINGS: dict[str, set[str]] = {
         "connection",
         "values",
         "reader",
+        "watching",
         "writer",
         "embedded",
         "pricing",
@@ -116,7 +120,8 @@ ROOMS: dict[str, set[str]] = {
 MAY_IMPORT = {
     "fleetmeter": {"fleetmeter"},
     "fleetmeter_exporter": {"fleetmeter", "fleetmeter_exporter"},
-    "fleetmeter_app": set(PACKAGES),
+    "fleetmeter_app": {"fleetmeter", "fleetmeter_exporter", "fleetmeter_app"},
+    "fleetmeter_board": set(PACKAGES),
 }
 
 
@@ -157,7 +162,7 @@ def imports(package: Path) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_imports_run_one_way(package: str) -> None:
-    """The app may import exporter and library, the exporter the library, the library neither of them."""
+    """The board may import all, the app exporter and library, the exporter the library, the library none of them."""
     ours = {(file, name) for file, name in imports(PACKAGES[package]) if name in PACKAGES}
     assert ours, "the packages import themselves, so an empty set means that nothing was read"
     assert not {(file, name) for file, name in ours if name not in MAY_IMPORT[package]}
@@ -209,7 +214,7 @@ def test_modules_have_no_circle(package: str) -> None:
     assert len(list(TopologicalSorter(graph).static_order())) == len(known)
 
 
-@pytest.mark.parametrize("folder", ["state", "exporter", "app"])
+@pytest.mark.parametrize("folder", ["state", "exporter", "app", "board"])
 def test_component_folders_are_no_packages(folder: str) -> None:
     """A component folder holds its import package and no module: it would be importable a second time."""
     assert not list((ROOT / folder).glob("*.py"))

@@ -17,7 +17,7 @@ The command `fleetmeter` shows, checks and clears a fleet's numbers. The flags o
 Start with these: `fleetmeter doctor` checks the store, the state, and what this user may do there. It tries a writer's
 whole life in one transaction that leaves nothing behind. `fleetmeter ls` lists families, series, writers and
 namespaces.
-`fleetmeter top` needs the extra `cli`.
+`fleetmeter top` needs the extra `cli`, and `fleetmeter board` the extra `board`.
 """
 
 _COLUMNS = 100

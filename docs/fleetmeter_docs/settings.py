@@ -12,6 +12,7 @@ from fleetmeter.secret_file import twin
 from fleetmeter_app.config.settings import CACHE_KEY, KEY
 from fleetmeter_app.config.settings import FLAGS as GATEWAY
 from fleetmeter_app.upstream.server import FLAGS as UPSTREAM
+from fleetmeter_board.settings import FLAGS as BOARD
 from fleetmeter_docs.markdown import code, codes, table
 from fleetmeter_docs.markdown import page as page_of
 from fleetmeter_exporter.flags import Flag, variable
@@ -45,6 +46,7 @@ DEMO = (
     ("DEMO_EXPORTER_PORT", "The exporter's port."),
     ("DEMO_PROMETHEUS_PORT", "Prometheus' port."),
     ("DEMO_ALERTMANAGER_PORT", "Alertmanager's port."),
+    ("DEMO_BOARD_PORT", "The board's port."),
     ("DEMO_ALERT_SPEED", "Divides the windows and waits of all alerts; at most 30."),
     ("DEMO_ALERT_WEBHOOK", "A URL that receives each alert that fires."),
     (KEY, "If it is set, real models answer, and cost money."),
@@ -75,6 +77,9 @@ def page() -> str:
         "`fleetmeter-exporter` takes these flags. The file of `--web.config.file` is described with "
         "[TLS and passwords](../how-to/tls.md).",
         flags(EXPORTER, "exporter"),
+        "## The board",
+        "`fleetmeter board` takes these flags ([the board](../board.md)).",
+        flags(BOARD, "board"),
         "## The gateway",
         "`fleetmeter-app` takes these flags. The file of `--config` is described in [the gateway](../gateway.md), "
         "[guards](../guards.md) and [tools](../tools.md); "

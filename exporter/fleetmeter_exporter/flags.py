@@ -35,9 +35,9 @@ class Flag:
     kind: Literal["text", "list", "switch"] = "text"
     fallback: str = ""
 
-    def add_to(self, parser: "Parser") -> None:
-        """Add the flag to a parser."""
-        twin = variable(self.name, parser.program)
+    def add_to(self, parser: argparse.ArgumentParser, program: str) -> None:
+        """Add the flag to a parser; `program` is that of its environment twin."""
+        twin = variable(self.name, program)
         text = f"{self.text}; may be repeated" if self.kind == "list" else self.text
         variables = ", ".join(name for name in (twin, self.fallback) if name)
         shown = f"{text} ({variables}; {f'default {self.default}' if self.default else 'not set by default'})"
@@ -132,9 +132,15 @@ def read(
 ) -> dict[str, Given]:
     """The value of each flag, by its name. An unknown flag ends the program."""
     for flag in flags:
-        flag.add_to(parser)
-    parsed = vars(parser.parse_args(arguments))
-    return {flag.name: flag.given(parsed[flag.name], environ, variable(flag.name, parser.program)) for flag in flags}
+        flag.add_to(parser, parser.program)
+    return given(flags, vars(parser.parse_args(arguments)), environ, parser.program)
+
+
+def given(
+    flags: Sequence[Flag], parsed: Mapping[str, object], environ: Mapping[str, str], program: str
+) -> dict[str, Given]:
+    """The value of each flag, by its name, from what a parser has parsed."""
+    return {flag.name: flag.given(parsed[flag.name], environ, variable(flag.name, program)) for flag in flags}
 
 
 def _texts(parsed: object) -> list[str]:

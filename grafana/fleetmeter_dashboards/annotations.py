@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from grafana_foundation_sdk.builders import dashboard
 
-from fleetmeter_dashboards.colours import NEUTRAL, WARNING
+from fleetmeter_board.colours import NEUTRAL, WARNING
 from fleetmeter_dashboards.panel import DATASOURCE
 from fleetmeter_dashboards.queries import RATE, Queries
 

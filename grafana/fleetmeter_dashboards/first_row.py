@@ -1,6 +1,6 @@
 """The first row of every dashboard, which says whether anything is wrong and what it costs now."""
 
-from fleetmeter_dashboards.colours import BAD, GOOD, WARNING
+from fleetmeter_board.colours import BAD, GOOD, WARNING
 from fleetmeter_dashboards.panel import Panel, Value, rising
 from fleetmeter_dashboards.panels import stat_of
 from fleetmeter_dashboards.queries import Expression, Queries, per_second, ratio

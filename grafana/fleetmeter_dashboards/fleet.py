@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from fleetmeter_board.colours import BAD, GOOD
 from fleetmeter_dashboards import first_row
-from fleetmeter_dashboards.colours import BAD, GOOD
 from fleetmeter_dashboards.page import Page, Section
 from fleetmeter_dashboards.panel import Panel, Steps, Target, Value, quantiles, rising
 from fleetmeter_dashboards.panels import bars, rows_of, series, stat_of

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from fleetmeter_dashboards.colours import GOOD, NEUTRAL
+from fleetmeter_board.colours import GOOD, NEUTRAL
 from fleetmeter_dashboards.errors import DashboardError
 from fleetmeter_dashboards.queries import Expression, Queries
 

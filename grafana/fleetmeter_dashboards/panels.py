@@ -19,7 +19,7 @@ from grafana_foundation_sdk.models import heatmap as heatmaps
 from grafana_foundation_sdk.models import piechart as pies
 from grafana_foundation_sdk.models import text as texts
 
-from fleetmeter_dashboards.colours import COLOURS, NEUTRAL, WARNING
+from fleetmeter_board.colours import COLOURS, NEUTRAL, WARNING
 from fleetmeter_dashboards.panel import (
     AS_IT_IS,
     Panel,

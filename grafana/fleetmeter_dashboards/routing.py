@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from fleetmeter_board.colours import BAD, GOOD, WARNING
 from fleetmeter_dashboards import first_row
-from fleetmeter_dashboards.colours import BAD, GOOD, WARNING
 from fleetmeter_dashboards.cost import INTENT, MODEL, own
 from fleetmeter_dashboards.families import declared
 from fleetmeter_dashboards.page import Page, Section

@@ -16,6 +16,7 @@ import yaml
 
 from fleetmeter_app.config.settings import FLAGS as GATEWAY
 from fleetmeter_app.upstream.server import FLAGS as UPSTREAM
+from fleetmeter_board.settings import FLAGS as BOARD
 from fleetmeter_docs.commands import commands
 from fleetmeter_exporter.flags import Flag
 from fleetmeter_exporter.settings import FLAGS as EXPORTER
@@ -223,7 +224,7 @@ def test_every_variable_that_is_named_is_a_setting() -> None:
 
 def test_every_flag_that_stands_alone_is_known() -> None:
     """A flag of the exporter's kind, with a dot, in the midst of a text is one of ours."""
-    known = {f"--{flag.name}" for flags in PROGRAMS.values() for flag in flags}
+    known = {f"--{flag.name}" for flags in (*PROGRAMS.values(), BOARD) for flag in flags}
     for page in pages():
         for span in spans(page):
             for flag in re.findall(r"--(?:web|log|redis|openmetrics)\.[a-z.-]+", span):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import httpx
 
-from fleetmeter.cli.top.totals import Totals
 from fleetmeter.embedded import EmbeddedStore
+from fleetmeter.watching.totals import Totals
 from fleetmeter_app.config.gateway import GatewayConfig
 from fleetmeter_app.demo.comparison.bills import added, bills
 from fleetmeter_app.demo.fleet import upstream_config
@@ -25,7 +25,7 @@ from fleetmeter_app.upstream.ledger import EMBEDDING_PRICES, PRICES, Ledger, Out
 from observation.dashboards import Window
 from observation.prometheus import Prometheus, start_prometheus
 from support.gateway import Program, Programs, eventually
-from support.store import new_address
+from support.store import StoreAddress, new_address
 from support.upstream import RunningUpstream, running_upstream
 
 _WORKER = Path(__file__).with_name("worker.py")
@@ -90,6 +90,7 @@ class Fleet:
     """Everything that runs. `tally` is what the clients have counted."""
 
     programs: Programs
+    store: StoreAddress
     upstream: RunningUpstream
     exporter: Program
     prometheus: Prometheus
@@ -170,7 +171,7 @@ def running_fleet(
             addresses = {name: gateway.address() for name, gateway in gateways.items()}
             watching = start_prometheus(programs, prometheus, exporter.address(), scrape_seconds)
             mix = Mix(config, ours=True)
-            yield Fleet(programs, upstream, exporter, watching, addresses, keys, mix, Tally(prices))
+            yield Fleet(programs, store, upstream, exporter, watching, addresses, keys, mix, Tally(prices))
 
 
 def _changed(config_text: str) -> str:

@@ -50,14 +50,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_wheel_holds_three_packages_and_nothing_else(wheel: Path) -> None:
+def test_wheel_holds_our_packages_and_nothing_else(wheel: Path) -> None:
     """No package of ours can overwrite a user's: the top level has our names and the launcher's line, with data."""
     names = ZipFile(wheel).namelist()
     top = {name.partition("/")[0] for name in names if ".dist-info/" not in name and ".data/" not in name}
-    assert top == {"fleetmeter", "fleetmeter_exporter", "fleetmeter_app", "fleetmeter_pytest", "fleetmeter-run.pth"}
+    packages = {"fleetmeter", "fleetmeter_exporter", "fleetmeter_app", "fleetmeter_board", "fleetmeter_pytest"}
+    assert top == {*packages, "fleetmeter-run.pth"}
     ours = {
         str(path.relative_to(folder))
-        for folder in (ROOT / "state", ROOT / "exporter", ROOT / "app")
+        for folder in (ROOT / "state", ROOT / "exporter", ROOT / "app", ROOT / "board")
         for path in folder.glob("fleetmeter*/**/*")
         if path.is_file() and "__pycache__" not in path.parts
     }
@@ -68,6 +69,7 @@ def test_wheel_holds_three_packages_and_nothing_else(wheel: Path) -> None:
         "fleetmeter/launch/sitecustomize.py",
         "fleetmeter/lua/reset.lua",
         "fleetmeter_app/gateway.toml",
+        "fleetmeter_board/style.css",
         "fleetmeter/assets/users.acl",
         "fleetmeter/assets/prometheus/rules/alerts.yml",
     ):

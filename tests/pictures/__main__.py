@@ -1,4 +1,4 @@
-"""`make pictures`: runs the demo's fleet beside a real Prometheus, and draws every dashboard from it.
+"""`make pictures`: runs the demo's fleet beside a real Prometheus, and draws every dashboard and the board from it.
 
 Nothing is made up for a picture: the load is the demo's, and a panel on what did not happen is empty.
 """
@@ -7,11 +7,15 @@ import argparse
 import shutil
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from observation.dashboards import ROOT, documents, panels, scrape_interval
 from observation.fleet import running_fleet, window
+from pictures.board import draw_board
 from pictures.sheet import draw
+from support.board import running_board
 
 FOLDER = ROOT / "docs" / "pictures"
 _RATES = (18, 22, 27, 30, 26, 20, 15, 12, 14, 17)
@@ -30,11 +34,15 @@ def main() -> int:
         return 1
     arguments.folder.mkdir(parents=True, exist_ok=True)
     cuts = []
-    with running_fleet(prometheus, scrape_seconds=scrape_interval(), every_panel=False) as fleet:
+    with ExitStack() as stack:
+        fleet = stack.enter_context(running_fleet(prometheus, scrape_seconds=scrape_interval(), every_panel=False))
+        logs = Path(stack.enter_context(TemporaryDirectory()))
+        board = stack.enter_context(running_board(fleet.store, logs, "--prometheus", fleet.prometheus.address)).ready()
         fleet.load([(30, 6)])
         started = time.time()
         fleet.load([(rate, arguments.seconds / len(_RATES)) for rate in _RATES], settle=False)
         shown = window(started, time.time())
+        draw_board(board.address, arguments.folder)
         for name in dict.fromkeys(panel.dashboard for panel in panels()):
             document = documents()[name]
             cuts += [f"{name}: {text}" for text in draw(name, document, fleet.prometheus, shown, arguments.folder)]

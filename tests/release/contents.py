@@ -13,12 +13,13 @@ FOLDERS = {
     "state": ("fleetmeter", "fleetmeter_pytest"),
     "exporter": ("fleetmeter_exporter",),
     "app": ("fleetmeter_app",),
+    "board": ("fleetmeter_board",),
 }
 PACKAGES = [package for packages in FOLDERS.values() for package in packages]
 
 
 def check_wheel(wheel: Path) -> str:
-    """The four packages, the launcher's line and the assets; metadata that says what is true."""
+    """The packages, the launcher's line and the assets; metadata that says what is true."""
     with ZipFile(wheel) as archive:
         names = archive.namelist()
         (metadata_name,) = (name for name in names if name.endswith(".dist-info/METADATA"))

@@ -9,7 +9,7 @@ import httpx
 import yaml
 
 from drill.receiver import Receiver
-from fleetmeter.cli.top.totals import Totals
+from fleetmeter.watching.totals import Totals
 from fleetmeter_app.upstream.ledger import Ledger
 from stack.compose import ROOT
 from stack.stage import Stage

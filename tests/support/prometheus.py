@@ -57,6 +57,11 @@ class Prometheus:
         self._process.wait()
         shutil.rmtree(self._directory, ignore_errors=True)
 
+    @property
+    def address(self) -> str:
+        """Its URL."""
+        return f"http://{self._address}"
+
     def query(self, expression: str) -> dict[Series, float]:
         """An instant vector, by name and labels, without those of the target itself."""
         found: list[dict[str, Any]] = self._get("query", query=expression)["result"]

@@ -45,8 +45,9 @@ class Addresses:
 
 
 def addresses(settings: DemoSettings, fleet: DemoFleet, store_url: str) -> list[Address]:
-    """The lines. What people look at stands first: a page of ours would be the first of all."""
+    """The lines. What people look at stands first."""
     return [
+        _optional("board", fleet.board, fleet.no_board),
         *_gateways(settings, fleet),
         Address("exporter", f"{fleet.exporter}/metrics", frozenset({"exporter"})),
         _optional("prometheus", fleet.prometheus, fleet.no_prometheus),

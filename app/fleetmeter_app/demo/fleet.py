@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleetmeter_app.config.gateway import GatewayConfig
-from fleetmeter_app.demo import alertmanager, prometheus
+from fleetmeter_app.demo import alertmanager, board, prometheus
 from fleetmeter_app.demo.gateway_toml import gateway_toml, write_prices
 from fleetmeter_app.demo.ports import HOST, with_free_ports
 from fleetmeter_app.demo.processes import Program
@@ -42,14 +42,16 @@ class DemoFleet:
     no_prometheus: str | None
     alertmanager: str | None
     no_alertmanager: str | None
+    board: str | None
+    no_board: str | None
     programs: tuple[Program, ...]
 
 
 def plan(settings: DemoSettings, environ: Mapping[str, str], directory: Path, store_url: str) -> DemoFleet:
     """The programs for these settings. Writes their configuration below `directory`, and starts nothing."""
-    asked = (settings.exporter_port, settings.prometheus_port, settings.alertmanager_port, None)
+    asked = (settings.exporter_port, settings.prometheus_port, settings.alertmanager_port, settings.board_port, None)
     ports = with_free_ports([*settings.gateway_ports, *asked])
-    exporter_port, prometheus_port, alertmanager_port, upstream_port = ports[REPLICAS:]
+    exporter_port, prometheus_port, alertmanager_port, board_port, upstream_port = ports[REPLICAS:]
     shared = {name: environ[name] for name in _EVERYONE_NEEDS if name in environ}
     state = {**shared, "FLEETMETER_REDIS_URL": store_url, "FLEETMETER_NAMESPACE": NAMESPACE}
     upstream = None if settings.costs_money else f"http://{HOST}:{upstream_port}"
@@ -80,6 +82,10 @@ def plan(settings: DemoSettings, environ: Mapping[str, str], directory: Path, st
     if no_prometheus is None:
         address = f"{HOST}:{prometheus_port}"
         programs.append(prometheus.program(directory, address, exporter, shared, told, speed))
+    no_board = board.reason_to_leave_out()
+    if no_board is None:
+        history = None if no_prometheus else f"http://{HOST}:{prometheus_port}"
+        programs.append(board.program(f"{HOST}:{board_port}", state, history, _READERS_END))
     return DemoFleet(
         config,
         gateways,
@@ -89,6 +95,8 @@ def plan(settings: DemoSettings, environ: Mapping[str, str], directory: Path, st
         no_prometheus,
         None if told is None else f"http://{told}",
         no_alertmanager,
+        None if no_board else f"http://{HOST}:{board_port}",
+        no_board,
         tuple(programs),
     )
 

@@ -67,7 +67,9 @@ async def _start(
 ) -> "tuple[DemoFleet, Load] | None":
     """Start everything and wait until it answers; None if the user ends the demo before."""
     upstream = "" if settings.costs_money else " the upstream,"
-    console.print(f"starting the store,{upstream} {REPLICAS} gateway replicas and the exporter …", soft_wrap=True)
+    console.print(
+        f"starting the store,{upstream} {REPLICAS} gateway replicas, the exporter and the board …", soft_wrap=True
+    )
     store_url = processes.start_store()
     keys = {} if settings.costs_money else _create_keys(store_url)
     fleet = plan(settings, environ, processes.directory, store_url)

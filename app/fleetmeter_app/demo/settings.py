@@ -35,6 +35,7 @@ class DemoSettings:
     exporter_port: int | None = None
     prometheus_port: int | None = None
     alertmanager_port: int | None = None
+    board_port: int | None = None
     alert_speed: float = 1.0
     alert_webhook: str | None = field(default=None, repr=False)
     openai_api_key: str | None = field(default=None, repr=False)
@@ -60,6 +61,7 @@ class DemoSettings:
             exporter_port=_port(environ, "DEMO_EXPORTER_PORT"),
             prometheus_port=_port(environ, "DEMO_PROMETHEUS_PORT"),
             alertmanager_port=_port(environ, "DEMO_ALERTMANAGER_PORT"),
+            board_port=_port(environ, "DEMO_BOARD_PORT"),
             alert_speed=_number(environ, "DEMO_ALERT_SPEED", _FASTEST_ALERTS, "a divisor") or 1.0,
             alert_webhook=_webhook(environ, "DEMO_ALERT_WEBHOOK"),
             openai_api_key=key,
@@ -73,6 +75,7 @@ class DemoSettings:
             ("DEMO_EXPORTER_PORT", self.exporter_port),
             ("DEMO_PROMETHEUS_PORT", self.prometheus_port),
             ("DEMO_ALERTMANAGER_PORT", self.alertmanager_port),
+            ("DEMO_BOARD_PORT", self.board_port),
         ]
         ports: dict[int, str] = {}
         for variable, port in asked:

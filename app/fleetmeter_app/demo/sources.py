@@ -5,7 +5,7 @@ import time
 
 import httpx
 
-from fleetmeter.cli.top.totals import Totals
+from fleetmeter.watching.totals import Totals
 from fleetmeter_app.demo.errors import DemoError
 from fleetmeter_app.demo.fleet import DemoFleet
 from fleetmeter_app.upstream.ledger import Ledger

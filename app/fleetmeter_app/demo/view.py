@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fleetmeter.cli.top.panels import counts, dollars, facts, panel, side_by_side
-from fleetmeter.cli.top.totals import Totals
+from fleetmeter.watching.totals import Totals
 from fleetmeter_app.demo.comparison.sides import TOKEN_TYPES
 from fleetmeter_app.demo.traffic.tally import Tally
 

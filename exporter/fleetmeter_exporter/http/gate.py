@@ -7,7 +7,8 @@ from fleetmeter_exporter.http.basic_auth import BasicAuth, TooMany, credentials
 from fleetmeter_exporter.http.responses import Application, Headers, Message, Receive, Response, Send, respond
 from fleetmeter_exporter.http.web_config import RateLimit, WebConfig
 
-_CHALLENGE = (b"www-authenticate", b'Basic realm="fleetmeter-exporter", charset="UTF-8"')
+_REFUSED = 1008
+"""The code with which a WebSocket is closed before it is open: policy violation."""
 
 
 class Gate:
@@ -19,14 +20,19 @@ class Gate:
         config: Callable[[], WebConfig],
         clock: Callable[[], float] = time.monotonic,
         auth: BasicAuth | None = None,
+        realm: str = "fleetmeter-exporter",
     ) -> None:
         self._application = application
         self._config = config
         self._auth = auth or BasicAuth()
         self._bucket = _Bucket(clock)
+        self._challenge = (b"www-authenticate", f'Basic realm="{realm}", charset="UTF-8"'.encode())
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request, or let a WebSocket be opened."""
+        if scope["type"] == "websocket":
+            await self._open(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
@@ -52,10 +58,21 @@ class Gate:
                 return
             if not allowed:
                 await respond(
-                    scope, send_with_headers, Response(401, b"user and password needed\n", headers=[_CHALLENGE])
+                    scope, send_with_headers, Response(401, b"user and password needed\n", headers=[self._challenge])
                 )
                 return
         await self._application(scope, receive, send_with_headers)
+
+    async def _open(self, scope: Message, receive: Receive, send: Send) -> None:
+        config = self._config()
+        try:
+            allowed = not config.users or await self._allows(config, scope["headers"])
+        except TooMany:
+            allowed = False
+        if allowed and not (config.rate_limit and not self._bucket.take(config.rate_limit)):
+            await self._application(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": _REFUSED})
 
     async def _allows(self, config: WebConfig, headers: Headers) -> bool:
         given = [value for name, value in headers if name == b"authorization"]

@@ -1,17 +1,12 @@
-"""The fleet that a command works on: its flags, and the connections that are made from them."""
+"""The fleet that a command works on: its flags."""
 
 import argparse
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-import redis
-
-from fleetmeter.connection.client import connect
 from fleetmeter.errors import SettingError
-from fleetmeter.reader.gauge_read import registered
-from fleetmeter.reader.reading import Reader
-from fleetmeter.schema.keys import Keys
-from fleetmeter.settings import DEFAULT_URL, Settings, without_password
+from fleetmeter.settings import DEFAULT_URL, Settings
+from fleetmeter.watching.target import Target
 
 _FLAGS = {"url": "--redis.url", "namespace": "--namespace"}
 
@@ -38,10 +33,8 @@ def add_command(subcommands: Subcommands, name: str, summary: str) -> argparse.A
 
 
 @dataclass(frozen=True)
-class NamespaceTarget:
-    """One namespace of one store."""
-
-    settings: Settings
+class NamespaceTarget(Target):
+    """One namespace of one store, as flags name it."""
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Self:
@@ -50,22 +43,3 @@ class NamespaceTarget:
             return cls(Settings.from_env(url=arguments.url, namespace=arguments.namespace))
         except SettingError as error:
             raise SettingError(_FLAGS.get(error.setting, error.setting), error.problem) from None
-
-    @property
-    def keys(self) -> Keys:
-        """The keys of the namespace."""
-        return Keys(self.settings.namespace)
-
-    @property
-    def place(self) -> str:
-        """Namespace and URL for messages, without user and password."""
-        return f"namespace {self.settings.namespace!r} of {without_password(self.settings.url)}"
-
-    def reader(self) -> Reader:
-        """A reader of snapshots. Close it."""
-        found = self.settings
-        return Reader(found.url, found.namespace, credentials=found.credentials, reads=registered())
-
-    def client(self) -> redis.Redis:
-        """A plain client of the node that has the namespace. Close it, and use it inside `client.translated()`."""
-        return connect(self.settings.url, self.keys.writers, self.settings.credentials)

@@ -116,9 +116,10 @@ def test_client_ledger_and_exporter_agree(tmp_path: Path) -> None:
     with running_demo(tmp_path, DEMO_SECONDS="10") as demo:
         demo.wait_for(": client")
         children = demo.children()
-        assert len(children) == 7, "store, upstream, three replicas, exporter, guard"
+        assert len(children) == 8, "store, upstream, three replicas, exporter, board, guard"
         assert demo.process.wait(START_SECONDS) == 0, demo.complaint
     assert "client, ledger and exporter agree in all" in demo.output
+    assert re.match(r"starting .+\nboard +http://127\.0\.0\.1:\d+\n", demo.output), "the first address"
     assert "Team trial has used up its budget" in demo.output
     assert demo.complaint == ""
     numbers = dict(re.findall(r"^ *(.*?\S) {2,}(.*\d) *$", demo.output, re.MULTILINE))
@@ -193,7 +194,7 @@ def test_prometheus_and_alertmanager_belong_to_it_and_ctrl_c_ends_all(
 def test_a_signal_while_starting(how: Callable[[RunningDemo], int], tmp_path: Path) -> None:
     """Ctrl-C or SIGTERM before everything answers ends what was started, and says so."""
     with running_demo(tmp_path) as demo:
-        children = demo.wait_for_children(7)
+        children = demo.wait_for_children(8)
         assert how(demo) == 130
     assert demo.complaint == "fleetmeter demo: ended before everything had started\n"
     wait_until_gone(children)
@@ -203,7 +204,7 @@ def test_a_signal_while_starting(how: Callable[[RunningDemo], int], tmp_path: Pa
 def test_a_killed_demo_leaves_no_orphans(tmp_path: Path) -> None:
     """SIGKILL to the demo itself leaves no process and no directory: the guard ends and removes them."""
     with running_demo(tmp_path) as demo:
-        children = demo.wait_for_children(7)
+        children = demo.wait_for_children(8)
         demo.end(signal.SIGKILL)
     wait_until_gone(children)
     assert list((tmp_path / "tmp").iterdir()) == []

@@ -33,7 +33,7 @@ def test_everything_can_be_said() -> None:
         {
             "DEMO_SECONDS": "1.5", "DEMO_RATE": "3", "DEMO_GATEWAY_PORTS": "8001, 8002,8003",
             "DEMO_EXPORTER_PORT": "9847", "DEMO_PROMETHEUS_PORT": "9090", "DEMO_ALERTMANAGER_PORT": "9093",
-            "DEMO_ALERT_SPEED": "30", "DEMO_ALERT_WEBHOOK": "http://127.0.0.1:9095/x",
+            "DEMO_BOARD_PORT": "9848", "DEMO_ALERT_SPEED": "30", "DEMO_ALERT_WEBHOOK": "http://127.0.0.1:9095/x",
         }
     )  # fmt: skip
     assert (settings.seconds, settings.rate) == (1.5, 3.0)
@@ -41,6 +41,7 @@ def test_everything_can_be_said() -> None:
     gateways = dict.fromkeys((8001, 8002, 8003), "DEMO_GATEWAY_PORTS")
     assert settings.asked_ports() == {
         **gateways, 9847: "DEMO_EXPORTER_PORT", 9090: "DEMO_PROMETHEUS_PORT", 9093: "DEMO_ALERTMANAGER_PORT",
+        9848: "DEMO_BOARD_PORT",
     }  # fmt: skip
 
 
@@ -99,7 +100,7 @@ def test_real_models(tmp_path: Path) -> None:
     assert fleet.upstream is None
     assert "sk-secret" not in repr(fleet)
     environs = {program.name: program.environ for program in fleet.programs}
-    assert list(environs) == ["gateway-1", "gateway-2", "gateway-3", "exporter"]
+    assert list(environs) == ["gateway-1", "gateway-2", "gateway-3", "exporter", "board"]
     assert environs["exporter"] == {
         "PATH": "/nowhere", "FLEETMETER_REDIS_URL": "unix:///s", "FLEETMETER_NAMESPACE": "demo",
     }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from fleetmeter.cli.top.totals import Totals
+from fleetmeter.watching.totals import Totals
 from fleetmeter_app.demo.comparison.report import remarks, summary_table, verdict
 from fleetmeter_app.demo.comparison.sides import Comparison, compare
 from fleetmeter_app.demo.traffic.questions import Question

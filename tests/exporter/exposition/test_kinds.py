@@ -80,7 +80,7 @@ def test_one_gauge_that_is_no_ordinary_number_costs_no_other(
 
 @pytest.mark.parametrize("mode", ["sum", "all", "mostrecent"])
 def test_a_live_gauge_goes_and_comes_with_its_writers(store: StoreAddress, fleet: Fleet, mode: str) -> None:
-    """Of a series that two writers state, one may end, then both, and both may be back: from cached parts, each time."""
+    """Of a series that two writers state, one may end, then both, and both may be back: by cached parts each time."""
     exposition = Exposition(TEXT)
     gauge = Definition.of("g", "gauge", "x", "", ["k"], [], f"live{mode}")
     with FixedState(store) as fixed:

@@ -13,13 +13,13 @@ from fleetmeter.cli.command import main
 from fleetmeter.cli.printing import NOTHING
 from fleetmeter.cli.target import NamespaceTarget
 from fleetmeter.cli.top.frame import frame
-from fleetmeter.cli.top.sighting import Watch
-from fleetmeter.cli.top.totals import Totals
 from fleetmeter.reader.families import families_of
 from fleetmeter.reader.reading import Reader
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import EPOCH_FIELD
 from fleetmeter.settings import Settings
+from fleetmeter.watching.sighting import Watch
+from fleetmeter.watching.totals import Totals
 from fleetmeter_exporter import RedisCollector
 from support.commands import command, on_terminal, process
 from support.proxy import FaultProxy

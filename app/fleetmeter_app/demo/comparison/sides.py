@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fleetmeter.cli.top.totals import Totals
+from fleetmeter.watching.totals import Totals
 from fleetmeter_app.demo.comparison.bills import added, bills
 from fleetmeter_app.demo.comparison.row import SummaryRow
 from fleetmeter_app.demo.gateway_toml import EMBEDDING

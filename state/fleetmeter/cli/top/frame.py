@@ -1,26 +1,16 @@
 """One frame of `top`: replicas, requests, tokens, money, models, and the health of flushes."""
 
-from functools import partial
-
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from fleetmeter.cli.printing import NOTHING, bytes_text, counted, seconds_text, time_text
-from fleetmeter.cli.top.panels import LINES, counts, dollars, facts, panel, plain, side_by_side
-from fleetmeter.cli.top.sighting import Sighting, Watch
-from fleetmeter.cli.top.totals import Totals
+from fleetmeter.cli.top.panels import LINES, counts, facts, money, panel, plain, side_by_side
+from fleetmeter.watching.figures import Figures, figures, most_common
+from fleetmeter.watching.sighting import Sighting, Watch
 
 _REPLICAS = 6
 """Replicas that are shown by name; so the frame fits a terminal of 30 lines."""
-_REQUESTS, _ERRORS, _IN_PROGRESS = "http_requests_total", "errors_total", "http_requests_in_progress"
-_FALLBACKS, _TOKENS = "model_fallbacks_total", "openai_tokens_used_sum"
-_CALLS, _COST = "openai_api_calls_total", "openai_total_cost_usd_total"
-_OPERATIONS, _HIT_RATE, _SIZE = "prompt_cache_operations_total", "prompt_cache_hit_rate", "prompt_cache_size"
-_FLUSHES, _FLUSH_ERRORS, _LOST = (
-    "fleetmeter_flushes_total", "fleetmeter_flush_errors_total", "fleetmeter_lost_batches_total",
-)  # fmt: skip
-_RETAINED = "fleetmeter_retained_bytes"
 
 
 def frame(watch: Watch) -> RenderableType:
@@ -28,16 +18,16 @@ def frame(watch: Watch) -> RenderableType:
     now = watch.now
     if now is None:
         return Group(plain(watch.target.place), _trouble(watch))
-    totals = now.totals
+    found = figures(watch, now)
     return Group(
         _head(watch, now),
-        panel("replicas", _replicas(watch, now)),
+        panel("replicas", _replicas(found)),
         side_by_side(
-            (1, panel("requests", _requests(watch, totals))),
-            (1, panel("tokens by type", _tokens(totals))),
-            (1, panel("money and cache", _money(watch, now))),
+            (1, panel("requests", _requests(found))),
+            (1, panel("tokens by type", _tokens(found))),
+            (1, panel("money and cache", _money(found))),
         ),
-        side_by_side((1, panel("models", _models(totals))), (1, panel("flush health", _health(watch, now)))),
+        side_by_side((1, panel("models", _models(found))), (1, panel("flush health", _health(found)))),
     )
 
 
@@ -52,7 +42,7 @@ def _head(watch: Watch, now: Sighting) -> RenderableType:
     )
     parts: list[RenderableType] = [head]
     if now.problems:
-        parts.append(Text(f"{counted(now.problems, 'part')} unreadable: see fleetmeter doctor", style="bold red"))
+        parts.append(Text(f"{counted(len(now.problems), 'part')} unreadable: see fleetmeter doctor", style="bold red"))
     if watch.trouble is not None:
         parts.append(_trouble(watch))
     return Group(*parts)
@@ -65,122 +55,83 @@ def _trouble(watch: Watch) -> Text:
     return text
 
 
-def _replicas(watch: Watch, now: Sighting) -> RenderableType:
-    snapshot = now.snapshot
+def _replicas(found: Figures) -> RenderableType:
     table = Table(box=None, pad_edge=False, expand=True, header_style="dim")
     table.add_column("name", no_wrap=True, ratio=1)
     for name in ("pid", "version", "last sign", "requests", "req/s", "errors"):
         table.add_column(name, justify="right", no_wrap=True)
-    alive = snapshot.alive
-    order = sorted(now.identities, key=lambda item: (item not in alive, now.identities[item].name, item))
-    for writer in order[:_REPLICAS]:
-        identity, row = now.identities[writer], snapshot.rows[writer]
-        names = {identity.name, f"{identity.name}-{writer}"}
+    for replica in found.replicas[:_REPLICAS]:
         table.add_row(
-            plain(identity.replica or writer),
-            plain(identity.pid or NOTHING),
-            plain(identity.version or NOTHING),
-            seconds_text(max(0.0, (snapshot.taken_us - row.heartbeat_us) / 1e6)),
-            _total(now.totals, "replica_requests", names),
-            _rate(watch, now.totals, "replica_requests", names),
-            _total(now.totals, "replica_errors", names),
-            style="" if writer in alive else "dim",
+            plain(replica.name),
+            plain(replica.pid or NOTHING),
+            plain(replica.version or NOTHING),
+            seconds_text(replica.silent),
+            _whole(replica.requests),
+            _rate(replica.per_second),
+            _whole(replica.errors),
+            style="" if replica.alive else "dim",
         )
-    if len(order) > _REPLICAS:
-        table.add_row(Text(f"and {len(order) - _REPLICAS} more", style="dim"))
-    return table if order else Text(NOTHING, style="dim")
+    if len(found.replicas) > _REPLICAS:
+        table.add_row(Text(f"and {len(found.replicas) - _REPLICAS} more", style="dim"))
+    return table if found.replicas else Text(NOTHING, style="dim")
 
 
-def _requests(watch: Watch, totals: Totals) -> RenderableType:
+def _requests(found: Figures) -> RenderableType:
     return facts(
-        ("total", _total(totals, _REQUESTS)),
-        ("per second", _rate(watch, totals, _REQUESTS)),
-        ("in progress", _total(totals, _IN_PROGRESS)),
-        ("errors", _errors(totals)),
-        ("fallbacks", _total(totals, _FALLBACKS)),
+        ("total", _whole(found.requests)),
+        ("per second", _rate(found.requests_per_second)),
+        ("in progress", _whole(found.in_progress)),
+        ("errors", _whole(found.errors)),
+        ("fallbacks", _whole(found.fallbacks)),
     )
 
 
-def _errors(totals: Totals) -> str:
-    """Requests that were answered with 500 or above. For a service without HTTP, its `errors_total`."""
-    if not totals.has(_REQUESTS):
-        return _total(totals, _ERRORS)
-    failed = sum(count for status, count in totals.by("status", _REQUESTS).items() if status.startswith("5"))
-    return f"{failed:,}"
+def _tokens(found: Figures) -> RenderableType:
+    return _none() if found.tokens is None else counts(most_common(found.tokens, len(found.tokens)))
 
 
-def _tokens(totals: Totals) -> RenderableType:
-    return counts(totals.by("type", _TOKENS).most_common()) if totals.has(_TOKENS) else _none()
-
-
-def _money(watch: Watch, now: Sighting) -> RenderableType:
-    totals = now.totals
-    known = totals.has(_COST)
-    each_second = watch.rate(partial(Totals.nanodollars, name=_COST)) if known else None
+def _money(found: Figures) -> RenderableType:
     return facts(
-        ("total", dollars(totals, _COST) if known else NOTHING),
-        ("per hour", NOTHING if each_second is None else f"${each_second * 3600 / 1e9:,.4f}"),
-        ("tokens/s", _rate(watch, totals, _TOKENS)),
-        ("cache hits", _hit_ratio(totals)),
-        ("cache size", _total(now.totals, _SIZE)),
+        ("total", NOTHING if found.cost is None else money(found.cost)),
+        ("per hour", NOTHING if found.per_hour is None else f"${found.per_hour / 1e9:,.4f}"),
+        ("tokens/s", _rate(found.tokens_per_second)),
+        ("cache hits", NOTHING if found.hit_ratio is None else f"{found.hit_ratio:.1%}"),
+        ("cache size", _whole(found.cache_size)),
     )
 
 
-def _hit_ratio(totals: Totals) -> str:
-    gets = totals.total(_OPERATIONS, operation="get")
-    if gets:
-        return f"{totals.total(_OPERATIONS, operation='get', result='hit') / gets:.1%}"
-    return f"{totals.value(_HIT_RATE):.1%}" if totals.has(_HIT_RATE) and not totals.has(_OPERATIONS) else NOTHING
-
-
-def _models(totals: Totals) -> RenderableType:
+def _models(found: Figures) -> RenderableType:
     table = Table(box=None, pad_edge=False, expand=True, header_style="dim")
     table.add_column("model", no_wrap=True, ratio=1)
     table.add_column("calls", justify="right", no_wrap=True)
     table.add_column("cost", justify="right", no_wrap=True)
-    calls = totals.by("model", _CALLS).most_common()
-    for model, count in calls[:LINES]:
-        cost = dollars(totals, _COST, model=model) if totals.has(_COST) else NOTHING
-        table.add_row(plain(model), f"{count:,}", cost)
-    if len(calls) > LINES:
-        table.add_row(Text("others", style="dim"), f"{sum(count for _, count in calls[LINES:]):,}")
-    return table if calls else _none()
+    for model in found.models[:LINES]:
+        table.add_row(plain(model.name), f"{model.calls:,}", NOTHING if model.cost is None else money(model.cost))
+    if len(found.models) > LINES:
+        table.add_row(Text("others", style="dim"), f"{sum(model.calls for model in found.models[LINES:]):,}")
+    return table if found.models else _none()
 
 
-def _health(watch: Watch, now: Sighting) -> RenderableType:
-    snapshot, totals = now.snapshot, now.totals
-    errors = totals.by("reason", _FLUSH_ERRORS).most_common(3)
-    silences = [snapshot.taken_us - snapshot.rows[writer].heartbeat_us for writer in snapshot.alive]
-    if errors:
-        trouble = ", ".join(f"{reason} {count:,}" for reason, count in errors)
+def _health(found: Figures) -> RenderableType:
+    if found.flush_errors:
+        trouble = ", ".join(f"{reason} {count:,}" for reason, count in most_common(found.flush_errors, 3))
     else:
-        trouble = "0" if totals.has(_FLUSH_ERRORS) else NOTHING
+        trouble = NOTHING if found.flush_errors is None else "0"
     return facts(
-        ("flushes", _total(totals, _FLUSHES)),
-        ("flushes/s", _rate(watch, totals, _FLUSHES)),
+        ("flushes", _whole(found.flushes)),
+        ("flushes/s", _rate(found.flushes_per_second)),
         ("flush errors", trouble),
-        ("lost batches", _total(totals, _LOST)),
-        ("retained", bytes_text(totals.value(_RETAINED)) if totals.has(_RETAINED) else NOTHING),
-        ("oldest write", f"{seconds_text(max(0, *silences) / 1e6)} ago" if silences else NOTHING),
+        ("lost batches", _whole(found.lost_batches)),
+        ("retained", NOTHING if found.retained_bytes is None else bytes_text(found.retained_bytes)),
+        ("oldest write", NOTHING if found.oldest_write is None else f"{seconds_text(found.oldest_write)} ago"),
     )
 
 
-def _count(totals: Totals, name: str, replicas: set[str] | None = None) -> int:
-    """The sum over all series of a name; with `replicas`, only over those whose label `replica` is one of these.
-
-    A replica may have two names there: its own, and that with its writer id behind it.
-    """
-    if replicas is None:
-        return totals.total(name)
-    return sum(totals.total(name, replica=replica) for replica in replicas)
+def _whole(number: int | None) -> str:
+    return NOTHING if number is None else f"{number:,}"
 
 
-def _total(totals: Totals, name: str, replicas: set[str] | None = None) -> str:
-    return f"{_count(totals, name, replicas):,}" if totals.has(name) else NOTHING
-
-
-def _rate(watch: Watch, totals: Totals, name: str, replicas: set[str] | None = None) -> str:
-    rate = watch.rate(partial(_count, name=name, replicas=replicas)) if totals.has(name) else None
+def _rate(rate: float | None) -> str:
     return NOTHING if rate is None else f"{rate:,.1f}"
 
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.live import Live
 
 from fleetmeter.cli.top.frame import frame
-from fleetmeter.cli.top.sighting import Watch
+from fleetmeter.watching.sighting import Watch
 
 
 def show_once(watch: Watch, interval: float, pause: Callable[[float], None] = time.sleep) -> None:

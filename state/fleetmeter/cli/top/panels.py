@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fleetmeter.cli.printing import shown
-from fleetmeter.cli.top.totals import Totals
+from fleetmeter.watching.totals import Totals
 
 LINES = 5
 """Lines of a list of counts; so two rows of panels and a head fit a terminal of 24 lines."""
@@ -61,4 +61,9 @@ def counts(counted: Iterable[tuple[str, int]]) -> Table:
 
 def dollars(totals: Totals, name: str, **labels: str) -> str:
     """The sum of a family in dollars, as text, to the micro-dollar."""
-    return f"${totals.nanodollars(name, **labels) / 1e9:,.6f}"
+    return money(totals.nanodollars(name, **labels))
+
+
+def money(nanodollars: int) -> str:
+    """An amount in dollars, as text, to the micro-dollar."""
+    return f"${nanodollars / 1e9:,.6f}"

@@ -6,9 +6,9 @@ from contextlib import closing
 
 from fleetmeter.cli.errors import CommandError
 from fleetmeter.cli.target import NamespaceTarget, Subcommands, add_command
-from fleetmeter.cli.top.sighting import Watch
 from fleetmeter.errors import SettingError
 from fleetmeter.settings import parse_seconds
+from fleetmeter.watching.sighting import Watch
 
 
 def add_top(subcommands: Subcommands) -> None:

@@ -1,0 +1,1 @@
+"""The board: the fleet live in a browser, without Grafana."""

@@ -1,0 +1,1 @@
+"""Watching a fleet: what views of it, such as `top` and the board, show of it; how it looks is theirs."""
