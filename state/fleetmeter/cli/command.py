@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SettingError as error:
         return complain(str(error), 2)
     except StoreUnreachable as error:
-        return complain(f"{error}{_ELSEWHERE if error.reason == 'unreachable' else ''}", 1)
+        return complain(str(error).rstrip(".") + _ELSEWHERE if error.reason == "unreachable" else str(error), 1)
     except FleetmeterError as error:
         return complain(str(error), 1)
     except BrokenPipeError:  # the reader of our output, such as `head`, has closed it

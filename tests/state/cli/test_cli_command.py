@@ -56,7 +56,7 @@ def test_a_store_that_is_away(words: list[str], capsys: pytest.CaptureFixture[st
     assert main([words[0], "--url", "redis://127.0.0.1:1/0", *words[1:]]) == 1
     error = capsys.readouterr().err
     assert error.startswith("fleetmeter: the store cannot be reached")
-    assert error.endswith("; start it, or name another by --redis.url or FLEETMETER_REDIS_URL\n")
+    assert error.endswith("refused; start it, or name another by --redis.url or FLEETMETER_REDIS_URL\n")
     assert error.count("\n") == 1
 
 
