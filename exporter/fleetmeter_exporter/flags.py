@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 
 import fleetmeter
+from fleetmeter.cli.suggestion import Suggesting
 from fleetmeter.errors import SettingError
 from fleetmeter.escaping import printable
 from fleetmeter_exporter.logs import FORMATS, LEVELS
@@ -110,7 +111,7 @@ def log_format(given: Mapping[str, Given]) -> str:
     return given["log.format"].choice(FORMATS, "format")
 
 
-class Parser(argparse.ArgumentParser):
+class Parser(Suggesting):
     """A parser of flags. It takes no abbreviations, and its errors repeat no secret.
 
     `name` is the command's name. `program` stands in the names of environment twins, as EXPORTER in

@@ -60,10 +60,21 @@ def test_it_serves_until_it_is_told_to_end(store: StoreAddress, ending: signal.S
             2,
             "fleetmeter-exporter: FLEETMETER_REDIS_URL: ",
         ),
-        (["--redis.uri=redis://u:very-secret@h"], {}, 2, "unrecognized arguments: --redis.uri=redis://***@h"),
+        (
+            ["--redis.uri=redis://u:very-secret@h"],
+            {},
+            2,
+            "unrecognized arguments: --redis.uri=redis://***@h (did you mean --redis.url?)",
+        ),
         (["--redis.url=redis://h/x"], {}, 2, "unix:///path/to/socket?db=0, redis+sentinel://host:port"),
         (["--hold=redis://u:very-secret@h"], {}, 2, "fleetmeter-exporter: --hold: 'redis://***@h' is no duration"),
         (["--web.listen-address=here"], {}, 2, "fleetmeter-exporter: --web.listen-address: 'here' is no address"),
+        (
+            ["--web.listen-address=:98470"],
+            {},
+            2,
+            "':98470' is no address; expected HOST:PORT, :PORT or [IPV6]:PORT, and a port up to 65535",
+        ),
         (["--web.listen-address=:0", "--web.listen-address=nowhere"], {}, 2, "--web.listen-address: 'nowhere' is no"),
         (["--web.listen-address=no host:0"], {}, 1, "--web.listen-address: cannot listen on no host:0: "),
         (

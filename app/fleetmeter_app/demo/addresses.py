@@ -55,7 +55,7 @@ def addresses(settings: DemoSettings, fleet: DemoFleet, store_url: str) -> list[
         Address("dashboards", _dashboards(fleet)),
         _upstream(settings, fleet),
         Address("store", f"{store_url}  namespace {NAMESPACE}"),
-        *_keys(settings, store_url),
+        *_keys(settings, fleet, store_url),
     ]
 
 
@@ -76,13 +76,16 @@ def _upstream(settings: DemoSettings, fleet: DemoFleet) -> Address:
     return Address("upstream", f"{fleet.upstream}/ledger", frozenset({"upstream"}))
 
 
-def _keys(settings: DemoSettings, store_url: str) -> Iterator[Address]:
-    """Who asks; and how to get a key, as from the first key on everybody needs one."""
+def _keys(settings: DemoSettings, fleet: DemoFleet, store_url: str) -> Iterator[Address]:
+    """Who asks; and how to get a key and to ask with it, as from the first key on everybody needs one."""
     if settings.costs_money:
         return
     names = ", ".join(team.name for team in WORKING)
     yield Address("teams", f"{names} and {TRIAL.name}, which may spend ${TRIAL.limit_usd:g} a {WINDOW}")
     yield Address("your key", f"{_program()} keys create --url {store_url} --namespace {NAMESPACE} --team you")
+    first = next(iter(fleet.gateways.values()))
+    headers = "-H 'authorization: Bearer KEY' -H 'content-type: application/json'"
+    yield Address("ask with it", f'curl -s {first}/ask {headers} -d \'{{"query": "TSLA price"}}\'')
 
 
 def _program() -> str:

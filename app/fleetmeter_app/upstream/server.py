@@ -117,7 +117,12 @@ def make_app(config: UpstreamConfig) -> Breakable:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM. Returns 2, after one line with the reason, if a setting cannot be used."""
-    parser = Parser("python -m fleetmeter_app.upstream", "An OpenAI-compatible upstream.", "", "upstream")
+    parser = Parser(
+        "python -m fleetmeter_app.upstream",
+        "A server that speaks like OpenAI, for demo and tests: its answers are made up and cost nothing.",
+        "",
+        "upstream",
+    )
     given = read(FLAGS, parser, sys.argv[1:] if arguments is None else arguments, os.environ)
     file = given["config"].one[1]
     try:

@@ -29,7 +29,10 @@ class ListenAddress:
         bare = host.removeprefix("[").removesuffix("]")
         bracketed = host == f"[{bare}]"
         if not (colon and port.isascii() and port.isdecimal() and int(port) <= 65535 and bracketed == (":" in bare)):
-            raise SettingError(name, f"{text.strip()!r} is no address; expected HOST:PORT, :PORT or [IPV6]:PORT")
+            raise SettingError(
+                name,
+                f"{text.strip()!r} is no address; expected HOST:PORT, :PORT or [IPV6]:PORT, and a port up to 65535",
+            )
         return cls(bare, int(port))
 
     def __str__(self) -> str:

@@ -24,7 +24,7 @@ _SUMMARY = "Write the dashboards, Prometheus' rules and configuration, the store
 
 def add_assets(subcommands: Subcommands) -> None:
     """Add `assets` to the subcommands of `fleetmeter`."""
-    parser = subcommands.add_parser("assets", help="write out dashboards, rules and other files", description=_SUMMARY)
+    parser = subcommands.add_parser("assets", help="Write out dashboards, rules and other files.", description=_SUMMARY)
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder to write into; it is made if needed")
     parser.add_argument("--force", action="store_true", help="also overwrite files that were changed")
     parser.set_defaults(run=assets)

@@ -16,7 +16,7 @@ from fleetmeter.cli.printing import Parser, complain
 from fleetmeter.cli.reset import add_reset
 from fleetmeter.cli.run import add_run
 from fleetmeter.cli.top.watching import add_top
-from fleetmeter.errors import FleetmeterError, SettingError
+from fleetmeter.errors import FleetmeterError, SettingError, StoreUnreachable
 
 _SUBCOMMANDS = (
     add_assets,
@@ -31,6 +31,9 @@ _SUBCOMMANDS = (
 
 _INTERRUPTED = 130
 """The status of a program that SIGINT ended, as shells give it."""
+
+_ELSEWHERE = "; start it, or name another by --redis.url or FLEETMETER_REDIS_URL"
+"""What to do if no store listens at an address."""
 
 
 def make_parser() -> Parser:
@@ -59,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except SettingError as error:
         return complain(str(error), 2)
+    except StoreUnreachable as error:
+        return complain(str(error).rstrip(".") + _ELSEWHERE if error.reason == "unreachable" else str(error), 1)
     except FleetmeterError as error:
         return complain(str(error), 1)
     except BrokenPipeError:  # the reader of our output, such as `head`, has closed it

@@ -1,12 +1,12 @@
 """Plain text on standard output: lines, columns, and numbers as people read them."""
 
-import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, NoReturn
 
+from fleetmeter.cli.suggestion import Suggesting
 from fleetmeter.escaping import printable, printable_json
 
 shown = printable
@@ -16,7 +16,7 @@ NOTHING = "\N{EN DASH}"
 """Shown in the place of a value that does not exist."""
 
 
-class Parser(argparse.ArgumentParser):
+class Parser(Suggesting):
     """A parser of a command line whose errors are safe to show on a terminal."""
 
     def error(self, message: str) -> NoReturn:

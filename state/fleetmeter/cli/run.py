@@ -31,7 +31,7 @@ A program that calls fleetmeter.install() itself needs no launcher.
 def add_run(subcommands: Subcommands) -> None:
     """Add `run` to the subcommands of `fleetmeter`."""
     parser = subcommands.add_parser(
-        "run", help="start a program with fleetmeter installed", description=_DESCRIPTION, epilog=_LIMITS
+        "run", help="Start a program with fleetmeter installed.", description=_DESCRIPTION, epilog=_LIMITS
     )
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="the program and its arguments")
     parser.set_defaults(run=run)

@@ -18,6 +18,9 @@ from fleetmeter.pricing.tiers import STANDARD
 _SHOWN = 64
 """Characters of an unknown name that a message shows."""
 
+_NAME_PROVIDER = "name it by the address, under [providers] in a file of prices (FLEETMETER_PRICES)"
+"""What to do about an address that no price list knows."""
+
 
 class Found(NamedTuple):
     """The name to count a model under, and its own price or its entry in the list."""
@@ -53,7 +56,8 @@ def find_price(model: object, place: Place, book: Book, listed: Callable[[], Pri
     if own is not None:
         return Found(*own)
     if place.provider is None:
-        return Unpriced("provider", name[:_SHOWN], f"nobody knows the provider that answered as {brief(model)}")
+        reason = f"nobody knows the provider that answered as {brief(model)}; {_NAME_PROVIDER}"
+        return Unpriced("provider", name[:_SHOWN], reason)
     entry = _entry(listed(), name, place.provider)
     if entry is None:
         about = f"{place.provider} {name[:_SHOWN]}"

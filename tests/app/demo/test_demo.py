@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -138,19 +139,18 @@ def test_client_ledger_and_exporter_agree(tmp_path: Path) -> None:
 
 
 def test_no_key_is_shown(tmp_path: Path) -> None:
-    """The keys of the teams are in no output; what is shown is how to create one, and that works."""
+    """The keys of the teams are in no output; what is shown is how to create one and to ask with it, and that works."""
     with running_demo(tmp_path) as demo:
         demo.wait_for(": client")
         found = re.search(r"^your key +(.+)$", demo.output, re.MULTILINE)
-        gateway = re.search(r"^gateways +(\S+)", demo.output, re.MULTILINE)
+        asking = re.search(r"^ask with it +curl -s (.+)$", demo.output, re.MULTILINE)
         assert found is not None
-        assert gateway is not None
+        assert asking is not None
         key = subprocess.run(found[1].split(), capture_output=True, text=True, check=True).stdout.strip()
-        answer = httpx.post(
-            f"{gateway[1]}/ask", json={"query": "TSLA price"}, headers={"authorization": f"Bearer {key}"}
-        )
-        assert answer.status_code == 200
-        assert httpx.post(f"{gateway[1]}/ask", json={"query": "TSLA price"}).status_code == 401
+        address, _, authorization, _, content_type, _, body = shlex.split(asking[1].replace("KEY", key))
+        headers = dict(header.split(": ") for header in (authorization, content_type))
+        assert httpx.post(address, content=body, headers=headers).status_code == 200
+        assert httpx.post(address, json={"query": "TSLA price"}).status_code == 401
         assert "sk-fm-" not in demo.output
         assert demo.ctrl_c() == 1, "a request of somebody else is a difference"
     assert "somebody else had asked these gateways" in demo.output

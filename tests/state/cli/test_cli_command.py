@@ -52,10 +52,11 @@ def test_a_flag_wins_over_the_environment(installed: StoreAddress) -> None:
 
 @pytest.mark.parametrize("words", [["ls"], ["ls", "--writers"], ["ls", "--namespaces"], ["forget", "x"], ["reset"]])
 def test_a_store_that_is_away(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Status 1 and one line, no traceback."""
+    """Status 1 and one line, no traceback; it says how to name another store."""
     assert main([words[0], "--url", "redis://127.0.0.1:1/0", *words[1:]]) == 1
     error = capsys.readouterr().err
     assert error.startswith("fleetmeter: the store cannot be reached")
+    assert error.endswith("refused; start it, or name another by --redis.url or FLEETMETER_REDIS_URL\n")
     assert error.count("\n") == 1
 
 
@@ -66,6 +67,25 @@ def test_unknown_words_end_the_program(capsys: pytest.CaptureFixture[str]) -> No
             main(words)
         assert ending.value.code == 2
     assert "unrecognized arguments: --writer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "usage", "reason"),
+    [
+        (["ls", "--redis-url=x"], "usage: fleetmeter ls ", "--redis-url=x (did you mean --redis.url?)"),
+        (["keys", "list", "--jsn"], "usage: fleetmeter keys list ", "--jsn (did you mean --json?)"),
+        (["doctor", "now"], "usage: fleetmeter doctor ", "now"),
+        (["--verson", "reset"], "usage: fleetmeter [-h]", "--verson (did you mean --version?)"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_flag(words: list[str], usage: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The usage is that of the subcommand, and the reason names the flag that is most like it."""
+    with pytest.raises(SystemExit) as ending:
+        main(words)
+    assert ending.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(usage)
+    assert error.splitlines()[-1].endswith(f"error: unrecognized arguments: {reason}")
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -205,9 +205,11 @@ def test_a_store_that_goes_away(watching: Callable[..., Watch], store: StoreAddr
 
 
 def test_a_store_that_was_never_there(capsys: pytest.CaptureFixture[str]) -> None:
-    """One frame of nothing says why, and is a failure."""
+    """One frame of nothing says why, to the end of the sentence, and is a failure."""
     assert main(["top", "--once", "--url", "redis://127.0.0.1:1/0"]) == 1
-    assert "the store cannot be reached" in capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "the store cannot be reached" in shown
+    assert "Connection refused" in shown
 
 
 def test_a_password_that_is_wrong(capsys: pytest.CaptureFixture[str], store: StoreAddress) -> None:

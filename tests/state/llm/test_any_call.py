@@ -173,7 +173,7 @@ BAD = [
     (
         "an unknown address",
         {"base_url": "http://10.1.1.1/v1"},
-        "nobody knows the provider that answered as 'gpt-6-sol'",
+        "nobody knows the provider that answered as 'gpt-6-sol'; name it by the address",
     ),
     ("an unknown tier", {"tier": "scale"}, "'scale'"),
 ]

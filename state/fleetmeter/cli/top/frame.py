@@ -17,7 +17,9 @@ def frame(watch: Watch) -> RenderableType:
     """The whole frame; it needs 80 columns."""
     now = watch.now
     if now is None:
-        return Group(plain(watch.target.place), _trouble(watch))
+        reason = _trouble(watch)
+        reason.no_wrap = False  # there is room for all of it, as nothing else is shown
+        return Group(plain(watch.target.place), reason)
     found = figures(watch, now)
     return Group(
         _head(watch, now),
