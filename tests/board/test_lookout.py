@@ -1,0 +1,113 @@
+"""A board goes on looking, whatever a Prometheus does, and shows no money that it no longer knows."""
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import parse_qs
+
+from fleetmeter.settings import Settings
+from fleetmeter.watching.periods import Spent, day_start, month_start
+from fleetmeter.watching.target import Target
+from fleetmeter_board.lookout import Lookout
+from fleetmeter_board.prometheus import Prometheus
+from support.sightings import sample, sighting
+from support.store import StoreAddress
+
+WEEK = 7 * 86_400.0
+
+
+@contextmanager
+def knowing(copies: list[int]) -> Iterator[str]:
+    """Something that answers each query as a Prometheus would that knows of 7 dollars; without copies, it fails."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+        def do_POST(self) -> None:
+            asked = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
+            number = str(copies[0]) if asked["query"][0].startswith("count(fleetmeter_up") else "7"
+            pair = [float(asked.get("start", ["0"])[0]), number]
+            found = [{"metric": {"job": "fleet"}, "value": pair, "values": [pair]}]
+            body = json.dumps({"status": "success", "data": {"result": found}} if copies[0] else {}).encode()
+            self.send_response(200 if copies[0] else 500)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+@asynccontextmanager
+async def looking(store: StoreAddress, place: str) -> AsyncIterator[Lookout]:
+    """A lookout that looks ten times a second, and asks this Prometheus."""
+    lookout = Lookout(Target(Settings(store.url, store.namespace)), 0.1, Prometheus(place))
+    task = asyncio.create_task(lookout.keep_looking())
+    try:
+        yield lookout
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await lookout.close()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for it."""
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+def test_a_prometheus_that_does_not_answer_holds_up_nothing(store: StoreAddress) -> None:
+    """The store is looked at as before, and a page gets an answer in words before the Prometheus has given its own."""
+
+    async def run(place: str) -> None:
+        async with looking(store, place) as lookout:
+            await until(lambda: lookout.looks >= 10)
+            assert lookout.prometheus_problem == ""  # its first answer is still awaited
+            assert (await lookout.shown(WEEK)).problem == f"{place} has not answered yet"
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        asyncio.run(run("http://{}:{}".format(*silent.getsockname())))
+
+
+def test_money_of_a_prometheus_is_shown_only_while_it_is_known(store: StoreAddress) -> None:
+    """Of two copies of the fleet, of one that fails, or of a day that is over, no sum stands for the present one."""
+    copies = [1]
+    noon = datetime.now().astimezone().replace(hour=12, minute=0, second=0, microsecond=0)
+    birth = (noon - timedelta(days=400)).timestamp()
+    cost = sample("openai_total_cost_usd_total", model="m")
+
+    def spent(lookout: Lookout) -> list[Spent | None]:
+        return [lookout.spent(period) for period in ("today", "month")]
+
+    async def run(place: str) -> None:
+        prometheus = Prometheus(place)
+        lookout = Lookout(Target(Settings(store.url, store.namespace)), 0.1, prometheus)
+        lookout.overview.take(sighting(noon.timestamp(), {cost: 100.0}, birth=birth))
+        own: list[Spent | None] = [Spent(0, noon.timestamp(), whole=False)] * 2
+        starts = [day_start(noon).timestamp(), month_start(noon).timestamp()]
+        asked: list[Spent | None] = [Spent(7_000_000_000, start, whole=True) for start in starts]
+        for copies[0], expected in ((1, asked), (2, own), (1, asked), (0, own), (1, asked)):
+            await lookout._ask(prometheus)
+            assert spent(lookout) == expected
+        later = (noon + timedelta(days=40)).timestamp()
+        lookout.overview.take(sighting(later, {cost: 150.0}, birth=birth))
+        assert spent(lookout) == [Spent(0, later, whole=False)] * 2
+        await lookout.close()
+
+    with knowing(copies) as place:
+        asyncio.run(run(place))
