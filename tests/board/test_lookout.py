@@ -3,6 +3,8 @@
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -15,10 +17,24 @@ from fleetmeter.settings import Settings
 from fleetmeter.watching.periods import Spent, day_start, month_start
 from fleetmeter.watching.target import Target
 from fleetmeter_board.lookout import Lookout
+from fleetmeter_board.parts import tiles
 from fleetmeter_board.prometheus import Prometheus
+from support.processes import environment
 from support.sightings import sample, sighting
 from support.store import StoreAddress
 
+FAULT = """
+import sys
+from fleetmeter.cli.command import main
+from fleetmeter_board.lookout import Lookout
+
+async def keep_looking(self):
+    raise RuntimeError("a fault of the board's own")
+
+Lookout.keep_looking = keep_looking
+sys.exit(main(["board", "--web.listen-address", "127.0.0.1:0"]))
+"""
+COST = sample("openai_total_cost_usd_total", model="m")
 WEEK = 7 * 86_400.0
 
 
@@ -89,7 +105,6 @@ def test_money_of_a_prometheus_is_shown_only_while_it_is_known(store: StoreAddre
     copies = [1]
     noon = datetime.now().astimezone().replace(hour=12, minute=0, second=0, microsecond=0)
     birth = (noon - timedelta(days=400)).timestamp()
-    cost = sample("openai_total_cost_usd_total", model="m")
 
     def spent(lookout: Lookout) -> list[Spent | None]:
         return [lookout.spent(period) for period in ("today", "month")]
@@ -97,7 +112,7 @@ def test_money_of_a_prometheus_is_shown_only_while_it_is_known(store: StoreAddre
     async def run(place: str) -> None:
         prometheus = Prometheus(place)
         lookout = Lookout(Target(Settings(store.url, store.namespace)), 0.1, prometheus)
-        lookout.overview.take(sighting(noon.timestamp(), {cost: 100.0}, birth=birth))
+        lookout.overview.take(sighting(noon.timestamp(), {COST: 100.0}, birth=birth))
         own: list[Spent | None] = [Spent(0, noon.timestamp(), whole=False)] * 2
         starts = [day_start(noon).timestamp(), month_start(noon).timestamp()]
         asked: list[Spent | None] = [Spent(7_000_000_000, start, whole=True) for start in starts]
@@ -105,9 +120,33 @@ def test_money_of_a_prometheus_is_shown_only_while_it_is_known(store: StoreAddre
             await lookout._ask(prometheus)
             assert spent(lookout) == expected
         later = (noon + timedelta(days=40)).timestamp()
-        lookout.overview.take(sighting(later, {cost: 150.0}, birth=birth))
+        lookout.overview.take(sighting(later, {COST: 150.0}, birth=birth))
         assert spent(lookout) == [Spent(0, later, whole=False)] * 2
         await lookout.close()
 
     with knowing(copies) as place:
         asyncio.run(run(place))
+
+
+def test_a_board_that_can_look_no_more_ends_and_says_so(store: StoreAddress) -> None:
+    """A fault of its own ends it with status 1, so that whoever watches over it starts it again."""
+    program = [sys.executable, "-c", FAULT]
+    done = subprocess.run(program, check=False, env=environment(store), capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "the board can look no more" in done.stderr
+
+
+def test_a_mean_over_more_than_a_minute_is_not_called_a_minutes(store: StoreAddress) -> None:
+    """After a while without the store, the tiles say over how long their mean is."""
+    requests = sample("http_requests_total", status="200")
+
+    def said(*seconds: float) -> str:
+        lookout = Lookout(Target(Settings(store.url, store.namespace)), 2.0)
+        for at in seconds:
+            lookout.overview.take(sighting(1_790_000_000.0 + at, {requests: at, COST: at}))
+        lookout.overview.close()
+        return tiles(lookout)
+
+    assert "at the pace of the last minute" in said(*range(0, 121, 2))
+    assert "at the pace of the last 10 s" in said(*range(0, 11, 2))
+    assert "at the pace of the last 10 min" in said(0, 600)
