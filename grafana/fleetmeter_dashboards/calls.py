@@ -77,13 +77,13 @@ def _calls(queries: Queries) -> list[Panel]:
                 Target(queries.or_zero(queries.rate("client_retries")), "by clients"),
                 Target(queries.or_zero(queries.rate("model_hedges")), "second deployment"),
             ],
-            Value(unit="reqps", low=0), colour="model", stack=True, width=8, calcs=["mean"],
+            Value(unit="reqps", low=0), colour="model", stack=True, width=10, calcs=["mean"],
         ),
         series(
             "How often are streams left before their end?",
             "Streams per second, by whether their usage was reported or had to be estimated.",
             [Target(aborts, "{{usage}}")],
-            Value(unit=per_second("streams"), low=0, none="no stream was left"), colour="usage", stack=True, width=8,
+            Value(unit=per_second("streams"), low=0, none="no stream was left"), colour="usage", stack=True, width=7,
             calcs=["mean"],
         ),
         series(
@@ -93,7 +93,7 @@ def _calls(queries: Queries) -> list[Panel]:
                 Target(queries.quantile(0.95, "http_request_size_bytes"), "request"),
                 Target(queries.quantile(0.95, "http_response_size_bytes"), "response"),
             ],
-            Value(low=0), width=8,
+            Value(low=0), width=7,
         ),
     ]  # fmt: skip
 

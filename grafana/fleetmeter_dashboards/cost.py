@@ -119,20 +119,12 @@ def _money(queries: Queries) -> list[Panel]:
             [Target(queries.top(by_intent, "openai_cost_usd", "intent", part="sum"), "{{intent}}")],
             Value(low=0), colour="intent", stack=True,
         ),
-        rows_of(
-            "What did each model do for its money?",
-            "Within the time shown; dearest first. Unpriced calls, of all intents, cost something that nobody knows.",
-            {
-                "cost": queries.increase("openai_cost_usd", "model", part="sum"),
-                "answers": queries.increase("openai_cost_usd", "model", part="count"),
-                "tokens": queries.increase("openai_tokens_per_call", "model", part="sum"),
-                "unpriced": queries.increase("openai_unpriced_calls", "model"),
-            },
-            ["model"], width=12, sort_by="cost",
-            units={
-                "answers": Value(decimals=0), "tokens": Value(decimals=0),
-                "unpriced": Value(decimals=0, steps=rising(0.5, 10)),
-            },
+        series(
+            "Which kinds of tokens are used?",
+            "Tokens per second. The kinds are disjoint: cached and written ones are not in prompt, reasoning is not in "
+            "completion.",
+            [Target(queries.rate("openai_tokens_used", "type", part="sum"), "{{type}}")],
+            Value(unit=per_second("tokens"), low=0), colour="type", stack=True,
         ),
     ]  # fmt: skip
 
@@ -158,20 +150,28 @@ def _price(queries: Queries) -> list[Panel]:
             "What do 1,000 calls cost?",
             "US dollars per 1,000 answered calls; the ten models that cost most within the time shown.",
             [Target(by_call, "{{model}}")],
-            Value(low=0), colour="model", width=8, calcs=["mean"],
+            Value(low=0), colour="model", calcs=["mean"],
         ),
         series(
             "What do 1,000 tokens cost?",
             "US dollars per 1,000 tokens of any kind; the ten models that cost most within the time shown.",
             [Target(by_token, "{{model}}")],
-            Value(low=0), colour="model", width=8, calcs=["mean"],
+            Value(low=0), colour="model", calcs=["mean"],
         ),
-        series(
-            "Which kinds of tokens are used?",
-            "Tokens per second. The kinds are disjoint: cached and written ones are not in prompt, reasoning is not in "
-            "completion.",
-            [Target(queries.rate("openai_tokens_used", "type", part="sum"), "{{type}}")],
-            Value(unit=per_second("tokens"), low=0), colour="type", stack=True, width=8, calcs=["mean"],
+        rows_of(
+            "What did each model do for its money?",
+            "Within the time shown; dearest first. Unpriced calls, of all intents, cost something that nobody knows.",
+            {
+                "cost": queries.increase("openai_cost_usd", "model", part="sum"),
+                "answers": queries.increase("openai_cost_usd", "model", part="count"),
+                "tokens": queries.increase("openai_tokens_per_call", "model", part="sum"),
+                "unpriced": queries.increase("openai_unpriced_calls", "model"),
+            },
+            ["model"], width=24, sort_by="cost",
+            units={
+                "answers": Value(decimals=0), "tokens": Value(decimals=0),
+                "unpriced": Value(decimals=0, steps=rising(0.5, 10)),
+            },
         ),
     ]  # fmt: skip
 
@@ -191,18 +191,18 @@ def _savings(queries: Queries) -> list[Panel]:
                 Target(queries.increase("cost_savings_usd", "source"), "{{source}}"),
                 Target(queries.increase("routing_extra_cost_usd"), "extra"),
             ],
-            Value(low=0, none="nothing was saved"), colour="source",
+            Value(low=0, none="nothing was saved"), colour="source", width=6,
         ),
         bars(
             "How much of each budget is left?",
             "Share of the budget's limit in its present window. Orange below 25 %, red below 10 %.",
             [Target(left, "{{budget}}, {{window}}")],
-            Value(low=0, high=1, steps=falling(0.1, 0.25), decimals=0, none="no budget is set"), width=8,
+            Value(low=0, high=1, steps=falling(0.1, 0.25), decimals=0, none="no budget is set"), width=6,
         ),
         series(
             "Which budgets are met?",
             "Calls per second that met a used-up budget, by what followed: refused, sent to another tier, or told.",
             [Target(queries.rate("budget_rejections", "budget", "action"), "{{budget}}, {{action}}")],
-            Value(unit=per_second("calls"), low=0, none="no budget is used up"), stack=True, width=8,
+            Value(unit=per_second("calls"), low=0, none="no budget is used up"), stack=True,
         ),
     ]  # fmt: skip

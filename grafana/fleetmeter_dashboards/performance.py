@@ -57,19 +57,19 @@ def _errors(queries: Queries) -> list[Panel]:
             "What share of requests fails over time?",
             "Answered with a status of 500 or above. The line is the alert's 5 %.",
             [Target(ratio(queries.rate("http_requests", status="~5.."), queries.rate("http_requests")), "failed")],
-            Value(low=0, steps=((None, "transparent"), (0.05, "red"))), lines="dashed+area", width=8,
+            Value(low=0, steps=((None, "transparent"), (0.05, "red"))), lines="dashed+area", width=7,
         ),
         series(
             "Which errors does the service answer?",
             "Requests per second that were answered with a status of 500 or above, by status.",
             [Target(queries.or_zero(failed, "status"), "{{status}}")],
-            Value(unit=per_second("errors"), low=0), colour="status", stack=True, width=8, calcs=["mean"],
+            Value(unit=per_second("errors"), low=0), colour="status", stack=True, width=7, calcs=["mean"],
         ),
         series(
             "Which errors do models answer?",
             "Calls per second that ended in an error, by the SDK's exception class.",
             [Target(_types(queries, "openai_errors"), "{{type}}")],
-            Value(unit=per_second("errors"), low=0), colour="error", stack=True, width=8, calcs=["mean"],
+            Value(unit=per_second("errors"), low=0), colour="error", stack=True, width=10, calcs=["mean"],
         ),
     ]  # fmt: skip
 
@@ -103,18 +103,18 @@ def _models(queries: Queries) -> list[Panel]:
             "How long do models take?",
             "95 of 100 calls take at most this long, retries included; the ten models that are called most.",
             [Target(queries.top(latency, "openai_api_calls", "model"), "{{model}}")],
-            Value(low=0), colour="model", width=8, calcs=["mean"],
+            Value(low=0), colour="model", width=9, calcs=["mean"],
         ),
         series(
             "How long until the first token?",
             "Half, 95 and 99 of 100 streamed calls have their first content after at most this long.",
             quantiles(queries, "openai_time_to_first_token_seconds"),
-            Value(low=0, none="no streamed calls"), colour="quantile", width=8,
+            Value(low=0, none="no streamed calls"), colour="quantile", width=6,
         ),
         series(
             "How often are models called?",
             "Calls per second, those that failed included; the ten models that are called most.",
             [Target(queries.top(calls, "openai_api_calls", "model"), "{{model}}")],
-            Value(unit=per_second("calls"), low=0), colour="model", stack=True, width=8, calcs=["mean"],
+            Value(unit=per_second("calls"), low=0), colour="model", stack=True, width=9, calcs=["mean"],
         ),
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -130,7 +131,7 @@ def read(connection: socket.socket) -> bytes:
 
 def statuses(raw: bytes) -> list[int]:
     """The status of each answer on a connection."""
-    return [int(line.split()[1]) for line in raw.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 ([0-9]{3}) ", raw)]
 
 
 def code_of(raw: bytes) -> str:
@@ -217,8 +218,8 @@ def test_a_client_that_takes_nothing_is_cut(target: Target) -> None:
 
 
 def test_pipelined_requests_are_few(target: Target) -> None:
-    """A client that sends thousands of requests at once is cut off; it gets no thousands of answers."""
-    raw = exchanged(target.one, head("GET", "/health") * 1000)
+    """A client that sends a hundred requests at once is cut off; it does not get a hundred answers."""
+    raw = exchanged(target.one, head("GET", "/health") * 110)  # less than a head may have
     assert len(statuses(raw)) < 50
     assert target.one.get("/health").status_code == 200
 
