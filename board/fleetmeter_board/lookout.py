@@ -10,6 +10,7 @@ from fleetmeter.cli.doctor.facts import gather
 from fleetmeter.cli.doctor.server_checks import server_checks
 from fleetmeter.cli.doctor.state_checks import read_or_refusal, state_checks
 from fleetmeter.errors import FleetmeterError
+from fleetmeter.watching.figures import COST
 from fleetmeter.watching.history import KEPT
 from fleetmeter.watching.measures import own_labels
 from fleetmeter.watching.overview import Overview
@@ -41,7 +42,7 @@ class Lookout:
         self.prometheus_problem = ""
         self.looks = 0
         self._interval = interval
-        self._spent: dict[str, tuple[float, Spent]] = {}
+        self._totals: dict[str, tuple[float, int, float]] = {}
         self._answers: dict[float, tuple[float, asyncio.Future[Shown]]] = {}
         self._shown: dict[float, Shown] = {}
         self._told = ""
@@ -97,12 +98,15 @@ class Lookout:
         return self._shown.get(seconds, waiting)
 
     def spent(self, period: str) -> Spent | None:
-        """What `today` or the `month` cost; from the Prometheus if that knows more of the period."""
-        own = self.overview.spent.get(period)
-        if own is None or own.whole:
+        """What `today` or the `month` cost; from a total that the Prometheus has, if that is of an earlier time."""
+        own, now = self.overview.spent.get(period), self.overview.watch.now
+        if own is None or now is None or own.whole:
             return own
-        start, asked = self._spent.get(period, (0.0, own))
-        return asked if start == self.overview.periods.start_of(period) and asked.since < own.since else own
+        start, total, at = self._totals.get(period, (0.0, 0, own.since))
+        spent = now.totals.nanodollars(COST) - total
+        if start != self.overview.periods.start_of(period) or at >= own.since or spent < own.nanodollars:
+            return own
+        return Spent(spent, at, whole=at <= start + 1)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -121,25 +125,21 @@ class Lookout:
         self._told = trouble
 
     async def _ask(self, prometheus: Prometheus) -> None:
-        """Ask it about its scrapes, and about periods that this board does not know in full."""
-        spent: dict[str, tuple[float, Spent]] = {}
+        """Ask it about its scrapes, and for the totals with which periods began that this board has not seen begin."""
+        totals: dict[str, tuple[float, int, float]] = {}
         try:
             self.scrapes = await prometheus.scrapes()
             of_several = self.scrapes.get("copies", 1.0) > 1  # its sums are multiples of the truth
             for name, own in dict(self.overview.spent).items():
-                if own.whole or of_several:
-                    continue
                 start = self.overview.periods.start_of(name)
-                found = await prometheus.spent(start)
-                if found is not None:
-                    spent[name] = start, Spent(round(found[0]), found[1], whole=found[1] <= start + 1)
+                if not own.whole and not of_several and (found := await prometheus.total_at(start)) is not None:
+                    totals[name] = start, *found
         except PrometheusError as error:
             if str(error) != self.prometheus_problem:
                 log.warning("the Prometheus cannot be used", extra=fields(problem=str(error)))
             self.scrapes, self.prometheus_problem = {}, str(error)
         else:
-            self.prometheus_problem = ""
-        self._spent = spent
+            self.prometheus_problem, self._totals = "", totals
 
 
 def _examine(target: Target) -> list[Check]:

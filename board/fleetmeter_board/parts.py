@@ -76,7 +76,9 @@ def _period(lookout: Lookout, key: str, title: str, found: Figures, at: float) -
         return _tile(key, title, NOTHING, f"nobody records {COST}" if found.cost is None else "not known yet")
     start = since(spent.since, at)
     if spent is not own:
-        asked = "as Prometheus has it" if spent.whole else "Prometheus has nothing of the time before"
+        asked = (
+            "from the total that Prometheus had then" if spent.whole else "Prometheus has nothing of the time before"
+        )
         return _tile(key, title if spent.whole else f"Cost since {start}", dollars(spent.nanodollars), asked)
     if not spent.whole:
         return _tile(key, f"Cost since {start}", dollars(spent.nanodollars), _unknown(lookout, title))

@@ -54,19 +54,20 @@ class Prometheus:
         except PrometheusError as error:
             return Shown(seconds, source=self.place, problem=str(error))
 
-    async def spent(self, since: float) -> tuple[float, float] | None:
-        """Nano-dollars since a time, and since when it has data of that span; None if it has none.
+    async def total_at(self, start: float) -> tuple[int, float] | None:
+        """What the fleet had cost at `start`, or at the first time after it that is known, and that time.
 
-        Raises `PrometheusError`.
+        In nano-dollars; None if nothing is known. The difference to the total of now is exact, which PromQL's
+        `increase()` is not: it extrapolates, and lacks what a model had cost when it was first scraped. Raises
+        `PrometheusError`.
         """
         chosen, now = await self._selector(), time.time()
         text = f"sum(openai_total_cost_usd_total{chosen})"
-        there = await self._range(text, since, now, max(15.0, (now - since) / 200))
-        found = await self._instant(f"sum(increase(openai_total_cost_usd_total{chosen}[{_span(now - since)}]))")
-        amount = float(found[0]["value"][1]) if found else math.nan
-        if not there or not math.isfinite(amount):
+        found = await self._range(text, start, now, max(15.0, (now - start) / 200))
+        if not found:
             return None
-        return amount * _NANO, float(there[0]["values"][0][0])
+        at, amount = found[0]["values"][0]
+        return (round(float(amount) * _NANO), float(at)) if math.isfinite(float(amount)) else None
 
     async def scrapes(self) -> dict[str, float]:
         """Of the last scrapes: how many exporters are `scraped`, how many of them are `up`, the `seconds` of one.

@@ -40,7 +40,7 @@ WEEK = 7 * 86_400.0
 
 @contextmanager
 def knowing(copies: list[int]) -> Iterator[str]:
-    """Something that answers each query as a Prometheus would that knows of 7 dollars; without copies, it fails."""
+    """Answers each query as a Prometheus would that knew a total of 7 dollars; without copies, it fails."""
 
     class Answers(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
@@ -101,7 +101,7 @@ def test_a_prometheus_that_does_not_answer_holds_up_nothing(store: StoreAddress)
 
 
 def test_money_of_a_prometheus_is_shown_only_while_it_is_known(store: StoreAddress) -> None:
-    """Of two copies of the fleet, of one that fails, or of a day that is over, no sum stands for the present one."""
+    """No total of two copies, or of a day that is over, is used; a Prometheus that fails leaves what it has said."""
     copies = [1]
     noon = datetime.now().astimezone().replace(hour=12, minute=0, second=0, microsecond=0)
     birth = (noon - timedelta(days=400)).timestamp()
@@ -115,8 +115,8 @@ def test_money_of_a_prometheus_is_shown_only_while_it_is_known(store: StoreAddre
         lookout.overview.take(sighting(noon.timestamp(), {COST: 100.0}, birth=birth))
         own: list[Spent | None] = [Spent(0, noon.timestamp(), whole=False)] * 2
         starts = [day_start(noon).timestamp(), month_start(noon).timestamp()]
-        asked: list[Spent | None] = [Spent(7_000_000_000, start, whole=True) for start in starts]
-        for copies[0], expected in ((1, asked), (2, own), (1, asked), (0, own), (1, asked)):
+        asked: list[Spent | None] = [Spent(93_000_000_000, start, whole=True) for start in starts]
+        for copies[0], expected in ((1, asked), (2, own), (0, own), (1, asked), (0, asked)):
             await lookout._ask(prometheus)
             assert spent(lookout) == expected
         later = (noon + timedelta(days=40)).timestamp()
