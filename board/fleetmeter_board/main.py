@@ -52,8 +52,9 @@ def serve(settings: BoardSettings) -> int:
         raise CommandError(f"--web.listen-address: cannot listen on {error.filename}: {error.strerror}") from error
     tls = web().tls
     scheme = "https" if tls else "http"
+    end = _End()
     application = SameSite(
-        Gate(_application(settings), web, realm="fleetmeter-board"),
+        Gate(_application(settings, end), web, realm="fleetmeter-board"),
         lambda: settings.only_here and not settings.allow_anyone and not web().users,
     )
     config = uvicorn.Config(
@@ -78,29 +79,47 @@ def serve(settings: BoardSettings) -> int:
         ),
     )
     for ending in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises what it got again when it has ended
-        signal.signal(ending, lambda number, _: _stopped(signal.Signals(number)))
-    _Server(config).run(sockets=listeners)
+        signal.signal(ending, lambda number, _: end.stopped(signal.Signals(number)))
+    _Server(config, end).run(sockets=listeners)
     return 1
+
+
+class _End:
+    """How the board ends: with 0 after a signal from outside, with 1 after a fault of its own."""
+
+    def __init__(self) -> None:
+        self._status = 0
+
+    def now(self, ending: signal.Signals) -> NoReturn:
+        """End, whatever still runs."""
+        log.info("stopped", extra=fields(signal=ending.name))
+        os._exit(self._status)
+
+    def stopped(self, ending: signal.Signals) -> NoReturn:
+        """End, as nothing runs any more."""
+        log.info("stopped", extra=fields(signal=ending.name))
+        sys.exit(self._status)
+
+    def if_failed(self, task: "asyncio.Task[None]") -> None:
+        """A board that no longer looks would show old numbers for ever: it says why, and ends."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("the board can look no more", exc_info=error)
+            self._status = 1
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 class _Server(uvicorn.Server):
     """Ends soon after it was told to, even while a look at the store hangs. Nothing is lost: the board only reads."""
 
+    def __init__(self, config: uvicorn.Config, end: _End) -> None:
+        super().__init__(config)
+        self._end = end
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        last = threading.Timer(_AT_LAST, _end_now, (signal.Signals(sig),))
+        last = threading.Timer(_AT_LAST, self._end.now, (signal.Signals(sig),))
         last.daemon = True
         last.start()
         super().handle_exit(sig, frame)
-
-
-def _end_now(ending: signal.Signals) -> NoReturn:
-    log.info("stopped", extra=fields(signal=ending.name))
-    os._exit(0)
-
-
-def _stopped(ending: signal.Signals) -> NoReturn:
-    log.info("stopped", extra=fields(signal=ending.name))
-    sys.exit(0)
 
 
 def _newest(connection: object, web: Callable[[], WebConfig]) -> None:
@@ -126,7 +145,7 @@ def _require_guarded(settings: BoardSettings, web: WebConfig) -> None:
     )
 
 
-def _application(settings: BoardSettings) -> FastAPI:
+def _application(settings: BoardSettings, end: _End) -> FastAPI:
     prometheus = None
     if settings.prometheus:
         prometheus = Prometheus(settings.prometheus, settings.prometheus_job, settings.store.namespace)
@@ -135,7 +154,7 @@ def _application(settings: BoardSettings) -> FastAPI:
     @asynccontextmanager
     async def looking(_: FastAPI) -> AsyncIterator[None]:
         task = asyncio.create_task(lookout.keep_looking())
-        task.add_done_callback(_end_if_failed)
+        task.add_done_callback(end.if_failed)
         try:
             yield
         finally:
@@ -170,10 +189,3 @@ _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#1c2026"/>'
     '<path d="M3 11l3-4 3 2 4-6" fill="none" stroke="#73bf69" stroke-width="2"/></svg>'
 )
-
-
-def _end_if_failed(task: "asyncio.Task[None]") -> None:
-    """A board that no longer looks would show old numbers for ever: it says why, and ends."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("the board can look no more", exc_info=error)
-        os.kill(os.getpid(), signal.SIGTERM)

@@ -100,7 +100,10 @@ class Page:
             await self._draw()
 
     async def _draw(self) -> None:
-        shown = await self._lookout.shown(self._span)
+        span = self._span
+        shown = await self._lookout.shown(span)
+        if span != self._span:  # another one was chosen while a Prometheus answered
+            return
         watch = self._lookout.overview.watch
         totals = Totals(()) if watch.now is None else watch.now.totals
         self._source.show(self._source_text(shown))
@@ -131,9 +134,9 @@ class Page:
     def _scraped(self) -> list[str]:
         """What is wrong with a Prometheus' scrapes; it concerns the history, and not the numbers of the store."""
         found = self._lookout.scrapes
-        targets, up = found.get("scraped", 1.0), found.get("up", 1.0)
-        if targets > 1:
-            problem = f"the Prometheus scrapes the fleet {targets:.0f} times, so its sums are multiples of the truth"
+        targets, up, copies = found.get("scraped", 1.0), found.get("up", 1.0), found.get("copies", 1.0)
+        if copies > 1:
+            problem = f"the Prometheus scrapes the fleet {copies:.0f} times, so its sums are multiples of the truth"
             return [f"History: {problem}; scrape one address."]
         return ["History: the Prometheus cannot reach the exporter, so it has gaps."] if up < targets else []
 
@@ -228,7 +231,7 @@ class _SectionPart:
         self._why.show(escape(empty))
         if self._open != (not empty):
             self._open = not empty
-            self._details.props("open" if self._open else 'remove="open"', remove="" if self._open else "open")
+            self._details.props("open" if self._open else "", remove="" if self._open else "open")
         if empty:
             return
         for card in self._cards:

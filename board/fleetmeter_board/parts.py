@@ -5,6 +5,7 @@ from html import escape
 
 from fleetmeter.cli.printing import NOTHING, seconds_text
 from fleetmeter.watching.figures import COST, Figures
+from fleetmeter.watching.history import STEP
 from fleetmeter.watching.overview import RECENT, Pace
 from fleetmeter.watching.trust import Level, Trust
 from fleetmeter_board.colours import colour
@@ -75,7 +76,9 @@ def _period(lookout: Lookout, key: str, title: str, found: Figures, at: float) -
         return _tile(key, title, NOTHING, f"nobody records {COST}" if found.cost is None else "not known yet")
     start = since(spent.since, at)
     if spent is not own:
-        asked = "as Prometheus has it" if spent.whole else "Prometheus has nothing of the time before"
+        asked = (
+            "from the total that Prometheus had then" if spent.whole else "Prometheus has nothing of the time before"
+        )
         return _tile(key, title if spent.whole else f"Cost since {start}", dollars(spent.nanodollars), asked)
     if not spent.whole:
         return _tile(key, f"Cost since {start}", dollars(spent.nanodollars), _unknown(lookout, title))
@@ -115,7 +118,7 @@ def _latency(found: Figures, pace: Pace | None) -> str:
         return _tile("latency", "Latency of requests", NOTHING, "nobody records HTTP requests")
     latency: Mapping[str, float | None] = {} if pace is None else pace.latency
     if not any(value is not None for value in latency.values()):
-        return _tile("latency", "Latency of requests", NOTHING, "no request within the last minute")
+        return _tile("latency", "Latency of requests", NOTHING, _over(pace, "no request within"))
     items = "".join(
         f'<div><dt>{name}</dt><dd class="{tone(value, *_SLOW)}">{duration(value)}</dd></div>'
         for name, value in latency.items()
@@ -173,7 +176,8 @@ def _rate(rate: float | None) -> str:
 def _over(pace: Pace | None, words: str) -> str:
     if pace is None:
         return ""
-    return f"{words} the last minute" if pace.seconds >= RECENT - 5 else f"{words} the last {round(pace.seconds)} s"
+    about = abs(pace.seconds - RECENT) <= STEP  # it is longer if nothing was read for a while
+    return f"{words} the last {'minute' if about else seconds_text(pace.seconds)}"
 
 
 def tone(value: float | None, orange: float, red: float) -> str:

@@ -1,6 +1,7 @@
 """What a Prometheus that scrapes the fleet knows of more than the last hour."""
 
 import asyncio
+import math
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -36,7 +37,10 @@ class Prometheus:
         self.place = redacted(url)
         self._job = job
         self._namespace = namespace
-        self._client = httpx.AsyncClient(base_url=url, timeout=_PATIENCE, trust_env=False)
+        try:
+            self._client = httpx.AsyncClient(base_url=url, timeout=_PATIENCE, trust_env=False)
+        except httpx.InvalidURL as error:
+            raise PrometheusError(f"{self.place} is no URL of a Prometheus: {redacted(str(error))}") from error
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def close(self) -> None:
@@ -50,30 +54,34 @@ class Prometheus:
         except PrometheusError as error:
             return Shown(seconds, source=self.place, problem=str(error))
 
-    async def spent(self, since: float) -> tuple[float, float] | None:
-        """Nano-dollars since a time, and since when it has data of that span; None if it has none.
+    async def total_at(self, start: float) -> tuple[int, float] | None:
+        """What the fleet had cost at `start`, or at the first time after it that is known, and that time.
 
-        Raises `PrometheusError`.
+        In nano-dollars; None if nothing is known. The difference to the total of now is exact, which PromQL's
+        `increase()` is not: it extrapolates, and lacks what a model had cost when it was first scraped. Raises
+        `PrometheusError`.
         """
         chosen, now = await self._selector(), time.time()
         text = f"sum(openai_total_cost_usd_total{chosen})"
-        there = await self._range(text, since, now, max(15.0, (now - since) / 200))
-        found = await self._instant(f"sum(increase(openai_total_cost_usd_total{chosen}[{_span(now - since)}]))")
-        if not there or not found:
+        found = await self._range(text, start, now, max(15.0, (now - start) / 200))
+        if not found:
             return None
-        return float(found[0]["value"][1]) * _NANO, float(there[0]["values"][0][0])
+        at, amount = found[0]["values"][0]
+        return (round(float(amount) * _NANO), float(at)) if math.isfinite(float(amount)) else None
 
     async def scrapes(self) -> dict[str, float]:
         """Of the last scrapes: how many exporters are `scraped`, how many of them are `up`, the `seconds` of one.
 
+        `copies` is how many of them show this fleet: with two, sums over all series are twice the truth.
+
         Raises `PrometheusError`.
         """
-        job = await self._job_name()
+        job, chosen = await self._job_name(), await self._selector()
         queries = {
             "scraped": f'count(up{{job="{job}"}})',
             "up": f'sum(up{{job="{job}"}})',
             "seconds": f'max(fleetmeter_scrape_duration_seconds{{job="{job}"}})',
-            "series": f'sum(fleetmeter_scrape_series{{job="{job}"}})',
+            "copies": f"count(fleetmeter_up{chosen})",
         }
         answers = await asyncio.gather(*map(self._instant, queries.values()))
         return {name: float(found[0]["value"][1]) for name, found in zip(queries, answers, strict=True) if found}
@@ -156,8 +164,19 @@ class Prometheus:
         if not isinstance(document, dict) or document.get("status") != "success":
             told = document.get("error") if isinstance(document, dict) else None
             raise PrometheusError(f"{self.place} refuses a query: {told or f'status {answer.status_code}'}")
-        result: list[dict[str, Any]] = document["data"]["result"]
+        data = document.get("data")
+        result = data.get("result") if isinstance(data, dict) else None
+        if not isinstance(result, list) or not all(map(_is_series, result)):
+            raise PrometheusError(f"{self.place} answers a query with no list of series; is it a Prometheus?")
         return result
+
+
+def _is_series(one: object) -> bool:
+    """Whether it has the shape of a series in an answer: labels, and one value or several."""
+    if not isinstance(one, dict) or not isinstance(one.get("metric"), dict):
+        return False
+    pairs = one["values"] if isinstance(one.get("values"), list) and one["values"] else [one.get("value")]
+    return all(isinstance(pair, list) and len(pair) == 2 for pair in pairs)
 
 
 def _series(measure: Measure, chosen: str) -> str:

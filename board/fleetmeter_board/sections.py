@@ -134,7 +134,7 @@ def _reads(lookout: Lookout, took: float, samples: int) -> list[tuple[str, str]]
 
 def _nobody(lookout: Lookout, _totals: Totals) -> str:
     found = lookout.overview.figures
-    return "" if found is not None and found.replicas else "no process has recorded yet"
+    return "" if found is not None and found.replicas else "no process records now"
 
 
 _GATEWAY = "the gateway records it, or the helpers of fleetmeter.llm do"

@@ -84,7 +84,7 @@ def is_loopback(host: str) -> bool:
 def _prometheus(name: str, url: str) -> str:
     try:
         parts = urlsplit(url)
-        good = not url or (parts.scheme in ("http", "https") and bool(parts.hostname))
+        good = not url or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
     except ValueError:
         good = False
     if not good:  # it may hold a password: it is not shown

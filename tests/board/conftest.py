@@ -11,9 +11,9 @@ from support.board import RunningBoard, chromium, running_board
 from support.store import StoreAddress
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One for all tests."""
+    """One for all tests of a file. While it is open an event loop runs in this thread, so no `asyncio.run()` can."""
     with chromium() as browser:
         yield browser
 

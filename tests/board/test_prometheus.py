@@ -66,22 +66,23 @@ def test_lines_and_amounts_come_from_it(history: Prometheus) -> None:
     assert set(shown.amounts["cost_by_team"]) == {"search", "[ads] <b>&amp;"}
 
 
-def test_what_was_spent_says_since_when_it_knows(history: Prometheus) -> None:
-    """Of an hour of which it has some seconds, it says when these began."""
+def test_the_total_of_a_time_is_the_first_that_is_known(history: Prometheus) -> None:
+    """Of an hour of which it has some seconds, it says when these began, and the very total of then."""
 
-    async def spent() -> tuple[float, float] | None:
+    async def total_at() -> tuple[int, float] | None:
         asked = Asked(history.address)
         try:
             scrapes = await asked.scrapes()
-            assert (scrapes["scraped"], scrapes["up"]) == (1, 1)
-            return await asked.spent(time.time() - 3600)
+            assert (scrapes["scraped"], scrapes["up"], scrapes["copies"]) == (1, 1, 1)
+            return await asked.total_at(time.time() - 3600)
         finally:
             await asked.close()
 
-    found = asyncio.run(spent())
+    found = asyncio.run(total_at())
     assert found is not None
-    assert found[0] > 0
-    assert time.time() - 300 < found[1] <= time.time()
+    total, at = found
+    assert time.time() - 300 < at <= time.time()
+    assert total == round((history.number(f"sum(openai_total_cost_usd_total @ {at:.3f})") or 0.0) * 1e9) > 0
 
 
 @pytest.mark.parametrize(("job", "words"), [("", "no series fleetmeter_up"), ("mine", "has no numbers of the fleet")])
@@ -106,6 +107,25 @@ def test_what_is_no_prometheus_is_named() -> None:
         place = "http://{}:{}".format(*running.address)
         assert httpx.get(place).text == "hi"
         assert ask(place).problem == f"{place} answers with status 200 and no JSON; is it a Prometheus?"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"status":"success"}', b'{"status":"success","data":null}', b'{"status":"success","data":{"result":{}}}',
+        b'{"status":"success","data":{"result":[1]}}', b'{"status":"success","data":{"result":[{"metric":{}}]}}', b"[]",
+        b'{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}',
+    ],
+)  # fmt: skip
+def test_an_answer_of_another_shape_is_a_problem_in_words(answer: bytes) -> None:
+    """Whatever JSON comes, it is said that this is no list of series, and nothing else is raised."""
+
+    async def other(_scope: Message, _receive: Receive, send: Send) -> None:
+        await respond(_scope, send, Response(200, answer))
+
+    with serving(other) as running:
+        shown = ask("http://{}:{}".format(*running.address))
+    assert "is it a Prometheus?" in shown.problem or "refuses a query" in shown.problem
 
 
 def test_errors_are_the_librarys() -> None:

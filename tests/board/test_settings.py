@@ -52,6 +52,8 @@ def test_each_flag_has_a_twin_in_the_environment() -> None:
     [
         (("--prometheus", "ftp://x"), "--prometheus"),
         (("--prometheus", "127.0.0.1:9090"), "--prometheus"),
+        (("--prometheus", "http://127.0.0.1:port"), "--prometheus"),
+        (("--prometheus", "http://127.0.0.1:99999"), "--prometheus"),
         (("--redis.url", "http://x"), "--redis.url"),
         (("--namespace", "a{b"), "--namespace"),
         (("--web.listen-address", "nowhere"), "--web.listen-address"),

@@ -28,10 +28,6 @@ class Step:
     grown: dict[str, Counter[str]] = field(default_factory=dict)
     levels: dict[str, float] = field(default_factory=dict)
 
-    def length(self, seconds: float) -> float:
-        """Seconds of one of the points of the last `seconds`: whole steps."""
-        return STEP * max(1, ceil(min(seconds, self.seconds) / _POINTS / STEP))
-
     @property
     def seconds(self) -> float:
         """How long it is."""
@@ -69,12 +65,14 @@ class History:
         """Take a sighting, and values that are no counts."""
         snapshot = sighting.snapshot
         at, epoch = snapshot.taken_us / 1e6, "" if snapshot.epoch is None else snapshot.epoch.id
+        first = self.began is None or epoch != self._epoch or at <= self._at
+        if first:
+            self.began, self._epoch, self.went_back = at, epoch, None
+            self._steps.clear()
+            self._kept_apart.clear()
         seen = {name: self._folded(name, sums) for name, sums in measured(sighting.totals)}
         whole = not sighting.problems
-        if self.began is None or epoch != self._epoch or at <= self._at:
-            self.began, self._epoch = at, epoch
-            self._steps.clear()
-        else:
+        if not first:
             comparable = self._whole and whole
             grown = {name: self._growth(name, sums, at, born=comparable) for name, sums in seen.items()}
             self._append(Step(self._at, at, {name: found for name, found in grown.items() if found}, dict(levels)))

@@ -122,3 +122,16 @@ def test_money_is_kept_in_whole_nanodollars() -> None:
     whole = history.last(KEPT)
     assert whole is not None
     assert whole.amount("cost") == {"m": 1_000_000_000}
+
+
+def test_a_reset_forgets_which_values_had_a_line() -> None:
+    """After a reset the new values have lines of their own, whatever came before it."""
+    history = History()
+    for step, epoch in enumerate(("one", "one", "two", "two")):
+        many: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+        for number in range(MOST):
+            many |= requests(1.0 + step, f"{epoch}{number}")
+        history.add(sighting(BEGAN + 5 * step, many, epoch=epoch), {})
+    whole = history.last(KEPT)
+    assert whole is not None
+    assert whole.amount("requests") == {f"two{number}": 1 for number in range(MOST)}

@@ -1,6 +1,10 @@
 """What today and this month cost: only what is known, and since when."""
 
+import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+
+import pytest
 
 from fleetmeter.watching.periods import Periods, Spent, day_start, month_start
 from support.sightings import sample, sighting
@@ -47,6 +51,55 @@ def test_a_watch_that_has_seen_midnight_knows_the_day() -> None:
     found = look(periods, early, 100.5, birth=birth)
     assert found["today"] == Spent(500_000_000, day_start(early).timestamp(), whole=True)
     assert found["month"] == Spent(500_000_000, late.timestamp(), whole=False)
+
+
+def test_a_watch_that_missed_midnight_does_not_know_the_day() -> None:
+    """What was spent before midnight while nobody looked is not the new day's: it counts from the next look on."""
+    periods, birth = Periods(), NOON - timedelta(days=90)
+    late, early = NOON.replace(hour=20), NOON.replace(hour=20) + timedelta(hours=6)
+    look(periods, late, 100.0, birth=birth)
+    assert look(periods, early, 140.0, birth=birth)["today"] == Spent(0, early.timestamp(), whole=False)
+    found = look(periods, early + timedelta(seconds=2), 140.5, birth=birth)
+    assert found["today"] == Spent(500_000_000, early.timestamp(), whole=False)
+    assert found["month"] == Spent(40_500_000_000, late.timestamp(), whole=False)
+
+
+@pytest.mark.parametrize("days", [0, 90])
+def test_a_model_that_is_removed_has_cost_what_it_has_cost(days: int) -> None:
+    """Neither is its sum taken from what others have cost, nor is what it cost today forgotten."""
+    periods, birth = Periods(), NOON - timedelta(days=days)
+    old = sample("openai_total_cost_usd_total", model="old")
+    spent = []
+    for seconds, sums in enumerate(({COST: 1.0, old: 500.0}, {COST: 2.0, old: 500.5}, {COST: 3.0}, {COST: 3.5})):
+        periods.add(sighting(NOON.timestamp() + seconds, sums, birth=birth.timestamp()))
+        spent.append(periods.spent["today"].nanodollars)
+    first = 501_000_000_000 if days == 0 else 0
+    assert spent == [first + grown for grown in (0, 1_500_000_000, 2_500_000_000, 3_000_000_000)]
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clocks change on 25 October 2026."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("berlin")
+def test_a_day_when_the_clocks_change_has_one_beginning() -> None:
+    """It goes on when the clocks change, and so does its month; each begins at its own midnight."""
+    night = datetime.fromisoformat("2026-10-25T00:30:00+02:00")
+    noon = datetime.fromisoformat("2026-10-25T12:00:00+01:00")
+    assert day_start(noon).isoformat() == "2026-10-25T00:00:00+02:00"
+    assert month_start(noon).isoformat() == "2026-10-01T00:00:00+02:00"
+    periods, birth = Periods(), night - timedelta(days=90)
+    look(periods, night - timedelta(minutes=30, seconds=1), 100.0, birth=birth)
+    look(periods, night, 104.0, birth=birth)
+    found = look(periods, noon, 105.0, birth=birth)
+    assert found["today"] == Spent(5_000_000_000, day_start(noon).timestamp(), whole=True)
+    assert found["month"].nanodollars == 5_000_000_000
 
 
 def test_a_reset_begins_anew() -> None:
