@@ -17,7 +17,7 @@ _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _PROMETHEUS = frozenset({"le", "quantile", "job", "instance", "replica", "namespace"})
 _CATALOGUE = frozenset(
     {
-        *("action", "budget", "endpoint", "intent", "label", "method", "model", "operation", "reason"),
+        *("action", "answered", "budget", "endpoint", "intent", "label", "method", "model", "operation", "reason"),
         *(
             "result",
             "source",

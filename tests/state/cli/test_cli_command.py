@@ -25,9 +25,11 @@ def without_rich(store: StoreAddress, *words: str) -> subprocess.CompletedProces
 
 def test_environment_twins(installed: StoreAddress) -> None:
     """Without flags, the store and the namespace come from the environment."""
+    Counter("twins", "Found by the environment alone.", registry=CollectorRegistry()).inc()
     fleetmeter.flush()
-    done = process(installed, "ls", "--namespaces")
+    done = process(installed, "ls")
     assert (done.returncode, done.stderr) == (0, "")
+    assert "twins" in done.stdout
     wrong = process(installed, "ls", FLEETMETER_REDIS_URL="http://nowhere")
     assert wrong.returncode == 2
     assert "fleetmeter: FLEETMETER_REDIS_URL: the scheme is 'http'" in wrong.stderr
