@@ -42,8 +42,9 @@ def serving(
     limits: Limits | None = None,
     tls: Callable[[], TLS | None] = lambda: None,
     hosts: tuple[str, ...] = ("127.0.0.1",),
+    new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> Iterator[Running]:
-    """A running server; at the end it is told to stop, and has to."""
+    """A running server, on asyncio's own loop or on such a one; at the end it is told to stop, and has to."""
     listeners = listen([ListenAddress(host, 0) for host in hosts])
     addresses = [listener.getsockname()[:2] for listener in listeners]
     started: list[Running] = []
@@ -55,7 +56,11 @@ def serving(
         ready.set()
         await server.serve(listeners)
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    def run() -> None:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(serve())
+
+    thread = threading.Thread(target=run)
     thread.start()
     assert ready.wait(PATIENCE)
     try:

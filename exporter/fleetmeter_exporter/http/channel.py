@@ -1,6 +1,7 @@
 """The way to one client: what is written to it, and how long it may take, within the limits."""
 
 import asyncio
+from typing import cast
 
 from fleetmeter_exporter.http.limits import Limits
 
@@ -25,9 +26,9 @@ class Channel(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The client is there, and its handshake is over."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  a TCP or TLS one
-        self._transport = transport
-        transport.set_write_buffer_limits(high=self._limits.chunk_bytes)
+        # A TCP or TLS one. It is not asked for its class: uvloop before 0.22 has one that is none of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=self._limits.chunk_bytes)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  why does not matter
         """The client is gone; what is written goes on into the void."""

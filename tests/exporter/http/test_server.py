@@ -8,6 +8,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
+import uvloop
 
 from fleetmeter_exporter.http.limits import Limits
 from fleetmeter_exporter.http.responses import Message, Receive, Send
@@ -51,6 +52,12 @@ def ask(address: tuple[str, int], path: str = "/") -> bytes:
     with connect(address) as client:
         client.sendall(get(path))
         return read_answer(client)[2]
+
+
+def test_a_loop_whose_transports_are_none_of_asyncios() -> None:
+    """Those of uvloop were not before 0.22, and it may be the loop of a whole process."""
+    with serving(echo, new_loop=uvloop.new_event_loop) as server:
+        assert ask(server.address, "/here") == b"GET /here"
 
 
 def test_requests_follow_each_other_on_one_connection() -> None:

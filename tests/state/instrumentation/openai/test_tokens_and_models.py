@@ -1,5 +1,6 @@
 """Tokens, models, tiers and money: cases T1 to T9, estimates, and what a service records itself."""
 
+import importlib
 import json
 import sys
 from collections.abc import Callable
@@ -8,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
-import httpx2
 import openai
 import pytest
 
@@ -202,6 +202,12 @@ def test_estimates_when_wanted(client: openai.OpenAI, prices: PriceList) -> None
         fleetmeter.uninstrument_openai()
 
 
+def sdk_http() -> Any:
+    """The HTTP library of the SDK that is installed: httpx until 2.x, httpx2 from 3 on."""
+    (client,) = openai.DefaultHttpxClient.__bases__
+    return importlib.import_module(client.__module__.partition(".")[0])
+
+
 def test_an_estimate_has_each_word_once(prices: PriceList) -> None:
     """A stream that came in one piece was seen by its bytes before the SDK parsed it; it is estimated once."""
     texts = ({"content": "one two "}, {"content": "three"})
@@ -211,7 +217,8 @@ def test_an_estimate_has_each_word_once(prices: PriceList) -> None:
     ]
     body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events) + b"data: [DONE]\n\n"
     head = {"content-type": "text/event-stream"}
-    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, headers=head, content=iter([body])))
+    http = sdk_http()
+    transport = http.MockTransport(lambda _: http.Response(200, headers=head, content=iter([body])))
     fleetmeter.instrument_openai(prices=prices, estimate=lambda _model, text: len(text.split()))
     try:
         counts = Counts()
