@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from fleetmeter.pricing.book import Book
 from fleetmeter.pricing.cost import Cost
@@ -16,6 +16,9 @@ from fleetmeter.pricing.search import Found, find_price, is_name
 from fleetmeter.pricing.tariff import Tariff
 from fleetmeter.pricing.tiers import tier_of
 from fleetmeter.pricing.usage import Usage
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 OTHER = "other"
 """The name under which unknown models are counted."""
@@ -84,13 +87,11 @@ class PriceList:
         if not is_name(model):
             return OTHER
         key = (model, provider, None if base_url is None else str(base_url))
-        kept = self._names  # what another thread forgets meanwhile is not to be remembered again
+        kept = self._names
         name = kept.get(key)
         if name is None:
             name = self._name(model, provider, base_url)
-            if len(kept) >= _MOST_KEPT:
-                self._names = kept = {}
-            kept[key] = name
+            _keep(kept, key, name)
         return name
 
     def _name(self, model: str, provider: str | None, base_url: object) -> str:
@@ -98,7 +99,7 @@ class PriceList:
             found = self._find(model, self._place(provider, base_url))
             if isinstance(found, Unpriced):
                 return model if model in self.models() and provider is None and base_url is None else OTHER
-        except ImportError:  # without genai-prices no other model is known
+        except Exception:  # noqa: BLE001 - without genai-prices, or with data of another version; `price` says why
             return OTHER
         return found.name
 
@@ -134,18 +135,24 @@ class PriceList:
             return Unpriced("price_data", type(error).__name__, f"the price data cannot be read: {error}")
 
     def named_price(
-        self, model: str, usage: Usage | Doubt, *, tier: str | None, base_url: object
+        self,
+        model: str,
+        usage: Usage | Doubt | None,
+        *,
+        tier: str | None,
+        base_url: object,
+        provider: str | None = None,
     ) -> tuple[str, Cost | Unpriced]:
         """What `normalise` and `price` give, in one look-up if there is a price. Never raises."""
         if type(usage) is Usage:
             try:
-                tariff = self.tariff(model, tier=tier, base_url=base_url)
+                tariff = self.tariff(model, tier=tier, base_url=base_url, provider=provider)
                 if type(tariff) is Tariff:
                     return tariff.model, tariff.cost(usage)
             except Exception:  # noqa: BLE001, S110 - `price` says why
                 pass
-        price = self.price(model, usage, tier=tier, base_url=base_url)
-        return self.normalise(model, base_url=base_url), price
+        price = self.price(model, usage, tier=tier, base_url=base_url, provider=provider)
+        return self.normalise(model, base_url=base_url, provider=provider), price
 
     def tariff(
         self,
@@ -165,14 +172,12 @@ class PriceList:
         key = (model, tier, provider, None if base_url is None else str(base_url), when.toordinal())
         if self._data.snapshot is not None:
             self._refresh()
-        kept = self._kept  # this dict itself: if another thread replaces it meanwhile, our result goes with the old one
+        kept = self._kept
         found = kept.get(key)
         if found is None:
             found = self._make(book, model, tier, self._place(provider, base_url), when)
             if is_name(model) and (isinstance(found, Unpriced) or not found.changes_within_days):
-                if len(kept) >= _MOST_KEPT:
-                    self._kept = kept = {}
-                kept[key] = found
+                _keep(kept, key, found)
         return found
 
     def provider(self, base_url: object) -> str | None:
@@ -182,9 +187,9 @@ class PriceList:
     def saving(self, cost: Cost, usage: Usage, at: datetime | None = None, *, tier: str | None = None) -> Cost | None:
         """How much was saved against the baseline model: its cost for the same usage and tier, minus `cost`.
 
-        Below 0 if the baseline model is cheaper. None without a baseline, or if its price is not known.
+        Below 0 if the baseline model is cheaper. None without a baseline, or if its price is not known. Never raises.
         """
-        price = None if self.baseline is None else self._price(self.baseline, usage, tier, None, None, at)
+        price = None if self.baseline is None else self.price(self.baseline, usage, tier=tier, at=at)
         return price - cost if isinstance(price, Cost) else None
 
     def _price(
@@ -219,12 +224,11 @@ class PriceList:
             return Place(book.provider)
         self._refresh()
         address = str(base_url)
-        place = self._places.get(address)
+        kept = self._places
+        place = kept.get(address)
         if place is None:
             place = place_of(address, book.providers, self._data.snapshot.providers)
-            if len(self._places) >= _MOST_KEPT:
-                self._places = {}
-            self._places[address] = place
+            _keep(kept, address, place)
         return place
 
     def _refresh(self) -> None:
@@ -251,3 +255,10 @@ class PriceList:
     def _listed(self) -> PriceData:
         self._refresh()
         return self._data
+
+
+def _keep(kept: dict[K, V], key: K, result: V) -> None:
+    """Remember a result in the dictionary that was asked for it: what a thread forgets meanwhile stays forgotten."""
+    if len(kept) >= _MOST_KEPT:
+        kept.clear()
+    kept[key] = result

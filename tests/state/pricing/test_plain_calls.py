@@ -177,18 +177,40 @@ PRICES = PriceList(
 
 @pytest.mark.parametrize(
     "model",
-    ["gpt-6-sol", "gpt-6-luna-2026-01-01", "gpt-4o-mini", "mine", "nobody's", "", "x" * 10_000, "ft:gpt-4o:a::b"],
+    [
+        "gpt-6-sol",
+        "gpt-6-luna-2026-01-01",
+        "gpt-4o-mini",
+        "mine",
+        "claude-sonnet-4-5",
+        "nobody's",
+        "",
+        "x" * 10_000,
+        "ft:gpt-4o:a::b",
+    ],
 )
 @pytest.mark.parametrize("tier", [None, "flex", "scale"])
-@pytest.mark.parametrize("base_url", ["https://api.openai.com/v1/", "http://127.0.0.1:1/v1/", "https://api.groq.com/"])
-@pytest.mark.parametrize("raw", [CHAT, {**CHAT, "total_tokens": 150}])
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"base_url": "https://api.openai.com/v1/"},
+        {"base_url": "http://127.0.0.1:1/v1/"},
+        {"base_url": "https://api.groq.com/"},
+        {"base_url": None},
+        {"base_url": None, "provider": "anthropic"},
+        {"base_url": "http://127.0.0.1:1/v1/", "provider": "azure"},
+        {"base_url": None, "provider": "nobody"},
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("raw", [CHAT, {**CHAT, "total_tokens": 150}, None])
 def test_a_price_and_its_name_are_those_that_are_found_apart(
-    model: str, tier: str | None, base_url: str, raw: dict[str, Any]
+    model: str, tier: str | None, place: dict[str, Any], raw: dict[str, Any] | None
 ) -> None:
     """`named_price` gives what `normalise` and `price` give, with a price or without one."""
-    used = usage.read_usage(raw)
-    apart = PRICES.normalise(model, base_url=base_url), PRICES.price(model, used, tier=tier, base_url=base_url)
-    assert PRICES.named_price(model, used, tier=tier, base_url=base_url) == apart
+    used = None if raw is None else usage.read_usage(raw)
+    apart = PRICES.normalise(model, **place), PRICES.price(model, used, tier=tier, **place)
+    assert PRICES.named_price(model, used, tier=tier, **place) == apart
 
 
 USAGES = st.builds(

@@ -3,6 +3,7 @@
 import json
 import sys
 import tomllib
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from fleetmeter.errors import SettingError
 from fleetmeter.llm import Usage
-from fleetmeter.pricing import SHUTDOWN_DATES, Cost, ModelPrice, PriceList, shutdown_timestamp
+from fleetmeter.pricing import SHUTDOWN_DATES, Book, Cost, ModelPrice, PriceList, price_list, shutdown_timestamp
 
 FACTS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "model_prices.json").read_text(), parse_float=Decimal
@@ -139,6 +140,31 @@ def test_searches_are_remembered_within_bounds() -> None:
     assert len(prices._data._found) <= 1_024
     assert len(prices._kept) <= 2_048
     assert len(library._lookup_cache) + len(library._provider_cache) <= before + 1
+
+
+class Meanwhile(dict[str, str]):
+    """A table of providers that lets something happen whenever it is looked through, as another thread might."""
+
+    def happens(self) -> None:
+        """What happens meanwhile."""
+
+    def __iter__(self) -> Iterator[str]:
+        self.happens()
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("most", [2_048, 0], ids=["room", "full"])
+def test_what_is_forgotten_meanwhile_is_not_remembered(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """A name, place or tariff that was found by prices which are no longer in force is not taken for a present one."""
+    table = Meanwhile({"elsewhere": "groq"})
+    prices = PriceList(Book(providers=table))
+    monkeypatch.setattr(price_list, "_MOST_KEPT", most)
+    monkeypatch.setattr(table, "happens", prices._forget)
+    address = "https://api.openai.com/v1"
+    assert prices.provider(address) == "openai"
+    assert prices.normalise("gpt-6-sol", base_url=address) == "gpt-6-sol"
+    assert isinstance(prices.price("gpt-6-sol", WORKED, base_url=address, at=WHEN), Cost)
+    assert (prices._places, prices._names, prices._kept) == ({}, {}, {})
 
 
 def test_new_price_data_are_taken_in() -> None:
@@ -276,6 +302,14 @@ def test_without_a_baseline_there_are_no_savings() -> None:
     """No baseline, or one without a price: nothing is claimed."""
     assert PriceList().saving(Cost(5), WORKED, WHEN) is None
     assert PriceList(baseline="gpt-9").saving(Cost(5), WORKED, WHEN) is None
+
+
+def test_a_baseline_that_needs_the_package_saves_nothing_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The price of an own model is paid and told; that its baseline has none raises nothing."""
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+    monkeypatch.setitem(sys.modules, "genai_prices.data_snapshot", None)
+    prices = PriceList({"house-model": HOUSE}, baseline="gpt-6-sol")
+    assert prices.saving(Cost(5), WORKED, WHEN) is None
 
 
 def test_announced_ends_are_those_of_the_facts() -> None:
