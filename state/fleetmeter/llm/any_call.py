@@ -3,20 +3,17 @@
 import logging
 import os
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Any
 
 from fleetmeter.attribution.context import current_attributes
 from fleetmeter.errors import SettingError
 from fleetmeter.keywords import names_its_arguments
 from fleetmeter.llm.calls import NO_ANSWER, record_outcome
 from fleetmeter.pricing.answer import read_answer
+from fleetmeter.pricing.cost import Cost
 from fleetmeter.pricing.doubt import Unpriced
 from fleetmeter.pricing.price_list import PriceList
 from fleetmeter.pricing.usage import Usage, read_usage
-
-if TYPE_CHECKING:
-    from fleetmeter.pricing.cost import Cost
-
 
 _log = logging.getLogger("fleetmeter")
 
@@ -48,7 +45,7 @@ def record_call(
     aborted: str | None = None,
     error: BaseException | str | None = None,
     prices: PriceList | None = None,
-) -> "Cost | Unpriced | None":
+) -> Cost | Unpriced | None:
     """Count and price one call of any model, and return what it cost, or why that is not known; never raises.
 
         fleetmeter.llm.record_call(usage=answer["usage"], model="claude-sonnet-4-5", provider="anthropic")
@@ -65,18 +62,21 @@ def record_call(
     file that `FLEETMETER_PRICES` names, or the listed ones. The other arguments are those of `record_openai_call`.
     """
     price_list = usual_prices() if prices is None else prices
-    answered = usage is not NO_ANSWER
-    found, cost, saving = usage, None, None
-    if answered:
+    found: Any = usage
+    cost: Cost | Unpriced | None = None
+    saving: Cost | None = None
+    if usage is NO_ANSWER:
+        name = price_list.normalise(model, base_url=base_url, provider=provider)
+    else:
         stated = read_answer(usage, endpoint=endpoint)
         found = read_usage(usage, endpoint=endpoint) if stated.usage is None and usage is not None else stated.usage
         tier = stated.tier if tier is None else tier
-        cost = price_list.price(model, found, tier=tier, base_url=base_url, provider=provider)
-        if isinstance(found, Usage) and not isinstance(cost, Unpriced):
+        name, cost = price_list.named_price(model, found, tier=tier, base_url=base_url, provider=provider)
+        if isinstance(found, Usage) and isinstance(cost, Cost):
             saving = price_list.saving(cost, found, tier=tier)
     record_outcome(
         current_attributes(),
-        model=price_list.normalise(model, base_url=base_url, provider=provider),
+        model=name,
         endpoint=endpoint,
         intent=intent,
         stream=bool(stream),

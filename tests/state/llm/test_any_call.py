@@ -226,3 +226,20 @@ def test_without_the_price_list_the_call_counts(
     assert isinstance(found, Unpriced)
     assert "pip install 'fleetmeter[openai]'" in caplog.text
     assert total("openai_unpriced_calls_total", model="other") == 1
+
+
+def test_no_trouble_with_prices_costs_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts without a saving if the baseline has no price, and unpriced if its address is none."""
+    import sys
+
+    house = ModelPrice.from_mapping("house", {"input": 1, "output": 2})
+    prices = PriceList({"house": house}, baseline="gpt-6-sol")
+    with monkeypatch.context() as missing:
+        for module in ("genai_prices", "genai_prices.data_snapshot"):
+            missing.setitem(sys.modules, module, None)
+        assert isinstance(llm.record_call(usage=OPENAI, model="house", prices=prices), Cost)
+    assert isinstance(llm.record_call(usage=OPENAI, model="gpt-6-sol", base_url="http://[", prices=prices), Unpriced)
+    assert llm.record_call(model="gpt-6-sol", base_url="http://[", prices=prices) is None
+    assert total("openai_api_calls_total") == 3
+    assert total("openai_unpriced_calls_total") == 1
+    assert total("cost_savings_usd_total", source="routing") == 0
