@@ -47,12 +47,12 @@ def instrument_openai(
         SettingError: the file of prices cannot be used.
     """
     try:
-        from fleetmeter.instrumentation.openai import patches
+        from fleetmeter.instrumentation.openai import counted, patches
     except ImportError as error:
         raise InstallError(
             f"instrument_openai() needs {error.name}; install it with: pip install 'fleetmeter[openai]'"
         ) from error
-    patches.add(client, patches.options_of(prices, ask_for_usage=ask_for_usage, estimate=estimate))
+    patches.add(client, counted.checked_options(prices, ask_for_usage=ask_for_usage, estimate=estimate))
 
 
 def uninstrument_openai(client: Any = None) -> None:

@@ -6,101 +6,44 @@ classes, so that clients made earlier, copies and subclasses are seen alike (tri
 """
 
 import functools
-import os
 import weakref
 from contextvars import ContextVar
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openai import _base_client as base
 
 from fleetmeter.errors import InstallError
+from fleetmeter.instrumentation.openai import counted
 from fleetmeter.instrumentation.openai.call import Call
 from fleetmeter.instrumentation.openai.captured import UsageFilter
-from fleetmeter.instrumentation.openai.estimates import Tokenizer, tokenizer_of
 from fleetmeter.instrumentation.openai.mishaps import complain, quietly
 from fleetmeter.instrumentation.openai.options import Options
 from fleetmeter.instrumentation.openai.resources import stream_options
 from fleetmeter.instrumentation.openai.watched import watch
-from fleetmeter.llm import genai
-from fleetmeter.pricing import PriceList
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _SEE = "_fleetmeter_see"
 """Under which name a response holds the function that sees what is parsed of it."""
 
 _lock = Lock()
-_everybody: Options | None = None
-_single: "weakref.WeakKeyDictionary[Any, Options]" = weakref.WeakKeyDictionary()
-"""By a client's connections, which its copies share."""
 _patched: dict[tuple[type, str], tuple[Any, Any]] = {}
 """What is in the place of which method: the SDK's, and ours."""
 _current: ContextVar[Call | None] = ContextVar("fleetmeter_openai_call", default=None)
 
 
-def options_of(
-    prices: "PriceList | str | Path | None", *, ask_for_usage: bool, estimate: "bool | Tokenizer"
-) -> Options:
-    """The options of `instrument_openai`, checked."""
-    known = PriceList.from_env(os.environ) if prices is None else prices
-    price_list = known if isinstance(known, PriceList) else PriceList.from_file(known)
-    asked_for = (prices if isinstance(prices, PriceList) else str(prices), ask_for_usage, estimate)
-    return Options(price_list, ask_for_usage, tokenizer_of(estimate), asked_for, genai=genai.wanted())
-
-
 def add(client: Any, options: Options) -> None:
     """Count a client, or everybody."""
-    global _everybody
     with _lock:
-        if client is not None:
-            _single[_connections(client)] = options
-        elif _everybody is not None and _everybody.asked_for != options.asked_for:
-            raise InstallError(
-                "all clients of openai are counted already, with other arguments; call uninstrument_openai() first"
-            )
-        elif _everybody is None:
-            _everybody = options
+        counted.add(client, options)
         _patch()
 
 
 def remove(client: Any) -> None:
     """Count a client no longer, or nobody; the classes are as they were once nobody is counted."""
-    global _everybody
     with _lock:
-        if client is not None:
-            _single.pop(_connections(client), None)
-        else:
-            _everybody = None
-            _single.clear()
-        if _everybody is None and not _single:
-            for (owner, name), (stock, ours) in list(_patched.items()):
-                if vars(owner)[name] is ours:  # if not, somebody stands on it: it stays, and passes calls on
-                    setattr(owner, name, stock)
-                    del _patched[owner, name]
-
-
-def _connections(client: Any) -> Any:
-    """What a client and its copies share."""
-    found = client
-    if not isinstance(client, base.BaseClient):
-        load = getattr(client, "_load_client", None)  # the module `openai` has a client behind it
-        found = load() if callable(load) else getattr(client, "_client", None)  # or a resource, such as `client.chat`
-    if not isinstance(found, base.BaseClient):
-        raise TypeError(
-            f"instrument_openai() got a {type(client).__name__}, expected a client of the openai SDK, or None for all"
-        )
-    return found._client  # noqa: SLF001  the SDK has no public name for it
-
-
-def _counted(client: Any) -> Options | None:
-    """How a client's calls are counted; None if they are not."""
-    if _single:
-        own = _single.get(client._client)  # noqa: SLF001
-        if own is not None:
-            return own
-    return _everybody
+        counted.remove(client)
+        if not counted.is_anybody():
+            _restore()
 
 
 def _patch() -> None:
@@ -114,14 +57,33 @@ def _patch() -> None:
             setattr(owner, name, _patched[owner, name][1])
 
 
-def _begin(options: Options, client: Any, request: Any, *, stream: bool) -> tuple[Call, Any]:
-    """The call that begins, and the request to send: another one if usage is asked for."""
-    call = Call(options, client, request, stream=stream)
+def _restore() -> None:
+    for (owner, name), (stock, ours) in list(_patched.items()):
+        if vars(owner)[name] is ours:  # if not, somebody stands on it: it stays, and passes calls on
+            setattr(owner, name, stock)
+            del _patched[owner, name]
+
+
+def _begin(client: Any, request: Any, named: dict[str, Any]) -> tuple[Call | None, Any]:
+    """The call that begins, None if it is not counted; and the request to send. Nothing is raised."""
+    try:
+        options = counted.options_for(client)
+        if options is not None:
+            stream = bool(named.get("stream"))
+            call = Call(options, client, request, stream=stream)
+            if stream and options.ask_for_usage:
+                return call, _asking_for_usage(call, request)
+            return call, request
+    except Exception as error:  # noqa: BLE001  the call is the caller's
+        complain("begin", error)
+    return None, request
+
+
+def _asking_for_usage(call: Call, request: Any) -> Any:
+    """The request to send in the place of a stream's: another one if its caller left it open whether usage is told."""
     body = request.json_data
     if (
-        options.ask_for_usage
-        and stream
-        and call.resource.endpoint == "chat.completions"
+        call.resource.endpoint == "chat.completions"
         and isinstance(body, dict)
         and "include_usage" not in (said := stream_options(request))
     ):
@@ -134,19 +96,13 @@ def _begin(options: Options, client: Any, request: Any, *, stream: bool) -> tupl
         request.headers = {**headers, "Accept-Encoding": "identity"}
         call.asked_for_usage = True
         call.filter = UsageFilter()
-    return call, request
+    return request
 
 
 def _request(stock: Any) -> Any:
     @functools.wraps(stock)
     def request(self: Any, cast_to: Any, options: Any, **named: Any) -> Any:
-        call = None
-        try:
-            counted = _counted(self)
-            if counted is not None:
-                call, options = _begin(counted, self, options, stream=bool(named.get("stream")))
-        except Exception as error:  # noqa: BLE001  the call is the caller's
-            complain("begin", error)
+        call, options = _begin(self, options, named)
         if call is None:
             return stock(self, cast_to, options, **named)
         token = _current.set(call)
@@ -166,13 +122,7 @@ def _request(stock: Any) -> Any:
 def _arequest(stock: Any) -> Any:
     @functools.wraps(stock)
     async def request(self: Any, cast_to: Any, options: Any, **named: Any) -> Any:
-        call = None
-        try:
-            counted = _counted(self)
-            if counted is not None:
-                call, options = _begin(counted, self, options, stream=bool(named.get("stream")))
-        except Exception as error:  # noqa: BLE001  the call is the caller's
-            complain("begin", error)
+        call, options = _begin(self, options, named)
         if call is None:
             return await stock(self, cast_to, options, **named)
         token = _current.set(call)
