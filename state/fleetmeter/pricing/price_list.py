@@ -168,14 +168,14 @@ class PriceList:
         Raises `ImportError` if genai-prices is needed and not installed.
         """
         when = datetime.now(UTC) if at is None else at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-        book = self._current()
+        self._current()
         key = (model, tier, provider, None if base_url is None else str(base_url), when.toordinal())
         if self._data.snapshot is not None:
             self._refresh()
         kept = self._kept
         found = kept.get(key)
         if found is None:
-            found = self._make(book, model, tier, self._place(provider, base_url), when)
+            found = self._make(model, tier, self._place(provider, base_url), when)
             if is_name(model) and (isinstance(found, Unpriced) or not found.changes_within_days):
                 _keep(kept, key, found)
         return found
@@ -227,7 +227,7 @@ class PriceList:
         kept = self._places
         place = kept.get(address)
         if place is None:
-            place = place_of(address, book.providers, self._data.snapshot.providers)
+            place = place_of(address, self._book.providers, self._data.snapshot.providers)
             _keep(kept, address, place)
         return place
 
@@ -240,14 +240,14 @@ class PriceList:
         """Forget remembered results, because other prices are in force."""
         self._kept, self._places, self._names = {}, {}, {}
 
-    def _make(self, book: Book, model: str, tier: str | None, place: Place, at: datetime) -> Tariff | Unpriced:
+    def _make(self, model: str, tier: str | None, place: Place, at: datetime) -> Tariff | Unpriced:
         wanted = tier_of(tier)
         if isinstance(wanted, Unpriced):
             return wanted
         found = self._find(model, place)
         if isinstance(found, Unpriced):
             return found
-        return found.tariff(book, wanted, place, at)
+        return found.tariff(self._book, wanted, place, at)
 
     def _find(self, model: object, place: Place) -> Found | Unpriced:
         return find_price(model, place, self._current(), self._listed)
@@ -258,7 +258,10 @@ class PriceList:
 
 
 def _keep(kept: dict[K, V], key: K, result: V) -> None:
-    """Remember a result in the dictionary that was asked for it: what a thread forgets meanwhile stays forgotten."""
+    """Remember a result in the dictionary that was asked for it.
+
+    It was asked before the book was. If another thread changes the book meanwhile, the result goes with the old one.
+    """
     if len(kept) >= _MOST_KEPT:
         kept.clear()
     kept[key] = result

@@ -167,6 +167,32 @@ def test_what_is_forgotten_meanwhile_is_not_remembered(monkeypatch: pytest.Monke
     assert (prices._places, prices._names, prices._kept) == ({}, {}, {})
 
 
+@pytest.mark.parametrize("ask", ["provider", "price"])
+def test_a_book_that_changes_meanwhile_is_the_one_that_counts(monkeypatch: pytest.MonkeyPatch, ask: str) -> None:
+    """What a thread remembers that was overtaken by another one's change is what the new book says."""
+    before, after = (Book(providers={"here": name}, regional=own) for name, own in (("groq", False), ("openai", True)))
+    prices, wanted = PriceList(before), PriceList(after)
+
+    def change() -> bool:
+        if prices._book is before:
+            prices._book = after
+            prices._forget()
+        return False
+
+    def answer(prices: PriceList) -> object:
+        if ask == "provider":
+            return prices.provider("http://here/v1")
+        return prices.price("gpt-6-sol", WORKED, provider="openai", at=WHEN)
+
+    assert answer(prices) != answer(wanted)
+    monkeypatch.setattr(prices._data, "refresh", change)
+    monkeypatch.setattr(prices, "_kept", {})
+    monkeypatch.setattr(prices, "_places", {})
+    answer(prices)
+    assert prices._book is after
+    assert answer(prices) == answer(wanted)
+
+
 def test_new_price_data_are_taken_in() -> None:
     """What was remembered is forgotten when genai-prices gets other data, as its updater does."""
     from genai_prices import data_snapshot
