@@ -219,7 +219,7 @@ def test_other_resources_count_by_call(client: openai.OpenAI, counts: Counts) ->
     assert LUNA not in counts.models
 
 
-@pytest.mark.parametrize("broken", ["_record", "see", "got", "attempt", "returned", "pass_on", "closed"])
+@pytest.mark.parametrize("broken", ["__init__", "_record", "see", "got", "attempt", "returned", "pass_on", "closed"])
 def test_a_failure_of_ours_never_reaches_the_caller(
     client: openai.OpenAI,
     counts: Counts,
