@@ -4,6 +4,7 @@ import sys
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from fleetmeter.pricing.kept import keep
 from fleetmeter.pricing.naming import names_of, own_name
 from fleetmeter.pricing.providers import OPENAI
 from fleetmeter.pricing.supplements import SUPPLEMENTS, Supplement, supplement_for
@@ -29,7 +30,8 @@ class PriceData:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], Entry | None] = {}
-        self._names: frozenset[str] | None = None
+        self._names: tuple[Any, frozenset[str]] = None, frozenset()
+        """The snapshot that names were taken from, and the names."""
         self.snapshot: Any = None
 
     def refresh(self) -> bool:
@@ -38,7 +40,7 @@ class PriceData:
         snapshot = module.get_snapshot()
         if snapshot is self.snapshot:
             return False
-        self.snapshot, self._found, self._names = snapshot, {}, None
+        self.snapshot, self._found = snapshot, {}
         return True
 
     def is_provider(self, name: str) -> bool:
@@ -47,37 +49,40 @@ class PriceData:
 
     def openai_names(self) -> frozenset[str]:
         """Every name under which models of OpenAI are counted."""
-        if self._names is None:
-            (listed,) = (provider.models for provider in self.snapshot.providers if provider.id == OPENAI)
+        snapshot, names = self._names
+        if snapshot is not self.snapshot:
+            snapshot = self.snapshot
+            (listed,) = (provider.models for provider in snapshot.providers if provider.id == OPENAI)
             supplied = {supplement.model for supplement in SUPPLEMENTS if supplement.model is not None}
-            self._names = frozenset(name for entry in listed for name in names_of(entry)) | supplied
-        return self._names
+            names = frozenset(name for entry in listed for name in names_of(entry)) | supplied
+            self._names = snapshot, names
+        return names
 
     def find(self, provider: str, model: str) -> Entry | None:
         """The model with this name (in lower case) at a provider of the list; None if it has none."""
-        key = (provider, model)
-        if key not in self._found:
-            if len(self._found) >= _MOST_NAMES:
-                self._found = {}
-            self._found[key] = self._search(provider, model)
-        return self._found[key]
+        key, kept = (provider, model), self._found
+        found: Any = kept.get(key, kept)
+        if found is kept:  # None says that it was searched for in vain
+            found = keep(kept, key, _search(self.snapshot.providers, provider, model), _MOST_NAMES)
+        return found  # type: ignore[no-any-return]
 
-    def _search(self, provider: str, model: str) -> Entry | None:
-        # Not by `find_provider_model`, which remembers every name it was ever asked for.
-        lister = next((one for one in self.snapshot.providers if one.id == provider), None)
-        if lister is None:
-            return None
-        supplement = supplement_for(model) if provider == OPENAI else None
-        info = lister.find_model(model, all_providers=self.snapshot.providers)
-        if info is None:
-            named = None if supplement is None else supplement.model
-            return None if named is None else Entry(named, None, provider, supplement)
-        origin = next(one.id for one in self.snapshot.providers if any(info is listed for listed in one.models))
-        name = own_name(model, info) if origin == OPENAI else str(info.id)
-        if name is None:
-            return None
-        label = name if provider == OPENAI else f"{provider}/{name}"
-        return Entry(label, info, provider if origin == provider else "", supplement)
+
+def _search(providers: Any, provider: str, model: str) -> Entry | None:
+    # Not by `find_provider_model`, which remembers every name it was ever asked for.
+    lister = next((one for one in providers if one.id == provider), None)
+    if lister is None:
+        return None
+    supplement = supplement_for(model) if provider == OPENAI else None
+    info = lister.find_model(model, all_providers=providers)
+    if info is None:
+        named = None if supplement is None else supplement.model
+        return None if named is None else Entry(named, None, provider, supplement)
+    origin = next(one.id for one in providers if any(info is listed for listed in one.models))
+    name = own_name(model, info) if origin == OPENAI else str(info.id)
+    if name is None:
+        return None
+    label = name if provider == OPENAI else f"{provider}/{name}"
+    return Entry(label, info, provider if origin == provider else "", supplement)
 
 
 def genai_prices() -> ModuleType:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
 from fleetmeter.pricing.book import Book
 from fleetmeter.pricing.cost import Cost
 from fleetmeter.pricing.doubt import NO_USAGE, Doubt, Unpriced
+from fleetmeter.pricing.kept import keep
 from fleetmeter.pricing.price import ModelPrice
 from fleetmeter.pricing.price_data import PriceData
 from fleetmeter.pricing.price_file import PriceFile
@@ -16,9 +17,6 @@ from fleetmeter.pricing.search import Found, find_price, is_name
 from fleetmeter.pricing.tariff import Tariff
 from fleetmeter.pricing.tiers import tier_of
 from fleetmeter.pricing.usage import Usage
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 OTHER = "other"
 """The name under which unknown models are counted."""
@@ -90,8 +88,7 @@ class PriceList:
         kept = self._names
         name = kept.get(key)
         if name is None:
-            name = self._name(model, provider, base_url)
-            _keep(kept, key, name)
+            name = keep(kept, key, self._name(model, provider, base_url), _MOST_KEPT)
         return name
 
     def _name(self, model: str, provider: str | None, base_url: object) -> str:
@@ -177,7 +174,7 @@ class PriceList:
         if found is None:
             found = self._make(model, tier, self._place(provider, base_url), when)
             if is_name(model) and (isinstance(found, Unpriced) or not found.changes_within_days):
-                _keep(kept, key, found)
+                keep(kept, key, found, _MOST_KEPT)
         return found
 
     def provider(self, base_url: object) -> str | None:
@@ -227,8 +224,8 @@ class PriceList:
         kept = self._places
         place = kept.get(address)
         if place is None:
-            place = place_of(address, self._book.providers, self._data.snapshot.providers)
-            _keep(kept, address, place)
+            found = place_of(address, self._book.providers, self._data.snapshot.providers)
+            place = keep(kept, address, found, _MOST_KEPT)
         return place
 
     def _refresh(self) -> None:
@@ -255,13 +252,3 @@ class PriceList:
     def _listed(self) -> PriceData:
         self._refresh()
         return self._data
-
-
-def _keep(kept: dict[K, V], key: K, result: V) -> None:
-    """Remember a result in the dictionary that was asked for it.
-
-    It was asked before the book was. If another thread changes the book meanwhile, the result goes with the old one.
-    """
-    if len(kept) >= _MOST_KEPT:
-        kept.clear()
-    kept[key] = result

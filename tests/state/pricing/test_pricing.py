@@ -13,7 +13,17 @@ import pytest
 
 from fleetmeter.errors import SettingError
 from fleetmeter.llm import Usage
-from fleetmeter.pricing import SHUTDOWN_DATES, Book, Cost, ModelPrice, PriceList, price_list, shutdown_timestamp
+from fleetmeter.pricing import (
+    SHUTDOWN_DATES,
+    Book,
+    Cost,
+    ModelPrice,
+    PriceList,
+    price_data,
+    price_list,
+    shutdown_timestamp,
+)
+from fleetmeter.pricing.supplements import supplement_for
 
 FACTS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "model_prices.json").read_text(), parse_float=Decimal
@@ -191,6 +201,27 @@ def test_a_book_that_changes_meanwhile_is_the_one_that_counts(monkeypatch: pytes
     answer(prices)
     assert prices._book is after
     assert answer(prices) == answer(wanted)
+
+
+@pytest.mark.parametrize("most", [1_024, 0], ids=["room", "full"])
+def test_a_search_that_new_data_overtake_is_not_remembered(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """It ends by the data that it began with; the next one reads the new data."""
+    data = price_data.PriceData()
+    data.refresh()
+    bundled = data.snapshot
+
+    def search_meanwhile(model: str) -> Any:
+        if data.snapshot is bundled:
+            data.snapshot = type(bundled)(providers=[], from_auto_update=True)
+            data._found = {}
+        return supplement_for(model)
+
+    monkeypatch.setattr(price_data, "_MOST_NAMES", most)
+    monkeypatch.setattr(price_data, "supplement_for", search_meanwhile)
+    found = data.find("openai", "gpt-6-sol")
+    assert found is not None
+    assert found.name == "gpt-6-sol"
+    assert data.find("openai", "gpt-6-sol") is None
 
 
 def test_new_price_data_are_taken_in() -> None:
