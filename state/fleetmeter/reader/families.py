@@ -18,8 +18,9 @@ from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.statements import STATED_TYPES, Statements
 from fleetmeter.schema.definition import Definition, StoredDefinition, series_key
 from fleetmeter.schema.exemplars import Exemplars
+from fleetmeter.schema.scale import ADDED_TYPES
 
-SERVED_TYPES = STATED_TYPES | {"counter", "histogram", "summary"}
+SERVED_TYPES = STATED_TYPES | ADDED_TYPES
 """The types that this version can serve; replicas of a later one may write more."""
 
 

@@ -13,9 +13,7 @@ from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.schema.definition import StoredDefinition
 from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, STATE_FORMAT, SWEPT_FIELD, Keys
 from fleetmeter.schema.rows import Epoch, Row, is_writer
-
-_NUMBER_TYPES = frozenset(("counter", "histogram", "summary"))
-"""Families whose values stand under a key of their own. Types of a later version are not asked for."""
+from fleetmeter.schema.scale import ADDED_TYPES
 
 Extras = dict[str, tuple[GaugeRead, Sequence[Any]]]
 """The registered reads that were sent, each with its replies, by family."""
@@ -49,10 +47,10 @@ class Parser:
                 self._texts[raw] = text
         for raw in self._texts.keys() - families.keys():
             del self._texts[raw], self._definitions[raw]
-        self.fields = frozenset(
+        self.fields = frozenset(  # types of a later version are not asked for
             raw
             for raw, stored in self._definitions.items()
-            if isinstance(stored, StoredDefinition) and stored.definition.type in _NUMBER_TYPES
+            if isinstance(stored, StoredDefinition) and stored.definition.type in ADDED_TYPES
         )
 
     def snapshot(self, asked: list[bytes], replies: list[Any], extras: Extras, *, returns: bool) -> Snapshot:
