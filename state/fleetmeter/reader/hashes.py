@@ -52,6 +52,10 @@ class Fields(list[bytes]):
         """
         return self.places if before is self.before else _places(before, self)
 
+    def not_in(self, before: list[bytes]) -> list[bytes]:
+        """The fields that are new beside another hash's fields."""
+        return list(compress(self, map(len(before).__le__, self.places_in(before))))
+
 
 def _places(before: list[bytes], fields: list[bytes]) -> Sequence[int]:
     """See `Fields.places_in`.

@@ -1,15 +1,14 @@
 """What the replies to a read mean: definitions, rows, numbers and statements. No I/O is done here."""
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import compress
 from typing import Any
 
 from fleetmeter.errors import StateError
 from fleetmeter.reader.gauge_read import GaugeRead
 from fleetmeter.reader.hashes import Fields, Hash
-from fleetmeter.reader.removals import time_of
 from fleetmeter.reader.returned import NO_RETURNS, Returned
 from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.reader.times import microseconds, time_of
 from fleetmeter.schema.definition import StoredDefinition
 from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, STATE_FORMAT, SWEPT_FIELD, Keys
 from fleetmeter.schema.rows import Epoch, Row, is_writer
@@ -105,8 +104,7 @@ class Parser:
         """The writers of statements. Mostly they are those of the last read."""
         fields, (before, writers) = stated.fields, self._stating
         if fields is not before:
-            places = fields.places_in(before)
-            new = list(compress(fields, map(len(before).__le__, places)))
+            new = fields.not_in(before)
             if len(fields) - len(new) < len(before):  # some went, perhaps with their writers
                 new, writers = fields, frozenset()
             names = {raw.partition(b" ")[0] for raw in new}
@@ -118,11 +116,6 @@ class Parser:
         if raw is not self._returned[0]:
             self._returned = raw, Returned(raw)
         return self._returned[1]
-
-
-def microseconds(seconds: Any, micros: Any) -> int:
-    """The store's time, as its TIME tells it."""
-    return int(seconds) * 10**6 + int(micros)
 
 
 def parse_glance(keys: Keys, families: Any, writers: Any, time: Any) -> Snapshot:
