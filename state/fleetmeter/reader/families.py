@@ -9,7 +9,8 @@ from typing import NamedTuple
 from prometheus_client.samples import Exemplar
 
 from fleetmeter.errors import StateError
-from fleetmeter.reader.hashes import Fields, Hash
+from fleetmeter.reader.fields import Fields
+from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.numbers import stored_numbers
 from fleetmeter.reader.returned import telling_number
 from fleetmeter.reader.sample import Labels, Sample

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isnan
 
 from fleetmeter.errors import StateError
-from fleetmeter.reader.hashes import Fields, Hash
+from fleetmeter.reader.fields import Fields
+from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.sample import Labels
 from fleetmeter.reader.spelling import are_lists, columns_of, lists_of
 from fleetmeter.schema.definition import Definition, read_json, texts_of

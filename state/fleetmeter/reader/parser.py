@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from fleetmeter.errors import StateError
+from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.gauge_read import GaugeRead
-from fleetmeter.reader.hashes import Fields, Hash
+from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.returned import NO_RETURNS, Returned
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.times import microseconds, time_of

@@ -8,7 +8,8 @@ from operator import ne
 from typing import NamedTuple
 
 from fleetmeter.errors import StateError
-from fleetmeter.reader.hashes import Hash, carried
+from fleetmeter.reader.fields import carried
+from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.sample import Labels, Sample
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.stated_fields import Stated, StatedFields
