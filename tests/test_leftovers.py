@@ -15,7 +15,7 @@ from fleetmeter.process.installation import current
 def names():
     fleetmeter.install(flush_interval=60.0)
     try:
-        return {cell.definition.name for cell in current().accumulator._cells}
+        return {cell.definition.name for cell in current().accumulator._roster.cells}
     finally:
         fleetmeter.uninstall()
 

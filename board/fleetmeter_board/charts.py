@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fleetmeter.watching.figures import is_failure
 from fleetmeter.watching.measures import CALL_SECONDS, FIRST_TOKEN_SECONDS, FLUSH_SECONDS, OTHERS, REQUEST_SECONDS
 from fleetmeter.watching.shown import Line, Shown
 from fleetmeter_board.colours import GOOD, NEUTRAL, colour, variable
@@ -54,7 +55,7 @@ def _errors(shown: Shown) -> Mapping[str, Line]:
     """Errors by type; for a service that records no types, what HTTP counted. Never both: they are the same events."""
     recorded = shown.lines.get("errors", {})
     http = shown.lines.get("requests", {})
-    return recorded or {status: line for status, line in http.items() if status.startswith("5")}
+    return recorded or {status: line for status, line in http.items() if is_failure(status)}
 
 
 def _hits(shown: Shown) -> Mapping[str, Line]:

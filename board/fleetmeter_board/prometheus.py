@@ -195,9 +195,9 @@ def _ranges(measures: Mapping[str, Measure], chosen: str, mean: str) -> dict[tup
         for name, measure in measures.items()
     }
     for family in DURATIONS:
-        for share in QUANTILES:
+        for name, share in QUANTILES.items():
             buckets = f"sum by (le) (rate({family}_bucket{chosen}[{mean}]))"
-            found[family, f"p{share * 100:.0f}"] = f"histogram_quantile({share}, {buckets})"
+            found[family, name] = f"histogram_quantile({share}, {buckets})"
     found["levels", "replicas"] = f"max(fleetmeter_replicas{chosen})"
     return found
 

@@ -8,6 +8,7 @@ from io import BytesIO
 from fleetmeter.reader.families import Family, Source
 from fleetmeter.reader.sample import Labels, Sample
 from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.scale import ADDED_TYPES
 from fleetmeter_exporter.exposition.added_block import AddedBlock
 from fleetmeter_exporter.exposition.block import Subject
 from fleetmeter_exporter.exposition.fact_blocks import InfoBlock, StateBlock
@@ -18,13 +19,10 @@ from fleetmeter_exporter.exposition.lines import SampleLines, UnfitName, created
 from fleetmeter_exporter.exposition.own_metrics import constant_labels, own_families
 from fleetmeter_exporter.fleet import Scrape
 
-_ADDED_UP = frozenset(("counter", "histogram", "summary"))
-"""Types whose numbers are added up, and have a time of creation."""
-
 Block = AddedBlock | GaugeBlock | InfoBlock | StateBlock
 
 _BLOCKS: dict[str, Callable[[Subject], Block]] = {
-    **dict.fromkeys(_ADDED_UP, AddedBlock),
+    **dict.fromkeys(ADDED_TYPES, AddedBlock),
     "gauge": GaugeBlock,
     "info": InfoBlock,
     "stateset": StateBlock,
@@ -115,7 +113,7 @@ class Exposition:
 
     def _block(self, scrape: Scrape, source: Source, constant: Labels) -> Block:
         key = (scrape.namespace, source.newest.name)
-        created = source.first_us / 1e6 if self._created and source.newest.type in _ADDED_UP else None
+        created = source.first_us / 1e6 if self._created and source.newest.type in ADDED_TYPES else None
         subject = Subject(source.newest, source.layouts, self._form, constant, created)
         block = self._blocks.get(key)
         if block is None or block.subject != subject:
@@ -164,7 +162,7 @@ def shown_samples(family: Family, *, created: bool, openmetrics: bool) -> list[S
     """
     if openmetrics and family.definition.type in ("histogram", "summary"):
         family = replace(family, samples=_without_decreasing(family))
-    if not created or family.definition.type not in _ADDED_UP:
+    if not created or family.definition.type not in ADDED_TYPES:
         return family.samples
     per_series: dict[Labels, list[Sample]] = {}
     for sample in family.samples:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 from operator import is_not
 
-from fleetmeter.reader.hashes import Fields
+from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.statements import Statements
 from fleetmeter.schema.definition import compact_json

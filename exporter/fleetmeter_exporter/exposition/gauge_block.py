@@ -6,7 +6,7 @@ from itertools import accumulate, compress, pairwise
 from math import isfinite
 from operator import is_not
 
-from fleetmeter.reader.hashes import Fields
+from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.statements import Statements, comparable
 from fleetmeter_exporter.exposition.block import Subject, picker, spelled

@@ -10,7 +10,7 @@ from itertools import chain, compress, count, repeat
 from operator import add, floordiv, mul
 from typing import Any, NamedTuple
 
-from fleetmeter.reader.hashes import Fields, carried
+from fleetmeter.reader.fields import Fields, carried
 from fleetmeter.reader.numbers import parted, plain_parts, plain_texts
 from fleetmeter_exporter.exposition.arrangement import Arrangement
 from fleetmeter_exporter.exposition.block import Subject, picker

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from operator import is_
 
-from fleetmeter.reader.hashes import Fields
+from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.statements import Statements

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import compress, count, repeat
 from typing import Any, TypeVar
 
-from fleetmeter.reader.hashes import Fields
+from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.sample import Labels
 from fleetmeter.reader.spelling import columns_of
 from fleetmeter.reader.stated_fields import Stated, series_of

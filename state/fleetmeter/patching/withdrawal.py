@@ -15,9 +15,8 @@ from typing import Any
 
 from fleetmeter.patching.takeover import cells_of
 from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.scale import ADDED_TYPES
 from fleetmeter.values.accumulator import Accumulator
-
-_FLEET_WIDE = ("counter", "histogram", "summary")
 
 
 class Withdrawal:
@@ -84,7 +83,7 @@ class Withdrawal:
             else:
                 gone = [values for values in [tuple(pattern)] if values in children]
             cells = [cell for values in gone for cell in cells_of(children.pop(values))]
-            if definition.type in _FLEET_WIDE:
+            if definition.type in ADDED_TYPES:
                 wake = accumulator.remove(cells, definition, pattern)
             else:
                 wake = accumulator.unset(cells)

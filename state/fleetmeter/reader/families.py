@@ -9,7 +9,8 @@ from typing import NamedTuple
 from prometheus_client.samples import Exemplar
 
 from fleetmeter.errors import StateError
-from fleetmeter.reader.hashes import Fields, Hash
+from fleetmeter.reader.fields import Fields
+from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.numbers import stored_numbers
 from fleetmeter.reader.returned import telling_number
 from fleetmeter.reader.sample import Labels, Sample
@@ -18,8 +19,9 @@ from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.statements import STATED_TYPES, Statements
 from fleetmeter.schema.definition import Definition, StoredDefinition, series_key
 from fleetmeter.schema.exemplars import Exemplars
+from fleetmeter.schema.scale import ADDED_TYPES
 
-SERVED_TYPES = STATED_TYPES | {"counter", "histogram", "summary"}
+SERVED_TYPES = STATED_TYPES | ADDED_TYPES
 """The types that this version can serve; replicas of a later one may write more."""
 
 

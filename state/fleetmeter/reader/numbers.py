@@ -1,11 +1,11 @@
 """What the hash of one layout holds: fields taken apart into label values and part, texts into numbers."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import compress
 from math import isnan
 
 from fleetmeter.errors import StateError
-from fleetmeter.reader.hashes import Fields, Hash
+from fleetmeter.reader.fields import Fields
+from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.sample import Labels
 from fleetmeter.reader.spelling import are_lists, columns_of, lists_of
 from fleetmeter.schema.definition import Definition, read_json, texts_of
@@ -49,8 +49,7 @@ class Legibility:
         stored = Hash.of(numbers)
         before = self._fitting.get(layout.field, Fields())
         if before is not stored.fields:
-            places = stored.fields.places_in(before)
-            new = list(compress(stored.fields, map(len(before).__le__, places)))
+            new = stored.fields.not_in(before)
             if new and not (_all_plain(layout, new) or all(_fits(layout, field) for field in new)):
                 return False
             self._fitting[layout.field] = stored.fields

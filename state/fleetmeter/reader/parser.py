@@ -1,21 +1,19 @@
 """What the replies to a read mean: definitions, rows, numbers and statements. No I/O is done here."""
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import compress
 from typing import Any
 
 from fleetmeter.errors import StateError
+from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.gauge_read import GaugeRead
-from fleetmeter.reader.hashes import Fields, Hash
-from fleetmeter.reader.removals import time_of
+from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.returned import NO_RETURNS, Returned
 from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.reader.times import microseconds, time_of
 from fleetmeter.schema.definition import StoredDefinition
 from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, STATE_FORMAT, SWEPT_FIELD, Keys
 from fleetmeter.schema.rows import Epoch, Row, is_writer
-
-_NUMBER_TYPES = frozenset(("counter", "histogram", "summary"))
-"""Families whose values stand under a key of their own. Types of a later version are not asked for."""
+from fleetmeter.schema.scale import ADDED_TYPES
 
 Extras = dict[str, tuple[GaugeRead, Sequence[Any]]]
 """The registered reads that were sent, each with its replies, by family."""
@@ -49,10 +47,10 @@ class Parser:
                 self._texts[raw] = text
         for raw in self._texts.keys() - families.keys():
             del self._texts[raw], self._definitions[raw]
-        self.fields = frozenset(
+        self.fields = frozenset(  # types of a later version are not asked for
             raw
             for raw, stored in self._definitions.items()
-            if isinstance(stored, StoredDefinition) and stored.definition.type in _NUMBER_TYPES
+            if isinstance(stored, StoredDefinition) and stored.definition.type in ADDED_TYPES
         )
 
     def snapshot(self, asked: list[bytes], replies: list[Any], extras: Extras, *, returns: bool) -> Snapshot:
@@ -107,8 +105,7 @@ class Parser:
         """The writers of statements. Mostly they are those of the last read."""
         fields, (before, writers) = stated.fields, self._stating
         if fields is not before:
-            places = fields.places_in(before)
-            new = list(compress(fields, map(len(before).__le__, places)))
+            new = fields.not_in(before)
             if len(fields) - len(new) < len(before):  # some went, perhaps with their writers
                 new, writers = fields, frozenset()
             names = {raw.partition(b" ")[0] for raw in new}
@@ -120,11 +117,6 @@ class Parser:
         if raw is not self._returned[0]:
             self._returned = raw, Returned(raw)
         return self._returned[1]
-
-
-def microseconds(seconds: Any, micros: Any) -> int:
-    """The store's time, as its TIME tells it."""
-    return int(seconds) * 10**6 + int(micros)
 
 
 def parse_glance(keys: Keys, families: Any, writers: Any, time: Any) -> Snapshot:

@@ -17,8 +17,9 @@ from fleetmeter.reader.gauge_read import GaugeRead
 from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.identities import Identities
 from fleetmeter.reader.life import Life
-from fleetmeter.reader.parser import Extras, Parser, microseconds, parse_glance, parse_retired
+from fleetmeter.reader.parser import Extras, Parser, parse_glance, parse_retired
 from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.reader.times import microseconds
 from fleetmeter.schema.keys import HORIZON_FIELD, SOMETHING, Keys
 
 _FAMILIES, _REMOVED, _TIME = 0, 4, 5

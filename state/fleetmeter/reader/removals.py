@@ -7,11 +7,9 @@ ones are gathered: one note per layout says only until when some of its series w
 from collections.abc import Mapping
 from typing import Self
 
+from fleetmeter.reader.times import time_of
 from fleetmeter.schema.definition import read_json, texts_of
 from fleetmeter.schema.keys import SOMETHING, split_note
-
-_DIGITS = 18
-"""Digits of the longest number that is taken for a time (µs): enough beyond the year 30,000."""
 
 CLOCKS_APART_US = 10_000_000
 """By how much two masters' clocks may differ when one takes over from the other (µs)."""
@@ -110,8 +108,3 @@ class Removed:
 def _later(time: bytes, before: bytes | None) -> bool:
     now = time_of(time)
     return now is not None and (before is None or now > (time_of(before) or 0))
-
-
-def time_of(text: bytes) -> int | None:
-    """The time that a note holds, µs; None if it is not a time, and then the note removes nothing."""
-    return int(text) if text.isdigit() and len(text) <= _DIGITS else None

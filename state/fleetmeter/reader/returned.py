@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from fleetmeter.reader.removals import Removed, time_of
+from fleetmeter.reader.removals import Removed
+from fleetmeter.reader.times import time_of
 from fleetmeter.schema.definition import StoredDefinition, series_key
 from fleetmeter.schema.keys import split_note
 

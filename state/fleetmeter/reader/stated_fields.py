@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import compress, repeat
 from typing import NamedTuple, Self
 
-from fleetmeter.reader.hashes import Fields, carried
+from fleetmeter.reader.fields import Fields, carried
 from fleetmeter.reader.spelling import are_ends, columns_of, lists_of
 from fleetmeter.schema.definition import read_json, texts_of
 

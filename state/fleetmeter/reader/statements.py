@@ -8,18 +8,17 @@ from operator import ne
 from typing import NamedTuple
 
 from fleetmeter.errors import StateError
-from fleetmeter.reader.hashes import Hash, carried
+from fleetmeter.reader.fields import carried
+from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.sample import Labels, Sample
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.stated_fields import Stated, StatedFields
+from fleetmeter.reader.times import TIME_DIGITS
 from fleetmeter.schema.definition import Definition, read_json, texts_of
 from fleetmeter.schema.keys import FOLDED_WRITER
 
 STATED_TYPES = frozenset(("gauge", "info", "stateset"))
 """The types whose values are replaced, not added up."""
-
-_DIGITS = 18
-"""Digits of the longest number that is taken for a time (µs) without a look at it by itself."""
 
 
 class GaugeValue(NamedTuple):
@@ -107,7 +106,7 @@ class Statements:
         times = [self.set_us[place] for place in places]
         try:
             b"\n".join([self.texts[place] for place in places]).decode()
-            if all(times) and b"".join(times).isdigit() and max(map(len, times)) <= _DIGITS:
+            if all(times) and b"".join(times).isdigit() and max(map(len, times)) <= TIME_DIGITS:
                 return frozenset()
         except ValueError:
             pass  # at least one

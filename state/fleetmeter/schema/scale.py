@@ -13,6 +13,9 @@ from prometheus_client.utils import floatToGoString
 LARGEST = 1e290
 """The largest amount, in stored units, that can be counted. A float can hold any sum of such amounts."""
 
+ADDED_TYPES = frozenset(("counter", "histogram", "summary"))
+"""The types whose amounts are added up over all writers. Gauges, infos and state sets are replaced instead."""
+
 
 class Scale(IntEnum):
     """Stored units per unit of the family."""
@@ -28,9 +31,9 @@ _BY_UNIT = {"usd": Scale.NANO, "seconds": Scale.MICRO}
 def scale_of(name: str, unit: str, metric_type: str) -> Scale:
     """The scale of a family's amounts, decided by its unit, or by a name that ends in one.
 
-    Gauges, infos and state sets are not added up and stay as they are.
+    Amounts of types that are not added up stay as they are.
     """
-    if metric_type not in ("counter", "histogram", "summary"):
+    if metric_type not in ADDED_TYPES:
         return Scale.PLAIN
     return _BY_UNIT.get(unit or name.rpartition("_")[2], Scale.PLAIN)
 

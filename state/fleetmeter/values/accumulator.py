@@ -1,26 +1,20 @@
 """What this process has recorded and not yet handed over: one number per series, under one lock."""
 
-import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from math import nan
 from os import getpid
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from fleetmeter.values.batch import Batch
-from fleetmeter.values.blocks import AtomicBlock, Blocks
+from fleetmeter.values.blocks import MANY, AtomicBlock, Blocks, warn_of_many
 from fleetmeter.values.changes import Changes
 from fleetmeter.values.locks import LastLock
+from fleetmeter.values.roster import Roster
 
 if TYPE_CHECKING:
     from fleetmeter.schema.definition import Definition
     from fleetmeter.values.cell import Cell
-
-log = logging.getLogger("fleetmeter")
-
-MANY = 10_000
-"""Records in one block after which the log asks whether somebody forgot to end it."""
 
 
 class Accumulator:
@@ -46,34 +40,34 @@ class Accumulator:
         self.open_blocks = self._blocks.open
         self.wake = wake
         self.reject = reject
-        self._cells: WeakSet[Any] = WeakSet()
-        self._functions: WeakSet[Any] = WeakSet()
-        self._definitions: dict[Definition, None] = {}
+        self._roster = Roster()
         self._start_empty()
 
     def _start_empty(self) -> None:
         self._awake = False
         self._resting = True
-        self.changes = Changes(undefined=dict(self._definitions), born=dict.fromkeys(self._cells))
+        changes = Changes()
+        self._roster.announce(changes)  # before the old ones go: a cell may be held by nobody else
+        self.changes = changes
 
     def define(self, definition: "Definition") -> None:
         """Make a family known; it is sent with the next batch."""
         with self.lock:
-            if definition not in self._definitions:
-                self._definitions[definition] = None
+            if definition not in self._roster.definitions:
+                self._roster.definitions[definition] = None
                 self.changes.undefined[definition] = None
 
     def undefine(self, definition: "Definition") -> None:
         """Take a family's definition back, if it was not handed over yet and has no cell."""
         with self.lock:
             undefined = self.changes.undefined
-            if definition in undefined and all(cell.definition != definition for cell in list(self._cells)):
-                del self._definitions[definition], undefined[definition]
+            if definition in undefined and not self._roster.has_cell_of(definition):
+                del self._roster.definitions[definition], undefined[definition]
 
     def adopt(self, cell: "Cell") -> None:
         """Take in a new cell. From the next batch on it is in the store, at 0."""
         with self.lock:
-            self._cells.add(cell)
+            self._roster.cells.add(cell)
             self.changes.born[cell] = None
 
     def mark(self, cell: "Cell") -> bool:
@@ -121,25 +115,24 @@ class Accumulator:
             for cell in cells:
                 cell.dirty = True
                 self.changes.forget(cell)
-                self._cells.discard(cell)
-                self._functions.discard(cell)
+                self._roster.discard(cell)
 
     def follow(self, cell: "Cell") -> None:
         """Let a function supply a cell's value, which counts as a record. The cell joins `functions`."""
         with self.lock:
-            if cell not in self._cells:
+            if cell not in self._roster.cells:
                 return
-            self._functions.add(cell)
+            self._roster.functions.add(cell)
             self._rouse()
         self.wake()
 
     @property
     def functions(self) -> list[Any]:
         """The cells whose values come from functions."""
-        if not self._functions:
+        if not self._roster.functions:
             return []
         with self.lock:  # a fork must not copy the set while it is being walked through
-            return list(self._functions)
+            return list(self._roster.functions)
 
     @property
     def has_work(self) -> bool:
@@ -165,11 +158,7 @@ class Accumulator:
             block.records.append((apply, amount))
             many = len(block.records) == MANY
         if many:
-            log.warning(
-                "fleetmeter: an atomic() or durable() block holds %d records and is still open; the records of this "
-                "thread or task are added only when it ends. Is the block in a suspended generator?",
-                MANY,
-            )
+            warn_of_many()
         return True
 
     def hold(self) -> "threading.RLock | LastLock | None":
@@ -233,8 +222,7 @@ class Accumulator:
     def send_all_again(self) -> None:
         """Let the next batch carry every definition, a zero per series and every gauge's value."""
         with self.lock:
-            self.changes.born = dict.fromkeys(self._cells)
-            self.changes.undefined = dict(self._definitions)
+            self._roster.announce(self.changes)
 
     def rest(self) -> None:
         """Let the next record wake the machinery again, as the first one did."""
@@ -260,15 +248,7 @@ class Accumulator:
             return
         with self.lock:
             if getpid() != self._pid:  # another thread may have noticed meanwhile
-                self._pid = getpid()
-                self._leave_blocks()
-                cells: Iterable[Cell] = list(self._cells)
-                for cell in cells:
-                    if cell.dirty:
-                        cell.forget()
-                    else:
-                        cell.forget_parent()
-                self._start_empty()
+                self._be_child(lambda cell: cell.forget() if cell.dirty else cell.forget_parent())
 
     def before_fork(self) -> None:
         """Hold the lock over the fork, so that the child's copy is whole."""
@@ -281,15 +261,14 @@ class Accumulator:
     def after_fork_in_child(self) -> None:
         """Start empty, with a new lock: what the parent recorded is handed over by the parent."""
         self.lock = threading.RLock()
-        self._pid = getpid()
-        self._leave_blocks()
-        cells: Iterable[Cell] = list(self._cells)
-        for cell in cells:
-            cell.forget()
-        self._start_empty()
+        self._be_child(lambda cell: cell.forget())
 
-    def _leave_blocks(self) -> None:
-        """Forget the blocks that are open: their records are the parent's too."""
+    def _be_child(self, forget: Callable[["Cell"], None]) -> None:
+        """Start empty: the open blocks and their records are the parent's, and each cell is made to forget its own."""
+        self._pid = getpid()
         self._blocks.abandon()
         self._blocks = Blocks()
         self.open_blocks = self._blocks.open
+        for cell in list(self._roster.cells):
+            forget(cell)
+        self._start_empty()

@@ -1,8 +1,14 @@
 """The records of `atomic()` blocks, kept aside until a block's end."""
 
+import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
+
+log = logging.getLogger("fleetmeter")
+
+MANY = 10_000
+"""Records in one block after which the log asks whether somebody forgot to end it."""
 
 
 class AtomicBlock:
@@ -71,6 +77,15 @@ class Blocks:
         """Close all blocks and drop their records."""
         for block in self.open:
             block.close()
+
+
+def warn_of_many() -> None:
+    """Ask in the log whether somebody forgot to end a block; call it without the lock."""
+    log.warning(
+        "fleetmeter: an atomic() or durable() block holds %d records and is still open; the records of this "
+        "thread or task are added only when it ends. Is the block in a suspended generator?",
+        MANY,
+    )
 
 
 def _open_from(block: AtomicBlock | None) -> AtomicBlock | None:

@@ -11,6 +11,7 @@ from fleetmeter.watching.totals import Totals
 REQUESTS, ERRORS, IN_PROGRESS = "http_requests_total", "errors_total", "http_requests_in_progress"
 FALLBACKS, TOKENS = "model_fallbacks_total", "openai_tokens_used_sum"
 CALLS, COST = "openai_api_calls_total", "openai_total_cost_usd_total"
+UNPRICED = "openai_unpriced_calls_total"
 CACHE, HIT_RATE, CACHE_SIZE = "prompt_cache_operations_total", "prompt_cache_hit_rate", "prompt_cache_size"
 FLUSHES, FLUSH_ERRORS = "fleetmeter_flushes_total", "fleetmeter_flush_errors_total"
 LOST, RETAINED = "fleetmeter_lost_batches_total", "fleetmeter_retained_bytes"
@@ -103,7 +104,12 @@ def failed(totals: Totals) -> int | None:
     """Requests that were answered with 500 or above; for a service without HTTP, its `errors_total`."""
     if not totals.has(REQUESTS):
         return _total(totals, ERRORS)
-    return sum(count for status, count in totals.by("status", REQUESTS).items() if status.startswith("5"))
+    return sum(count for status, count in totals.by("status", REQUESTS).items() if is_failure(status))
+
+
+def is_failure(status: str) -> bool:
+    """Whether a request with this status was failed by the service: 500 or above."""
+    return status.startswith("5")
 
 
 def _replicas(watch: Watch, now: Sighting) -> tuple[Replica, ...]:

@@ -46,7 +46,7 @@ FIXED: dict[str, Measure] = {
     "savings": Measure("cost_savings_usd_total", "source", money=True),
     "calls": Measure(names.CALLS, "model"),
     "call_errors": Measure("openai_errors_total", "type"),
-    "unpriced": Measure("openai_unpriced_calls_total", "model"),
+    "unpriced": Measure(names.UNPRICED, "model"),
     "tokens": Measure(names.TOKENS, "type"),
     "cache": Measure(names.CACHE, "result", where=(("operation", "get"),)),
     "selections": Measure("model_selections_total", "tier"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fleetmeter.errors import FleetmeterError
-from fleetmeter.watching.figures import CALLS, COST, REQUESTS, Figures, figures
+from fleetmeter.watching.figures import CACHE_SIZE, CALLS, COST, REQUESTS, Figures, figures, is_failure
 from fleetmeter.watching.history import History, Step
 from fleetmeter.watching.measures import DURATIONS, REQUEST_SECONDS
 from fleetmeter.watching.periods import Periods, Spent
@@ -92,8 +92,8 @@ class Overview:
 
 def _levels(now: Sighting) -> dict[str, float]:
     found = {"replicas": float(len(now.snapshot.alive)), "read": now.took}
-    if now.totals.has("prompt_cache_size"):
-        found["cache_size"] = now.totals.value("prompt_cache_size")
+    if now.totals.has(CACHE_SIZE):
+        found["cache_size"] = now.totals.value(CACHE_SIZE)
     return found
 
 
@@ -101,7 +101,7 @@ def _pace(last: Step, now: Sighting) -> Pace:
     totals = now.totals
     requests = last.amount("requests")
     asked = sum(requests.values())
-    failures = sum(count for status, count in requests.items() if status.startswith("5"))
+    failures = sum(count for status, count in requests.items() if is_failure(status))
     calls, call_errors = sum(last.amount("calls").values()), sum(last.amount("call_errors").values())
     cache = last.amount("cache")
     gets = sum(cache.values())
@@ -114,5 +114,5 @@ def _pace(last: Step, now: Sighting) -> Pace:
         call_errors / calls if calls else None,
         {kind: count / last.seconds for kind, count in last.amount("tokens").most_common()},
         cache["hit"] / gets if gets else None,
-        {f"p{share * 100:.0f}": quantile(share, last.amount(REQUEST_SECONDS)) for share in QUANTILES},
+        {name: quantile(share, last.amount(REQUEST_SECONDS)) for name, share in QUANTILES.items()},
     )

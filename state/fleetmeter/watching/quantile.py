@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from math import inf
 
-QUANTILES = (0.5, 0.95, 0.99)
-"""Those that views show."""
+QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+"""Those that views show, by the names that they have there."""
 
 
 def quantile(share: float, buckets: Mapping[str, float]) -> float | None:

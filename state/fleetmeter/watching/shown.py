@@ -10,6 +10,8 @@ from fleetmeter.watching.quantile import QUANTILES, quantile
 Line = list[float | None]
 """A value for each time; None where nothing is known."""
 
+_SOURCE = "in memory, since this program runs"
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -36,7 +38,7 @@ def remembered(history: History, seconds: float) -> Shown:
     points = history.points(seconds)
     span = history.last(seconds)
     if not points or span is None:
-        return Shown(seconds, source="in memory, since this program runs")
+        return Shown(seconds, source=_SOURCE)
     broken = set(gaps(points, history.length(seconds)))
     measures = sorted(set().union(*(point.grown for point in points)) - set(DURATIONS))
     levels = sorted(set().union(*(point.levels for point in points)))
@@ -46,15 +48,15 @@ def remembered(history: History, seconds: float) -> Shown:
         {name: {key: _broken(line, broken) for key, line in lines(points, name).items()} for name in measures},
         {
             family: {
-                f"p{share * 100:.0f}": _broken([quantile(share, point.amount(family)) for point in points], broken)
-                for share in QUANTILES
+                name: _broken([quantile(share, point.amount(family)) for point in points], broken)
+                for name, share in QUANTILES.items()
             }
             for family in DURATIONS
             if any(point.amount(family) for point in points)
         },
         {name: _broken([point.levels.get(name) for point in points], broken) for name in levels},
         {name: dict(span.amount(name).most_common(MOST + 1)) for name in measures},
-        "in memory, since this program runs",
+        _SOURCE,
     )
 
 

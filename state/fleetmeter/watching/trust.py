@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from fleetmeter.watching.figures import COST, LOST
+from fleetmeter.watching.figures import COST, LOST, UNPRICED
 from fleetmeter.watching.history import History
 from fleetmeter.watching.sighting import Sighting, Watch
 
@@ -71,7 +71,7 @@ def _unread(now: Sighting) -> list[str]:
 
 
 def _unpriced(now: Sighting) -> int:
-    return now.totals.total("openai_unpriced_calls_total")
+    return now.totals.total(UNPRICED)
 
 
 def _missing(now: Sighting) -> list[str]:
@@ -83,7 +83,7 @@ def _missing(now: Sighting) -> list[str]:
     if lost:
         found.append(f"{lost:,} batches were lost by the store, and nobody could send them again: totals are too low.")
     if unpriced and totals.has(COST):
-        models = ", ".join(model for model, _ in totals.by("model", "openai_unpriced_calls_total").most_common(3))
+        models = ", ".join(model for model, _ in totals.by("model", UNPRICED).most_common(3))
         found.append(f"{unpriced:,} answered calls have no price ({models}): sums of money are too low by their cost.")
     if dropped:
         families = ", ".join(family for family, _ in dropped.most_common(3))

@@ -6,7 +6,6 @@ import threading
 from contextlib import suppress
 from queue import Empty
 from time import monotonic, sleep
-from typing import NamedTuple
 
 from fleetmeter.errors import StoreError
 from fleetmeter.schema.rows import HEARTBEAT
@@ -14,6 +13,7 @@ from fleetmeter.values.accumulator import Accumulator
 from fleetmeter.values.parking import PATIENCE, Parking, is_native
 from fleetmeter.writer.exchange import Exchange
 from fleetmeter.writer.pace import HURRY, Pace
+from fleetmeter.writer.receipts import Receipt, Receipts, Request
 from fleetmeter.writer.telemetry import Telemetry, log
 
 STILL = 1.0
@@ -21,20 +21,6 @@ STILL = 1.0
 
 START_PAUSE = 1.0
 """Seconds until a thread that could not be had is asked for again."""
-
-Receipt = queue.SimpleQueue[None]
-"""A receipt: it gets one item when what was asked for is in the store. Waiting for it needs no lock of Python's."""
-
-
-class Request(NamedTuple):
-    """What a receipt stands for: how many store replicas must have it, and whether goodbye must be said first.
-
-    With `last` nothing is recorded afterwards: the process is at its end.
-    """
-
-    replicas: int = 0
-    goodbye: bool = False
-    last: bool = False
 
 
 class Flusher:
@@ -52,7 +38,7 @@ class Flusher:
         self._pace = Pace(interval)
         self._starting = threading.Lock()
         self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._receipts: dict[Receipt, Request] = {}
+        self._receipts = Receipts()
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()  # a copy of this process, forked in C, has the thread's object and not the thread
         self._due = 0.0
@@ -151,13 +137,13 @@ class Flusher:
         """
         self._leaving = self._leaving or goodbye
         receipt: Receipt = type(self._signals)()  # of the kind that the thread can put into
-        self._receipts[receipt] = Request(replicas, goodbye, last)
+        self._receipts.ask(receipt, Request(replicas, goodbye, last))
         self._signals.put(None)
         return receipt
 
     def forget(self, receipt: Receipt) -> None:
         """Let go of a receipt that nobody waits for any more."""
-        self._receipts.pop(receipt, None)
+        self._receipts.forget(receipt)
 
     def flush(self, timeout: float, *, goodbye: bool = False, replicas: int = 0) -> bool:
         """Hand over everything recorded before the call; whether the store acknowledged it in time (seconds).
@@ -199,7 +185,7 @@ class Flusher:
 
     def _run(self, signals: "queue.SimpleQueue[None]") -> None:
         while self._go_on_after(signals, min(self._due - monotonic(), HEARTBEAT)):
-            asked = list(self._receipts.items())
+            asked = self._receipts.asked()
             try:
                 if self._pace.hurried and not self._pace.failures:
                     self._accumulator.rest()  # so that the next record wakes this thread
@@ -224,16 +210,15 @@ class Flusher:
             self._due = monotonic() + self._pace.pause(self._exchange.duration, awaited=bool(self._receipts))
 
     def _settle(self, asked: list[tuple[Receipt, Request]]) -> None:
-        """Give receipts to those who wait. Requests that take longer are served last."""
+        """Give receipts to those who wait."""
         reached = 0
-        for receipt, request in sorted(asked, key=lambda item: (item[1].last, item[1].replicas)):
+        for receipt, request in asked:
             if request.last:
                 self._say_last_word(receipt)
                 continue
             if request.replicas > reached:
                 reached = self._exchange.replicate(request.replicas)
-            receipt.put(None)
-            self.forget(receipt)
+            self._receipts.give(receipt)
 
     def _say_last_word(self, receipt: Receipt) -> None:
         """Hand over the rest and say goodbye while no other thread can record, and keep it so until the process ends.

@@ -45,21 +45,26 @@ class Writer:
         self._new_id = new_id
         self._new_token = new_token
         self._clock = clock
-        self.id = new_id()
         self.epoch: str | None = None
-        self.seq = 0
-        self.row = self.given_up = 0
-        self._row_token = ""  # the token of the row, if this writer does not keep it any more
         self.log = log or ReplayLog()
+        self._renew()
+
+    def _renew(self, in_flight: Delta | None = None) -> None:
+        """Be a new writer from here on. The batch in flight becomes its first one."""
+        self.id = self._new_id()
+        self.seq = self.row = self.given_up = 0
+        self._row_token = ""  # the token of the row, if this writer does not keep it any more
+        self.log.forget(0)
         self._tokens = Tokens()
         self._gaps = Gaps()
         self._sent = 0  # the highest number of any call that may have reached the store
         self._doubtful = 0  # the highest number of any call but those that met no row: its batch may be in
-        self._known = False
-        self._in_flight: Delta | None = None
         self._answered_us = 0  # the store's time of the last answer that renewed this writer's row
         self._left: dict[str, Place] = {}  # epochs that it was in before, and how far they were
-        self._ended = False
+        self._known = self._ended = False
+        self._in_flight: Delta | None = None
+        if in_flight is not None:
+            self._number(in_flight)
 
     @property
     def in_flight(self) -> bool:
@@ -242,17 +247,3 @@ class Writer:
         lost = self._gaps.count(self.row, self.seq - (in_flight is not None))
         self._renew(in_flight)
         return Outcome("unknown", lost, send_all_again=True)
-
-    def _renew(self, in_flight: Delta | None = None) -> None:
-        """Be a new writer from here on. The batch in flight becomes its first one."""
-        self.id = self._new_id()
-        self.seq = self.row = self.given_up = self._sent = self._doubtful = self._answered_us = 0
-        self._row_token = ""
-        self._left = {}
-        self.log.forget(0)
-        self._tokens = Tokens()
-        self._gaps = Gaps()
-        self._known = self._ended = False
-        self._in_flight = None
-        if in_flight is not None:
-            self._number(in_flight)

@@ -115,7 +115,7 @@ elif way == "interrupted child":
 
     def interrupt(frame: FrameType, event: str, _: object) -> None:
         """Send an interrupt from the midst of what a fork calls in the child."""
-        if frame.f_code.co_name == "_leave_blocks" and event == "call" and os.getpid() != parent:
+        if frame.f_code.co_name == "_be_child" and event == "call" and os.getpid() != parent:
             sys.setprofile(None)
             signal.raise_signal(signal.SIGINT)
 

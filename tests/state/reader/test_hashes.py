@@ -2,7 +2,8 @@
 
 import pytest
 
-from fleetmeter.reader.hashes import Fields, Hash
+from fleetmeter.reader.fields import Fields
+from fleetmeter.reader.hashes import Hash
 
 FIELDS = [b"a", b"b", b"c", b"d"]
 

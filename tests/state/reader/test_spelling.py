@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetmeter.reader.hashes import Fields, carried
+from fleetmeter.reader.fields import Fields, carried
 from fleetmeter.reader.spelling import are_ends, are_lists, columns_of, objects_of
 from fleetmeter.schema.definition import compact_json
 

@@ -153,7 +153,7 @@ def test_cells_that_nobody_holds_are_let_go(accumulator: Woken) -> None:
     del cell
     assert amounts(accumulator.drain()) == {'["x"]': 7}
     gc.collect()
-    assert len(accumulator._cells) == 0
+    assert len(accumulator._roster.cells) == 0
     accumulator.send_all_again()
     assert amounts(accumulator.drain()) == {}
 

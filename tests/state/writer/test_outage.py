@@ -92,7 +92,7 @@ def _held(runtime: Runtime) -> tuple[int, int, int, int]:
     """What the machinery holds: cells, dirty marks, blocks, and bytes for sending again."""
     accumulator = runtime.accumulator
     dirty = len(accumulator.changes.dirty) + len(accumulator.changes.quiet) + len(accumulator.changes.born)
-    return len(accumulator._cells), dirty, len(accumulator.open_blocks), runtime._exchange._writer.retained
+    return len(accumulator._roster.cells), dirty, len(accumulator.open_blocks), runtime._exchange._writer.retained
 
 
 def _runtime() -> Runtime:

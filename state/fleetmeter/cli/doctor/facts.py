@@ -1,5 +1,6 @@
 """What a store says about itself, as far as this user may ask."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,19 @@ class Facts:
     def mode(self) -> str:
         """`standalone`, `cluster` or `sentinel`; empty if the server does not say."""
         return self.greeting.get("mode", "") or str((self.info or {}).get("redis_mode", ""))
+
+    @property
+    def server(self) -> tuple[str, str]:
+        """Name and version, empty if not known. A Valkey may call itself Redis in HELLO; INFO has its true name."""
+        info = self.info or {}
+        if "valkey_version" in info:
+            return "valkey", str(info["valkey_version"])
+        return self.greeting.get("server", ""), self.greeting.get("version", "") or str(info.get("redis_version", ""))
+
+
+def numbers_of(version: str) -> tuple[int, ...]:
+    """The first three numbers of a version, for comparing it with another."""
+    return tuple(int(digits) for digits in re.findall(r"\d+", version)[:3])
 
 
 def gather(client: redis.Redis) -> Facts:
