@@ -1,6 +1,6 @@
 """What lies below the first screen: each part with its charts and tables, or why there is nothing to see."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fleetmeter.cli.printing import NOTHING, bytes_text, counted, seconds_text
@@ -11,7 +11,7 @@ from fleetmeter.watching.totals import Totals
 from fleetmeter_board import charts, tables
 from fleetmeter_board.charts import Chart
 from fleetmeter_board.lookout import Lookout
-from fleetmeter_board.numbers import duration, since, whole
+from fleetmeter_board.numbers import dollars, duration, since, whole
 
 
 @dataclass(frozen=True)
@@ -30,66 +30,67 @@ def _without(*families: str, instead: str) -> Callable[[Lookout, Totals], str]:
 
 
 def span_text(seconds: float) -> str:
-    """The time shown: `last 15 min`, `last 24 h`."""
-    return f"last {seconds / 60:.0f} min" if seconds <= 3600 else f"last {seconds / 3600:.0f} h"
+    """The time shown: `last 15 min`, `last 24 h`, `last 7 d`."""
+    return f"last {seconds_text(seconds)}"
 
 
 def _began(lookout: Lookout) -> str:
-    now = lookout.overview.watch.now
-    if now is None or now.snapshot.epoch is None:
-        return "in all"
-    return f"since {since(now.snapshot.epoch.birth_us / 1e6, now.snapshot.taken_us / 1e6)}"
+    now, birth = lookout.overview.watch.now, lookout.overview.birth
+    return "in all" if now is None or birth is None else f"since {since(birth, now.snapshot.taken_us / 1e6)}"
+
+
+def _amounts(
+    lookout: Lookout, totals: Totals, shown: Shown, wanted: Iterable[tuple[str, str, str]],
+    write: Callable[[float | None], str] = whole, measures: Mapping[str, Measure] = FIXED,
+) -> str:  # fmt: skip
+    """A table for each title, heading of the first column, and name of a measure."""
+    span, began = span_text(shown.seconds), _began(lookout)
+    return "".join(
+        tables.amounts(title, head, shown, name, measures[name].of(totals), span, began, write)
+        for title, head, name in wanted
+    )
 
 
 def _money(lookout: Lookout, totals: Totals, shown: Shown) -> str:
-    span, began = span_text(shown.seconds), _began(lookout)
-    found = [
-        tables.amounts("Cost by model", "model", shown, "cost", FIXED["cost"].of(totals), span, began),
-        tables.amounts(
-            "Cost by intent", "intent", shown, "cost_by_intent", FIXED["cost_by_intent"].of(totals), span, began
-        ),
-    ]
-    for label in own_labels(totals):
-        total = Measure(COST_BY_CALL, label, money=True).of(totals)
-        found.append(tables.amounts(f"Cost by {label}", label, shown, f"cost_by_{label}", total, span, began))
+    labels = own_labels(totals)
+    wanted = [("Cost by model", "model", "cost"), ("Cost by intent", "intent", "cost_by_intent")]
+    wanted += [(f"Cost by {label}", label, f"cost_by_{label}") for label in labels]
     if totals.has(FIXED["savings"].sample):
-        total = FIXED["savings"].of(totals)
-        found.append(tables.amounts("Saved", "source", shown, "savings", total, span, began))
-    return "".join(found)
+        wanted.append(("Saved", "source", "savings"))
+    own = {f"cost_by_{label}": Measure(COST_BY_CALL, label, money=True) for label in labels}
+    return _amounts(lookout, totals, shown, wanted, dollars, {**FIXED, **own})
 
 
 def _errors(lookout: Lookout, totals: Totals, shown: Shown) -> str:
-    span, began = span_text(shown.seconds), _began(lookout)
-    found = [
-        tables.amounts(title, label, shown, measure, FIXED[measure].of(totals), span, began, whole)
-        for title, label, measure in (
+    wanted = [
+        (title, head, name)
+        for title, head, name in (
             ("Requests by status", "status", "requests"),
             ("Errors of the service", "error", "errors"),
             ("Errors of models", "error", "call_errors"),
             ("Answered calls without a price", "model", "unpriced"),
         )
-        if totals.has(FIXED[measure].sample) and (FIXED[measure].of(totals) or shown.amounts.get(measure))
+        if totals.has(FIXED[name].sample) and (FIXED[name].of(totals) or shown.amounts.get(name))
     ]
-    return "".join(found)
+    return _amounts(lookout, totals, shown, wanted)
 
 
 def _routing(lookout: Lookout, totals: Totals, shown: Shown) -> str:
-    span, began = span_text(shown.seconds), _began(lookout)
-    found = [
-        tables.amounts(title, label, shown, measure, FIXED[measure].of(totals), span, began, whole)
-        for title, label, measure in (
+    wanted = [
+        (title, head, name)
+        for title, head, name in (
             ("Models chosen", "model", "selections_by_model"),
             ("Fallbacks", "reason", "fallbacks"),
             ("Changes of circuits", "state", "circuit_changes"),
             ("Calls that met a used-up budget", "action", "budget_rejections"),
         )
-        if FIXED[measure].of(totals)
+        if FIXED[name].of(totals)
     ]
-    if totals.has("model_circuit_state"):
-        found.append(tables.circuits(totals))
-    if totals.has("budget_spent_usd"):
-        found.append(tables.budgets(totals))
-    return "".join(found)
+    return (
+        _amounts(lookout, totals, shown, wanted)
+        + (tables.circuits(totals) if totals.has("model_circuit_state") else "")
+        + (tables.budgets(totals) if totals.has("budget_spent_usd") else "")
+    )
 
 
 def _replicas(lookout: Lookout, _totals: Totals, _shown: Shown) -> str:

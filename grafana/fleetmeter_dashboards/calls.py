@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-from fleetmeter_dashboards import first_row
-from fleetmeter_dashboards.cost import INTENT, MODEL, own
-from fleetmeter_dashboards.families import declared
+from fleetmeter_dashboards import chosen, first_row
 from fleetmeter_dashboards.page import Page, Section
 from fleetmeter_dashboards.panel import Panel, Target, Value, falling, rising
 from fleetmeter_dashboards.panels import dial, series, stat_of
@@ -25,13 +23,13 @@ every service, by HTTP status, are on the dashboard Performance.
 
 def page(labels: Sequence[str] = ()) -> Page:
     """The dashboard; `labels` are those of the user's own."""
-    queries = Queries("model", "intent", labels=labels, families=declared(labels))
+    queries = chosen.queries(labels)
     return Page(
         "fleetmeter-calls",
         "Fleetmeter / Calls",
         "What happens around the calls of models: retries, streams that were left, sizes; and the prompt cache, tools "
         "and refusals of those who have them.",
-        (MODEL, INTENT, *own(labels)),
+        chosen.variables(labels),
         (
             Section("", _first_row(queries)),
             Section("Retries, streams and sizes", _calls(queries)),

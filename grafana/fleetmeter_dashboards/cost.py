@@ -2,24 +2,11 @@
 
 from collections.abc import Sequence
 
-from fleetmeter_dashboards import first_row
-from fleetmeter_dashboards.families import declared
-from fleetmeter_dashboards.page import Page, Section, Variable
+from fleetmeter_dashboards import chosen, first_row
+from fleetmeter_dashboards.page import Page, Section
 from fleetmeter_dashboards.panel import Panel, Target, Value, falling, rising
 from fleetmeter_dashboards.panels import bars, pie, rows_of, series, stat_of
 from fleetmeter_dashboards.queries import Expression, Queries, per_second, quotient, ratio
-
-MODEL = Variable("model", "openai_api_calls_total", "The model that answered.")
-INTENT = Variable("intent", "openai_api_calls_total", "What a call is about.")
-
-
-def own(labels: Sequence[str]) -> tuple[Variable, ...]:
-    """The variables of the user's own labels."""
-    return tuple(
-        Variable(label, "openai_api_calls_total", f"Calls are given a {label} by fleetmeter.llm.attributes().")
-        for label in labels
-    )
-
 
 _LONG = (
     "Needs a retention of 31 days in Prometheus, and counts from the first of the month on: with less, or if counting "
@@ -39,13 +26,13 @@ _HOURS_LEFT = "(24 * (days_in_month() - day_of_month() + 1) - time() % 86400 / 3
 
 def page(labels: Sequence[str] = ()) -> Page:
     """The dashboard; `labels` are those of the user's own."""
-    queries = Queries("model", "intent", labels=labels, families=declared(labels))
+    queries = chosen.queries(labels)
     return Page(
         "fleetmeter-cost",
         "Fleetmeter / Cost",
         "What the models cost the whole fleet, by model, intent and kind of token, and what routing and the "
         "cache save.",
-        (MODEL, INTENT, *own(labels)),
+        chosen.variables(labels),
         (
             Section("", _first_row(queries)),
             Section("Where the money goes", _money(queries)),

@@ -2,24 +2,22 @@
 
 from collections.abc import Sequence
 
-from fleetmeter_dashboards import first_row
-from fleetmeter_dashboards.cost import INTENT, MODEL, own
-from fleetmeter_dashboards.families import declared
+from fleetmeter_dashboards import chosen, first_row
 from fleetmeter_dashboards.page import Page, Section
 from fleetmeter_dashboards.panel import Panel, Target, Value, quantiles, rising
 from fleetmeter_dashboards.panels import series, stat_of
-from fleetmeter_dashboards.queries import Expression, Queries, per_second, ratio
+from fleetmeter_dashboards.queries import Queries, per_second, ratio
 
 
 def page(labels: Sequence[str] = ()) -> Page:
     """The dashboard; `labels` are those of the user's own."""
-    queries = Queries("model", "intent", labels=labels, families=declared(labels))
+    queries = chosen.queries(labels)
     return Page(
         "fleetmeter-performance",
         "Fleetmeter / Performance",
         "Errors, latency and throughput of the whole fleet's requests, and of the models behind it. What is behind "
         "them, as retries, tools and the prompt cache, is on the dashboard Calls.",
-        (MODEL, INTENT, *own(labels)),
+        chosen.variables(labels),
         (
             Section("", _first_row(queries)),
             Section("Errors", _errors(queries)),
@@ -52,6 +50,7 @@ def _first_row(queries: Queries) -> list[Panel]:
 
 def _errors(queries: Queries) -> list[Panel]:
     failed = queries.rate("http_requests", "status", status="~5..")
+    types = queries.top(queries.rate("openai_errors", "type"), "openai_errors", "type")
     return [
         series(
             "What share of requests fails over time?",
@@ -68,14 +67,10 @@ def _errors(queries: Queries) -> list[Panel]:
         series(
             "Which errors do models answer?",
             "Calls per second that ended in an error, by the SDK's exception class.",
-            [Target(_types(queries, "openai_errors"), "{{type}}")],
+            [Target(queries.or_zero(types, "type"), "{{type}}")],
             Value(unit=per_second("errors"), low=0), colour="error", stack=True, width=10, calcs=["mean"],
         ),
     ]  # fmt: skip
-
-
-def _types(queries: Queries, family: str) -> Expression:
-    return queries.or_zero(queries.top(queries.rate(family, "type"), family, "type"), "type")
 
 
 def _requests(queries: Queries) -> list[Panel]:

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 
 from fleetmeter_board.colours import BAD, GOOD, WARNING
-from fleetmeter_dashboards import first_row
-from fleetmeter_dashboards.cost import INTENT, MODEL, own
-from fleetmeter_dashboards.families import declared
+from fleetmeter_dashboards import chosen, first_row
 from fleetmeter_dashboards.page import Page, Section
 from fleetmeter_dashboards.panel import Panel, Target, Value, falling, rising
 from fleetmeter_dashboards.panels import heat, pie, rows_of, series, stat_of
@@ -24,13 +22,13 @@ gateway's.
 
 def page(labels: Sequence[str] = ()) -> Page:
     """The dashboard; `labels` are those of the user's own."""
-    queries = Queries("model", "intent", labels=labels, families=declared(labels))
+    queries = chosen.queries(labels)
     return Page(
         "fleetmeter-routing",
         "Fleetmeter / Routing",
         "Which models get which calls, and, with the gateway: which ones the router chooses, how often it has to fall "
         "back, and what stands in its way.",
-        (MODEL, INTENT, *own(labels)),
+        chosen.variables(labels),
         (
             Section("", _first_row(queries)),
             Section("Calls", _calls(queries)),

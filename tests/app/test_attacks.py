@@ -19,7 +19,7 @@ from fleetmeter.cli.command import main
 from fleetmeter.embedded import EmbeddedStore
 from support.exposition import total
 from support.gateway import NEVER_OPEN, ONE_TIER, Program, Programs, eventually
-from support.raw_upstream import RawUpstream, raw_upstream
+from support.raw_upstream import COMPLETION, RawUpstream, raw_upstream
 from support.store import StoreAddress, new_address
 
 CONFIG = f"""{ONE_TIER}{NEVER_OPEN}
@@ -36,14 +36,6 @@ max_retries = 0
 POSTS = ("/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/ask", "/cache/invalidate")
 GETS = ("/v1/models", "/v1/models/auto", "/health", "/ready", "/openapi.json")
 LABELS = '"} 1\nevil_total{x="1",le="+Inf"} 666\n# HELP evil_total \\"\x00'
-COMPLETION = {
-    "id": "c",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "gpt-6-luna",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 4, "completion_tokens": 1, "total_tokens": 5},
-}
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from fleetmeter_app.serving.upstreams import Upstreams
 from fleetmeter_app.wire.answers import text_of
 from fleetmeter_app.wire.request import JsonRequest
 from support.exposition import parse, total
+from support.raw_upstream import COMPLETION
 from support.upstream import RunningUpstream, free_port, running_upstream
 from support.vocabulary import fresh_vocabulary
 
@@ -240,16 +241,7 @@ def answering() -> Iterator[Any]:
 
 def completion(**changes: object) -> bytes:
     """A chat completion of MODEL with some fields changed."""
-    message = {"role": "assistant", "content": "hello"}
-    plain: dict[str, object] = {
-        "id": "c",
-        "object": "chat.completion",
-        "created": 1,
-        "model": MODEL,
-        "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
-        "usage": {"prompt_tokens": 4, "completion_tokens": 3, "total_tokens": 7},
-    }
-    return json.dumps(plain | changes).encode()
+    return json.dumps(COMPLETION | changes).encode()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter_board import charts
 from fleetmeter_board.colours import contrast
-from fleetmeter_board.sections import SECTIONS
+from fleetmeter_board.sections import SECTIONS, span_text
 from support.board import RunningBoard, running_board, running_service
 from support.proxy import FaultProxy
 from support.scraping import scrape
@@ -63,6 +63,12 @@ def watched(browser: Browser, server: EmbeddedStore, tmp_path_factory: pytest.Te
 def tile(page: Page, key: str) -> str:
     """What a tile says."""
     return page.locator(f'[data-tile="{key}"]').inner_text()
+
+
+def test_the_time_shown_is_in_its_largest_unit() -> None:
+    """What tables and the source line call a span: a week is not 168 hours."""
+    named = [span_text(seconds) for seconds in (300, 3600, 86_400, 604_800)]
+    assert named == ["last 5 min", "last 60 min", "last 24 h", "last 7 d"]
 
 
 def test_each_chart_has_data(watched: Watched) -> None:

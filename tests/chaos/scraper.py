@@ -3,7 +3,6 @@
 import http.client
 import threading
 import time
-from types import TracebackType
 from typing import Self
 
 from chaos.judge import Judge, Scrape
@@ -30,9 +29,7 @@ class Scraper:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ending.set()
         self._thread.join()
 

@@ -16,22 +16,17 @@ from typing import Any
 from fleetmeter.embedded import EmbeddedStore
 from matrix.calls import PROGRAMS
 from matrix.environments import Environments, InstallFailed
+from support.agreement import billed, differences, shown
 from support.balancer import Balancer
 from support.exposition import total
-from support.gateway import Program, Programs, eventually
+from support.gateway import ONE_TIER, Program, Programs, eventually
 from support.store import new_address
 from support.upstream import RunningUpstream, running_upstream, settled
 
 REPLICAS = 3
 ROUNDS = 3
-CONFIG = """
-baseline_tier = "cheap"
-default_intent = "general"
-[tiers.cheap]
-model = "gpt-6-luna"
+CONFIG = f"""{ONE_TIER}
 [models."text-embedding-3-small"]
-[intents.general]
-tier = "cheap"
 [cache]
 enabled = false
 """
@@ -140,12 +135,12 @@ def _tried(row: Row, python: Path, store: EmbeddedStore, upstream: RunningUpstre
             idle = REPLICAS - len(balancer.given)
             if idle:
                 problems.append(f"{idle} replicas were asked nothing")
-            figures, differences = _compared(replicas[0], upstream)
+            figures, wrong = _compared(replicas[0], upstream)
             if row.expected is SDK:
                 problems += _run(python, row.program, base_url, {"broken": "APIError"}, "broken")
     code = f"from importlib.metadata import version; print(version({row.named!r}))"
     version = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    return f"{version:>10}{figures}", problems + differences
+    return f"{version:>10}{figures}", problems + wrong
 
 
 def _run(python: Path, program: tuple[str, ...], base_url: str, expected: Mapping[str, Any], *more: str) -> list[str]:
@@ -165,29 +160,13 @@ def _run(python: Path, program: tuple[str, ...], base_url: str, expected: Mappin
 def _compared(replica: Program, upstream: RunningUpstream) -> tuple[str, list[str]]:
     """What the fleet shows beside what the upstream has billed."""
     ledger = settled(upstream).total()
-    true = {
-        "calls and retries": ledger.received,
-        "tokens": ledger.delivered.usage.total,
-        "nano-dollars": ledger.delivered.nanodollars,
-        "unpriced": ledger.untold.answered + ledger.abandoned.answered,
-    }
-
-    def shown() -> dict[str, int]:
-        samples = replica.samples()
-        return {
-            "calls and retries": round(
-                total(samples, "openai_api_calls_total") + total(samples, "openai_retries_total")
-            ),
-            "tokens": round(total(samples, "openai_tokens_used_sum")),
-            "nano-dollars": round(total(samples, "openai_total_cost_usd_total") * 1e9),
-            "unpriced": round(total(samples, "openai_unpriced_calls_total")),
-        }
-
-    eventually(lambda: shown() == true)
-    ours = shown()
-    calls = round(total(replica.samples(), "openai_api_calls_total"))
+    true = billed(ledger)
+    eventually(lambda: shown(replica.samples()) == true)
+    samples = replica.samples()
+    ours = shown(samples)
+    calls = round(total(samples, "openai_api_calls_total"))
     figures = f"{calls:>7}{ledger.received:>10}{ours['tokens']:>8}{ours['nano-dollars']:>14}"
-    return figures, [f"{name}: shown {ours[name]}, true {true[name]}" for name in true if ours[name] != true[name]]
+    return figures, differences(ours, true)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
-from fleetmeter_app.upstream.ledger import Account
+from support.agreement import billed, shown
 from support.exposition import total
-from support.gateway import GATEWAY, Program, Programs, eventually
+from support.gateway import GATEWAY, TWO_TIERS, Program, Programs, eventually
 from support.node import Node
 from support.upstream import RunningUpstream, free_port, running_upstream, settled
 
@@ -22,17 +22,7 @@ error_rates = { "500" = 0.03, "429" = 0.02 }
 error_rates = { "500" = 0.03, "429" = 0.02 }
 """
 """Of a hundred requests five fail."""
-CONFIG = """
-baseline_tier = "cheap"
-default_intent = "general"
-[tiers.cheap]
-model = "gpt-6-luna"
-fallback = ["mid"]
-[tiers.mid]
-model = "gpt-6.1-terra"
-[models."text-embedding-3-small"]
-[intents.general]
-tier = "cheap"
+CONFIG = f"""{TWO_TIERS}
 [upstream]
 max_retries = 1
 """
@@ -80,15 +70,7 @@ class Fleet:
 
     def shown(self) -> dict[str, int]:
         """What the fleet shows, in whole numbers."""
-        samples = self.replicas[0].samples()
-        return {
-            "calls and retries": round(
-                total(samples, "openai_api_calls_total") + total(samples, "openai_retries_total")
-            ),
-            "tokens": round(total(samples, "openai_tokens_used_sum")),
-            "nano-dollars": round(total(samples, "openai_total_cost_usd_total") * 1e9),
-            "unpriced": round(total(samples, "openai_unpriced_calls_total")),
-        }
+        return shown(self.replicas[0].samples())
 
     def unreached(self) -> int:
         """Attempts that may not have reached the upstream: 0 unless a call ended without any answer, else those too."""
@@ -100,18 +82,9 @@ class Fleet:
 
     def compared(self) -> tuple[dict[str, int], dict[str, int]]:
         """What is shown and what is true, once both stand still."""
-        true = _true(settled(self.upstream).total())
+        true = billed(settled(self.upstream).total())
         eventually(lambda: self.shown() == true, 5.0)
         return self.shown(), true
-
-
-def _true(account: Account) -> dict[str, int]:
-    return {
-        "calls and retries": account.received,
-        "tokens": account.delivered.usage.total,
-        "nano-dollars": account.delivered.nanodollars,
-        "unpriced": account.untold.answered + account.abandoned.answered,
-    }
 
 
 @contextmanager

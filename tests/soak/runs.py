@@ -12,6 +12,7 @@ from fleetmeter.embedded import EmbeddedStore
 from soak.fleet import FLUSHED, Fleet, running
 from soak.load import Load, Tally, session
 from soak.memory import Memory
+from support.agreement import differences
 from support.exposition import total
 from support.gateway import Programs, eventually
 from support.store import new_address
@@ -46,11 +47,7 @@ class Report:
             wrong = [] if right else [f"{missing} calls are missing"]
             more = [name for name in ("tokens", "nano-dollars") if self.shown[name] > self.true[name]]
             return wrong + [f"{name}: more is shown than was billed" for name in more]
-        return [
-            f"{name}: shown {self.shown[name]}, true {self.true[name]}"
-            for name in self.true
-            if self.shown[name] != self.true[name]
-        ]
+        return differences(self.shown, self.true)
 
     def print(self) -> None:
         """In lines."""

@@ -32,6 +32,20 @@ tier = "cheap"
 """
 """The configuration of a gateway that has one model."""
 
+TWO_TIERS = """
+baseline_tier = "cheap"
+default_intent = "general"
+[tiers.cheap]
+model = "gpt-6-luna"
+fallback = ["mid"]
+[tiers.mid]
+model = "gpt-6.1-terra"
+[models."text-embedding-3-small"]
+[intents.general]
+tier = "cheap"
+"""
+"""That of a gateway that has a second model to fall back on, and one for embeddings."""
+
 NEVER_OPEN = """
 [breaker]  # a test is not to meet what another one's failures have opened
 consecutive_failures = 100000

@@ -38,9 +38,7 @@ class Reload(Generic[T]):
         loop = asyncio.get_running_loop()
         try:
             loop.add_signal_handler(signal.SIGHUP, self._asked.set)
-        # outside the main thread asyncio's loop raises RuntimeError, and uvloop's ValueError; a loop without signals
-        # (asyncio's default, which the one on Windows inherits) raises NotImplementedError
-        except (RuntimeError, ValueError, NotImplementedError) as error:
+        except (RuntimeError, ValueError) as error:  # asyncio's and uvloop's word outside the main thread
             log.info("SIGHUP will not read the configuration again, only a change of its file will: %s", error)
         self._task = asyncio.create_task(self._watch())
 

@@ -1,7 +1,8 @@
 """The bytes of an answer on their way to whoever reads them, and its record once they end, however they end."""
 
 from fleetmeter_app.serving.call import Call
-from fleetmeter_app.serving.upstream_calls import ModelCall, OpenStream
+from fleetmeter_app.serving.open_stream import OpenStream
+from fleetmeter_app.serving.upstream_calls import ModelCall
 from fleetmeter_app.transport.failures import UpstreamFailure
 
 EVENTS = "text/event-stream; charset=utf-8"

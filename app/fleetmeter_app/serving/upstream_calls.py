@@ -12,6 +12,7 @@ from fleetmeter_app.accounting.estimates import estimated
 from fleetmeter_app.routing.router import Step
 from fleetmeter_app.seams import BreakersSeam
 from fleetmeter_app.serving.call import Call
+from fleetmeter_app.serving.open_stream import OpenStream
 from fleetmeter_app.transport.attempts import Attempts, CircuitOpenError
 from fleetmeter_app.transport.client import Reply, UpstreamClient
 from fleetmeter_app.transport.failures import (
@@ -22,8 +23,6 @@ from fleetmeter_app.transport.failures import (
 )
 from fleetmeter_app.transport.places import Place
 from fleetmeter_app.wire.answers import error_of, is_answer, read_document
-from fleetmeter_app.wire.events import EventSplitter, TooLargeError
-from fleetmeter_app.wire.streams import ChatStream, ResponseStream, Stream
 
 log = logging.getLogger("fleetmeter.app")
 
@@ -92,7 +91,7 @@ class ModelCall:
             return failure_inside(error, stated)
         return failure_unreadable(f"{len(body)} bytes that are no {self._call.endpoint}", stated)
 
-    async def opened(self) -> "OpenStream":
+    async def opened(self) -> OpenStream:
         """The stream, once its first event is there."""
         try:
             stream: OpenStream = await self.attempts.run(self._open)
@@ -102,13 +101,13 @@ class ModelCall:
         self._settle_in()
         return stream
 
-    async def _open(self, place: Place, number: int) -> "OpenStream":
+    async def _open(self, place: Place, number: int) -> OpenStream:
         reply = await self._post(place, number)
         try:
             if not reply.is_event_stream:
                 body = await reply.read(self._config.max_answer_bytes)
                 raise self._not_an_answer(read_document(body), body)
-            stream = OpenStream(self, reply)
+            stream = OpenStream(self._call, reply)
             await stream.begin()
         except BaseException:
             reply.close()
@@ -180,12 +179,12 @@ class ModelCall:
         self.charge = charge
         self._call.charge(charge)
 
-    def leave(self, stream: "OpenStream") -> None:
+    def leave(self, stream: OpenStream) -> None:
         """End a stream of which nobody has read anything."""
         stream.close()
         self.finished(stream, None, left=True)
 
-    def finished(self, stream: "OpenStream", failure: UpstreamFailure | None, *, left: bool) -> Charge:
+    def finished(self, stream: OpenStream, failure: UpstreamFailure | None, *, left: bool) -> Charge:
         """Record a stream that has ended: to its end, by a failure, or because the client left."""
         self.attempts.report(failure)
         self.attempts.release()
@@ -203,78 +202,3 @@ class ModelCall:
         )
         self._charge(charge)
         return charge
-
-
-class OpenStream:
-    """A stream of events of which the first one is known; `next` gives what is for the client."""
-
-    def __init__(self, model_call: ModelCall, reply: Reply) -> None:
-        call = model_call._call  # noqa: SLF001 - one machine in two classes
-        self._reply = reply
-        self._splitter = EventSplitter(call.loaded.config.upstream.max_answer_bytes)
-        self._parts = reply.parts()
-        self._waiting: list[bytes] = []
-        self.reader: Stream = (
-            ResponseStream() if call.endpoint == "responses" else ChatStream(asks_usage=call.asks_usage)
-        )
-        self.first_token: float | None = None
-
-    async def begin(self) -> None:
-        """Wait for the first event; raises `UpstreamFailure` for an error in its place, or an end without any."""
-        while not self.reader.seen:
-            data = await anext(self._parts, None)
-            if data is None:
-                raise UpstreamFailure(
-                    "APIConnectionError",
-                    reason="upstream_error",
-                    message="the stream ended before it began",
-                    retryable=True,
-                )
-            self._waiting += self._read(data)
-        if self.reader.error is not None and all(event.startswith(b":") for event in self._waiting):
-            raise failure_inside(self.reader.error, self.reader.answer())
-
-    async def next(self) -> bytes:
-        """What is for the client next; empty at the end, which is the upstream's or `[DONE]`.
-
-        Raises `UpstreamFailure` if the upstream breaks off or reports an error, after what came before.
-        """
-        found, self._waiting = b"".join(self._waiting), []
-        while not found and self.reader.error is None and not self.reader.ended:
-            data = await anext(self._parts, None)
-            if data is None:
-                return self._end()
-            found = b"".join(self._read(data))
-        if not found and self.reader.error is not None:
-            raise failure_inside(self.reader.error, self.reader.answer())
-        return found
-
-    def _end(self) -> bytes:
-        """The upstream has ended without saying so."""
-        if not self.reader.finished:
-            raise UpstreamFailure(
-                "APIConnectionError", reason="upstream_error", message="the stream ended before its end"
-            )
-        self.reader.ended = True
-        return self.reader.last()
-
-    def _read(self, data: bytes) -> list[bytes]:
-        try:
-            events = self._splitter.feed(data)
-        except TooLargeError as error:
-            raise failure_unreadable(str(error), self.reader.answer()) from error
-        found = []
-        began = self.reader.began
-        for event in events:
-            if self.reader.error is not None or self.reader.ended:
-                break
-            seen = self.reader.see(event)
-            if seen:
-                found.append(seen)
-        if self.reader.began and not began:
-            self.first_token = perf_counter()
-        return found
-
-    def close(self) -> None:
-        """End the upstream's answer."""
-        self._reply.close()

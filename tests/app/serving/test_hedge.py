@@ -19,7 +19,7 @@ from fleetmeter_app.serving.upstream_calls import ModelCall
 from fleetmeter_app.wire.questions import may_be_asked_twice
 from support.exposition import total
 from support.gateway import GATEWAY, NEVER_OPEN, ONE_TIER, Program, Programs, eventually, running_replica
-from support.raw_upstream import raw_upstream
+from support.raw_upstream import COMPLETION, raw_upstream
 from support.store import new_address
 from support.upstream import RunningUpstream, running_upstream
 
@@ -61,14 +61,7 @@ enabled = false
 BILL = "[[usage:prompt=100,completion=20]]"
 COST = 100 * 100 + 20 * 500
 SLOW = "[[fault:latency=3@slow]]"
-ANSWER = {
-    "id": "c",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "gpt-6-luna",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
-}
+ANSWER = {**COMPLETION, "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}}
 CALLS, HEDGES = "openai_api_calls_total", "model_hedges_total"
 
 

@@ -11,7 +11,7 @@ import pytest
 from fleetmeter.embedded import EmbeddedStore
 from support.exposition import total
 from support.gateway import NEVER_OPEN, ONE_TIER, Program, eventually, running_replica
-from support.raw_upstream import RawUpstream, raw_upstream
+from support.raw_upstream import COMPLETION, RawUpstream, raw_upstream
 
 CONFIG = f"""{ONE_TIER}{NEVER_OPEN}
 [cache]
@@ -23,15 +23,6 @@ timeout_seconds = 2
 max_retries = 0
 max_answer_bytes = 100000
 """
-MESSAGE = {"role": "assistant", "content": "hello"}
-PLAIN: dict[str, Any] = {
-    "id": "c",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "gpt-6-luna",
-    "choices": [{"index": 0, "finish_reason": "stop", "message": MESSAGE}],
-    "usage": {"prompt_tokens": 4, "completion_tokens": 3, "total_tokens": 7},
-}
 DEEP = b'{"choices":' + b"[" * 30_000 + b"]" * 30_000 + b"}"
 
 
@@ -51,7 +42,7 @@ def replica(server: EmbeddedStore, upstream: RawUpstream) -> Iterator[Program]:
 
 def changed(**changes: Any) -> bytes:
     """A completion with some fields changed."""
-    return json.dumps(PLAIN | changes).encode()
+    return json.dumps(COMPLETION | changes).encode()
 
 
 def with_error(**error: Any) -> bytes:
@@ -215,7 +206,7 @@ def test_a_stream_that_never_began_is_an_error_with_a_status(
 def chunk(**delta: Any) -> bytes:
     """A chunk of a stream."""
     choice = {"index": 0, "delta": delta, "finish_reason": None}
-    return b"data: " + json.dumps({**PLAIN, "choices": [choice], "usage": None}).encode()
+    return b"data: " + json.dumps({**COMPLETION, "choices": [choice], "usage": None}).encode()
 
 
 @pytest.mark.parametrize("gap", [b"\n\n", b"\r\n\r\n", b"\r\r"])

@@ -11,18 +11,12 @@ import pytest
 
 from fleetmeter.embedded import EmbeddedStore
 from support.exposition import Series, total
-from support.gateway import NEVER_OPEN, Program, eventually, running_replica
+from support.gateway import NEVER_OPEN, TWO_TIERS, Program, eventually, running_replica
 from support.upstream import RunningUpstream
 
-CONFIG = """
-baseline_tier = "cheap"
-default_intent = "general"
-[tiers.cheap]
-model = "gpt-6-luna"
-fallback = ["mid"]
-[tiers.mid]
-model = "gpt-6.1-terra"
-[models."text-embedding-3-small"]
+CONFIG = (
+    TWO_TIERS
+    + """
 [models."org/house.v1"]
 [models.house]
 deployments = ["renaming"]
@@ -33,8 +27,6 @@ model_names = {{ house = "gpt-6-luna" }}
 [intents.price]
 tier = "mid"
 keywords = ["price"]
-[intents.general]
-tier = "cheap"
 [cache]
 enabled = false
 [limits]
@@ -43,6 +35,7 @@ keepalive_seconds = 0.2
 timeout_seconds = 2
 max_retries = 1
 {breaker}"""
+)
 BILL = "[[usage:prompt=100,completion=20]]"
 CHEAP = "gpt-6-luna"
 
