@@ -50,9 +50,9 @@ class Recorder:
 
     def start(self) -> None:
         """Count from here on. Also forgets which responses were billed, because tests like to use one id twice."""
-        recording = sys.modules.get("fleetmeter.instrumentation.openai.recording")
-        if recording is not None:
-            recording.forget_billed()
+        billed = sys.modules.get("fleetmeter.instrumentation.openai.billed")
+        if billed is not None:
+            billed.forget_billed()
         self._before = dict(self._samples())
 
     def total(self, sample: str, **labels: str) -> float:

@@ -1,6 +1,6 @@
 """The values in force: a context carries them from where they are known to where something is recorded."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import Any
@@ -12,13 +12,15 @@ INTENT = "unspecified"
 class Attributes(dict[str, object]):
     """Values by name, which never change, and the label values that they have become."""
 
-    __slots__ = ("read_by", "texts")
+    __slots__ = ("key", "read_by", "texts")
 
     def __init__(self, *given: Any, **values: object) -> None:
         super().__init__(*given, **values)
         self.read_by: object = None
         """The labels that `texts` were made for; None before they were."""
         self.texts: tuple[str, ...] = ()
+        self.key: tuple[str, ...] = ()
+        """Intent and label values, which tell apart the series that records have under these values."""
 
     @property
     def intent(self) -> str:
@@ -58,9 +60,8 @@ def in_force(found: Attributes) -> Iterator[None]:
         _take_back(token)
 
 
-def current_attributes() -> Attributes:
-    """The values in force here."""
-    return _attributes.get()
+current_attributes: Callable[[], Attributes] = _attributes.get
+"""The values in force here."""
 
 
 def _take_back(token: Token[Attributes]) -> None:

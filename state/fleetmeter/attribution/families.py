@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.metrics import MetricWrapperBase
 
-from fleetmeter.attribution.context import current_attributes
+from fleetmeter.attribution.context import Attributes, current_attributes
 from fleetmeter.attribution.labels import UserLabels
 from fleetmeter.attribution.settings import VARIABLE, Wanted, from_text, labels_of
 from fleetmeter.errors import SettingError
@@ -167,6 +167,14 @@ def user_labels() -> UserLabels:
     if not _labels.settled:
         settle()
     return _labels.current
+
+
+def key_of(attributes: Attributes) -> tuple[str, ...]:
+    """Intent and label values for what is in force: of the labels that this process has now."""
+    labels = _labels.current if _labels.settled else user_labels()
+    if attributes.read_by is not labels:
+        labels.texts(attributes)
+    return attributes.key
 
 
 def last_change() -> object:

@@ -80,6 +80,7 @@ class UserLabels:
 
     def _read(self, attributes: Attributes) -> None:
         attributes.texts = tuple(label.admit(attributes.get(label.name)) for label in self.labels)
+        attributes.key = (str.__str__(attributes.intent), *attributes.texts)
         attributes.read_by = self
         for name in attributes.keys() - {"intent", *self.names}:
             if name not in _told and len(_told) < _MOST_TOLD:

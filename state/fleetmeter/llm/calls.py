@@ -4,7 +4,7 @@ Nothing here raises for what it is given; see `fleetmeter.llm.records`.
 """
 
 from math import nan
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import Counter, Histogram
 
@@ -12,12 +12,16 @@ from fleetmeter.attribution.context import Attributes, current_attributes
 from fleetmeter.keywords import names_its_arguments
 from fleetmeter.llm.amounts import number, usable
 from fleetmeter.llm.outcomes import error_type_of, retries_of
-from fleetmeter.llm.series import SERIES, CallKind, CallSeries
+from fleetmeter.llm.series import SERIES, TYPES_OF_EMBEDDINGS, CallKind, CallSeries
 from fleetmeter.llm.vocabulary import ABORT_USAGES, API_ENDPOINTS, OPENAI_ERROR_TYPES, VOCABULARY, member
-from fleetmeter.pricing.cost import Cost
+from fleetmeter.pricing.cost import NANODOLLARS, Cost
 from fleetmeter.pricing.doubt import NO_USAGE, Doubt, Unpriced, tell_once
+from fleetmeter.pricing.plain import Counts
 from fleetmeter.pricing.usage import Usage, read_usage
 from fleetmeter.process.transaction import add_together
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class _NoAnswer:
@@ -28,8 +32,6 @@ class _NoAnswer:
 
 
 NO_ANSWER: Final = _NoAnswer()
-_TYPES_OF_EMBEDDINGS = ("prompt", "completion")
-"""Embeddings have no series of the other types unless such tokens come."""
 
 
 @names_its_arguments
@@ -106,7 +108,7 @@ def record_outcome(
         retries = retries_of(error)
     if isinstance(error, BaseException):
         error = error_type_of(error)
-    series = _series_of(model, endpoint, attributes.intent if intent is None else intent, stream, attributes)
+    series = series_of(model, endpoint, attributes.intent if intent is None else intent, stream, attributes)
     counts: list[tuple[Counter, float]] = [(series.calls, 1)]
     observations: list[tuple[Histogram, float]] = []
     if duration is not None and usable("openai_api_duration_seconds", duration):
@@ -132,10 +134,34 @@ def record_outcome(
         counts.append((series.saved if saving.nanodollars >= 0 else series.extra, abs(saving.usd)))
     add_together(counts, observations)
     if series.shutdown_at is not None:
-        series.shutdown.set(series.shutdown_at)
+        series.tell_shutdown()
 
 
-def _series_of(model: Any, endpoint: Any, intent: Any, stream: bool, attributes: Attributes) -> CallSeries:
+def record_plain_outcome(
+    series: CallSeries, counts: Counts, *, nanodollars: int, duration: float, time_to_first_token: float | None
+) -> None:
+    """What `record_outcome` records of a call of these series that was answered at once, and costs `nanodollars`.
+
+    Nothing is checked here: the tokens are those of `plain_counts`, with none that were written to a cache, and for
+    embeddings none that were cached or reasoning; seconds are finite and not below 0.
+    """
+    prompt, completion, cached, _, reasoning, _, _ = counts
+    usd = nanodollars / NANODOLLARS
+    plain = series.plain
+    if series.is_embedding:
+        amounts: tuple[float, ...] = (duration, prompt, completion, prompt + completion, usd)
+    else:
+        fresh, text = prompt - cached, completion - reasoning
+        amounts = (duration, fresh, cached, 0, text, reasoning, prompt + completion, usd)
+    observations: Iterable[tuple[Histogram, float]] = zip(plain.histograms, amounts, strict=True)
+    if time_to_first_token is not None:
+        observations = [*observations, (series.first_token, time_to_first_token)]
+    add_together(zip(plain.counters, (1, usd), strict=True), observations)
+    if series.shutdown_at is not None:
+        series.tell_shutdown()
+
+
+def series_of(model: Any, endpoint: Any, intent: Any, stream: bool, attributes: Attributes) -> CallSeries:
     """The series of such calls. What was admitted once is looked up as it comes."""
     edition = VOCABULARY.edition
     if type(model) is type(endpoint) is type(intent) is str:
@@ -159,7 +185,7 @@ def _as_usage(usage: object, endpoint: str) -> Usage | Doubt | None:
 def _add_tokens(observations: list[tuple[Histogram, float]], series: CallSeries, usage: Usage | Doubt) -> None:
     known = series.known_tokens
     for token_type, tokens in usage.disjoint().items():
-        if tokens or not series.is_embedding or token_type in _TYPES_OF_EMBEDDINGS:
+        if tokens or not series.is_embedding or token_type in TYPES_OF_EMBEDDINGS:
             observations.append((known.get(token_type) or series.tokens(token_type), tokens))
     if usage.total is not None:
         observations.append((series.tokens_per_call, usage.total))

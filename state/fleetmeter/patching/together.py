@@ -1,6 +1,6 @@
-"""Many records in one step, while the caller holds the accumulator's lock.
+"""Many records in one step: each does what `inc` and `observe` do, written out, as a call of a model has ten of them.
 
-Each does what `inc` and `observe` in `recording` do, written out: a call of a model has ten of them.
+The children exist, and the amounts were checked.
 """
 
 from bisect import bisect_left
@@ -15,12 +15,27 @@ Observations = Iterable[tuple[Histogram, float]]
 """Children of histograms, and what to observe in each."""
 
 
-def add_under_lock(counts: Counts, observations: Observations) -> None:
-    """Add to counters and histograms, whose amounts are ints and floats from 0 up, and finite.
+def add_one_by_one(counts: Counts, observations: Observations) -> None:
+    """Add to counters and histograms while nothing is installed; amounts are finite, and from 0 up.
 
-    A metric that has no cell of ours, because nothing is installed any more, gets its records by its own methods.
+    Whatever values prometheus_client has made, those of its multiprocess mode included, get the additions that its own
+    methods make.
+    """
+    for counter, amount in counts:
+        counter._value.inc(amount)
+    for histogram, amount in observations:
+        histogram._sum.inc(amount)
+        histogram._buckets[bisect_left(histogram._upper_bounds, amount)].inc(1)
+
+
+def add_under_lock(records: tuple[Counts, Observations]) -> None:
+    """Add to counters and histograms, while the caller holds the lock of the accumulator that their cells are in.
+
+    Amounts are ints and floats, finite, and from 0 up. A metric that has no cell of ours, because nothing is installed
+    any more, gets its records by its own methods.
     """
     cell: Any
+    counts, observations = records
     for counter, amount in counts:
         try:
             cell = counter._value

@@ -95,6 +95,10 @@ class StreamedAnswer:
         usage = None if self._usage is None else read_plainly(self._usage, self._endpoint)
         return Answer(self._model, self._tier, usage, self._id)
 
+    def stated(self) -> dict[str, Any]:
+        """The same as a body states it, with the usage as it came."""
+        return {"id": self._id, "model": self._model, "service_tier": self._tier, "usage": self._usage}
+
     def _see(self, part: object) -> None:
         get = part.get if type(part) is dict else _reader(part)
         inner = get("response")

@@ -33,5 +33,12 @@ class Cost:
     @classmethod
     def of_fraction(cls, numerator: int, denominator: int) -> Self:
         """An exact fraction of nano-dollars, rounded once to a whole one; a half goes to the even one."""
-        whole, rest = divmod(numerator, denominator)
-        return cls(whole + (2 * rest > denominator or (2 * rest == denominator and whole % 2)))
+        return cls(rounded(numerator, denominator))
+
+
+def rounded(numerator: int, denominator: int) -> int:
+    """An exact fraction, rounded to a whole number; a half goes to the even one."""
+    whole, rest = divmod(numerator, denominator)
+    if not rest:
+        return whole
+    return whole + (2 * rest > denominator or (2 * rest == denominator and whole % 2 == 1))

@@ -1,7 +1,7 @@
 """Reads the usage that almost every answer states, without the questions that only odd servers give rise to.
 
-That is the usage of OpenAI's chat completions, responses and embeddings, text only. `plain_usage` says of no other that
-it can read it; the tests hold the two readers against each other.
+That is the usage of OpenAI's chat completions, responses and embeddings, text only. `plain_counts` says of no other
+that it can read it; the tests hold the two readers against each other.
 """
 
 from typing import Any, NamedTuple, TypeVar
@@ -9,6 +9,9 @@ from typing import Any, NamedTuple, TypeVar
 from fleetmeter.pricing.counts import MOST_TOKENS
 
 U = TypeVar("U")
+Counts = tuple[int, int, int, int, int, bool, bool]
+"""Tokens of the prompt and of the completion; of these cached, written to a cache, and spent on reasoning; then whether
+the usage states how many of each side are audio. They are members of `Usage`; all others are 0."""
 
 
 class _Names(NamedTuple):
@@ -75,8 +78,8 @@ class Draft:
         self.cached_audio = self.cached_image = self.cache_write_1h = self.cache_write_12h = 0
 
 
-def plain_usage(cls: type[U], raw: object) -> U | None:
-    """The usage as `read_usage` reads it, made of the class `Usage`; None if it is not plain, or in any doubt."""
+def plain_counts(raw: object) -> Counts | None:
+    """The counts of a usage as `read_usage` reads it; None if it is not plain, or in any doubt."""
     if type(raw) is not dict:
         return None
     if raw.keys() <= _CHAT_MEMBERS:
@@ -85,9 +88,10 @@ def plain_usage(cls: type[U], raw: object) -> U | None:
         names = _RESPONSES
     else:
         return None
+    prompt_name, completion_name, of_prompt_name, of_completion_name = names
     get = raw.get
-    prompt, completion, total = get(names.prompt), get(names.completion, 0), get("total_tokens", 0)
-    of_prompt, of_completion = get(names.of_prompt), get(names.of_completion)
+    prompt, completion, total = get(prompt_name), get(completion_name, 0), get("total_tokens", 0)
+    of_prompt, of_completion = get(of_prompt_name), get(of_completion_name)
     if of_prompt is None:
         of_prompt = _NOTHING
     if of_completion is None:
@@ -98,9 +102,9 @@ def plain_usage(cls: type[U], raw: object) -> U | None:
         and of_completion.keys() <= _COMPLETION_PARTS
     ):
         return None
-    audio_in, audio_out = of_prompt.get("audio_tokens"), of_completion.get("audio_tokens")
-    cached, written = of_prompt.get("cached_tokens", 0), of_prompt.get("cache_write_tokens", 0)
-    reasoning = of_completion.get("reasoning_tokens", 0)
+    get = of_prompt.get
+    cached, written, audio_in = get("cached_tokens", 0), get("cache_write_tokens", 0), get("audio_tokens")
+    reasoning, audio_out = of_completion.get("reasoning_tokens", 0), of_completion.get("audio_tokens")
     if (
         not (type(prompt) is type(completion) is type(cached) is type(written) is type(reasoning) is type(total) is int)
         or audio_in
@@ -108,13 +112,22 @@ def plain_usage(cls: type[U], raw: object) -> U | None:
         or type(audio_in) not in _NO_COUNT
         or type(audio_out) not in _NO_COUNT
         or not 0 <= reasoning <= completion
-        or prompt + completion > MOST_TOKENS
         or cached < 0
         or written < 0
         or cached + written > prompt
-        or (total and total != prompt + completion)
     ):
         return None
-    draft: Any = Draft(prompt, completion, cached, written, reasoning, audio_in is not None, audio_out is not None)
+    both = prompt + completion
+    if both > MOST_TOKENS or (total != both and total):
+        return None
+    return prompt, completion, cached, written, reasoning, audio_in is not None, audio_out is not None
+
+
+def plain_usage(cls: type[U], raw: object) -> U | None:
+    """The usage as `read_usage` reads it, made of the class `Usage`; None if it is not plain, or in any doubt."""
+    counts = plain_counts(raw)
+    if counts is None:
+        return None
+    draft: Any = Draft(*counts)
     draft.__class__ = cls
     return draft  # type: ignore[no-any-return]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from time import time
 from typing import Self
 
 from fleetmeter.pricing.book import Book
@@ -20,6 +21,7 @@ from fleetmeter.pricing.usage import Usage
 
 OTHER = "other"
 """The name under which unknown models are counted."""
+_DAY_SECONDS = 86_400
 _MOST_KEPT = 2048
 """Tariffs, and places, that are remembered. There is a bound, because callers may send any number of names."""
 
@@ -40,6 +42,9 @@ class PriceList:
         self._kept: dict[tuple[object, ...], Tariff | Unpriced] = {}
         self._names: dict[tuple[object, ...], str] = {}
         self._places: dict[str, Place] = {}
+        self._edition = object()
+        self._day = 0.0, 0.0
+        """Unix times between which the edition holds: some prices change from day to day (UTC)."""
 
     @classmethod
     def from_file(cls, path: str | Path, baseline: str | None = None) -> Self:
@@ -66,6 +71,25 @@ class PriceList:
     def own(self) -> dict[str, ModelPrice]:
         """The user's own prices in force, by the names in their table."""
         return dict(self._current().models)
+
+    def edition(self) -> object:
+        """Another object after each change of what calls cost: own prices, genai-prices' data, the day. Never raises.
+
+        What `tariff` gave holds for as long as the edition is the one from before it was asked.
+        """
+        if self._file is not None:
+            self._current()
+        if self._data.snapshot is not None:
+            try:
+                self._refresh()
+            except Exception:  # noqa: BLE001 - data of another version; `price` says why
+                return object()
+        now, (begins, ends) = time(), self._day
+        if not begins <= now < ends:
+            begins = now - now % _DAY_SECONDS
+            self._day = begins, begins + _DAY_SECONDS
+            self._forget()
+        return self._edition
 
     def models(self) -> frozenset[str]:
         """Every name that `normalise` can return for models of OpenAI and own ones, except `other`."""
@@ -236,6 +260,7 @@ class PriceList:
     def _forget(self) -> None:
         """Forget remembered results, because other prices are in force."""
         self._kept, self._places, self._names = {}, {}, {}
+        self._edition = object()
 
     def _make(self, model: str, tier: str | None, place: Place, at: datetime) -> Tariff | Unpriced:
         wanted = tier_of(tier)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from fleetmeter.pricing.cost import Cost
+from fleetmeter.pricing.cost import Cost, rounded
 from fleetmeter.pricing.usage import Usage
 
 RATE_NAMES = (
@@ -31,6 +31,24 @@ class Missing(NamedTuple):
     tokens: int
 
 
+class PlainRates:
+    """The rates that almost every call costs: those of text, and of tokens that were read from a cache."""
+
+    __slots__ = ("_cached", "_input", "_output", "_per_call", "_reasoning", "_scale")
+
+    def __init__(self, rates: tuple[int, int, int, int], per_call: int, scale: int) -> None:
+        """`rates` are those of input, cached input, output and reasoning; `scale` of their units are a nano-dollar."""
+        self._input, self._cached, self._output, self._reasoning = rates
+        self._per_call = per_call
+        self._scale = scale
+
+    def cost(self, prompt: int, completion: int, cached: int, reasoning: int) -> int:
+        """Nano-dollars of one call, rounded once. `cached` is a part of `prompt`, `reasoning` one of `completion`."""
+        total = self._per_call + (prompt - cached) * self._input + cached * self._cached
+        total += (completion - reasoning) * self._output + reasoning * self._reasoning
+        return rounded(total, self._scale)
+
+
 class Sheet:
     """The listed rates for calls within one range of prompt tokens, and the fee per call."""
 
@@ -55,18 +73,24 @@ class Sheet:
             whole.get(name, plain_write) for name in ("cache_write_1h", "cache_write_12h")
         )
         self._per_call = int(per_call_usd.scaleb(digits)) * 1_000_000_000
+        self.plain: PlainRates | None = None
+        """For calls of text that wrote nothing to a cache; None if such a rate is not listed."""
+        if (
+            self._input is not None and self._cached is not None
+            and self._output is not None and self._reasoning is not None
+        ):  # fmt: skip
+            plain = (self._input, self._cached, self._output, self._reasoning)
+            self.plain = PlainRates(plain, self._per_call, self._scale)
 
     def cost(self, usage: Usage) -> Cost | Missing:
         """The cost of a usage, rounded once; or the first rate that is missing."""
+        plain = self.plain
         if (
-            usage.audio_in or usage.image_in or usage.audio_out or usage.image_out or usage.cache_write
-            or self._input is None or self._cached is None or self._output is None or self._reasoning is None
+            plain is None
+            or usage.audio_in or usage.image_in or usage.audio_out or usage.image_out or usage.cache_write
         ):  # fmt: skip
             return self._careful_cost(usage)
-        # almost every call: text, and nothing written to a cache
-        total = self._per_call + (usage.prompt - usage.cached) * self._input + usage.cached * self._cached
-        total += (usage.completion - usage.reasoning) * self._output + usage.reasoning * self._reasoning
-        return Cost.of_fraction(total, self._scale)
+        return Cost(plain.cost(usage.prompt, usage.completion, usage.cached, usage.reasoning))
 
     def _careful_cost(self, usage: Usage) -> Cost | Missing:
         total = self._per_call

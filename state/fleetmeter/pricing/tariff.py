@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fleetmeter.pricing.cost import Cost
+from fleetmeter.pricing.counts import MOST_TOKENS
 from fleetmeter.pricing.doubt import Unpriced
-from fleetmeter.pricing.sheet import Missing, Sheet
+from fleetmeter.pricing.sheet import Missing, PlainRates, Sheet
 from fleetmeter.pricing.usage import Usage
 
 _WORDS = {
@@ -51,6 +52,14 @@ class Tariff:
             what = _WORDS.get(found.rate, found.rate)
             return Unpriced("rate", f"{self.model} {found.rate}", f"{self.model} has no rate for {what}")
         return found
+
+    @property
+    def plain(self) -> tuple[PlainRates, int] | None:
+        """The rates of plain calls, and the most prompt tokens for which they hold; None if `cost` has to look."""
+        rates = self.steps[0][1].plain
+        if rates is None or self.must_state_in or self.must_state_out:
+            return None
+        return rates, self.steps[1][0] if len(self.steps) > 1 else MOST_TOKENS
 
     def _sheet(self, prompt: int) -> Sheet:
         for threshold, sheet in reversed(self.steps):

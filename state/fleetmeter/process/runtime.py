@@ -182,6 +182,7 @@ class Runtime:
         self._leaving = True  # a thread that records until the last moment must not start another flush thread
         self.shutdown()
         self._termination.uninstall()
+        self.accumulator.note_no_more()
         self.hooks.uninstall()
 
     def before_fork(self) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from fleetmeter.schema.definition import Definition
     from fleetmeter.values.cell import Cell
 
+_MOST_NOTED = 64
+"""Records that wait for being added up; whoever brings the last one adds them, in half a millisecond."""
+
 
 class Accumulator:
     """All cells of the process: which of them changed, and which were never handed over.
@@ -40,12 +43,14 @@ class Accumulator:
         self.open_blocks = self._blocks.open
         self.wake = wake
         self.reject = reject
+        self._left = False
         self._roster = Roster()
         self._start_empty()
 
     def _start_empty(self) -> None:
         self._awake = False
         self._resting = True
+        self._noted: list[tuple[Callable[[Any], object], Any]] = []
         changes = Changes()
         self._roster.announce(changes)  # before the old ones go: a cell may be held by nobody else
         self.changes = changes
@@ -137,7 +142,7 @@ class Accumulator:
     @property
     def has_work(self) -> bool:
         """Whether something waits for a batch: a record; or a new series, if this process has recorded."""
-        return self.changes.has_records or (self._awake and self.changes.has_news)
+        return bool(self._noted) or self.changes.has_records or (self._awake and self.changes.has_news)
 
     @property
     def awake(self) -> bool:
@@ -161,22 +166,40 @@ class Accumulator:
             warn_of_many()
         return True
 
-    def hold(self) -> "threading.RLock | LastLock | None":
-        """Take the lock for several records in a row, so that one batch has them all; the caller gives it back.
+    def note(self, apply: Callable[[Any], object], records: object) -> bool:
+        """Keep records as they came: `apply(records)` adds them up, all in one step, before anybody asks for a value.
 
-        Until then the caller may record in children that exist already, and do nothing else: other threads wait, and
-        code of somebody else's may wait for them. None if the records are kept in an open block anyway, or if the
-        first one would call `wake`, which must not be called under the lock.
+        A call of a model has ten records in as many places of the memory, which nothing has touched since the last
+        call. Adding up what several calls have left takes a third of the time that each by itself takes.
+
+        `apply` gets the lock with them, and adds to cells, no more. The result is False, and nothing is kept, if a
+        block is open in this context, which keeps its records itself, if the first record has yet to call `wake`, or
+        after `note_no_more`.
         """
-        self.notice_fork()
-        if self.in_block:
-            return None
-        lock = self.lock
-        lock.acquire()
-        if self._resting:
-            lock.release()
-            return None
-        return lock
+        if getpid() != self._pid:
+            self.notice_fork()
+        if self.open_blocks and self.in_block:
+            return False
+        with self.lock:
+            if self._resting or self._left:
+                return False
+            self._noted.append((apply, records))
+            if len(self._noted) >= _MOST_NOTED:
+                self.settle()
+        return True
+
+    def note_no_more(self) -> None:
+        """Add up what was noted, and keep no more: the cells are about to go."""
+        with self.lock:
+            self._left = True
+            self.settle()
+
+    def settle(self) -> None:
+        """Add up what was noted, under the lock: no cell's value is right before that."""
+        if self._noted:
+            noted, self._noted = self._noted, []
+            for apply, records in noted:
+                apply(records)
 
     @property
     def in_block(self) -> bool:
@@ -213,6 +236,7 @@ class Accumulator:
     def drain(self) -> Batch:
         """Everything that is pending, as a batch: definitions, births, and what changed."""
         with self.lock:
+            self.settle()
             changes, self.changes = self.changes, Changes()
             taken, broken = changes.take()
         for cell in broken:
@@ -227,6 +251,7 @@ class Accumulator:
     def rest(self) -> None:
         """Let the next record wake the machinery again, as the first one did."""
         with self.lock:
+            self.settle()
             self._resting = True
             dirty, self.changes.dirty = self.changes.dirty, {}
             for cell in dirty:  # still to be handed over, and marked anew by its next record

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from fleetmeter.values.accumulator import Accumulator
     from fleetmeter.values.batch import Batch
 
+_NANO = int(Scale.NANO)
+
 
 def put_exemplar(batch: "Batch", definition: "Definition", number: str, exemplar: Any) -> None:
     """Put the newest exemplar of one number into a batch. One that cannot be served is left out.
@@ -109,11 +111,13 @@ class Amount:
 
     def begin_at(self, value: float) -> None:
         """Set this process's own total, in the family's unit, under the lock. What is pending stays pending."""
+        self.accumulator.settle()
         self.flushed = value - self.pending
 
     def get(self) -> float:
         """This process's total, in the family's unit."""
         with self.accumulator.lock:
+            self.accumulator.settle()
             return self.in_unit(self.flushed + self.pending)
 
     def handed_over(self) -> float:
@@ -202,6 +206,8 @@ class Money(Amount):
 
     def units(self, amount: float | Decimal) -> float | None:
         """An amount in nano-dollars, exact for a Decimal. If it cannot be added, it is rejected: None."""
+        if type(amount) is float and 0.0 <= amount <= self.largest:
+            return round(amount * _NANO)
         usable = super().units(amount)
         if usable is None:
             return None
@@ -209,6 +215,7 @@ class Money(Amount):
 
     def begin_at(self, value: float) -> None:
         """Let this process's own total be so many dollars, under the lock."""
+        self.accumulator.settle()
         self.flushed = round(value * Scale.NANO) - self.pending
 
     def in_unit(self, units: float) -> float:

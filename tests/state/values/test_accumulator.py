@@ -111,6 +111,67 @@ def test_definitions_are_sent_once_and_again_on_demand(accumulator: Woken) -> No
     assert amounts(batch) == {'["x"]': 0}
 
 
+def add_up(records: list[tuple[Any, float]]) -> None:
+    """Add each amount to its cell, under the lock."""
+    for cell, amount in records:
+        cell.add(amount)
+
+
+def test_what_was_noted_is_there_for_whoever_asks(accumulator: Woken) -> None:
+    """Records that wait for being added up are work, are in every value that is read, and in the next batch, once."""
+    cell = counter(accumulator)
+    assert not accumulator.note(add_up, [(cell, 1)]), "the first record has to wake the machinery"
+    cell.inc(1)
+    accumulator.drain()
+    assert [accumulator.has_work, accumulator.note(add_up, [(cell, 2)]), accumulator.has_work] == [False, True, True]
+    assert cell.get() == 3
+    accumulator.note(add_up, [(cell, 4)])
+    assert amounts(accumulator.drain()) == {'["x"]': 6}
+    assert (amounts(accumulator.drain()), cell.get()) == ({}, 7)
+
+
+def test_a_total_is_set_after_what_was_noted(accumulator: Woken) -> None:
+    """What was recorded before is a part of the old total, and is handed over all the same."""
+    cell = counter(accumulator)
+    cell.inc(1)
+    accumulator.note(add_up, [(cell, 2)])
+    cell.set(100)
+    assert cell.get() == 100
+    assert amounts(accumulator.drain()) == {'["x"]': 3}
+
+
+def test_few_records_wait(accumulator: Woken) -> None:
+    """However many come before anybody asks, a fixed number waits for being added up."""
+    cell = counter(accumulator)
+    cell.inc(1)
+    for _ in range(10_000):
+        assert accumulator.note(add_up, [(cell, 1)])
+    assert len(accumulator._noted) < 100
+    assert amounts(accumulator.drain()) == {'["x"]': 10_001}
+
+
+def test_what_was_noted_wakes_after_a_rest(accumulator: Woken) -> None:
+    """It is handed over by whoever wakes next, and the next record is not noted but wakes."""
+    cell = counter(accumulator)
+    cell.inc(1)
+    accumulator.note(add_up, [(cell, 2)])
+    accumulator.rest()
+    assert not accumulator.note(add_up, [(cell, 4)])
+    cell.inc(8)
+    assert accumulator.woken == 2
+    assert amounts(accumulator.drain()) == {'["x"]': 11}
+
+
+def test_nothing_is_noted_at_the_end(accumulator: Woken) -> None:
+    """Whoever lets go of the cells has the records that came in time; later ones go another way."""
+    cell = counter(accumulator)
+    cell.inc(1)
+    accumulator.note(add_up, [(cell, 2)])
+    accumulator.note_no_more()
+    assert cell.get() == 3
+    assert not accumulator.note(add_up, [(cell, 4)])
+
+
 def test_only_the_first_record_wakes(accumulator: Woken) -> None:
     """The flush thread is started once, and after a rest once more."""
     cell, other = counter(accumulator), counter(accumulator, "y")
@@ -259,6 +320,7 @@ def test_a_forked_child_starts_from_nothing(accumulator: Woken) -> None:
     cell.inc(1)
     block = accumulator.begin()
     cell.inc(7)
+    accumulator._noted.append((add_up, [(cell, 3)]))
     accumulator.before_fork()  # what os.register_at_fork calls, without the fork
     accumulator.after_fork_in_parent()
     accumulator.after_fork_in_child()

@@ -78,10 +78,9 @@ class Call:
         self.model = model if type(model) is str and model else asked_model(request, url, base_url)
         self.stream = stream
         self.attributes = current_attributes()
-        if options.genai:
-            self.exemplar = trace_exemplar()
-        if options.tokenizer is not None:
-            self.body = body
+        if options.asks_more:
+            self.exemplar = trace_exemplar() if options.genai else None
+            self.body = None if options.tokenizer is None else body
         if stream:
             self.asked_for_usage = asks_for_usage(request)
             self.progress = Progress(keep_text=options.tokenizer is not None)
@@ -109,14 +108,15 @@ class Call:
         """The SDK is about to send it, for the first time or again."""
         self.sent = retries_taken + 1
 
-    def got(self, response: Any, retries_taken: int) -> None:
+    def got(self, retries_taken: int) -> None:
         """An answer came; its body may not be read yet."""
         self.answered = True
         self.sent = retries_taken + 1
-        self._request = response.request
 
-    def watch(self, coding: str) -> None:
-        """The bytes of the answer are on their way, in this content coding."""
+    def watch(self, response: Any) -> None:
+        """The bytes of the answer are on their way."""
+        coding = response.headers.get("content-encoding", "")
+        self._request = response.request
         self.watched = self.listens = True
         self._capture = Capture(coding)
         self._events = Events() if self.stream and coding.strip().lower() in {"", "identity"} else None
@@ -124,8 +124,9 @@ class Call:
 
     def see(self, data: Any) -> None:
         """The SDK has parsed the body; of a stream the progress sees each event."""
-        self._capture = self._events = None  # whoever parses by the SDK reads all by it
         self.document = data
+        if self.watched:
+            self._capture = self._events = None  # whoever parses by the SDK reads all by it
 
     def returned(self, response: Any) -> None:
         """`request()` returned to its caller; a call that is not watched has ended with it."""
@@ -199,8 +200,12 @@ class Call:
             self._open.pop()
         except IndexError:
             return
-        reading.discard(self)
-        quietly(self._record)
+        if self.watched:
+            reading.discard(self)
+        try:
+            self._record()
+        except Exception as error:  # noqa: BLE001  the call is the caller's
+            complain("_record", error)
 
     def disown(self) -> None:
         """Another process records it."""
@@ -216,11 +221,8 @@ class Call:
             progress = self.progress
             self.parts, self.document, self.delivered = progress.parts, progress.last, progress.text
             self.complete = self._is_complete()
-            failed = progress.failed
-        else:
-            failed = _has_failed(self.document)
-        if failed and self.error is None and not self.response_id:
-            self.error = "APIError"
+            if progress.failed and self.error is None and not self.response_id:
+                self.error = "APIError"
         record(self)
 
     def _read_captured(self) -> None:
@@ -246,10 +248,6 @@ class Call:
             return at_end or self.progress.complete
         waits = self.asked_for_usage and not self.progress.tells_usage
         return self.progress.complete and (at_end or not waits)
-
-
-def _has_failed(data: Any) -> bool:
-    return isinstance(data, dict) and data.get("object") == "response" and data.get("status") == "failed"
 
 
 def _body(response: Any) -> Any:

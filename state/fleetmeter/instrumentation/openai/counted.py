@@ -9,6 +9,7 @@ from openai import _base_client as base
 from fleetmeter.errors import InstallError
 from fleetmeter.instrumentation.openai.estimates import Tokenizer, tokenizer_of
 from fleetmeter.instrumentation.openai.options import Options
+from fleetmeter.instrumentation.openai.plans import Plans
 from fleetmeter.llm import genai
 from fleetmeter.pricing import PriceList
 
@@ -27,7 +28,9 @@ def checked_options(
     known = PriceList.from_env(os.environ) if prices is None else prices
     price_list = known if isinstance(known, PriceList) else PriceList.from_file(known)
     asked_for = (prices if isinstance(prices, PriceList) else str(prices), ask_for_usage, estimate)
-    return Options(price_list, ask_for_usage, tokenizer_of(estimate), asked_for, genai=genai.wanted())
+    shown_twice = genai.wanted()
+    plans = None if shown_twice else Plans(price_list)
+    return Options(price_list, ask_for_usage, tokenizer_of(estimate), asked_for, plans, shown_twice)
 
 
 def add(client: Any, options: Options) -> None:

@@ -113,7 +113,10 @@ def _request(stock: Any) -> Any:
             raise
         finally:
             _current.reset(token)
-        quietly(call.returned, result)
+        try:
+            call.returned(result)
+        except Exception as error:  # noqa: BLE001  the result is the caller's
+            complain("returned", error)
         return result
 
     return request
@@ -133,7 +136,10 @@ def _arequest(stock: Any) -> Any:
             raise
         finally:
             _current.reset(token)
-        quietly(call.returned, result)
+        try:
+            call.returned(result)
+        except Exception as error:  # noqa: BLE001  the result is the caller's
+            complain("returned", error)
         return result
 
     return request
@@ -158,7 +164,10 @@ def _process_response(stock: Any) -> Any:
     def process_response(self: Any, **named: Any) -> Any:
         call = _current.get()
         if call is not None:
-            quietly(_got, call, named, is_async=False)
+            try:
+                _got(call, named, is_async=False)
+            except Exception as error:  # noqa: BLE001  the answer is the caller's
+                complain("got", error)
         return stock(self, **named)
 
     return process_response
@@ -169,7 +178,10 @@ def _aprocess_response(stock: Any) -> Any:
     async def process_response(self: Any, **named: Any) -> Any:
         call = _current.get()
         if call is not None:
-            quietly(_got, call, named, is_async=True)
+            try:
+                _got(call, named, is_async=True)
+            except Exception as error:  # noqa: BLE001  the answer is the caller's
+                complain("got", error)
         return await stock(self, **named)
 
     return process_response
@@ -178,11 +190,11 @@ def _aprocess_response(stock: Any) -> Any:
 def _got(call: Call, named: dict[str, Any], *, is_async: bool) -> None:
     """An answer came for the call of this context."""
     response = named["response"]
-    call.got(response, named.get("retries_taken", 0))
+    call.got(named.get("retries_taken", 0))
     setattr(response, _SEE, call.progress.see if call.stream else call.see)
     if not response.is_closed:
         watch(response, call, is_async=is_async)
-        call.watch(response.headers.get("content-encoding", ""))
+        call.watch(response)
         weakref.finalize(response, call.end)
 
 

@@ -1,11 +1,10 @@
 """What is recorded of a call that has ended: model, tokens, money, and how it ended."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from threading import Lock
 from typing import Any, Protocol
 
 from fleetmeter.attribution.context import Attributes
+from fleetmeter.instrumentation.openai.billed import is_first
 from fleetmeter.instrumentation.openai.estimates import estimated
 from fleetmeter.instrumentation.openai.options import Options
 from fleetmeter.instrumentation.openai.resources import NO_MODEL, Resource
@@ -15,8 +14,6 @@ from fleetmeter.pricing import Answer, Cost, StreamedAnswer, Unpriced, Usage, re
 from fleetmeter.process.transaction import atomic
 
 _NO_PARTS = Answer()
-_MOST_REMEMBERED = 10_000
-"""Ids of responses that are remembered as billed; the oldest go."""
 
 
 class Ended(Protocol):
@@ -24,7 +21,7 @@ class Ended(Protocol):
 
     `parts` are the parsed events of a stream that may tell model, tier and usage; `document` is the finished answer, or
     the last event of a stream. `model` is the one that was asked for. `complete` is False for a stream that was left or
-    cut before its end.
+    cut before its end. `sent` says how often the SDK has sent it.
     """
 
     options: Options
@@ -35,6 +32,7 @@ class Ended(Protocol):
     parts: tuple[Any, ...]
     document: Any
     stream: bool
+    sent: int
     answered: bool
     complete: bool
     error: str | None
@@ -56,46 +54,29 @@ class Ended(Protocol):
         """Seconds to the first content of a stream; None if there was none."""
 
 
-class _Billed:
-    """Responses whose usage was counted, so that no later look at them counts it again."""
-
-    def __init__(self) -> None:
-        self._ids: OrderedDict[str, None] = OrderedDict()
-        self._lock = Lock()
-
-    def first(self, identity: str | None) -> bool:
-        """Whether a response is met for the first time; it is remembered."""
-        if identity is None:
-            return True
-        with self._lock:
-            known = identity in self._ids
-            self._ids[identity] = None
-            self._ids.move_to_end(identity)
-            if len(self._ids) > _MOST_REMEMBERED:
-                self._ids.popitem(last=False)
-        return not known
-
-
-_billed = _Billed()
-
-
-def forget_billed() -> None:
-    """Take every response for a new one, as a test does that begins."""
-    global _billed
-    _billed = _Billed()
-
-
 def record(call: Ended) -> None:
     """Record a call, in one step: it is seen as a whole, or not at all."""
-    if not call.options.genai:
-        _record(call)
-        return
-    with atomic():
-        _record(call)
+    plans = call.options.plans if call.sent == 1 and call.complete and call.error is None else None
+    if call.stream:
+        streamed = _streamed(call)
+        if plans is not None and not _is_queued(call.document) and plans.record(call, streamed.stated()):
+            return
+        answer = streamed.answer()
+    else:
+        document = call.document
+        if plans is not None and type(document) is dict and plans.record(call, document):
+            return
+        if call.error is None and not call.response_id and _has_failed(document):
+            call.error = "APIError"
+        answer = _NO_PARTS if document is None else read_answer(document, endpoint=call.resource.endpoint)
+    if call.options.genai:
+        with atomic():
+            _record(call, answer)
+    else:
+        _record(call, answer)
 
 
-def _record(call: Ended) -> None:
-    answer = _answer_of(call)
+def _record(call: Ended, answer: Answer) -> None:
     prices, resource, base_url = call.options.prices, call.resource, call.base_url
     asked = (answer.model if resource.model else "") or call.model
     usage, aborted = _usage_of(call, answer)
@@ -138,13 +119,11 @@ def _record(call: Ended) -> None:
         )
 
 
-def _answer_of(call: Ended) -> Answer:
-    if not call.stream:
-        return _NO_PARTS if call.document is None else read_answer(call.document, endpoint=call.resource.endpoint)
+def _streamed(call: Ended) -> StreamedAnswer:
     streamed = StreamedAnswer(endpoint=call.resource.endpoint)
     for part in call.parts:
         streamed.see(part)
-    return streamed.answer()
+    return streamed
 
 
 def _usage_of(call: Ended, answer: Answer) -> tuple[Any, str | None]:
@@ -169,13 +148,17 @@ def _usage_of(call: Ended, answer: Answer) -> tuple[Any, str | None]:
 
 def _was_billed(call: Ended, identity: str | None) -> bool:
     """Whether the usage of this answer was counted with an earlier one; if not, it is remembered."""
-    return call.resource.endpoint == "responses" and not _billed.first(identity)
+    return call.resource.endpoint == "responses" and not is_first(identity)
 
 
 def _is_background(call: Ended) -> bool:
     """Whether a later look shows a response that was made in the background: no call told its usage before."""
     document = call.document
     return call.response_id is not None and isinstance(document, dict) and document.get("background") is True
+
+
+def _has_failed(document: Any) -> bool:
+    return isinstance(document, dict) and document.get("object") == "response" and document.get("status") == "failed"
 
 
 def _is_queued(document: Any) -> bool:
