@@ -15,8 +15,8 @@ _LIBRARIES = frozenset({"httpx", "httpx2"})
 class Watcher(Protocol):
     """What a stream of bytes tells. None of it may raise.
 
-    Of each chunk it is told by `last` and `before_last`, and by `pass_on` only while it `listens`: most bytes are
-    looked at by somebody else.
+    Of each chunk it is told by `last` and `before_last`, and by `pass_on` only until it no longer `listens`: most bytes
+    are looked at by somebody else.
     """
 
     listens: bool
@@ -55,13 +55,20 @@ def _classes(library: str) -> tuple[Any, Any]:
             self._inner, self._watcher = inner, watcher
 
         def __iter__(self) -> Iterator[bytes]:
-            watcher = self._watcher
+            watcher, chunks = self._watcher, iter(self._inner)
             try:
-                for chunk in self._inner:
+                for chunk in chunks:
                     watcher.before_last, watcher.last = watcher.last, chunk
-                    passed = watcher.pass_on(chunk) if watcher.listens else chunk
+                    passed = watcher.pass_on(chunk)
                     if passed:
                         yield passed
+                    if not watcher.listens:
+                        break
+                last = watcher.last
+                for chunk in chunks:
+                    watcher.before_last = last
+                    watcher.last = last = chunk
+                    yield chunk
                 left = watcher.rest()
                 if left:
                     yield left
@@ -83,13 +90,20 @@ def _classes(library: str) -> tuple[Any, Any]:
             self._inner, self._watcher = inner, watcher
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            watcher = self._watcher
+            watcher, chunks = self._watcher, aiter(self._inner)
             try:
-                async for chunk in self._inner:
+                async for chunk in chunks:
                     watcher.before_last, watcher.last = watcher.last, chunk
-                    passed = watcher.pass_on(chunk) if watcher.listens else chunk
+                    passed = watcher.pass_on(chunk)
                     if passed:
                         yield passed
+                    if not watcher.listens:
+                        break
+                last = watcher.last
+                async for chunk in chunks:
+                    watcher.before_last = last
+                    watcher.last = last = chunk
+                    yield chunk
                 left = watcher.rest()
                 if left:
                     yield left
