@@ -24,7 +24,8 @@ def add_one_by_one(counts: Counts, observations: Observations) -> None:
     for counter, amount in counts:
         counter._value.inc(amount)
     for histogram, amount in observations:
-        histogram._sum.inc(amount)
+        if amount:
+            histogram._sum.inc(amount)
         histogram._buckets[bisect_left(histogram._upper_bounds, amount)].inc(1)
 
 

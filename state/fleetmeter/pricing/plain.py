@@ -4,7 +4,7 @@ That is the usage of OpenAI's chat completions, responses and embeddings, text o
 that it can read it; the tests hold the two readers against each other.
 """
 
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from fleetmeter.pricing.counts import MOST_TOKENS
 
@@ -14,17 +14,9 @@ Counts = tuple[int, int, int, int, int, bool, bool]
 the usage states how many of each side are audio. They are members of `Usage`; all others are 0."""
 
 
-class _Names(NamedTuple):
-    """The members of a usage of one API."""
-
-    prompt: str
-    completion: str
-    of_prompt: str
-    of_completion: str
-
-
-_CHAT = _Names("prompt_tokens", "completion_tokens", "prompt_tokens_details", "completion_tokens_details")
-_RESPONSES = _Names("input_tokens", "output_tokens", "input_tokens_details", "output_tokens_details")
+_CHAT = ("prompt_tokens", "completion_tokens", "prompt_tokens_details", "completion_tokens_details")
+_RESPONSES = ("input_tokens", "output_tokens", "input_tokens_details", "output_tokens_details")
+"""How each API names prompt and completion, and the tables of their parts."""
 _CHAT_MEMBERS = frozenset((*_CHAT, "total_tokens"))
 _RESPONSES_MEMBERS = frozenset((*_RESPONSES, "total_tokens"))
 _PROMPT_PARTS = frozenset({"cached_tokens", "cache_write_tokens", "audio_tokens"})

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import math
+import os
 import random
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,7 +16,7 @@ import openai
 import pytest
 
 from fleetmeter import llm
-from fleetmeter.llm import Usage, amounts, catalogue, vocabulary
+from fleetmeter.llm import Usage, amounts, catalogue, series, vocabulary
 from fleetmeter.pricing import Cost, Unpriced, doubt, read_usage
 from support.vocabulary import fresh_vocabulary
 
@@ -362,6 +363,30 @@ def test_the_announced_end_of_a_model_shows_once_it_is_used() -> None:
     record_call(model="gpt-6-sol")
     assert value("openai_model_shutdown_timestamp_seconds", model="gpt-5") == 1_796_947_200
     assert value("openai_model_shutdown_timestamp_seconds", model="gpt-6-sol") == -1
+
+
+def test_the_announced_end_is_stated_again_after_a_while_and_by_a_forked_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by each call, but by one of each second, as somebody may have removed it; and by a child's first call."""
+    now = 1_000.0
+    monkeypatch.setattr(series, "monotonic", lambda: now)
+    gauge = catalogue.OPENAI_MODEL_SHUTDOWN_TIMESTAMP
+    stated = []
+    for pause in (0.0, 0.5, 1.0):
+        now += pause
+        record_call(model="gpt-5")
+        stated.append(value("openai_model_shutdown_timestamp_seconds", model="gpt-5"))
+        gauge.labels("gpt-5").set(7)
+    assert stated == [1_796_947_200, 7, 1_796_947_200]
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        record_call(model="gpt-5")
+        os.write(write, str(value("openai_model_shutdown_timestamp_seconds", model="gpt-5")).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(read, 100) == b"1796947200.0"
+    for end in (read, write):
+        os.close(end)
 
 
 def test_nano_dollars_survive_the_metric() -> None:

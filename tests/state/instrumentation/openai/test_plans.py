@@ -185,7 +185,7 @@ def test_an_odd_call_among_plain_ones(answer: dict[str, Any], call: dict[str, An
     plain = Ended(options(prices(), short=True), document, resource, stream=stream)
     odd = replace(plain, **{"document": {**document, **answer}, **call})
     other = replace(plain, document={**document, "id": "a-2"})
-    calls = (plain, odd, other, odd)
+    calls = (plain, plain, odd, other, odd)  # what is found first is found before prices were loaded
     assert recorded(calls, short=True) == recorded(calls, short=False)
 
 
