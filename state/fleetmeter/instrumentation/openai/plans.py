@@ -133,7 +133,10 @@ class Plans:
             or not is_name(stated.model)
         ):
             return None
-        tariff = prices.tariff(stated.model, tier=stated.tier, base_url=call.base_url)
+        try:
+            tariff = prices.tariff(stated.model, tier=stated.tier, base_url=call.base_url)
+        except Exception:  # noqa: BLE001 - without genai-prices, or with data of another version: the call counts, unpriced
+            return None
         if not isinstance(tariff, Tariff) or tariff.changes_within_days or tariff.plain is None:
             return None
         series = series_of(tariff.model, resource.endpoint, call.attributes.intent, call.stream, call.attributes)

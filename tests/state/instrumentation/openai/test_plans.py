@@ -106,6 +106,12 @@ def recorded(calls: Sequence[Ended], *, short: bool) -> dict[str, float]:
     }
 
 
+def have_a_plan(call: Ended) -> None:
+    """Record it until it has one that lasts: the first call loads the prices, which are others than none."""
+    for _ in range(2):
+        recording.record(call)
+
+
 def takes_the_short_way(call: Ended) -> bool:
     """Whether a plan records it."""
     billed.forget_billed()
@@ -165,6 +171,7 @@ ODD_ANSWERS: list[dict[str, Any]] = [
 ]
 ODD_CALLS: list[dict[str, Any]] = [
     *({"resource": resource_of("post", path)} for path in PATHS),
+    *({"stream": True}, {"stream": False}),
     *({"sent": 3}, {"sent": 0, "answered": False}, {"complete": False}, {"error": "RateLimitError"}),
     *({"attributes": Attributes(intent="chat")}, {"attributes": Attributes(intent=5)}, {"response_id": "a-1"}),
     *({"base_url": "https://api.groq.com/openai/v1/"}, {"model": "none"}, {"document": None}, {"document": "text"}),
@@ -250,11 +257,21 @@ def test_a_plan_ends_with_the_prices_that_it_was_made_of(other_prices: Any) -> N
     """From the call on that comes after new price data, they are in force."""
     call = Ended(options(prices(), short=True), ANSWER)
     recorder = Recorder(REGISTRY)
-    recording.record(call)
+    have_a_plan(call)
     assert recorder.total("openai_unpriced_calls_total") == 0
     other_prices()
     recording.record(call)
     assert recorder.total("openai_unpriced_calls_total") == 1
+
+
+def test_a_call_counts_though_its_price_cannot_be_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without genai-prices, or with data that cannot be read, there is no plan, and the call is unpriced."""
+    listed = prices()
+    monkeypatch.setattr(listed, "tariff", lambda *_, **__: 1 / 0)
+    recorder = Recorder(REGISTRY)
+    for _ in range(2):
+        recording.record(Ended(options(listed, short=True), ANSWER))
+    assert recorder.total("openai_api_calls_total") == recorder.total("openai_unpriced_calls_total") == 2
 
 
 def test_a_plan_ends_with_its_day(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,7 +291,7 @@ def test_a_plan_ends_with_its_day(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_plan_ends_with_its_series() -> None:
     """A series that was removed is made anew by the next call."""
     call = Ended(options(prices(), short=True), ANSWER)
-    recording.record(call)
+    have_a_plan(call)
     catalogue.OPENAI_API_CALLS.clear()
     recorder = Recorder(REGISTRY)
     recording.record(call)
@@ -284,7 +301,7 @@ def test_a_plan_ends_with_its_series() -> None:
 def test_a_plan_ends_with_the_labels() -> None:
     """Labels of the user's own hold from the next call on."""
     call = Ended(options(prices(), short=True), ANSWER, attributes=Attributes(team="search"))
-    recording.record(call)
+    have_a_plan(call)
     try:
         fleetmeter.llm.configure(labels={"team": ["search"]})
         recorder = Recorder(REGISTRY)
@@ -299,7 +316,7 @@ def test_a_plan_ends_with_the_labels() -> None:
 def test_a_plan_ends_with_the_words() -> None:
     """What `configure` admits holds from the next call on."""
     call = Ended(options(prices(), short=True), ANSWER, attributes=Attributes(intent="chat"))
-    recording.record(call)
+    have_a_plan(call)
     fleetmeter.llm.configure(intents=["analysis"])
     recorder = Recorder(REGISTRY)
     recording.record(call)
