@@ -38,11 +38,12 @@ class Watcher(Protocol):
 
 def watch(response: Any, watcher: Watcher, *, is_async: bool) -> None:
     """Let a watcher see the bytes of a response that is not read yet."""
-    response.stream = _classes_for(type(response))[is_async](response.stream, watcher)
+    kind: Any = type(response)
+    response.stream = _classes_for(kind)[is_async](response.stream, watcher)
 
 
 @cache
-def _classes_for(kind: type) -> tuple[Any, Any]:
+def _classes_for(kind: Any) -> tuple[Any, Any]:
     """The classes for sync and async streams of a class of responses."""
     roots = (one.__module__.partition(".")[0] for one in kind.__mro__)
     return _classes(next(root for root in roots if root in _LIBRARIES))

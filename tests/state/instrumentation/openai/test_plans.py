@@ -39,7 +39,7 @@ RESPONSE = {
     "output_tokens_details": {"reasoning_tokens": 8},
     "total_tokens": 120,
 }
-ANSWER: dict[str, Any] = {"id": "a-1", "model": "gpt-6-luna", "object": "chat.completion", "usage": CHAT}
+ANSWER: dict[str, Any] = {"id": "a-1", "model": "gpt-6-luna", "usage": CHAT}
 PATHS = ("/chat/completions", "/responses", "/embeddings", "/images/generations", "/responses/a-1", "/moderations")
 
 
@@ -161,7 +161,7 @@ ODD_ANSWERS: list[dict[str, Any]] = [
     ),
     *({"service_tier": tier} for tier in ("default", "flex", "priority", "scale", "auto", "", 7)),
     {"service_tier": {}},
-    *({"object": kind} for kind in ("response", "batch", None)),
+    *({"object": kind} for kind in ("chat.completion", "response", "batch", None)),
     {"object": []},
     *({"status": status} for status in ("completed", "failed", "queued", "in_progress", 1)),
     *({"response": response} for response in (None, {"model": "gpt-4o", "usage": RESPONSE}, "text")),
