@@ -82,7 +82,28 @@ class Lines:
         pattern, places = self._pattern()
         columns = [list(map(_shown, column)) if _is_special("".join(column)) else column for column in columns]
         values = [columns[place] for place in places]
+        texts = (pattern % (("\0",) * len(values))).split("\0")
+        if "\n" not in pattern and len(texts) == len(values) + 1:
+            return _filled(texts, values, count)
         return list(map(pattern.__mod__, zip(*values, strict=True) if values else repeat((), count)))
+
+
+def _filled(texts: Sequence[str], columns: Sequence[Sequence[str]], count: int) -> list[str]:
+    """`count` lines, each of which has a value of each column between these texts.
+
+    They are made as one text and taken apart again: that takes a third of the time of filling in a pattern for each.
+    """
+    first, *middle = texts
+    if not columns:
+        return [first] * count
+    width = 2 * len(columns)
+    pieces = [f"{middle[-1]}\n{first}"] * (width * count)
+    pieces[0] = first
+    for place, column in enumerate(columns):
+        pieces[2 * place + 1 :: width] = column
+        if place:
+            pieces[2 * place :: width] = [middle[place - 1]] * count
+    return "".join([*pieces, middle[-1]]).split("\n")
 
 
 def _is_special(text: str) -> bool:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from itertools import chain
 
+from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.spelling import objects_of
+from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.statements import facts_of
 from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.exposition.block import Lines, Subject
-from fleetmeter_exporter.exposition.stated_rows import Members, Rows, carried, sort_keys
+from fleetmeter_exporter.exposition.stated_rows import Rows, carried, sort_keys
 
 _Columns = dict[str, Sequence[str]]
 """Label values by label name, one for each statement."""
@@ -22,13 +24,16 @@ class FactRows(Rows):
         self._texts: Sequence[bytes] = ()
         self._by_names: dict[tuple[str, ...], Lines] = {}
 
-    def learn(self, members: Members, texts: Sequence[bytes]) -> None:
-        """Find the rows of these statements, given what they say. Raises `Unplain`, and what `facts_of` raises."""
-        fields, places = members
+    def learn(self, fields: Fields, stated: Stated, texts: Sequence[bytes]) -> None:
+        """Find the rows of these statements, given what they say; `fields` are those of the hash.
+
+        Raises `Unplain`, and what `facts_of` raises.
+        """
+        members = fields, stated.places
         numbers = carried(self._members, self._rows, members, None)
         said = carried(self._members, self._texts, members, b"")
         new = [at for at, number in enumerate(numbers) if number is None or said[at] != texts[at]]
-        own = dict(zip(self._names, self._columns([fields[places[at]] for at in new]), strict=True))
+        own = dict(zip(self._names, self._columns(stated, new), strict=True))
         keys, lines = [""] * len(new), [""] * len(new)
         for some, facts in _facts([texts[at] for at in new]):
             labels = {name: [values[at] for at in some] for name, values in own.items()} | facts
