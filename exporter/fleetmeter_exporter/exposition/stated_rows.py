@@ -57,8 +57,8 @@ class Rows:
         `numbers` are the places of all statements' rows, those of new rows behind the known ones.
         """
         known = len(self.arrangement.keys)
-        here = set(numbers)
-        stay = sorted(number for number in here if number < known) if len(here) < known + len(keys) else None
+        here = set(numbers) if known else ()
+        stay = sorted(number for number in here if number < known) if known and len(here) < known + len(keys) else None
         self.arrangement.change(stay, keys, [lines])
         self._members, self._rows = members, list(map(self.arrangement.ranks().__getitem__, numbers))
 
@@ -72,6 +72,9 @@ class Rows:
     ) -> None:
         """Let new statements with equal keys share a row; `lines` are those of some of the new statements."""
         before = len(self.arrangement.keys)
+        if not before and len(set(keys)) == len(numbers):  # each has a row of its own
+            self._change(members, range(len(keys)), keys, lines(range(len(keys))))
+            return
         known = dict(zip(dict.fromkeys([*self.arrangement.keys, *keys]), count(), strict=False))
         first: Sequence[int] = range(len(keys))  # of each new row its first statement, among the new ones
         if len(known) < before + len(keys):
@@ -102,6 +105,8 @@ class Rows:
 def carried(before: Members, values: Sequence[T], now: Members, new: T) -> list[T]:
     """Something of each statement `now`, given the `values` of those `before`; that of a new one is `new`."""
     (among, places), (fields, at) = before, now
+    if not places:
+        return [new] * len(at)
     by_place = [new] * (len(among) + len(fields))
     for place, value in zip(places, values, strict=True):
         by_place[place] = value
@@ -161,8 +166,11 @@ class ReplicaRows(Rows):
             namesakes = Counter(zip(*columns, named, strict=True))
             several = zip(zip(*columns, named, strict=True), named, writers, strict=True)
             shown = [name if namesakes[one] == 1 else f"{name}-{writer}" for one, name, writer in several]
-        for number, place in enumerate(new, start=len(self.arrangement.keys)):
-            numbers[place] = number
+        if len(new) == len(numbers):
+            numbers = list(range(len(self.arrangement.keys), len(self.arrangement.keys) + len(new)))
+        else:
+            for number, place in enumerate(new, start=len(self.arrangement.keys)):
+                numbers[place] = number
         keys = sort_keys([*columns, named, writers], len(new))
         self._change((fields, members.places), numbers, keys, self._make.of([*columns, shown], len(new)))
         return self._by_row(members)
