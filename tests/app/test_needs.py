@@ -77,7 +77,7 @@ def test_a_keyword_says_what_it_needs() -> None:
 LONG_S = "\N{LATIN SMALL LETTER LONG S}"
 ATOMS = st.sampled_from([
     "buy", "Sell", "k", f"{LONG_S}o", "ß", "é", "_", "-", " ", "0", ".", r"\b", r"\B", "^", "$", r"\s", r"\W", r"\w",
-    "[- ]", "[a-c]", "[^b]", "(?=b)", "(?<!s)",
+    "[- ]", "[a-c]", "[^b]", "(?=b)", "(?<!s)", r"\bbuy\b", r"\bsell ", r"[- ]so\b", r"\bk\b",
 ])  # fmt: skip
 EXPRESSIONS = st.recursive(
     st.lists(ATOMS, min_size=1, max_size=4).map("".join),
