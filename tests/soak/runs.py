@@ -9,12 +9,13 @@ from pathlib import Path
 
 from bench.processes import free_port
 from fleetmeter.embedded import EmbeddedStore
+from fleetmeter.writer.replay import KEEP_BYTES
 from soak.fleet import FLUSHED, Fleet, running
 from soak.load import Load, Tally, session
 from soak.memory import Memory
 from support.agreement import differences
 from support.exposition import total
-from support.gateway import Programs, eventually
+from support.gateway import Program, Programs, eventually
 from support.store import new_address
 
 CLIENTS = 12
@@ -27,7 +28,8 @@ class Report:
     """What a run has shown.
 
     Up to `at_risk` calls may be missing, which a killed replica could not hand over. Up to `unreached` may be shown
-    that the upstream never saw: attempts whose connection failed, on a machine that has too much to do.
+    that the upstream never saw: attempts whose connection failed, on a machine that has too much to do. `kept` are the
+    megabytes that all replicas hold for sending again; memory grows until that log has its full size.
     """
 
     rate: float
@@ -38,6 +40,7 @@ class Report:
     at_risk: int = 0
     unreached: int = 0
     slopes: list[float] = field(default_factory=list)
+    kept: float = 0.0
 
     def problems(self) -> list[str]:
         """What does not agree; empty if all does."""
@@ -55,6 +58,7 @@ class Report:
               f"{self.tally.lost} lost with their connection, {self.tally.skipped} not sent")  # fmt: skip
         for name, memory in self.memory.items():
             print(f"  memory of {name}: {memory}")
+        print(f"  of it for sending again: {self.kept:.1f} MB in all replicas, at most {KEEP_BYTES / 1e6:.1f} in each")
         for name, true in self.true.items():
             print(f"  {name}: shown {self.shown[name]}, true {true}, difference {self.shown[name] - true}")
         if self.at_risk:
@@ -106,9 +110,10 @@ async def _minutes(fleet: Fleet, seconds: float, share: float, rate: float, kill
         looking.cancel()
     shown, true = await asyncio.to_thread(fleet.compared)
     unreached = await asyncio.to_thread(fleet.unreached)
+    kept = _kept(fleet.replicas[0])
     told = {name: memory.told("per hour") for name, memory in memories.items() if memory.samples}
     slopes = [memory.slope for memory in memories.values()]
-    return Report(rate, load.tally, shown, true, told, at_risk, unreached, slopes)
+    return Report(rate, load.tally, shown, true, told, at_risk, unreached, slopes, kept)
 
 
 def requests(number: int, *, rate: float = 0.0) -> Report:
@@ -139,9 +144,14 @@ def requests(number: int, *, rate: float = 0.0) -> Report:
         rate = asyncio.run(_requests(load, number, rate, memory))
         true = {"requests": load.tally.sent, "gets of the cache": load.tally.sent, "tokens": 0}
         eventually(lambda: counted() == true)
-        shown = counted()
+        shown, kept = counted(), _kept(replica)
     told = {"the replica": memory.told("per 100,000 requests", 1e5)}
-    return Report(rate, load.tally, shown, true, told, slopes=[memory.slope])
+    return Report(rate, load.tally, shown, true, told, slopes=[memory.slope], kept=kept)
+
+
+def _kept(replica: Program) -> float:
+    """Megabytes that the living replicas keep for sending again, as one of them shows it."""
+    return total(replica.samples(), "fleetmeter_retained_bytes") / 1e6
 
 
 async def _requests(load: Load, number: int, rate: float, memory: Memory) -> float:

@@ -26,6 +26,7 @@ def test_each_request_of_many_is_counted() -> None:
     report = requests(1000)
     assert report.problems() == []
     assert report.tally.statuses == {200: 1000}
+    assert report.kept > 0
 
 
 def test_a_slope_is_that_of_the_settled_part() -> None:

@@ -52,6 +52,8 @@ local function malformed(what)
   return redis.error_reply('FLEETMETER apply: malformed ' .. what)
 end
 
+--@include clock
+
 local state = ARGV[8]
 if not (prev and seq and given_up and limit) or seq < prev or string.find(prev_token .. token, '%s') then
   return malformed('head')
@@ -104,6 +106,7 @@ redis.call('HSET', KEYS[1], writer, ARGV[5] .. ' ' .. ARGV[7] .. ' ' .. now .. '
 if folded then
   redis.call('HDEL', KEYS[2], writer)
 end
+keep_clock(KEYS[2], now)
 
 local notes, refused, conflicts, undefined = {}, 0, 0, false
 local function note(kind, text)

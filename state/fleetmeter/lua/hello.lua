@@ -1,7 +1,8 @@
 -- Makes a writer known: the only call that creates a row, and the epoch if a namespace has none.
 --
 -- The epoch stands in `writers` and in `retired`. If one of them lacks it, that key was evicted: every row that is
--- missing, or every retired number, may be one that was dropped.
+-- missing, or every retired number, may be one that was dropped. So the horizon is put at the latest time that a row
+-- may have had. That is not the present: after a failover to a store whose clock is behind, rows have later times.
 -- KEYS[1] writers    KEYS[2] writer:<id>    KEYS[3] retired
 -- ARGV[1] writer id  ARGV[2] id for a new epoch  ARGV[3] state format
 -- ARGV[4] store time of the last answer that renewed the writer's row, µs; 0 for none
@@ -17,6 +18,8 @@ local heard = string.match(ARGV[4] or '', '^%d+$')
 if not (heard and ARGV[5]) or #ARGV % 2 == 0 then
   return redis.error_reply('FLEETMETER hello: malformed arguments')
 end
+--@include clock
+
 local writer, format = ARGV[1], ARGV[3]
 local time = redis.call('TIME')
 local now = string.format('%d%06d', time[1], time[2])
@@ -29,7 +32,8 @@ if epoch then
   end
   if here ~= copy then
     redis.call('HSET', KEYS[1], '@epoch', epoch)
-    redis.call('HSET', KEYS[3], '@epoch', epoch, '@horizon', now)
+    local horizon = math.max(tonumber(now), tonumber(redis.call('HGET', KEYS[3], '@clock') or '0'))
+    redis.call('HSET', KEYS[3], '@epoch', epoch, '@horizon', string.format('%.0f', horizon))
   end
 else
   epoch = ARGV[2] .. ' ' .. now .. ' ' .. format
@@ -54,4 +58,5 @@ if #ARGV > 5 then
   redis.call('HSET', KEYS[2], unpack(ARGV, 6))
 end
 redis.call('HDEL', KEYS[3], writer)
+keep_clock(KEYS[3], now)
 return { 'hello', applied, given_up, token, epoch, now }

@@ -14,7 +14,8 @@ together. The 0 leaves room for shards.
 |                                |      | and the row's token;                                                     |
 |                                |      | `@epoch` → the same as in `writers`: one of them tells that the other    |
 |                                |      | was evicted; `@horizon` → newest heartbeat that a row may have had which |
-|                                |      | was dropped on purpose or evicted (µs)                                   |
+|                                |      | was dropped on purpose or evicted; `@clock` → a time that no row is      |
+|                                |      | later than (µs)                                                          |
 | `<tag>:families`               | hash | `<family>:<layout>` → `<first µs> <defined µs> <definition, JSON>`       |
 | `<tag>:family:<family>:<layout>` | hash | label values by sorted name, then the bound, `sum` or `count`: a       |
 |                                |      | JSON array → a number, whole wherever it can be                          |
@@ -65,6 +66,9 @@ EPOCH_FIELD = "@epoch"
 
 HORIZON_FIELD = "@horizon"
 """The field of `retired` with the horizon: the newest heartbeat of any row that was dropped on purpose, or evicted."""
+
+CLOCK_FIELD = "@clock"
+"""The field of `retired` with a time that no row is later than, even if the store's clock has gone back since."""
 
 SWEPT_FIELD = "@swept"
 """The field of `writers` that holds when ended writers were last put away."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fleetmeter.schema.definition import Definition
-from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, SWEPT_FIELD
+from fleetmeter.schema.keys import CLOCK_FIELD, EPOCH_FIELD, HORIZON_FIELD, SWEPT_FIELD
 from fleetmeter.writer import housekeeping
 from fleetmeter.writer.housekeeping import (
     EVERY,
@@ -168,7 +168,7 @@ def test_a_folded_writer_that_wakes_up_is_known(house: House) -> None:
     found = house.store.hello(Hello("b", "X"), {})
     assert (found.row, found.given_up, found.token) == (7, 1, "tb")
     assert house.rows() == {"a", "b"}
-    assert house.hash(house.keys.retired).keys() == {EPOCH_FIELD, HORIZON_FIELD}
+    assert house.hash(house.keys.retired).keys() == {EPOCH_FIELD, HORIZON_FIELD, CLOCK_FIELD}
 
 
 @pytest.mark.parametrize("tail", ["", " t7"])

@@ -78,11 +78,22 @@ def test_a_folded_writer_is_taken_up_with_its_number(door: Door) -> None:
 def test_the_epoch_outlives_the_rows(door: Door) -> None:
     """An evicted `writers` key is no new life: any row may be one of those that are gone; no writer begins at 0."""
     epoch = door.hello("w", "E")[2]
+    clock = door.hash(door.keys.retired)["@clock"]
     door.client.delete(door.keys.writers)
     status, _, found, now = door.hello("v", "F")
     assert (status, found, door.hash(door.keys.writers)["@epoch"]) == ("hello", epoch, epoch)
-    assert door.hash(door.keys.retired) == {"@epoch": epoch, "@horizon": now}
+    assert door.hash(door.keys.retired) == {"@epoch": epoch, "@horizon": clock, "@clock": clock}
     assert door.hello("w", "F", heard=int(now) - 1, lives="E")[0] == "dropped"
+
+
+def test_rows_that_are_gone_may_be_later_than_the_present(door: Door) -> None:
+    """After a failover to a store whose clock is behind: a row from before it was evicted, and not lost."""
+    row = int(door.hello("w", "E")[3]) + 3_600_000_000
+    door.client.hset(door.keys.retired, "@clock", str(row))
+    door.client.delete(door.keys.writers)
+    door.hello("v", "F")
+    assert door.hello("w", "F", heard=row, lives="E")[0] == "dropped"
+    assert door.hello("w", "F", heard=row + 1, lives="E")[0] == "hello"
 
 
 def test_the_epoch_outlives_the_retired_numbers(door: Door) -> None:
