@@ -78,7 +78,15 @@ def test_the_ends_of_fields_of_gauges(lists: list[list[str]]) -> None:
     assert columns_of_ends(ends, width) == columns_of(lines, width)
     assert columns_of_ends(ends, width + 1) is None
     other = compact_json(["a"] * width).encode()[1:]
-    for wrong in (b"", other, other + b"]]", b" " + other + b"]", b"[" + other + b"]", other + b"]\n" + other + b"]"):
+    for wrong in (
+        b"",
+        other,
+        other + b"x",
+        other + b"]]",
+        b" " + other + b"]",
+        b"[" + other + b"]",
+        other + b"]\n" + other + b"]",
+    ):
         assert columns_of_ends([*ends, wrong], width) is None
         assert columns_of_ends([wrong, *ends], width) is None
 

@@ -50,21 +50,20 @@ def is_spelled_so(field: bytes) -> bool:
     return compact_json(read_json(series)) == series and field.decode().partition(",[")[0] == head
 
 
-@given(st.lists(stated_fields(), unique=True), st.lists(stated_fields(), unique=True), st.booleans())
-def test_fields_that_are_read_together_say_what_each_says(
-    first: list[bytes], second: list[bytes], taken_between: bool
-) -> None:
+@given(st.lists(stated_fields(), unique=True), st.lists(stated_fields(), unique=True),
+       st.sampled_from(["none", "all", "some"]))  # fmt: skip
+def test_fields_that_are_read_together_say_what_each_says(first: list[bytes], second: list[bytes], taken: str) -> None:
     """Heads, places and label values, of the fields of a first read and of those that a later one adds."""
     fields = Fields(first)
     stated = StatedFields.of(fields, None)
-    assert_right(stated, taken=taken_between)
+    assert_right(stated, taken)
     assert StatedFields.of(fields, stated) is stated
-    assert_right(stated, taken=True)
-    assert_right(StatedFields.of(Fields.after(fields, second), stated), taken=True)
+    assert_right(stated, "all")
+    assert_right(StatedFields.of(Fields.after(fields, second), stated), "all")
 
 
-def assert_right(stated: StatedFields, *, taken: bool) -> None:
-    """That all is said as each field says it; with `taken`, the columns of all label values, too."""
+def assert_right(stated: StatedFields, taken: str) -> None:
+    """That all is said as each field says it, also the label values of `all` or `some` of them."""
     read = [by_itself(field) for field in stated.fields]
     assert list(stated.heads()) == [None if one is None else one[0] for one in read]
     assert stated.unreadable == [place for place, one in enumerate(read) if one is None]
@@ -74,20 +73,19 @@ def assert_right(stated: StatedFields, *, taken: bool) -> None:
         assert found.places == [place for place, _, _ in own]
         assert found.writers == [head.writer for _, head, _ in own]
         assert found.values == [values for _, _, values in own]
-        if not taken:
+        if taken == "none":
             continue
-        stays = [head.writer != "w1" for _, head, _ in own]
-        some = [at for at, (_, head, _) in enumerate(own) if head.writer == "w1"]
-        for part, members in ((found.only(stays), [one for one, stay in zip(own, stays, strict=True) if stay]),
-                              (found, own)):  # fmt: skip
-            width = len(members[0][2]) if members else 2
-            plain = all(is_spelled_so(stated.fields[place]) and len(values) == width for place, _, values in members)
-            expected = [[values[at] for _, _, values in members] for at in range(width)] if plain else None
-            for _ in range(2):  # what was found at first is given away
-                assert part.columns(width, range(len(members))) == expected
-            assert not members or not width or part.columns(width + 1, range(len(members))) is None
-        if all(is_spelled_so(stated.fields[place]) and len(values) == 2 for place, _, values in own):
-            assert found.columns(2, some) == [[own[at][2][column] for at in some] for column in range(2)]
+        stays = [taken == "all" or head.writer == "w2" for _, head, _ in own]
+        part = found if taken == "all" else found.only(stays)
+        members = [one for one, stay in zip(own, stays, strict=True) if stay]
+        width = len(members[0][2]) if members else 2
+        plain = all(is_spelled_so(stated.fields[place]) and len(values) == width for place, _, values in members)
+        expected = [[values[at] for _, _, values in members] for at in range(width)] if plain else None
+        for _ in range(2):  # what was found at first is given away
+            assert part.columns(width, range(len(members))) == expected
+        assert not members or part.columns(width + 1, range(len(members))) is None
+        if plain and members:
+            assert part.columns(width, [0]) == [[text] for text in members[0][2]]
 
 
 RAW = st.tuples(
