@@ -68,6 +68,26 @@ def test_a_label_of_that_name_is_kept_under_another(both: tuple[StoreAddress, St
     assert f'spaces_total{{exported_namespace="mine",namespace="{both[1].namespace}"}} 3\n' in scraped(both).text
 
 
+def test_states_under_a_renamed_label_are_a_gauge(both: tuple[StoreAddress, StoreAddress]) -> None:
+    """OpenMetrics knows states by a label that has the family's name, and the parser refuses a set without it."""
+    states = Definition.of("namespace", "stateset", "States.", "", [], [], "", ["open", "shut"])
+    for address in both:
+        with FixedState(address) as fixed:
+            fixed.writer("w1", "web-1", 1)
+            fixed.family(states)
+            fixed.gauge(states, "w1", (), '"shut"')
+    text = scraped(both, accept="application/openmetrics-text").text
+    (found,) = (
+        family
+        for family in parse_openmetrics(text)  # type: ignore[no-untyped-call]
+        if family.name == "namespace"
+    )
+    assert found.type == "gauge"
+    shut = {(one.labels["namespace"], one.value) for one in found.samples if one.labels["exported_namespace"] == "shut"}
+    assert shut == {(address.namespace, 1.0) for address in both}
+    assert "# TYPE namespace stateset" in scraped(both[:1], accept="application/openmetrics-text").text
+
+
 def test_a_broken_namespace_hides_no_other(both: tuple[StoreAddress, StoreAddress]) -> None:
     """Its own `fleetmeter_up` is 0, and nothing of it is served; the exporter stays ready for the other."""
     client = both[0].client()

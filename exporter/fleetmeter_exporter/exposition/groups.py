@@ -1,7 +1,7 @@
 """The families of an exposition: joined over namespaces, and without those whose names clash with older ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -9,9 +9,10 @@ from prometheus_client.openmetrics.exposition import escape_metric_name
 from prometheus_client.validation import METRIC_NAME_RE
 
 from fleetmeter.reader.families import Source
+from fleetmeter.reader.sample import Labels
 from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.exposition.lines import fits
-from fleetmeter_exporter.exposition.own_metrics import OWN_NAMES
+from fleetmeter_exporter.exposition.own_metrics import OWN_NAMES, constant_labels
 from fleetmeter_exporter.fleet import Scrape
 
 _SUFFIXES = {
@@ -61,8 +62,20 @@ def groups_of(scrapes: Sequence[Scrape], escaping: str) -> list[Group]:
         for scrape, _ in found[name]:
             scrape.note(name, "conflict", f"family {name!r} is not served: {taken}")
     return [
-        Group(members[0][1].newest, tuple(members)) for name, members in sorted(found.items()) if name not in clashes
+        Group(_shown(members[0][1].newest, constant_labels(members[0][0], scrapes)), tuple(members))
+        for name, members in sorted(found.items())
+        if name not in clashes
     ]
+
+
+def _shown(definition: Definition, constant: Labels) -> Definition:
+    """A definition as it is shown beside constant labels.
+
+    A state set names its states by a label of its own name. A set called `namespace` cannot do so beside the constant
+    label `namespace`: its label is renamed, and what parsers find is a gauge.
+    """
+    renamed = definition.type == "stateset" and definition.name in dict(constant)
+    return replace(definition, type="gauge") if renamed else definition
 
 
 @lru_cache(maxsize=8)  # the families seldom change between two scrapes
