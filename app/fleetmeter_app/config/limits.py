@@ -9,10 +9,12 @@ from fleetmeter_app.tables import Table
 class LimitsConfig:
     """What a request may ask at most, and what of it is held at once. Times are seconds.
 
-    `send_seconds` is how long a client may take nothing of its answer.
+    `max_routed_characters` of a message are what its intent is chosen by: its kind shows in its beginning, and rules
+    cost time for each character. `send_seconds` is how long a client may take nothing of its answer.
     """
 
     max_query_characters: int
+    max_routed_characters: int = 500
     max_body_bytes: int = 20 * 2**20
     max_header_bytes: int = 32 * 2**10
     header_seconds: float = 10.0
@@ -42,6 +44,9 @@ def read_limits(table: Table) -> LimitsConfig:
     """The table `[limits]`."""
     limits = LimitsConfig(
         max_query_characters=table.take_integer("max_query_characters", minimum=1),
+        max_routed_characters=table.take_integer(
+            "max_routed_characters", LimitsConfig.max_routed_characters, minimum=1
+        ),
         max_body_bytes=table.take_integer("max_body_bytes", LimitsConfig.max_body_bytes, minimum=1),
         max_header_bytes=table.take_integer("max_header_bytes", LimitsConfig.max_header_bytes, minimum=1024),
         header_seconds=table.take_number("header_seconds", LimitsConfig.header_seconds),

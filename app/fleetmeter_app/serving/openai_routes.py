@@ -57,7 +57,7 @@ class OpenAIRoutes:
         request = JsonRequest.parse(body)
         _refuse_unserved(endpoint, request.fields)
         stream = endpoint != "embeddings" and request.stream
-        question = question_of(request.fields)
+        question = question_of(request.fields, limits.max_routed_characters)
         selection = pipeline.select(request.model, question, exchange.headers, caller)
         call = _call(pipeline, exchange, request, endpoint, selection, caller, stream=stream)
         exchange.watch()

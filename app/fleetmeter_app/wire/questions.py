@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-_MOST_CHARACTERS = 500
-"""Of a question; its kind shows in its beginning, and the rules cost time for each character."""
 _TEXTS = ("text", "input_text", "output_text", "refusal")
 """Types of parts that hold all there is to them."""
 
@@ -14,28 +12,28 @@ _TOOLS_OF_THE_CLIENT = ("function", "custom")
 """Types of tools that the client runs; the provider runs all others."""
 
 
-def question_of(fields: Mapping[str, Any]) -> str:
-    """The last message of the user, or the input; empty if there is none that can be read."""
+def question_of(fields: Mapping[str, Any], most: int) -> str:
+    """The first `most` characters of the user's last message, or of the input; empty if none can be read."""
     asked = fields.get("messages", fields.get("input"))
     if isinstance(asked, str):
-        return asked[:_MOST_CHARACTERS]
+        return asked[:most]
     if not isinstance(asked, list):
         return ""
     for message in reversed(asked):
         if isinstance(message, dict) and message.get("role") == "user":
-            return _text(message.get("content"))
+            return _text(message.get("content"), most)
         if isinstance(message, str):  # of an embedding
-            return message[:_MOST_CHARACTERS]
+            return message[:most]
     return ""
 
 
-def _text(content: Any) -> str:
+def _text(content: Any, most: int) -> str:
     if isinstance(content, str):
-        return content[:_MOST_CHARACTERS]
+        return content[:most]
     if not isinstance(content, list):
         return ""
     parts = (part.get("text") for part in content if isinstance(part, dict))
-    return "\n".join(part for part in parts if isinstance(part, str))[:_MOST_CHARACTERS]
+    return "\n".join(part for part in parts if isinstance(part, str))[:most]
 
 
 def may_be_asked_twice(endpoint: str, fields: Mapping[str, Any]) -> bool:

@@ -32,8 +32,9 @@ class Arrangement:
             return
         pool = [*self.keys, *keys]
         new = sorted(range(count, len(pool)), key=pool.__getitem__)
+        old = range(count) if stays is None else stays
         # two pieces that are in order are merged in less time than what is in no order
-        order = sorted([*(range(count) if stays is None else stays), *new], key=pool.__getitem__)
+        order = sorted([*old, *new], key=pool.__getitem__) if old else new
         self.order, self.keys = order, list(map(pool.__getitem__, order))
         for at, (width, fresh) in enumerate(zip(self._widths, lines, strict=True)):
             rows = [*(self._rows(at, width) if count else ()), *fresh]

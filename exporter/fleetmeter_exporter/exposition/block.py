@@ -8,6 +8,7 @@ finite numbers, or fields in other JSON. Then the general way is taken.
 Each line begins with its line feed, so that the text of a block can follow any other text.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -82,7 +83,28 @@ class Lines:
         pattern, places = self._pattern()
         columns = [list(map(_shown, column)) if _is_special("".join(column)) else column for column in columns]
         values = [columns[place] for place in places]
+        texts = (pattern % (("\0",) * len(values))).split("\0")
+        if "\n" not in pattern and len(texts) == len(values) + 1:
+            return filled(texts, values, count)
         return list(map(pattern.__mod__, zip(*values, strict=True) if values else repeat((), count)))
+
+
+def filled(texts: Sequence[str], columns: Sequence[Sequence[str]], count: int) -> list[str]:
+    """`count` lines, each of which has a value of each column between these texts.
+
+    They are made as one text and taken apart again: that takes a third of the time of filling in a pattern for each.
+    """
+    first, *middle = texts
+    if not columns:
+        return [first] * count
+    width = 2 * len(columns)
+    pieces = [f"{middle[-1]}\n{first}"] * (width * count)
+    pieces[0] = first
+    for place, column in enumerate(columns):
+        pieces[2 * place + 1 :: width] = column
+        if place:
+            pieces[2 * place :: width] = [middle[place - 1]] * count
+    return "".join([*pieces, middle[-1]]).split("\n")
 
 
 def _is_special(text: str) -> bool:
@@ -97,6 +119,22 @@ def _shown(text: str) -> str:
 def spelled(numbers: Sequence[float]) -> list[bytes]:
     """The texts of numbers, as `repr` has them."""
     return (b"%a\n" * len(numbers) % tuple(numbers)).split(b"\n")[:-1]
+
+
+_SHORT = re.compile(
+    rb"(?:(?:-?[1-9][0-9]{0,14}+|0|(?=[^\n]{3,16}\n)-?(?:0\.(?!0000)|[1-9][0-9]*+\.)[0-9]*+(?<=[1-9]))\n)*+"
+)
+"""Lines of numbers with at most 15 digits and no zero too much, all of which `repr` shows, too."""
+
+
+def seen_spelled(texts: Sequence[bytes]) -> list[bytes] | None:
+    """The texts of the numbers in these texts as `repr` has them; None if that is not seen without reading them.
+
+    A number of 15 digits is told apart from any other by a float, so `repr` finds the same digits again.
+    """
+    if _SHORT.fullmatch(b"\n".join([*texts, b""])) is None:
+        return None
+    return [text if b"." in text else text + b".0" for text in texts]
 
 
 def picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:

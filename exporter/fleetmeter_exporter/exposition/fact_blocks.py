@@ -25,7 +25,7 @@ class InfoBlock(StatedBlock):
         self._made_of: Sequence[bytes] | None = None
 
     def _learn(self, members: Sequence[Stated], _replicas: Mapping[str, str], fields: Fields) -> None:
-        self._members = [(fields, shown.places) for shown in members]
+        self._members, self._fields = members, fields
         self._pick = picker(list(chain.from_iterable(shown.places for shown in members)))
         self._made_of = None
 
@@ -37,7 +37,7 @@ class InfoBlock(StatedBlock):
             texts = iter(picked)
             try:
                 for rows, members in zip(self._rows, self._members, strict=True):
-                    rows.learn(members, list(islice(texts, len(members[1]))))
+                    rows.learn(self._fields, members, list(islice(texts, len(members.places))))
             except (ValueError, TypeError, AttributeError, Unplain):
                 self._made_of = None
                 return None

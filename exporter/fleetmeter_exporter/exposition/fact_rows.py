@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from itertools import chain
 
+from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.spelling import objects_of
+from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.statements import facts_of
 from fleetmeter.schema.definition import Definition
-from fleetmeter_exporter.exposition.block import Lines, Subject
-from fleetmeter_exporter.exposition.stated_rows import Members, Rows, carried, sort_keys
+from fleetmeter_exporter.exposition.block import Lines, Subject, filled
+from fleetmeter_exporter.exposition.stated_rows import Rows, Unplain, carried, sort_keys
 
 _Columns = dict[str, Sequence[str]]
 """Label values by label name, one for each statement."""
@@ -22,30 +24,48 @@ class FactRows(Rows):
         self._texts: Sequence[bytes] = ()
         self._by_names: dict[tuple[str, ...], Lines] = {}
 
-    def learn(self, members: Members, texts: Sequence[bytes]) -> None:
-        """Find the rows of these statements, given what they say. Raises `Unplain`, and what `facts_of` raises."""
-        fields, places = members
+    def learn(self, fields: Fields, stated: Stated, texts: Sequence[bytes]) -> None:
+        """Find the rows of these statements, given what they say; `fields` are those of the hash.
+
+        Raises `Unplain`, and what `facts_of` raises.
+        """
+        members = fields, stated.places
         numbers = carried(self._members, self._rows, members, None)
         said = carried(self._members, self._texts, members, b"")
         new = [at for at, number in enumerate(numbers) if number is None or said[at] != texts[at]]
-        own = dict(zip(self._names, self._columns([fields[places[at]] for at in new]), strict=True))
-        keys, lines = [""] * len(new), [""] * len(new)
-        for some, facts in _facts([texts[at] for at in new]):
-            labels = {name: [values[at] for at in some] for name, values in own.items()} | facts
-            names = tuple(sorted(labels))
-            columns = [labels[name] for name in names]
-            pairs = list(chain.from_iterable(([name] * len(some), labels[name]) for name in names))
-            for at, key, line in zip(
-                some, sort_keys(pairs, len(some)), self._lines(names, columns, len(some)), strict=True
-            ):
-                keys[at], lines[at] = key, line
+        own = dict(zip(self._names, self._columns(stated, new), strict=True))
+        facts = _facts([texts[at] for at in new])
+        if len(facts) == 1:
+            keys, lines = self._spelled(own | facts[0][1], len(new))
+        else:
+            keys, lines = [""] * len(new), [""] * len(new)
+            for some, found in facts:
+                labels = {name: [values[at] for at in some] for name, values in own.items()} | found
+                for at, key, line in zip(some, *self._spelled(labels, len(some)), strict=True):
+                    keys[at], lines[at] = key, line
         self._merge(members, numbers, new, keys, lambda first: [lines[at] for at in first])
         self._texts = texts
 
-    def _lines(self, names: tuple[str, ...], columns: Sequence[Sequence[str]], count: int) -> list[str]:
+    def _spelled(self, labels: _Columns, count: int) -> tuple[list[str], list[str]]:
+        """The keys of rows with these labels, and their lines."""
+        names = tuple(sorted(labels))
+        columns = [labels[name] for name in names]
         if names not in self._by_names:
             self._by_names[names] = Lines(self._subject.newest.name, names, [("_info", ())], self._subject, ["1.0"])
-        return self._by_names[names].of(columns, count)
+        return _pairs(names, columns, count), self._by_names[names].of(columns, count)
+
+
+def _pairs(names: Sequence[str], columns: Sequence[Sequence[str]], count: int) -> list[str]:
+    """A text for each row that sorts as its labels do, with their names. Raises `Unplain`."""
+    texts = "".join([*names, *map("".join, columns)])
+    if "\n" in texts:
+        pairs = chain.from_iterable(([name] * count, column) for name, column in zip(names, columns, strict=True))
+        return sort_keys(list(pairs), count)
+    if "\0" in texts:
+        raise Unplain
+    starts = [f"\0{name}\0" for name in names]
+    starts[:1] = [f"{name}\0" for name in names[:1]]
+    return filled([*starts, ""], columns, count)
 
 
 def _facts(texts: Sequence[bytes]) -> list[tuple[Sequence[int], _Columns]]:

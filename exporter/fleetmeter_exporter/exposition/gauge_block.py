@@ -9,7 +9,7 @@ from operator import is_not
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.statements import Statements, comparable
-from fleetmeter_exporter.exposition.block import Subject, picker, spelled
+from fleetmeter_exporter.exposition.block import Subject, picker, seen_spelled, spelled
 from fleetmeter_exporter.exposition.lines import NOT_FINITE
 from fleetmeter_exporter.exposition.stated_block import StatedBlock
 from fleetmeter_exporter.exposition.stated_rows import Members, MergedRows, ReplicaRows, carried
@@ -103,9 +103,7 @@ class GaugeBlock(StatedBlock):
                 if self._mode == "sum":
                     self._values = [value + 0.0 for value in self._values]  # as in any sum, a negative zero is 0
                 changed = () if count == self.samples else range(count)
-                self._texts = spelled(self._values[: self.samples])
-                if not all(map(isfinite, self._values)):
-                    self._texts = [_NOT_FINITE.get(text, text) for text in self._texts]
+                self._texts = [b""] * self.samples if changed else self._spelled(picked[:count])
         except ValueError:
             self._read = None
             return None
@@ -114,6 +112,14 @@ class GaugeBlock(StatedBlock):
             text = b"%a" % self._merged(row, set_us)
             self._texts[row] = _NOT_FINITE.get(text, text)
         return self._text % tuple(self._texts)
+
+    def _spelled(self, texts: Sequence[bytes]) -> list[bytes]:
+        """The values as lines show them; `texts` are what they were read from."""
+        seen = seen_spelled(texts)
+        if seen is not None:
+            return seen
+        found = spelled(self._values)
+        return found if all(map(isfinite, self._values)) else [_NOT_FINITE.get(text, text) for text in found]
 
     def _merged(self, row: int, set_us: Sequence[bytes]) -> float:
         """The value of a row."""

@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import compress, count, repeat
+from itertools import count, islice, repeat
 from typing import Any, TypeVar
 
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.sample import Labels
-from fleetmeter.reader.spelling import columns_of
-from fleetmeter.reader.stated_fields import Stated, series_of
+from fleetmeter.reader.stated_fields import Columns, Stated
 from fleetmeter.reader.statements import replica_label
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import FOLDED_WRITER
@@ -58,8 +57,8 @@ class Rows:
         `numbers` are the places of all statements' rows, those of new rows behind the known ones.
         """
         known = len(self.arrangement.keys)
-        here = set(numbers)
-        stay = sorted(number for number in here if number < known) if len(here) < known + len(keys) else None
+        here = set(numbers) if known else ()
+        stay = sorted(number for number in here if number < known) if known and len(here) < known + len(keys) else None
         self.arrangement.change(stay, keys, [lines])
         self._members, self._rows = members, list(map(self.arrangement.ranks().__getitem__, numbers))
 
@@ -69,24 +68,35 @@ class Rows:
         numbers: list[Any],
         new: Sequence[int],
         keys: Sequence[str],
-        lines: Callable[[list[int]], list[str]],
+        lines: Callable[[Sequence[int]], list[str]],
     ) -> None:
         """Let new statements with equal keys share a row; `lines` are those of some of the new statements."""
-        known = dict(zip(self.arrangement.keys, count(), strict=False))
-        first: list[int] = []  # of each new row its first statement, among the new ones
-        for at, (key, place) in enumerate(zip(keys, new, strict=True)):
-            if key not in known:
-                known[key] = len(known)
-                first.append(at)
-            numbers[place] = known[key]
-        self._change(members, numbers, [keys[at] for at in first], lines(first))
+        before = len(self.arrangement.keys)
+        if not before and len(set(keys)) == len(numbers):  # each has a row of its own
+            self._change(members, range(len(keys)), keys, lines(range(len(keys))))
+            return
+        known = dict(zip(dict.fromkeys([*self.arrangement.keys, *keys]), count(), strict=False))
+        first: Sequence[int] = range(len(keys))  # of each new row its first statement, among the new ones
+        if len(known) < before + len(keys):
+            places = dict(zip(reversed(keys), reversed(first), strict=True))
+            first = [places[key] for key in islice(known, before, None)]
+        for place, number in zip(new, map(known.__getitem__, keys), strict=True):
+            numbers[place] = number
+        self._change(members, numbers, list(islice(known, before, None)), lines(first))
 
-    def _columns(self, fields: Sequence[bytes]) -> list[list[str]]:
-        """The label values of fields. Raises `Unplain` if our writers would not spell one of the fields so."""
-        columns = columns_of(series_of(fields), self._labels)
+    def _columns(self, stated: Stated, some: Sequence[int]) -> Columns:
+        """The label values of some statements. Raises `Unplain` if our writers would not spell one of the fields so."""
+        columns = stated.columns(self._labels, some)
         if columns is None:
             raise Unplain
         return columns
+
+    def _by_row(self, members: Stated) -> list[int]:
+        """The place of each row's statement, if each row has one."""
+        at = [0] * len(self._rows)
+        for row, place in zip(self._rows, members.places, strict=True):
+            at[row] = place
+        return at
 
     def _forget(self) -> None:
         self._members, self._rows, self.arrangement = (Fields(), ()), (), Arrangement([self._width])
@@ -95,6 +105,8 @@ class Rows:
 def carried(before: Members, values: Sequence[T], now: Members, new: T) -> list[T]:
     """Something of each statement `now`, given the `values` of those `before`; that of a new one is `new`."""
     (among, places), (fields, at) = before, now
+    if not places:
+        return [new] * len(at)
     by_place = [new] * (len(among) + len(fields))
     for place, value in zip(places, values, strict=True):
         by_place[place] = value
@@ -119,9 +131,7 @@ def shown_members(stated: Stated, living: Collection[str] | None, *, folded: boo
     if living is not None or not (folded or FOLDED_WRITER not in stated.every_writer):
         some = stated.every_writer.intersection(living) if living is not None else stated.every_writer - {FOLDED_WRITER}
         if len(some) < len(stated.every_writer):
-            stays = [writer in some for writer in stated.writers]
-            fields, places = list(compress(stated.fields, stays)), list(compress(stated.places, stays))
-            return Stated(fields, places, list(compress(stated.heads, stays)))
+            return stated.only([writer in some for writer in stated.writers])
     return stated
 
 
@@ -149,21 +159,21 @@ class ReplicaRows(Rows):
             self._forget()
         self._names, self._apart = names, apart
         numbers, new = self._numbers((fields, members.places))
-        columns = self._columns([members.fields[place] for place in new])
-        writers = [members.heads[place].writer for place in new]
-        shown = named = [names[writer] for writer in writers]
+        columns = self._columns(members, new)
+        writers = list(map(members.writers.__getitem__, new))
+        shown = named = list(map(names.__getitem__, writers))
         if apart:
             namesakes = Counter(zip(*columns, named, strict=True))
             several = zip(zip(*columns, named, strict=True), named, writers, strict=True)
             shown = [name if namesakes[one] == 1 else f"{name}-{writer}" for one, name, writer in several]
-        for number, place in enumerate(new, start=len(self.arrangement.keys)):
-            numbers[place] = number
+        if len(new) == len(numbers):
+            numbers = list(range(len(self.arrangement.keys), len(self.arrangement.keys) + len(new)))
+        else:
+            for number, place in enumerate(new, start=len(self.arrangement.keys)):
+                numbers[place] = number
         keys = sort_keys([*columns, named, writers], len(new))
         self._change((fields, members.places), numbers, keys, self._make.of([*columns, shown], len(new)))
-        at = [0] * len(self._rows)
-        for row, place in zip(self._rows, members.places, strict=True):
-            at[row] = place
-        return at
+        return self._by_row(members)
 
 
 class MergedRows(Rows):
@@ -175,15 +185,19 @@ class MergedRows(Rows):
         Raises `Unplain`.
         """
         numbers, new = self._numbers((fields, members.places))
-        columns = self._columns([members.fields[place] for place in new])
+        columns = self._columns(members, new)
         keys = sort_keys(columns, len(new))
         self._merge(
             (fields, members.places),
             numbers,
             new,
             keys,
-            lambda first: self._make.of([[column[at] for at in first] for column in columns], len(first)),
+            lambda first: self._make.of(
+                columns if len(first) == len(keys) else [[column[at] for at in first] for column in columns], len(first)
+            ),
         )
         rows = self._rows
+        if len(self.arrangement.keys) == len(rows):  # each has one statement
+            return self._by_row(members), list(range(len(rows)))
         order = sorted(range(len(rows)), key=rows.__getitem__)
-        return [members.places[at] for at in order], [rows[at] for at in order]
+        return list(map(members.places.__getitem__, order)), list(map(rows.__getitem__, order))

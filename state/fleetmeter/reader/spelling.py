@@ -29,18 +29,9 @@ def are_lists(lists: Sequence[bytes], width: int) -> bool:
     return _are_lines(joined, len(lists) - 1) and _list_lines(width).fullmatch(joined + b"\n") is not None
 
 
-def are_ends(ends: Sequence[bytes]) -> bool:
-    """Whether each is what follows the opening bracket of an inner list, with nothing escaped: `"a","b"]]`."""
-    joined = b"\n".join([*ends, b""])
-    return _are_lines(joined, len(ends)) and _END_LINES.fullmatch(joined) is not None
-
-
 @cache
 def _list_lines(width: int) -> "re.Pattern[bytes]":
     return re.compile(rb"(?:\[" + b",".join([_TEXT] * width) + rb"\]\n)*+")
-
-
-_END_LINES = re.compile(rb"(?:(?:" + _TEXT + rb"(?:," + _TEXT + rb")*+)?+\]\]\n)*+")
 
 
 def _are_lines(joined: bytes, feeds: int) -> bool:
@@ -57,14 +48,31 @@ def columns_of(lists: Sequence[bytes], width: int) -> list[list[str]] | None:
 
     None if one of the lists is anything else, or is spelled otherwise.
     """
-    if not lists:
-        return [[] for _ in range(width)]
-    if not width:
-        return [] if set(lists) == {b"[]"} else None
     joined = b"\n".join(lists)
     if b"\\" in joined:
         return _escaped_columns(lists, width)
-    if _controls_in(joined) != len(lists) - 1:
+    return _plain_columns(joined, len(lists), width, "[", "]")
+
+
+def columns_of_ends(ends: Sequence[bytes], width: int) -> list[list[str]] | None:
+    """The same, given what follows the opening bracket of each list, which is the last one in another list.
+
+    Example: of `["name",["a","b"]]` that is `"a","b"]]`.
+    """
+    joined = b"\n".join(ends)
+    if b"\\" not in joined:
+        return _plain_columns(joined, len(ends), width, "", "]]")
+    return columns_of([b"[" + one[:-1] for one in ends], width) if all(one.endswith(b"]]") for one in ends) else None
+
+
+def _plain_columns(joined: bytes, count: int, width: int, opening: str, closing: str) -> list[list[str]] | None:
+    """The columns of `count` lists without escaped texts, which are joined by line feeds."""
+    if not count:
+        return [[] for _ in range(width)]
+    between = f"{closing}\n{opening}"
+    if not width:
+        return [] if joined == f"{opening}{between * (count - 1)}{closing}".encode() else None
+    if _controls_in(joined) != count - 1:
         return None
     # without a backslash each quote begins or ends a text, so that every second piece is a text
     try:
@@ -72,11 +80,11 @@ def columns_of(lists: Sequence[bytes], width: int) -> list[list[str]] | None:
     except UnicodeDecodeError:
         return None
     step = 2 * width
-    if len(pieces) != step * len(lists) + 1 or (pieces[0], pieces[-1]) != ("[", "]"):
+    if len(pieces) != step * count + 1 or (pieces[0], pieces[-1]) != (opening, closing):
         return None
-    if pieces[step:-1:step] != ["]\n["] * (len(lists) - 1):
+    if pieces[step:-1:step] != [between] * (count - 1):
         return None
-    comma = [","] * len(lists)
+    comma = [","] * count
     if any(pieces[place::step] != comma for place in range(2, step, 2)):
         return None
     return [pieces[place::step] for place in range(1, step, 2)]

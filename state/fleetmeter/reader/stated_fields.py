@@ -1,17 +1,20 @@
 """The fields of `gauges`, parsed into writer, layout and series. Each field is parsed once, when it is new."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import compress, repeat
+from itertools import chain, compress, repeat
 from typing import NamedTuple, Self
 
 from fleetmeter.reader.fields import Fields, carried
-from fleetmeter.reader.spelling import are_ends, columns_of, lists_of
+from fleetmeter.reader.spelling import columns_of, columns_of_ends, lists_of
 from fleetmeter.schema.definition import read_json, texts_of
 
 _SERIES = b",["
 """What stands between the head of a field and its label values: `w ["name","layout"` and `"a","b"]]`."""
+
+Columns = list[list[str]]
+"""The label values of some fields: the first label's of all fields, then the second's, and so on."""
 
 
 class Head(NamedTuple):
@@ -23,11 +26,15 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True)
 class Stated:
-    """The statements of one layout: at which places of the hash they are, and whose."""
+    """The statements of one layout: at which places of the hash they are, and whose.
+
+    `found` has the label values if they were found when the fields were read, and nobody has asked for them yet.
+    """
 
     fields: list[bytes] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
+    found: list[Columns] = field(default_factory=list, repr=False)
 
     @cached_property
     def writers(self) -> list[str]:
@@ -37,7 +44,7 @@ class Stated:
     @cached_property
     def values(self) -> list[tuple[str, ...]]:
         """The label values of each, by sorted name."""
-        together = lists_of(series_of(self.fields))
+        together = lists_of([b"[" + end[:-1] for end in _ends_of(self.fields)])
         if together is not None:
             return list(map(tuple, together))
         return [values for one in self.fields for _, values in [_taken_apart(one)]]
@@ -46,6 +53,23 @@ class Stated:
     def every_writer(self) -> frozenset[str]:
         """All writers among them."""
         return frozenset(self.writers)
+
+    def columns(self, width: int, some: Sequence[int]) -> Columns | None:
+        """The `width` label values of some of them, by sorted name; None if a field is not spelled as our writers do.
+
+        What was found when the fields were read is given away, because it takes more memory than the fields.
+        """
+        found = self.found.pop() if self.found else None
+        if found is not None and len(found) == width and len(some) == len(self.fields):
+            return found
+        return columns_of_ends(_ends_of(map(self.fields.__getitem__, some)), width)
+
+    def only(self, stays: Sequence[bool]) -> "Stated":
+        """Those of them that stay."""
+        found = [[list(compress(column, stays)) for column in columns] for columns in self.found]
+        self.found.clear()
+        fields, places = list(compress(self.fields, stays)), list(compress(self.places, stays))
+        return Stated(fields, places, list(compress(self.heads, stays)), found)
 
 
 _NOTHING = Stated()
@@ -59,22 +83,27 @@ class StatedFields:
 
     def __init__(self, fields: Fields, before: Self | None = None) -> None:
         self.fields = fields
-        self._heads: list[Head | None] = _heads_of(fields) if before is None else _with_new(fields, before)
-        self.unreadable: list[int] = []
-        places: dict[tuple[str, str], list[int]] = {}
-        for place, head in enumerate(self._heads):
-            if head is None:
-                self.unreadable.append(place)
-            elif head.layout in places:
-                places[head.layout].append(place)
-            else:
-                places[head.layout] = [place]
-        self._by_layout = {layout: self._stated(at) for layout, at in places.items()}
+        self._heads, found = _read(fields) if before is None else (_with_new(fields, before), {})
+        places = _by_layout(self._heads)
+        self.unreadable = places.pop(None, [])
+        self._by_layout = {
+            layout: self._stated(at, [found[layout]] if layout in found else [])
+            for layout, at in places.items()
+            if layout is not None
+        }
 
     @classmethod
     def of(cls, fields: Fields, before: Self | None) -> Self:
         """The statements of these fields; `before` itself if its fields are the same object."""
-        return before if before is not None and before.fields is fields else cls(fields, before)
+        if before is None or before.fields is not fields:
+            return cls(fields, before)
+        before.let_go()
+        return before
+
+    def let_go(self) -> None:
+        """Forget the label values that nobody has asked for."""
+        for stated in self._by_layout.values():
+            stated.found.clear()
 
     def of_layout(self, name: str, layout: str) -> Stated:
         """The statements of a family's layout."""
@@ -84,52 +113,89 @@ class StatedFields:
         """The head of each field; None for one that is no statement."""
         return self._heads
 
-    def _stated(self, places: list[int]) -> Stated:
-        heads = [head for place in places if (head := self._heads[place]) is not None]
-        return Stated(list(map(self.fields.__getitem__, places)), places, heads)
+    def _stated(self, places: list[int], found: list[Columns]) -> Stated:
+        if len(places) == len(self.fields):
+            return Stated(self.fields, places, [head for head in self._heads if head is not None], found)
+        heads = [head for head in map(self._heads.__getitem__, places) if head is not None]
+        return Stated(list(map(self.fields.__getitem__, places)), places, heads, found)
 
 
-def series_of(fields: Sequence[bytes]) -> list[bytes]:
-    """The label values of each field, as a JSON list, if the field is spelled as our writers do."""
-    return [b"[" + one.partition(_SERIES)[2][:-1] for one in fields]
+def _ends_of(fields: Iterable[bytes]) -> list[bytes]:
+    """What follows the opening bracket of the label values, if a field is spelled as our writers do."""
+    return [one.partition(_SERIES)[2] for one in fields]
 
 
 def _with_new(fields: Fields, before: StatedFields) -> list[Head | None]:
     known, places = len(before.fields), fields.places_in(before.fields)
     new = [place - known for place in places if place >= known]
     now: list[Head | None] = [*repeat(None, len(fields))]
-    for place, head in zip(new, _heads_of([fields[place] for place in new]), strict=True):
+    for place, head in zip(new, _read([fields[place] for place in new])[0], strict=True):
         now[place] = head
     return carried(before.heads(), now, places)
 
 
-def _heads_of(fields: Sequence[bytes]) -> list[Head | None]:
-    """The head of each field; None for one that is no statement. Fields without escaped texts are read together."""
-    heads: dict[bytes, Head | None] = {}
-    found: list[Head | None] = []
-    plain: list[bytes] = []
+def _read(fields: Sequence[bytes]) -> tuple[list[Head | None], dict[tuple[str, str], Columns]]:
+    """The head of each field, None for one that is no statement; and the label values by layout.
+
+    Fields of a layout are read together. Only if they are spelled otherwise than our writers do, each is read by
+    itself, and the layout has no label values here.
+    """
+    known = _Heads()
+    heads: list[Head | None] = []
+    ends: list[bytes] = []
+    put_head, put_end = heads.append, ends.append
     for one in fields:
-        head, _, series = one.partition(_SERIES)
-        if head not in heads:
-            heads[head] = _plain_head(head)
-        found.append(heads[head] if b"\\" not in one else None)
-        if found[-1] is not None:
-            plain.append(series)
-    if not are_ends(plain):
-        found = [*repeat(None, len(fields))]
-    if None in found:
-        for place in compress(range(len(found)), [head is None for head in found]):
-            found[place] = _head(fields[place])
-    return found
+        text, _, end = one.partition(_SERIES)
+        put_head(known[text])
+        put_end(end)
+    places = _by_layout(heads)
+    found: dict[tuple[str, str], Columns] = {}
+    others = [places.pop(None, [])]
+    for layout, at in places.items():
+        own = ends if len(at) == len(ends) else list(map(ends.__getitem__, at))
+        plain = next((end for end in own if b"\\" not in end), b"")
+        columns = columns_of_ends(own, plain.count(b'"') // 2)
+        if columns is None or layout is None:
+            others.append(at)
+        else:
+            found[layout] = columns
+    for place in chain.from_iterable(others):
+        head = heads[place] = _head(fields[place])
+        if head is not None:
+            found.pop(head.layout, None)
+    return heads, found
 
 
-def _plain_head(head: bytes) -> Head | None:
-    writer, _, family = head.partition(b" ")
-    names = columns_of([family + b"]"], 2)
-    try:
-        return Head(writer.decode(), (names[0][0], names[1][0])) if names is not None else None
-    except UnicodeDecodeError:
-        return None
+def _by_layout(heads: Sequence[Head | None]) -> dict[tuple[str, str] | None, list[int]]:
+    """The places of the heads of each layout; None has those that are None."""
+    different = dict(zip(map(id, heads), heads, strict=True))
+    places: dict[tuple[str, str] | None, list[int]] = {}
+    lists = {number: places.setdefault(None if head is None else head.layout, []) for number, head in different.items()}
+    if len(places) == 1:
+        return {layout: list(range(len(heads))) for layout in places}
+    for place, own in enumerate(map(lists.__getitem__, map(id, heads))):
+        own.append(place)
+    return places
+
+
+class _Heads(dict[bytes, Head | None]):
+    """The heads by their texts; None for one that is not spelled as our writers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._families: dict[bytes, tuple[str, str] | None] = {}
+
+    def __missing__(self, text: bytes) -> Head | None:
+        writer, _, family = text.partition(b" ")
+        if family not in self._families:
+            names = columns_of([family + b"]"], 2)
+            self._families[family] = None if names is None else (names[0][0], names[1][0])
+        layout = self._families[family]
+        try:
+            head = self[text] = None if layout is None else Head(writer.decode(), layout)
+        except UnicodeDecodeError:
+            head = self[text] = None
+        return head
 
 
 def _taken_apart(one: bytes) -> tuple[Head, tuple[str, ...]]:

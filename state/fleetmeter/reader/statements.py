@@ -1,5 +1,6 @@
 """Statements: values that a writer replaces and does not add up. Gauges merged by their mode, infos, state sets."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import compress, repeat
@@ -19,6 +20,10 @@ from fleetmeter.schema.keys import FOLDED_WRITER
 
 STATED_TYPES = frozenset(("gauge", "info", "stateset"))
 """The types whose values are replaced, not added up."""
+
+
+_STATEMENTS = re.compile(rf"(?:[0-9]{{1,{TIME_DIGITS}}}+ [^ \n]*+\n)*+")
+"""Lines of a time, a space, and a text without one."""
 
 
 class GaugeValue(NamedTuple):
@@ -43,10 +48,10 @@ class Statements:
         self.raw = gauges.texts
         self.fields: StatedFields = StatedFields.of(gauges.fields, before.fields if before is not None else None)
         illegible = frozenset[int]()
-        changed: Sequence[int] = range(len(self.raw))
+        changed: Sequence[int] = ()
         if before is None:
-            parted = [text.partition(b" ") for text in self.raw]
-            self.set_us, self.texts = [time for time, _, _ in parted], [text for _, _, text in parted]
+            self.set_us, self.texts, legible = _parted(self.raw)
+            changed = () if legible else range(len(self.raw))
         else:
             illegible, changed = self._carried(before)
             for place in changed:
@@ -181,6 +186,20 @@ class Statements:
                 states = newest.states if present in newest.states else (*newest.states, present)
                 for state in states:
                     yield Sample("", (*labels, replica, (newest.name, state)), float(state == present))
+
+
+def _parted(raw: list[bytes]) -> tuple[list[bytes], list[bytes], bool]:
+    """The times and the texts of statements; and whether they were all seen to be a time and a text in UTF-8."""
+    lines = b"\n".join([*raw, b""])
+    try:
+        plain = _STATEMENTS.fullmatch(lines.decode()) is not None
+    except UnicodeDecodeError:
+        plain = False
+    pieces = b" ".join(raw).split(b" ") if plain else []
+    if raw and len(pieces) == 2 * len(raw):  # as each line has one space, there are as many lines: none has a feed
+        return pieces[::2], pieces[1::2], True
+    parted = [text.partition(b" ") for text in raw]
+    return [time for time, _, _ in parted], [text for _, _, text in parted], False
 
 
 def replica_label(others: Collection[str]) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetmeter.reader.fields import Fields, carried
-from fleetmeter.reader.spelling import are_ends, are_lists, columns_of, objects_of
+from fleetmeter.reader.spelling import are_lists, columns_of, columns_of_ends, objects_of
 from fleetmeter.schema.definition import compact_json
 
 SOME = st.text(alphabet='ab",[]{}:\\%\n\0\x1f é🚀', max_size=5)
@@ -46,7 +46,7 @@ def test_what_is_no_text_at_all() -> None:
     """Bytes that are no UTF-8 are in no list and no object."""
     assert columns_of([b'["a","\xff"]'], 2) is None
     assert not are_lists([b'["a","\xff"]'], 2)
-    assert not are_ends([b'"a","\xff"]]'])
+    assert columns_of_ends([b'"a","\xff"]]'], 2) is None
     assert objects_of([b'{"a":"\xff"}']) is None
 
 
@@ -70,15 +70,25 @@ def test_objects_of_another_kind_are_not(other: str) -> None:
     assert objects_of([b'{"a":"1","a":"2"}'] * 2) is None
 
 
-@given(st.lists(st.lists(st.text(alphabet='ab,[]" é', max_size=4), max_size=3)))
+@given(st.integers(0, 3).flatmap(lambda width: st.lists(st.lists(SOME, min_size=width, max_size=width), min_size=1)))
 def test_the_ends_of_fields_of_gauges(lists: list[list[str]]) -> None:
-    """Label values and two brackets; nothing else passes for them, nor two of them for one."""
-    ends = [compact_json(texts).encode()[1:] + b"]" for texts in lists]
-    plain = [end for end in ends if b"\\" not in end]
-    assert are_ends(plain)
-    for other in (b'"a"]', b'"a",]]', b"]]]", b'"a"]]\n"b"]]', b'"a" ]]', b'"a"]]x', b'"a""b"]]', b'"\\n"]]', b""):
-        assert not are_ends([*plain, other])
-        assert not are_ends([other, *plain])
+    """They are taken apart as the lists are that they end; nothing else passes for one, nor two of them for one."""
+    width, lines = len(lists[0]), [compact_json(texts).encode() for texts in lists]
+    ends = [line[1:] + b"]" for line in lines]
+    assert columns_of_ends(ends, width) == columns_of(lines, width)
+    assert columns_of_ends(ends, width + 1) is None
+    other = compact_json(["a"] * width).encode()[1:]
+    for wrong in (
+        b"",
+        other,
+        other + b"x",
+        other + b"]]",
+        b" " + other + b"]",
+        b"[" + other + b"]",
+        other + b"]\n" + other + b"]",
+    ):
+        assert columns_of_ends([*ends, wrong], width) is None
+        assert columns_of_ends([wrong, *ends], width) is None
 
 
 @given(st.lists(st.integers(0, 200), unique=True), st.lists(st.integers(0, 200), unique=True), st.integers(1, 3))
