@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from fleetmeter.excerpt import MOST, cut, quoted
 from fleetmeter.schema.definition import OWN_PREFIX, Definition
 from fleetmeter.schema.keys import family_of_key, split_family_field
-from fleetmeter.schema.scale import LARGEST, is_finite
+from fleetmeter.schema.packing import LARGEST_WHOLE
+from fleetmeter.schema.scale import LARGEST, Scale, is_finite
 from fleetmeter.values.delta import NOTHING, Delta
 from fleetmeter.writer.conflicts import CONFLICTS, reasons
 from fleetmeter.writer.messages import Answer, Outcome
@@ -214,7 +215,7 @@ class Telemetry:
             "fleetmeter: %s: %s cannot be counted and was left out: %s",
             definition.name,
             quoted(amount),
-            f"it is beyond {LARGEST / definition.scale:g}, the largest amount" if finite else "it is not finite",
+            f"it is beyond {largest_of(definition):g}, the largest amount" if finite else "it is not finite",
         )
 
     def callback_failed(self, definition: Definition, error: BaseException) -> None:
@@ -239,3 +240,10 @@ class Telemetry:
             self._last_log[subject] = now
             shown = (cut(value) if isinstance(value, str) else value for value in values)
             log.warning(message, *shown, exc_info=defect)
+
+
+def largest_of(definition: Definition) -> float:
+    """The largest amount that a family takes, in its own unit."""
+    if definition.packed:
+        return LARGEST_WHOLE if definition.scale == Scale.FEMTO else LARGEST_WHOLE / definition.scale
+    return LARGEST / definition.scale
