@@ -5,7 +5,11 @@ from typing import Any
 
 from fleetmeter.schema.definition import Definition, compact_json, read_json
 from fleetmeter.schema.keys import Keys
-from fleetmeter.schema.packing import SLOT, STATE, Shape, digest_of, joined_value
+from fleetmeter.schema.packing import SLOT, STATE, Shape, digest_of, joined_value, shape_of
+from fleetmeter.values.delta import Delta
+from fleetmeter.writer.messages import Answer, Apply, Hello
+from fleetmeter.writer.store import Store
+from support.store import StoreAddress
 
 
 def decoded(client: Any, keys: Keys, definition: Definition) -> dict[str, int]:
@@ -58,3 +62,50 @@ def decoded(client: Any, keys: Keys, definition: Definition) -> dict[str, int]:
             field = compact_json([*read_json(name), part]) if part else name
             found[field] = found.get(field, 0) + value
     return found
+
+
+class Hand:
+    """A writer whose batches are written by hand: what each says, and which of the store's answers it got.
+
+    It keeps its place by itself, as if every batch was acknowledged.
+    """
+
+    def __init__(self, address: StoreAddress, name: str = "w", max_series: int = 10_000) -> None:
+        self.store = Store(address.url, address.keys, max_series)
+        self.name = name
+        self.epoch = self.store.hello(Hello(name, "E"), {}).epoch
+        self.row = 0
+
+    def call(self, delta: Delta, *, prev: int | None = None, token: str = "") -> Apply:
+        """The call that follows the row, or `prev`."""
+        at = self.row if prev is None else prev
+        return Apply(self.epoch, self.name, at, at + 1, 0, delta, False, str(at) if at else "", token or str(at + 1))
+
+    def send(self, delta: Delta, **place: Any) -> Answer:
+        """Send a batch as a writer does: by slot if it knows them."""
+        answer = self.store.apply(self.call(delta, **place))
+        if answer.status == "applied":
+            self.row = answer.row
+        return answer
+
+    def add(self, definition: Definition, numbers: dict[tuple[str, ...], int], **more: Any) -> Answer:
+        """Add stored units: by label values, and the part behind them if a series has several."""
+        return self.send(adds_of(definition, numbers, **more))
+
+    def known(self, definition: Definition) -> Any:
+        """What it knows of a layout; None for nothing."""
+        return self.store._directory.of(self.name).get(definition.field)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.store.close()
+
+
+def adds_of(definition: Definition, numbers: dict[tuple[str, ...], int], **more: Any) -> Delta:
+    """A batch that adds to one layout."""
+    return Delta(
+        adds={definition.field: {compact_json(field): amount for field, amount in numbers.items()}},
+        has_parts=frozenset((definition.field,) if definition.has_parts else ()),
+        shapes={definition.field: (shape_of(definition, definition.bounds),)} if definition.packed else {},
+        **more,
+    )

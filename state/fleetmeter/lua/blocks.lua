@@ -1,4 +1,4 @@
--- A part of apply.lua and forget.lua: the blocks of a packed layout, and the chain of its names; see schema/packing.py.
+-- A part of apply.lua, forget.lua and reset.lua: the blocks of a packed layout, and the chain of its names; see schema/packing.py.
 -- A layout that is worked on is a table: its keys `numbers`, `series` and `names`; `generation`, `count` of names,
 -- `slots`, `shapes` and `digest` as `@state` has them; `entries` that are still to be appended to the names.
 
@@ -68,6 +68,19 @@ local function contents(layout)
     end
   end
   return shapes, fields
+end
+
+-- How many numbers a layout has. Cost: O(series).
+local function numbers_of(layout)
+  local shapes, fields = contents(layout)
+  local numbers = 0
+  for _, field in ipairs(fields) do
+    for shape in blocks_in(redis.pcall('HGET', layout.series, field)) do
+      local value, slots = unpack(shapes[shape] or { 1, 0 })
+      numbers = numbers + slots - value + 1
+    end
+  end
+  return numbers
 end
 
 -- Removes the series of which `gone` says so. Their blocks become zero, are never used again, and what anybody knew of
