@@ -75,9 +75,7 @@ def test_every_kind_of_number_adds_up_by_name_and_by_slot(
 ) -> None:
     """Amounts of any size and sign, from two writers that learn of each other's series."""
     random, writers = Random(definition.name), [hand("one"), hand("two")]
-    parts = {"counter": [()], "summary": [("sum",), ("count",)]}.get(
-        definition.type, [("sum",), *((bound,) for bound in definition.bounds)]
-    )
+    parts: list[tuple[str, ...]] = [(part,) if part else () for part in shape_of(definition, definition.bounds).parts]
     expected: dict[str, int] = {}
     by_slot = 0
     for _ in range(60):
@@ -208,7 +206,7 @@ def test_an_amount_that_is_none_harms_no_other(store: StoreAddress, client: Any,
 def test_many_amounts_go_in_one_call(store: StoreAddress, client: Any, hand: NewHand) -> None:
     """More than a command of a script may have arguments, by name and by slot."""
     writer = hand()
-    numbers = {(f"k{number}",): 10**15 * number + 1 for number in range(9_000)}
+    numbers: dict[tuple[str, ...], int] = {(f"k{number}",): 10**15 * number + 1 for number in range(9_000)}
     for _ in range(2):
         assert writer.add(PLAIN, numbers).refused_count == 0
     assert len(writer.known(PLAIN).slots) == 9_000
@@ -324,9 +322,11 @@ def test_the_answer_stale_changes_nothing(store: StoreAddress, client: Any, hand
     assert decoded(client, store.keys, BARE) == {"[]": 5}
 
 
-def test_layouts_may_go_out_of_date_one_after_the_other(store: StoreAddress, client: Any, hand: NewHand) -> None:
+def test_layouts_may_go_out_of_date_one_after_the_other(
+    store: StoreAddress, client: Any, hand: NewHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each refusal is of another one; in the end the batch goes by name, and is never refused for that."""
-    writer, other = hand("one"), hand("two")
+    writer = hand()
     definitions = [
         Definition.of(f"c{number}", "counter", "", "usd", ("k",), (), "", packed=True) for number in range(6)
     ]
@@ -343,14 +343,13 @@ def test_layouts_may_go_out_of_date_one_after_the_other(store: StoreAddress, cli
             client.delete(store.keys.packed(left.pop().field)[0])
         return sent(*prepared)
 
-    writer.store._run = and_then_evict  # type: ignore[method-assign]
+    monkeypatch.setattr(writer.store, "_run", and_then_evict)
     assert writer.send(delta).status == "applied"
     assert len(left) == 3  # by slot, by slot, by name
     for definition in definitions[3:]:
         assert decoded(client, store.keys, definition) == {'["a"]': 1}
     for definition in definitions[:3]:
         assert decoded(client, store.keys, definition) == {'["a"]': 2}
-    other.send(delta)
 
 
 def test_an_answer_but_applied_makes_a_writer_forget(store: StoreAddress, hand: NewHand) -> None:
@@ -420,12 +419,12 @@ def test_a_string_that_may_not_grow_refuses_new_series_only() -> None:
     ],
 )
 def test_a_section_that_is_not_whole_is_refused_before_anything_is_written(
-    store: StoreAddress, client: Any, hand: NewHand, section: tuple[object, ...]
+    store: StoreAddress, client: Any, hand: NewHand, section: tuple[Any, ...]
 ) -> None:
     """A script that fails keeps its earlier writes, so the shape is looked at first."""
     writer = hand()
     keys = [*store.keys.fixed, *store.keys.packed("f:1")]
-    head = [writer.epoch, "w", 0, "", 1, "1", 0, "alive", 100]
+    head: list[Any] = [writer.epoch, "w", 0, "", 1, "1", 0, "alive", 100]
     row = client.hget(store.keys.writers, "w")
     with pytest.raises(redis.ResponseError, match="FLEETMETER apply: malformed"):
         writer.store._apply(keys=keys, args=[*head, *section])
@@ -440,9 +439,9 @@ def test_a_store_that_is_full_takes_nothing_of_a_batch() -> None:
         writer, client = Hand(address), address.client()
         writer.add(PLAIN, {("a",): 1})
         client.config_set("maxmemory", 1)
-        for numbers in ({("a",): 1}, {("b",): 1}):
+        for name in "ab":
             with pytest.raises(StoreRefused):
-                writer.add(PLAIN, numbers)
+                writer.add(PLAIN, {(name,): 1})
         client.config_set("maxmemory", 0)
         writer.add(PLAIN, {("a",): 10})
         assert decoded(client, address.keys, PLAIN) == {'["a"]': 11}
