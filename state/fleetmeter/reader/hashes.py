@@ -7,6 +7,7 @@ from math import inf
 from operator import gt, lt, ne
 from typing import Self
 
+from fleetmeter.errors import StateError
 from fleetmeter.reader.fields import Fields, carried
 from fleetmeter.schema.definition import read_json
 from fleetmeter.schema.scale import parse_number
@@ -126,6 +127,11 @@ class Hash(Mapping[bytes, bytes]):
 
     def __repr__(self) -> str:
         return f"Hash({self._by_field!r})"
+
+
+def something_else(key: str, error: Exception) -> StateError:
+    """The problem of a key, or of a read, that the store answered with an error: it is of another type."""
+    return StateError(key, f"a key of this namespace is of another type: {error}", "wrong_type")
 
 
 def _below(stored: bytes | None, served: bytes) -> bool:

@@ -1,0 +1,100 @@
+"""The list of names of a packed layout, as far as it was read: which block belongs to which series.
+
+A read asks for what came since, and for the last entry that is known. If that entry is at its place, the list goes on
+from what is known: its digest vouches for all entries before it. If it is not, the store holds another list, as after a
+roll-back, and everything is read anew. See `schema/packing.py` for the entries.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha1
+
+from fleetmeter.errors import StateError
+from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.packing import Shape, shape_of
+
+_DIGEST = 16
+"""Characters of an entry's digest."""
+
+
+class Names:
+    """What the entries that were read say of a layout. `key` is that of the list.
+
+    `blocks` has, by its first slot, each block that did not go: the number of its shape, and its series. `shapes` are
+    by number. `slots` is how many slots the numbers must have.
+    """
+
+    def __init__(self, key: str, layout: Definition) -> None:
+        self._key = key
+        self._counter = layout.type == "counter"
+        self._value = shape_of(layout, ()).value
+        self._last = b""
+        self.known = 0
+        """How many entries were read."""
+        self.slots = 0
+        self.shapes: list[Shape] = []
+        self.blocks: dict[int, tuple[int, bytes]] = {}
+
+    @property
+    def first(self) -> int:
+        """The place of the first entry to ask for: the last that is known, if there is one."""
+        return max(0, self.known - 1)
+
+    def goes_on(self, entries: Sequence[bytes]) -> bool:
+        """Whether the list in the store begins with all that is known, given its entries from `first` on."""
+        return not self.known or entries[:1] == [self._last]
+
+    def learn(self, entries: Sequence[bytes]) -> bool:
+        """Take in the entries of a list that goes on, and say whether any is new.
+
+        Raises `StateError` for entries that no writer would have appended; then this object is of no use any more.
+        """
+        new = entries[1:] if self.known else entries
+        if not new:
+            return False
+        try:
+            _check_chain(self._last, new)
+            for entry in new:
+                self._take(entry[_DIGEST + 1 :])
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise StateError(self._key, f"no list of names of this state format ({error!r})", "bad_value") from error
+        self._last = new[-1]
+        return True
+
+    def _take(self, what: bytes) -> None:
+        kind, _, rest = what.partition(b" ")
+        if (kind == b"g") != (self.known == 0):
+            raise ValueError(f"{what!r} is entry {self.known}")
+        self.known += 1
+        match kind:
+            case b"b":
+                slot, shape, series = rest.split(b" ", 2)
+                self._add(int(slot), int(shape), series)
+            case b"d":
+                del self.blocks[int(rest)]
+            case b"s":
+                self.shapes.append(self._checked(Shape.parse(rest.decode())))
+            case b"g":
+                pass
+            case _:
+                raise ValueError(f"{what!r} is nothing that can happen to blocks")
+
+    def _add(self, slot: int, shape: int, series: bytes) -> None:
+        if slot < self.slots or shape < 0 or not (series.startswith(b"[") and series.endswith(b"]")):
+            raise ValueError(f"no block for {series!r} can begin at slot {slot} with shape {shape}")
+        self.slots = slot + self.shapes[shape].slots
+        self.blocks[slot] = shape, series
+
+    def _checked(self, shape: Shape) -> Shape:
+        if shape.value != self._value or (shape.parts == ("",)) != self._counter:
+            raise ValueError(f"{shape.text()!r} is no shape of this layout")
+        return shape
+
+
+def _check_chain(last: bytes, entries: Sequence[bytes]) -> None:
+    """Raise `ValueError` if the digest of an entry is not that of the entry before, given the last before these."""
+    before = last[:_DIGEST]
+    for entry in entries:
+        digest = entry[:_DIGEST]
+        if sha1(before + entry[_DIGEST:], usedforsecurity=False).hexdigest()[:_DIGEST].encode() != digest:
+            raise ValueError(f"{entry!r} does not follow the entry before it")
+        before = digest
