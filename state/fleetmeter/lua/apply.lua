@@ -16,7 +16,9 @@
 --   gauge     item = series, value           this writer's gauge
 --   add       item = field, amount           HINCRBY, or HINCRBYFLOAT if that is refused; each field is one series
 --   add_part  item = field, amount           the same; a series has several fields, which differ in their last element
---   remove_packed  the same as remove; the key is that of a packed layout's numbers, as it is of the two that follow:
+--   remove_packed  the same as remove; the key is that of a packed layout's numbers, as it is of the two that follow
+--   remove_twin, remove_packed_twin  the same for a layout that the writer does not add to, as it keeps the family in
+--                                            the other format; nothing is noted if there is nothing of it
 --   indexed   generation, number of names and digest of the last that the writer knows; how many amounts of plain slots,
 --             of wholes and of remainders follow; a slot and an amount for each
 --   named     a shape, how many series; for each the series, how many amounts, a place in the block and each amount
@@ -56,8 +58,8 @@ local prev, seq, given_up, limit = whole(ARGV[3]), whole(ARGV[5]), whole(ARGV[7]
 local prev_token, token = ARGV[4] or ' ', ARGV[6] or ' '
 local place = { define = 3, expect = 3, unset = 4, gauge = 4, exemplar = 5 }
 local width = { define = 2, expect = 1, remove = 3, unset = 1, gauge = 2, exemplar = 2, add = 2, add_part = 2,
-  remove_packed = 3, indexed = 1, named = 1 }
-local of_three_keys = { remove_packed = true, indexed = true, named = true }
+  remove_packed = 3, remove_twin = 3, remove_packed_twin = 3, indexed = 1, named = 1 }
+local of_three_keys = { remove_packed = true, remove_packed_twin = true, indexed = true, named = true }
 
 local function malformed(what)
   return redis.error_reply('FLEETMETER apply: malformed ' .. what)
@@ -233,7 +235,8 @@ end
 local function exemplar(key, field, text)
   local family, number_field = split_note(field)
   local numbers = stem .. (family or '')
-  if declared[numbers] and redis.pcall('HEXISTS', numbers, number_field) == 0 or family and lacks(family, number_field) then
+  local missing = declared[numbers] and redis.pcall('HEXISTS', numbers, number_field) == 0
+  if missing or family and lacks(family, number_field) then
     return -- its series went to `__overflow__`
   end
   local old = redis.pcall('HGET', key, field)
@@ -259,6 +262,9 @@ function run.gauge(key, series, value)
   check(redis.pcall('HSET', key, writer .. ' ' .. series, value), key, series)
 end
 
+local removal = {
+  remove = remove, remove_twin = remove, remove_packed = remove_packed, remove_packed_twin = remove_packed,
+}
 for _, section in ipairs(sections) do
   local operation, key, first, last, count, index = unpack(section)
   if operation == 'add' or operation == 'add_part' then
@@ -279,13 +285,12 @@ for _, section in ipairs(sections) do
     add_indexed(index, first)
   elseif operation == 'named' then
     add_named(index, first)
-  elseif operation == 'remove_packed' then
-    if count > 0 then
-      remove_packed(index, first, last)
-    end
-  elseif operation == 'remove' then
-    if count > 0 then
-      remove(key, first, last)
+  elseif removal[operation] then
+    local packed_one = of_three_keys[operation]
+    local series = packed_one and KEYS[index + 1] or key
+    local twin = string.sub(operation, -5) == '_twin'
+    if count > 0 and not (twin and number(redis.pcall('HLEN', series)) == 0) then
+      removal[operation](packed_one and index or key, first, last)
     end
   else
     local act, step = run[operation], width[operation]

@@ -48,8 +48,16 @@ class Batch:
         The removal takes effect before everything that this batch adds.
         """
         by_name = [pattern[position] for position in definition.sorted_positions]
-        pattern_text = compact_json(by_name)
-        self.removals.append(Removal(definition.field, pattern_text, definition.has_parts, definition.packed))
+        twin = definition.twin
+        self.removals.append(
+            Removal(
+                definition.field,
+                compact_json(by_name),
+                definition.has_parts,
+                definition.packed,
+                twin.field if twin is not None else "",
+            )
+        )
 
     def set_gauge(self, definition: Definition, labelvalues: Sequence[str], set_at: float | None, text: str) -> None:
         """Set this writer's value of a gauge. If two objects set the same series, the later one counts."""

@@ -24,13 +24,15 @@ class Removal:
     """Every series of a layout whose label values fit `pattern`: a JSON array by sorted label name, null fits any.
 
     `family` is the layout's field in `families`; `has_parts` is true if its series have several numbers, `packed` if
-    these are packed.
+    these are packed. `twin` is the field of the same layout in the other format, of which the same series go; empty for
+    none.
     """
 
     family: str
     pattern: str
     has_parts: bool
     packed: bool = False
+    twin: str = ""
 
 
 @dataclass(frozen=True)

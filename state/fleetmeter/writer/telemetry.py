@@ -182,7 +182,8 @@ class Telemetry:
         for key, count in answer.overflowed:
             self.dropped(family_of_key(key), count, news=news)
         for field, stored in answer.conflicts:
-            self._conflicting(split_family_field(field)[0], reasons(field, stored, sent.definitions), news=news)
+            if differences := reasons(field, stored, sent.definitions):
+                self._conflicting(split_family_field(field)[0], differences, news=news)
 
     def dropped(self, family: str, series: int, *, news: bool = True) -> None:
         """Count the series of a batch that had no place in their family."""

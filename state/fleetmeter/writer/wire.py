@@ -69,16 +69,9 @@ def encode(delta: Delta, keys: Keys, known: Mapping[str, Known] | None = None) -
     body = _Sections(keys)
     body.add("define", keys.families, 2, _flat(delta.definitions.items()))
     body.add("expect", keys.families, 1, delta.adds)
-    removals: dict[str, list[str]] = {}
-    packed = {removal.family for removal in delta.removals if removal.packed}
-    for removal in delta.removals:
-        shape = "parts" if removal.has_parts else "one"
-        removals.setdefault(removal.family, []).extend((removal.family, removal.pattern, shape))
-    for family, items in removals.items():
-        if family in packed:
-            body.add("remove_packed", keys.packed(family), 3, items)
-        else:
-            body.add("remove", keys.family(family), 3, items)
+    removals = _removals(delta)
+    for family, (operation, items) in removals.items():
+        body.add(operation, keys.packed(family) if "packed" in operation else keys.family(family), 3, items)
     body.add("unset", keys.gauges, 1, delta.unset)
     body.add("gauge", keys.gauges, 2, _flat(delta.gauges.items()))
     for family, numbers in delta.adds.items():
@@ -90,6 +83,18 @@ def encode(delta: Delta, keys: Keys, known: Mapping[str, Known] | None = None) -
         body.add(operation, keys.family(family), 2, _flat(amounts))
     body.add("exemplar", keys.exemplars, 2, _flat(delta.exemplars.items()))
     return Body(tuple(body.names), tuple(body.arguments), tuple(body.asked), tuple(body.proven))
+
+
+def _removals(delta: Delta) -> dict[str, tuple[str, list[str]]]:
+    """What is removed of each layout, and by which operation; that of its twin follows a layout's own."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for removal in delta.removals:
+        own, twin = ("remove_packed", "remove_twin") if removal.packed else ("remove", "remove_packed_twin")
+        for family, operation in ((removal.family, own), (removal.twin, twin)):
+            if family:
+                item = (family, removal.pattern, "parts" if removal.has_parts else "one")
+                found.setdefault(family, (operation, []))[1].extend(item)
+    return found
 
 
 def _flat(pairs: Iterable[tuple[str, str]]) -> Iterable[str]:

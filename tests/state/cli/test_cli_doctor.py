@@ -291,8 +291,8 @@ def test_what_a_replica_that_packs_numbers_needs(
     assert (status, found["as a writer"]["found"]) == (1, f"not allowed: {missing}")
     client.execute_command("ACL", "SETUSER", "packer", *(f"+{name.lower()}" for name in missing.split(", ")))
     before = set(client.keys("*"))
-    found = findings(store, capsys, url)[1]["as a writer"]
-    assert (found["status"], found["found"]) == ("ok", "everything is allowed, and was tried")
+    writer = findings(store, capsys, url)[1]["as a writer"]
+    assert (writer["status"], writer["found"]) == ("ok", "everything is allowed, and was tried")
     assert set(client.keys("*")) == before
     client.close()
 

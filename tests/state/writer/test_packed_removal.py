@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from fleetmeter.schema.definition import Definition, compact_json
+from fleetmeter.schema.definition import Definition, compact_json, read_json
+from fleetmeter.values.batch import Batch
 from fleetmeter.values.delta import Delta, Removal
 from support.packed import Hand, decoded
 from support.store import StoreAddress
@@ -153,6 +154,50 @@ def test_series_that_come_after_a_removal_are_noted(store: StoreAddress, client:
     noted = {field.decode(): int(text) for field, text in client.hgetall(store.keys.returned).items()}
     assert noted == expected
     hand.send(Delta(removals=removal(definition, [None] * len(definition.labels))))
+    assert [field.decode() for field in client.hkeys(store.keys.returned)] == [definition.field]
+    hand.close()
+
+
+@pytest.mark.parametrize("definition", [CALLS, WAIT], ids=["counter", "histogram"])
+@pytest.mark.parametrize("remover", [True, False], ids=["a packer removes", "a writer of hashes removes"])
+def test_a_replica_removes_what_others_keep_in_the_other_format(
+    store: StoreAddress, client: Any, definition: Definition, *, remover: bool
+) -> None:
+    """During an upgrade a series stands in both: `remove()` means the family's series, wherever it is."""
+    twin = definition.twin
+    assert twin is not None
+    assert twin.twin == definition
+    hand = Hand(store)
+    own, other = (definition, twin) if remover else (twin, definition)
+    patterns: list[list[str | None]] = [[None, "2"], ["x", None], ["y", "1"], [None, None]]
+    for pattern in patterns:
+        for one in (definition, twin):
+            hand.add(one, numbers_of(one, SERIES))
+        batch = Batch()
+        batch.remove(own, pattern)
+        answer = hand.send(batch.freeze(0, 0.0))
+        fields = {field.decode() for field in client.hkeys(store.keys.family(twin.field))}
+        packed = set(decoded(client, store.keys, definition))
+        kept = {series for series in SERIES if not all(a in (None, b) for a, b in zip(pattern, series, strict=True))}
+        assert {compact_json(field) for field in numbers_of(twin, sorted(kept))} == fields
+        assert fields <= packed
+        assert {tuple(read_json(field)[:2]) for field in packed} == kept
+        noted = {field.decode() for field in client.hkeys(store.keys.removed)}
+        assert {f"{one.field} {compact_json(pattern)}" for one in (own, other)} <= noted
+        assert answer.refused_count == 0
+    hand.close()
+
+
+@pytest.mark.parametrize("definition", [CALLS, CALLS.twin], ids=["packed", "fields"])
+def test_a_removal_notes_nothing_of_a_format_that_nobody_uses(
+    store: StoreAddress, client: Any, definition: Definition
+) -> None:
+    """What is not there needs no record; a writer's own layout has one whether it had the series or not."""
+    hand = Hand(store)
+    batch = Batch()
+    batch.remove(definition, ["x", "1"])
+    hand.send(batch.freeze(0, 0.0))
+    assert [field.decode() for field in client.hkeys(store.keys.removed)] == [f'{definition.field} ["x","1"]']
     assert [field.decode() for field in client.hkeys(store.keys.returned)] == [definition.field]
     hand.close()
 
