@@ -71,7 +71,8 @@ def test_all_removals_of_a_family_stand_in_one_section() -> None:
     batch.remove(HISTOGRAM, ("2", "3"))
     assert on_the_wire(batch).arguments == (
         "remove", "9", "2", HISTOGRAM.field, '[null,"1"]', "parts", HISTOGRAM.field, '["3","2"]', "parts",
-        "remove_packed_twin", "10", "2", TWIN_OF_HISTOGRAM, '[null,"1"]', "parts", TWIN_OF_HISTOGRAM, '["3","2"]', "parts",
+        "remove_packed_twin", "10", "2", TWIN_OF_HISTOGRAM, '[null,"1"]', "parts", TWIN_OF_HISTOGRAM, '["3","2"]',
+        "parts",
         "remove", "13", "1", COUNTER.field, "[]", "one",
         "remove_packed_twin", "14", "1", TWIN_OF_COUNTER, "[]", "one",
     )  # fmt: skip
