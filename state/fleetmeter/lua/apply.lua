@@ -20,7 +20,7 @@
 --   remove_twin, remove_packed_twin  the same for a layout that the writer does not add to, as it keeps the family in
 --                                            the other format; nothing is noted if there is nothing of it
 --   indexed   generation, number of names and digest of the last that the writer knows; how many amounts of plain slots,
---             of wholes and of remainders follow; a slot and an amount for each
+--             of wholes and of remainders follow; for each `INCRBY`, `i64`, `#<slot>` and amount, as BITFIELD takes them
 --   named     a shape, how many series; for each the series, how many amounts, a place in the block and each amount
 --   exemplar  item = field, `<µs> <exemplar>`  kept if it is newer than what is there, and its number is there
 -- The body holds the sum of the writer's batches after prev up to seq.
@@ -65,8 +65,6 @@ local function malformed(what)
   return redis.error_reply('FLEETMETER apply: malformed ' .. what)
 end
 
---@include blocks
-
 local state = ARGV[8]
 if not (prev and seq and given_up and limit) or seq < prev or string.find(prev_token .. token, '%s') then
   return malformed('head')
@@ -75,9 +73,7 @@ if not (state == 'alive' or state == 'goodbye') then
   return malformed('head')
 end
 
---@include packed_forms
-
-local sections, at = {}, 10
+local sections, any_packed, at = {}, false, 10
 while at <= #ARGV do
   local operation, index, count = ARGV[at], whole(ARGV[at + 1]) or 0, whole(ARGV[at + 2])
   local items, key = width[operation], KEYS[index]
@@ -90,10 +86,7 @@ while at <= #ARGV do
   if last > #ARGV then
     return malformed('length of the section at ' .. at)
   end
-  local form = form_of[operation]
-  if form and not form(at + 3, last) then
-    return malformed(operation .. ' at ' .. at)
-  end
+  any_packed = any_packed or of_three_keys[operation]
   sections[#sections + 1] = { operation, key, at + 3, last, count, index }
   at = last + 1
 end
@@ -120,26 +113,6 @@ if number ~= prev or prev_token == '' or string.sub(known, -#as_sent) ~= as_sent
     local status = number == seq and (fits_any or held == token) and 'already' or 'behind'
     return { status, applied, lost, held, epoch, now, '0' }
   end
-end
-
---@include packed_layouts
-
-local outdated = {}
-for _, section in ipairs(sections) do
-  if section[1] == 'indexed' and not is_current(section[6], section[3]) then
-    outdated[#outdated + 1] = 'stale'
-    outdated[#outdated + 1] = string.sub(section[2], #numbers_stem + 1)
-  end
-end
-if #outdated > 0 then
-  local lost, held = string.match(known, '^%d+ ?(%d*) ?%d* ?%S* ?(%S*)')
-  return { 'stale', applied, lost, held, epoch, now, '0', unpack(outdated, 1, math.min(#outdated, MOST_ARGUMENTS)) }
-end
-
-local tail = token == '' and '' or ' ' .. token
-redis.call('HSET', KEYS[1], writer, ARGV[5] .. ' ' .. ARGV[7] .. ' ' .. now .. ' ' .. state .. tail)
-if folded then
-  redis.call('HDEL', KEYS[2], writer)
 end
 
 local notes, refused, conflicts, undefined = {}, 0, 0, false
@@ -229,14 +202,37 @@ for i = FIXED + 1, #KEYS do
   declared[KEYS[i]] = true
 end
 
+local add_indexed, add_named, remove_packed, lacks
+if any_packed then -- else these functions would be made for nothing
+
+--@include blocks
+--@include packed_forms
+--@include packed_layouts
 --@include slots
 --@include packed
+
+  local outdated = {}
+  for _, section in ipairs(sections) do
+    local operation, key, first, last, _, index = unpack(section)
+    if form_of[operation] and not form_of[operation](first, last) then
+      return malformed(operation .. ' of ' .. key)
+    end
+    if operation == 'indexed' and not is_current(index, first) then
+      outdated[#outdated + 1] = 'stale'
+      outdated[#outdated + 1] = string.sub(key, #numbers_stem + 1)
+    end
+  end
+  if #outdated > 0 then
+    local lost, held = string.match(known, '^%d+ ?(%d*) ?%d* ?%S* ?(%S*)')
+    return { 'stale', applied, lost, held, epoch, now, '0', unpack(outdated, 1, math.min(#outdated, MOST_ARGUMENTS)) }
+  end
+end
 
 local function exemplar(key, field, text)
   local family, number_field = split_note(field)
   local numbers = stem .. (family or '')
   local missing = declared[numbers] and redis.pcall('HEXISTS', numbers, number_field) == 0
-  if missing or family and lacks(family, number_field) then
+  if missing or lacks and family and lacks(family, number_field) then
     return -- its series went to `__overflow__`
   end
   local old = redis.pcall('HGET', key, field)
@@ -260,6 +256,12 @@ function run.unset(key, series)
 end
 function run.gauge(key, series, value)
   check(redis.pcall('HSET', key, writer .. ' ' .. series, value), key, series)
+end
+
+local tail = token == '' and '' or ' ' .. token
+redis.call('HSET', KEYS[1], writer, ARGV[5] .. ' ' .. ARGV[7] .. ' ' .. now .. ' ' .. state .. tail)
+if folded then
+  redis.call('HDEL', KEYS[2], writer)
 end
 
 local removal = {

@@ -1,12 +1,8 @@
 -- A part of apply.lua: adding to packed layouts, by name or by slot.
 
-local function add_indexed(index, first)
-  local numbers, at = KEYS[index], first + 6
-  for i, kind in ipairs(KINDS) do
-    local last = at + 2 * tonumber(ARGV[first + 2 + i]) - 1
-    add_to_slots(numbers, kind, ARGV, at, last)
-    at = last + 1
-  end
+function add_indexed(index, first)
+  local plain, wholes, remainders = tonumber(ARGV[first + 3]), tonumber(ARGV[first + 4]), tonumber(ARGV[first + 5])
+  add_to_slots(KEYS[index], ARGV, first + 6, plain, wholes, remainders)
 end
 
 -- Begins a layout, and drops what is left of one that was evicted in part.
@@ -123,7 +119,7 @@ local function place(layout, field, shape, width, parted, series)
   return slots, shared, overflowed
 end
 
-local function add_named(index, first)
+function add_named(index, first)
   local layout = layout_at(index) or begin(index)
   local shape, count, at = ARGV[first], tonumber(ARGV[first + 1]), first + 2
   local value, width = slots_of(shape)
@@ -135,19 +131,24 @@ local function add_named(index, first)
   local field = string.sub(layout.numbers, #numbers_stem + 1)
   local slots, shared, overflowed = place(layout, field, shape, width, value .. ' [""]' ~= shape, series)
   local function add_blocks(from, to)
-    local items = { plain = {}, whole = {}, remainder = {} }
+    local kinds = { {}, {}, {} } -- plain slots, wholes, remainders
     for i = from, to do
       local slot, start = slots[i] or shared, starts[i]
       for j = start + 1, slot and start + 2 * tonumber(ARGV[start]) or 0, 2 do
         local offset = tonumber(ARGV[j])
-        local kind = offset == 1 and 'whole' or offset == 2 and value == 3 and 'remainder' or 'plain'
-        table.insert(items[kind], slot + offset)
-        table.insert(items[kind], ARGV[j + 1])
+        local kind = kinds[offset > 0 and offset < value and offset + 1 or 1]
+        kind[#kind + 1] = '#' .. slot + offset
+        kind[#kind + 1] = ARGV[j + 1]
       end
     end
-    for _, kind in ipairs(KINDS) do
-      add_to_slots(layout.numbers, kind, items[kind], 1, #items[kind])
+    local items = {}
+    for _, kind in ipairs(kinds) do
+      for j = 1, #kind, 2 do
+        local n = #items
+        items[n + 1], items[n + 2], items[n + 3], items[n + 4] = 'INCRBY', 'i64', kind[j], kind[j + 1]
+      end
     end
+    add_to_slots(layout.numbers, items, 1, #kinds[1] / 2, #kinds[2] / 2, #kinds[3] / 2)
   end
   if overflowed == 0 then
     add_blocks(1, count)
@@ -165,7 +166,7 @@ local function add_named(index, first)
 end
 
 -- Removes series of a packed layout; see `remove`.
-local function remove_packed(index, first, last)
+function remove_packed(index, first, last)
   local taken, layout = taken_by(first, last), layout_at(index)
   if taken.every or not layout then
     redis.pcall('DEL', KEYS[index], KEYS[index + 1], KEYS[index + 2])
@@ -179,7 +180,7 @@ local function remove_packed(index, first, last)
 end
 
 -- Whether a packed layout of this call lacks the series of a number: it went to `__overflow__`.
-local function lacks(layout, number_field)
+function lacks(layout, number_field)
   local key = series_stem .. layout
   if not declared[key] or redis.pcall('HEXISTS', key, number_field) == 1 then
     return false

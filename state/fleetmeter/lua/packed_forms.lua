@@ -5,7 +5,7 @@ local function is_indexed(first, last)
   local count, length = whole(ARGV[first + 1]), last - first - 5
   for i = 3, 5 do
     local number = whole(ARGV[first + i])
-    length = number and length - 2 * number or -1
+    length = number and length - 4 * number or -1
   end
   return length == 0 and (count or 0) > 0
 end

@@ -14,8 +14,11 @@ end
 -- so its blocks were there, and none went since.
 local function is_current(index, first)
   local layout, known = layout_at(index), tonumber(ARGV[first + 1])
-  if not layout or layout.generation ~= ARGV[first] or layout.count < known then
+  if not layout or layout.generation ~= ARGV[first] then
     return false
+  end
+  if layout.count == known then
+    return layout.digest == ARGV[first + 2]
   end
   local name = redis.pcall('LINDEX', layout.names, known - 1)
   return type(name) == 'string' and string.match(name, '^%x+') == ARGV[first + 2]

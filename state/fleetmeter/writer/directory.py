@@ -10,8 +10,15 @@ from typing import NamedTuple
 from fleetmeter.schema.definition import MAX_SERIES
 from fleetmeter.schema.packing import Shape
 
-Block = tuple[Shape, str]
-"""A block of a layout: its shape and its series, a JSON array of label values by sorted name."""
+Slots = dict[Shape, dict[str, int]]
+"""Where blocks begin: by shape, then by series, a JSON array of label values by sorted name."""
+
+
+Amounts = dict[int, int]
+"""Amounts of one block: by the number of its part, 0 for the value. All of them are whole."""
+
+Blocks = dict[Shape, dict[str, Amounts]]
+"""What is added to blocks, by shape and then by series."""
 
 
 class Known(NamedTuple):
@@ -20,18 +27,34 @@ class Known(NamedTuple):
     generation: str
     names: int
     digest: str
-    slots: dict[Block, int]
+    slots: Slots
 
     def is_state_of(self, other: "Known") -> bool:
         """Whether both were learned while nothing came or went."""
         return (self.generation, self.names, self.digest) == (other.generation, other.names, other.digest)
+
+    def parted(self, blocks: Blocks) -> tuple[Blocks, Blocks]:
+        """The blocks whose slots are known, and the others."""
+        here: Blocks = {}
+        others: Blocks = {}
+        for shape, series_of in blocks.items():
+            slots = self.slots.get(shape, {})
+            new = {series: amounts for series, amounts in series_of.items() if series not in slots}
+            if not new:
+                here[shape] = series_of
+            elif len(new) < len(series_of):
+                here[shape] = {series: amounts for series, amounts in series_of.items() if series in slots}
+            if new:
+                others[shape] = new
+        return here, others
 
 
 class Asked(NamedTuple):
     """The blocks that a call named, in the order in which the answer tells their slots; `field` is the layout's."""
 
     field: str
-    blocks: tuple[Block, ...]
+    shape: Shape
+    series: tuple[str, ...]
 
 
 class Directory:
@@ -62,9 +85,10 @@ class Directory:
             if old is not None and (question.field in standing or old.is_state_of(new)):
                 new = new._replace(slots=old.slots)
             standing.add(question.field)  # a second answer about a layout is of the same instant as the first
-            found = zip(question.blocks, slots, strict=True)
-            new.slots.update((block, int(slot)) for block, slot in found if slot != "-")
-            if len(new.slots) > self._most:
+            found = zip(question.series, slots, strict=True)
+            of_shape = new.slots.setdefault(question.shape, {})
+            of_shape.update((series, int(slot)) for series, slot in found if slot != "-")
+            if sum(map(len, new.slots.values())) > self._most:
                 new.slots.clear()
             self._known[question.field] = new
 

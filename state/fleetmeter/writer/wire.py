@@ -50,15 +50,13 @@ class _Sections:
         keys = self.keys.packed(field)
         blocks = blocks_of(delta.adds[field], delta.shapes[field], has_parts=field in delta.has_parts)
         if known is not None:
-            here = {block: amounts for block, amounts in blocks.items() if block in known.slots}
+            here, blocks = known.parted(blocks)
             if here:
                 self.add("indexed", keys, 1, indexed(known, here))
                 self.proven.append(field)
-                blocks = {block: amounts for block, amounts in blocks.items() if block not in known.slots}
-        for shape in dict.fromkeys(shape for shape, _ in blocks):
-            of_shape = {block: amounts for block, amounts in blocks.items() if block[0] == shape}
-            self.add("named", keys, 1, named(shape, of_shape))
-            self.asked.append(Asked(field, tuple(of_shape)))
+        for shape, series_of in blocks.items():
+            self.add("named", keys, 1, named(shape, series_of))
+            self.asked.append(Asked(field, shape, tuple(series_of)))
 
 
 def encode(delta: Delta, keys: Keys, known: Mapping[str, Known] | None = None) -> Body:

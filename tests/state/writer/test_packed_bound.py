@@ -150,7 +150,7 @@ def test_a_series_in_overflow_gets_its_own_place_once_there_is_room(store: Store
     hand = Hand(store, max_series=2)
     for _ in range(2):
         hand.add(definition, {("a",): 1, ("b",): 1, ("c",): 1})
-    assert len(hand.known(definition).slots) == 2
+    assert len(hand.known(definition).slots[shape_of(definition, ())]) == 2
     hand.add(definition, {("c",): 10}, removals=(Removal(definition.field, '["a"]', has_parts=False, packed=True),))
     assert decoded(client, store.keys, definition) == {'["b"]': 2, '["c"]': 10, '["__overflow__"]': 2}
     hand.close()

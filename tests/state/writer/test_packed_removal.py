@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fleetmeter.schema.definition import Definition, compact_json, read_json
+from fleetmeter.schema.packing import shape_of
 from fleetmeter.values.batch import Batch
 from fleetmeter.values.delta import Delta, Removal
 from support.packed import Hand, decoded
@@ -88,14 +89,14 @@ def test_a_removed_block_is_zero_and_is_never_used_again(
 ) -> None:
     """The list of names says which one went; the series' next block is a new one behind all others."""
     one, _ = hands
-    slots = one.known(definition).slots
-    old = next(slot for (_, series), slot in slots.items() if series == '["x","2"]')
+    shape = shape_of(definition, definition.bounds)
+    old = one.known(definition).slots[shape]['["x","2"]']
     one.send(Delta(removals=removal(definition, ["x", "2"])))
     numbers, _, names = store.keys.packed(definition.field)
     assert client.lrange(names, -1, -1)[0].decode().split(" ", 1)[1] == f"d {old}"
     length = client.strlen(numbers)
     one.add(definition, numbers_of(definition, [("x", "2")], 7))
-    new = next(slot for (_, series), slot in one.known(definition).slots.items() if series == '["x","2"]')
+    new = one.known(definition).slots[shape]['["x","2"]']
     assert new * 8 == length
     assert not any(client.getrange(numbers, old * 8, old * 8 + 15))
 

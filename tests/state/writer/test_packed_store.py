@@ -63,7 +63,7 @@ def test_a_batch_by_name_makes_series_and_tells_their_slots(store: StoreAddress,
         '["c","d","sum"]': 0, '["c","d","1.0"]': 0, '["c","d","5.0"]': 0, '["c","d","+Inf"]': 0,
     }  # fmt: skip
     known, shape = writer.known(WAIT), shape_of(WAIT, WAIT.bounds)
-    assert known.slots == {(shape, '["a","b"]'): 0, (shape, '["c","d"]'): 5}
+    assert known.slots == {shape: {'["a","b"]': 0, '["c","d"]': 5}}
     assert client.hget(store.keys.packed(WAIT.field)[1], "@state").decode() == (
         f"{known.generation} {known.names} 10 1 {known.digest}"
     )
@@ -115,10 +115,9 @@ def test_by_name_and_by_slot_go_in_one_call(store: StoreAddress, client: Any, ha
     """What is known needs no name because something new comes with it; afterwards all of it is known."""
     writer = hand()
     writer.add(PLAIN, {("a",): 1})
-    known = writer.known(PLAIN)
     answer = writer.add(PLAIN, {("a",): 10, ("b",): 2})
     assert len(answer.learned) == 1
-    assert writer.known(PLAIN).slots == {**known.slots, (shape_of(PLAIN, ()), '["b"]'): 3}
+    assert writer.known(PLAIN).slots == {shape_of(PLAIN, ()): {'["a"]': 0, '["b"]': 3}}
     assert writer.add(PLAIN, {("a",): 100, ("b",): 20}).learned == ()
     assert decoded(client, store.keys, PLAIN) == {'["a"]': 111, '["b"]': 22}
 
@@ -209,7 +208,7 @@ def test_many_amounts_go_in_one_call(store: StoreAddress, client: Any, hand: New
     numbers: dict[tuple[str, ...], int] = {(f"k{number}",): 10**15 * number + 1 for number in range(9_000)}
     for _ in range(2):
         assert writer.add(PLAIN, numbers).refused_count == 0
-    assert len(writer.known(PLAIN).slots) == 9_000
+    assert len(writer.known(PLAIN).slots[shape_of(PLAIN, ())]) == 9_000
     assert decoded(client, store.keys, PLAIN) == {compact_json(field): 2 * amount for field, amount in numbers.items()}
 
 
@@ -273,7 +272,7 @@ def test_a_slot_of_another_history_is_never_written(store: StoreAddress, client:
     one.add(PLAIN, {("a",): 1})
     early = dump(client, store, PLAIN)
     one.add(PLAIN, {("mine",): 10})
-    assert one.known(PLAIN).slots[shape_of(PLAIN, ()), '["mine"]'] == 3
+    assert one.known(PLAIN).slots[shape_of(PLAIN, ())]['["mine"]'] == 3
     restore(client, store, PLAIN, early)
     two.add(PLAIN, {("yours",): 500})
     assert one.known(PLAIN).names == two.known(PLAIN).names
@@ -400,8 +399,8 @@ def test_a_string_that_may_not_grow_refuses_new_series_only() -> None:
         ("indexed", 9, 6, "g", 0, "d", 0, 0, 0),
         ("indexed", 9, 6, "g", "x", "d", 0, 0, 0),
         ("indexed", 9, 6, "g", 1, "d", 1, 0, 0),
-        ("indexed", 9, 8, "g", 1, "d", 0, 0, 0, 1, 1),
-        ("indexed", 9, 8, "g", 1, "d", 1, "x", 0, 1, 1),
+        ("indexed", 9, 10, "g", 1, "d", 0, 0, 0, "INCRBY", "i64", "#1", 1),
+        ("indexed", 9, 10, "g", 1, "d", 1, "x", 0, "INCRBY", "i64", "#1", 1),
         ("named", 9, 2, "no shape", 0),
         ("named", 9, 2, '4 [""]', 0),
         ("named", 9, 2, "2 []", 0),
