@@ -212,3 +212,6 @@ def test_other_shapes_of_a_series_go_with_it(store: StoreAddress, client: Any, h
     assert not any('"x","1"' in field for field in decoded(client, store.keys, WAIT))
     two.add(other, {("x", "1", "sum"): 7})
     assert left(client, store, WAIT)['["x","1","sum"]'] == 7
+    two.add(other, {("y", "1", "sum"): 7})  # which was never removed, and has a block more now
+    noted = {field.decode() for field in client.hkeys(store.keys.returned)}
+    assert noted == {WAIT.field, f'{WAIT.field} ["x","1","sum"]'}
