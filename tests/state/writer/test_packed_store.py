@@ -266,7 +266,10 @@ def dump(client: Any, store: StoreAddress, definition: Definition) -> list[bytes
     return [client.dump(key) for key in store.keys.packed(definition.field)]
 
 
-def test_a_slot_of_another_history_is_never_written(store: StoreAddress, client: Any, hand: NewHand) -> None:
+@pytest.mark.parametrize("more", [[], ["theirs", "ours"]], ids=["as long", "longer"])
+def test_a_slot_of_another_history_is_never_written(
+    store: StoreAddress, client: Any, hand: NewHand, more: list[str]
+) -> None:
     """After a roll-back the slot may be another series': row, generation and lengths agree, the digest does not."""
     one, two = hand("one"), hand("two")
     one.add(PLAIN, {("a",): 1})
@@ -274,10 +277,12 @@ def test_a_slot_of_another_history_is_never_written(store: StoreAddress, client:
     one.add(PLAIN, {("mine",): 10})
     assert one.known(PLAIN).slots[shape_of(PLAIN, ())]['["mine"]'] == 3
     restore(client, store, PLAIN, early)
-    two.add(PLAIN, {("yours",): 500})
-    assert one.known(PLAIN).names == two.known(PLAIN).names
+    for name in ("yours", *more):
+        two.add(PLAIN, {(name,): 500})
+    assert one.known(PLAIN).names == two.known(PLAIN).names - len(more)
     one.add(PLAIN, {("mine",): 20})
-    assert decoded(client, store.keys, PLAIN) == {'["a"]': 1, '["yours"]': 500, '["mine"]': 20}
+    others = {f'["{name}"]': 500 for name in ("yours", *more)}
+    assert decoded(client, store.keys, PLAIN) == {'["a"]': 1, **others, '["mine"]': 20}
 
 
 def test_a_slot_that_is_not_there_any_more_is_never_written(store: StoreAddress, client: Any, hand: NewHand) -> None:
