@@ -1,5 +1,6 @@
 """What a packed layout holds, read from the store with plain commands. All that its three keys say is compared."""
 
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
@@ -99,6 +100,10 @@ class Hand:
     def close(self) -> None:
         """Close the connection."""
         self.store.close()
+
+
+NewHand = Callable[..., Hand]
+"""Makes writers of one namespace, by their names."""
 
 
 def adds_of(definition: Definition, numbers: dict[tuple[str, ...], int], **more: Any) -> Delta:
