@@ -17,9 +17,10 @@ from fleetmeter_exporter.exposition.gauge_block import GaugeBlock
 from fleetmeter_exporter.exposition.groups import groups_of
 from fleetmeter_exporter.exposition.lines import SampleLines, UnfitName, created_head, head, own_labels
 from fleetmeter_exporter.exposition.own_metrics import constant_labels, own_families
+from fleetmeter_exporter.exposition.packed_block import PackedBlock
 from fleetmeter_exporter.fleet import Scrape
 
-Block = AddedBlock | GaugeBlock | InfoBlock | StateBlock
+Block = AddedBlock | PackedBlock | GaugeBlock | InfoBlock | StateBlock
 
 _BLOCKS: dict[str, Callable[[Subject], Block]] = {
     **dict.fromkeys(ADDED_TYPES, AddedBlock),
@@ -101,23 +102,29 @@ class Exposition:
         """The same, from a block; None if the general way must be taken."""
         if scrape.shown is None or scrape.families is None:
             return None
-        block = self._block(scrape, source, constant)
-        if isinstance(block, AddedBlock):
-            exemplars = self._form.openmetrics
+        packed = scrape.families.packed(source) if not self._created else None
+        exemplars = self._form.openmetrics
+        block = self._block(
+            scrape, source, constant, PackedBlock if packed is not None else _BLOCKS[source.newest.type]
+        )
+        if isinstance(block, PackedBlock) and packed is not None:
+            examples = scrape.families.exemplars.of(source.layouts[0].field) if exemplars else {}
+            text = block.text(packed, examples)
+        elif isinstance(block, AddedBlock):
             text = block.text([scrape.families.amounts(layout, exemplars=exemplars) for layout in source.layouts])
-        elif scrape.families.is_read(source):
+        elif isinstance(block, PackedBlock) or scrape.families.is_read(source):
             return None
         else:
             text = block.text(scrape.families.statements, scrape.shown.snapshot)
         return (block.samples, text, block.created_lines) if text is not None else None
 
-    def _block(self, scrape: Scrape, source: Source, constant: Labels) -> Block:
+    def _block(self, scrape: Scrape, source: Source, constant: Labels, kind: Callable[[Subject], Block]) -> Block:
         key = (scrape.namespace, source.newest.name)
         created = source.first_us / 1e6 if self._created and source.newest.type in ADDED_TYPES else None
         subject = Subject(source.newest, source.layouts, self._form, constant, created)
         block = self._blocks.get(key)
-        if block is None or block.subject != subject:
-            block = self._blocks[key] = _BLOCKS[source.newest.type](subject)
+        if block is None or type(block) is not kind or block.subject != subject:
+            block = self._blocks[key] = kind(subject)
         self._used.add(block)
         return block
 

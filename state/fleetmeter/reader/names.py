@@ -5,6 +5,8 @@ from what is known: its digest vouches for all entries before it. If it is not, 
 roll-back, and everything is read anew. See `schema/packing.py` for the entries.
 """
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from hashlib import sha1
 
@@ -19,12 +21,13 @@ _DIGEST = 16
 class Names:
     """What the entries that were read say of a layout. `key` is that of the list.
 
-    `blocks` has, by its first slot, each block that did not go: the number of its shape, and its series. `shapes` are
-    by number. `slots` is how many slots the numbers must have.
+    `starts`, `kinds` and `series` have, for each block that ever came, its first slot, the number of its shape, and its
+    series. `gone` has the places of those that went. `shapes` are by number. `slots` is how many slots the numbers must
+    have.
     """
 
     def __init__(self, key: str, layout: Definition) -> None:
-        self._key = key
+        self.key = key
         self._counter = layout.type == "counter"
         self._value = shape_of(layout, ()).value
         self._last = b""
@@ -32,7 +35,9 @@ class Names:
         """How many entries were read."""
         self.slots = 0
         self.shapes: list[Shape] = []
-        self.blocks: dict[int, tuple[int, bytes]] = {}
+        self.starts, self.kinds = array("q"), array("q")
+        self.series: list[bytes] = []
+        self.gone: set[int] = set()
 
     @property
     def first(self) -> int:
@@ -54,35 +59,43 @@ class Names:
         try:
             _check_chain(self._last, new)
             for entry in new:
-                self._take(entry[_DIGEST + 1 :])
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise StateError(self._key, f"no list of names of this state format ({error!r})", "bad_value") from error
+                self._take(entry)
+        except (ValueError, TypeError, IndexError) as error:
+            raise StateError(self.key, f"no list of names of this state format ({error!r})", "bad_value") from error
         self._last = new[-1]
         return True
 
-    def _take(self, what: bytes) -> None:
-        kind, _, rest = what.partition(b" ")
+    def _take(self, entry: bytes) -> None:
+        _, kind, rest = entry.split(b" ", 2)
         if (kind == b"g") != (self.known == 0):
-            raise ValueError(f"{what!r} is entry {self.known}")
+            raise ValueError(f"{entry!r} is entry {self.known}")
         self.known += 1
         match kind:
             case b"b":
                 slot, shape, series = rest.split(b" ", 2)
                 self._add(int(slot), int(shape), series)
             case b"d":
-                del self.blocks[int(rest)]
+                self._drop(int(rest))
             case b"s":
                 self.shapes.append(self._checked(Shape.parse(rest.decode())))
             case b"g":
                 pass
             case _:
-                raise ValueError(f"{what!r} is nothing that can happen to blocks")
+                raise ValueError(f"{entry!r} is nothing that can happen to blocks")
 
     def _add(self, slot: int, shape: int, series: bytes) -> None:
         if slot < self.slots or shape < 0 or not (series.startswith(b"[") and series.endswith(b"]")):
             raise ValueError(f"no block for {series!r} can begin at slot {slot} with shape {shape}")
         self.slots = slot + self.shapes[shape].slots
-        self.blocks[slot] = shape, series
+        self.starts.append(slot)
+        self.kinds.append(shape)
+        self.series.append(series)
+
+    def _drop(self, slot: int) -> None:
+        place = bisect_left(self.starts, slot)
+        if self.starts[place] != slot or place in self.gone:
+            raise ValueError(f"no block begins at slot {slot}")
+        self.gone.add(place)
 
     def _checked(self, shape: Shape) -> Shape:
         if shape.value != self._value or (shape.parts == ("",)) != self._counter:
