@@ -25,13 +25,11 @@ class _Known:
 
     places: Places | None = None
     numbers: PackedNumbers | None = None
-    exemplars: Mapping[bytes, "Exemplar"] = field(default_factory=dict)
     rows: list[bytes] = field(default_factory=list)
     patterns: list[bytes] = field(default_factory=list)
     order: Sequence[int] = ()
     pick: Callable[[Sequence[Any]], Sequence[Any]] = field(default_factory=lambda: picker(()))
     negative: set[int] = field(default_factory=set)
-    shown: bytes | None = None
 
 
 class PackedBlock:
@@ -54,14 +52,8 @@ class PackedBlock:
         self._known = _Known()
         self.samples = 0
 
-    def text(self, numbers: PackedNumbers, exemplars: Mapping[bytes, "Exemplar"]) -> bytes | None:
-        """The lines in the order of an exposition; None for the general way.
-
-        The text is kept from the second time on that it is made of the same: most change at each scrape.
-        """
-        again = self._known.numbers is numbers and self._known.exemplars == exemplars
-        if again and self._known.shown is not None:
-            return self._known.shown
+    def text(self, numbers: PackedNumbers, exemplars: Mapping[bytes, "Exemplar"]) -> Sequence[bytes] | None:
+        """The lines in the order of an exposition, as a text for each series; None for the general way."""
         try:
             possible = self._columns.possible and self._learn(numbers.places) and self._update(numbers)
         except UnfitName:  # the general way says what is wrong, as there may be more than this
@@ -69,10 +61,7 @@ class PackedBlock:
         if not possible:
             self._known = _Known()
             return None
-        self._known.exemplars = exemplars
-        text = self._joined(numbers.places)
-        self._known.shown = text if again else None
-        return text
+        return self._texts(exemplars, numbers.places)
 
     def _learn(self, places: Places) -> bool:
         """Get to know new series. False if no writer would spell one so, or name such a part. Raises `UnfitName`."""
@@ -136,10 +125,10 @@ class PackedBlock:
             return changed[0]
         return sorted({group.rows[at] for group, places in zip(groups, changed, strict=True) for at in places})
 
-    def _joined(self, places: Places) -> bytes:
+    def _texts(self, exemplars: Mapping[bytes, "Exemplar"], places: Places) -> Sequence[bytes]:
         """All lines; those of a row with exemplars, or with a sum that OpenMetrics forbids, are changed for it."""
         rows, without = self._known.rows, self._columns.without_sum()
-        examples = self._examples.of(self._known.exemplars, places)
+        examples = self._examples.of(exemplars, places)
         if examples or self._known.negative:
             rows = rows[:]
             for row in {*examples, *self._known.negative}:
@@ -149,4 +138,4 @@ class PackedBlock:
                 gone = without if row in self._known.negative else ()
                 rows[row] = b"\n".join([text for line, text in enumerate(lines, -1) if line not in gone])
         self.samples = len(rows) * len(self._columns.lines) - len(self._known.negative) * len(without)
-        return b"".join(self._known.pick(rows))
+        return self._known.pick(rows)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import repeat
 from operator import add, truediv
+from typing import Any
 
 from fleetmeter.reader.packed import PackedNumbers, values_of
 from fleetmeter.reader.places import Places
@@ -40,32 +41,31 @@ class PackedColumns:
     def of(self, numbers: PackedNumbers, rows: Sequence[int] | None) -> list[Sequence[float]] | None:
         """The numbers of each line, for some rows or for all; None if no block can show them."""
         count = len(numbers.places) if rows is None else len(rows)
-        none = [0] * count
-        found: list[list[float]] = [[*none] for _ in range(self._columns.count)]
-        values: list[list[int]] = []
+        found: list[Sequence[float]] = [()] * self._columns.count
+        values: list[Sequence[int]] = []
         for group, parts, blocks in zip(numbers.places.groups, self._parts, self._blocks, strict=True):
-            columns = [[*pick(numbers.slots), 0] for pick in group.all_picks]
-            some = blocks if rows is None else picker(rows)(blocks)
+            columns: list[Sequence[int]] = [pick(numbers.slots) for pick in group.all_picks]
+            if len(self._blocks) > 1:
+                columns = [[*column, 0] for column in columns]
             if len(self._blocks) > 1 or rows is not None:
-                take = picker(some)
-                columns = [list(take(column)) for column in columns]
-            else:
-                for column in columns:
-                    column.pop()
+                columns = list(map(picker(blocks if rows is None else picker(rows)(blocks)), columns))
             value = group.shape.value
-            values = (
-                [list(map(add, *both)) for both in zip(values, columns, strict=False)] if values else columns[:value]
-            )
+            values = list(map(_sum, values, columns)) if values else columns[:value]
             for place, column in zip(parts[1:], columns[value:], strict=True):
-                found[place] = list(map(add, found[place], column))
-        found[self._columns.scaled] = self._shown(values) if values else []
-        return self._columns.shown([number for column in found for number in column], count)
+                found[place] = _sum(found[place], column) if found[place] else column
+        found[self._columns.scaled] = self._shown(values) if values else ()
+        none = [0] * count
+        return self._columns.shown([column or none for column in found])
 
-    def _shown(self, slots: Sequence[Sequence[int]]) -> list[float]:
+    def _shown(self, slots: Sequence[Sequence[int]]) -> Sequence[float]:
         """Values in the family's unit, those without a unit as whole numbers if they are."""
         if self._scale == Scale.FEMTO and not any(slots[0]) and not any(slots[2]):
-            return list(slots[1])
+            return slots[1]
         units = values_of(slots)
         if self._scale == Scale.FEMTO:
             return [unit / self._scale if unit % self._scale else unit // self._scale for unit in units]
         return list(map(truediv, units, repeat(self._scale)))
+
+
+def _sum(some: Sequence[float], others: Sequence[int]) -> list[Any]:
+    return list(map(add, some, others))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from fleetmeter.reader.hashes import Hash, LikeAHash
 from fleetmeter.reader.places import Group, Places
-from fleetmeter.schema.packing import BASE, FRACTION, SLOT, joined_value
+from fleetmeter.schema.packing import BASE, FRACTION, joined_value
 
 _NARROW = 4
 """Slots of a block up to which it takes less time to compare columns of slots than to compare blocks."""
@@ -115,10 +115,10 @@ class PackedNumbers(LikeAHash):
         """Compare the first blocks of a group, slot for slot."""
         changed: set[int] = set()
         lower: set[int] = set()
-        for pick in group.picks(count):
-            ours, theirs = pick(self.slots), pick(before.slots)
-            if ours != theirs:
-                now, then = list(ours), list(theirs)
+        for pick in group.all_picks if count == len(group.starts) else group.picks(count):
+            now, then = pick(self.slots), pick(before.slots)
+            if now != then:
+                now, then = _list(now), _list(then)
                 places = list(compress(range(count), map(ne, now, then)))
                 changed.update(places)
                 lower.update(place for place in places if now[place] < then[place])
@@ -126,15 +126,14 @@ class PackedNumbers(LikeAHash):
 
     def _wide(self, before: "PackedNumbers", group: Group, count: int) -> tuple[list[int], list[int]]:
         """Compare the first blocks of a group, block for block."""
-        now, then, step = self.raw, before.raw, group.shape.slots
-        changed, lower = [], []
-        ours, theirs = self.slots, before.slots
-        for place, start in enumerate(group.starts[:count]):
-            if now[SLOT * start : SLOT * (start + step)] != then[SLOT * start : SLOT * (start + step)]:
-                changed.append(place)
-                if any(map(lt, ours[start : start + step], theirs[start : start + step])):
-                    lower.append(place)
-        return changed, lower
+        cut = group.cut if count == len(group.starts) else group.cuts(count)
+        changed = list(compress(range(count), map(ne, cut(self.raw), cut(before.raw))))
+        lower: set[int] = set()
+        for pick in group.all_picks if count == len(group.starts) else group.picks(count):
+            now, then = _list(pick(self.slots)), _list(pick(before.slots))
+            if any(map(lt, now, then)):
+                lower.update(compress(range(count), map(lt, now, then)))
+        return changed, sorted(lower)
 
     def _numbers(self) -> list[int]:
         """The numbers of each group, block by block."""
@@ -157,6 +156,11 @@ class PackedNumbers(LikeAHash):
 
     def __len__(self) -> int:
         return len(self.places.fields)
+
+
+def _list(slots: "array[int] | tuple[int, ...]") -> Sequence[int]:
+    """The same as objects, which are compared in less time."""
+    return slots.tolist() if isinstance(slots, array) else slots
 
 
 def values_of(columns: Sequence[Sequence[int]]) -> list[int]:

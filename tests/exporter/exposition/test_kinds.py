@@ -204,7 +204,7 @@ def test_a_read_for_which_nobody_waited_is_learnt_from(store: StoreAddress, flee
                 assert running is not None
                 await asyncio.wait([running])
                 found.append(fleet._reader._parser._hashes[state.keys.family(state.parts[0].definition.field)])
-            assert b"\nbench_requests_total" in exposed.body
+            assert b"\nbench_requests_total" in b"".join(exposed.body)
             return found
 
     first, second = asyncio.run(scraped())
