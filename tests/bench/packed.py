@@ -7,10 +7,10 @@ Both are in one store and take turns, with an exporter each. The drain is the le
 """
 
 import os
-from collections.abc import Callable
 from contextlib import ExitStack, closing
 from functools import partial
 from statistics import median
+from typing import TYPE_CHECKING
 
 from bench.drain import Drain, commands_of
 from bench.exporter import OPENMETRICS, TEXT, Exporter
@@ -22,6 +22,9 @@ from bench.shape import shapes
 from bench.tables import judged, show
 from bench.turns import HEAD, Times
 from fleetmeter.embedded import EmbeddedStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SAMPLES, TURNS = 100_000, 7
 DRAIN, FIELDS, PACKED = "drain of the hashes", "fields of hashes", "packed"

@@ -97,9 +97,11 @@ class PackedNumbers(LikeAHash):
         return [joined_value(slots[:value]), *slots[value:]]
 
     def _since(self, before: "PackedNumbers") -> "_Since":
-        if self.compared is None or self.compared[0] is not before:
-            self.compared, before.compared = (before, self._compare(before)), None
-        return self.compared[1]
+        known = self.compared  # another thread may write an older exposition out
+        if known is None or known[0] is not before:
+            known = self.compared = before, self._compare(before)
+            before.compared = None
+        return known[1]
 
     def _compare(self, before: "PackedNumbers") -> "_Since":
         found = _Since([], [])
@@ -107,7 +109,10 @@ class PackedNumbers(LikeAHash):
         for group, count in zip(self.places.groups, chain(known, repeat(0)), strict=False):
             compare = self._narrow if group.shape.slots <= _NARROW else self._wide
             changed, lower = compare(before, group, count)
-            found.changed.append([*changed, *range(count, len(group.starts))])
+            came = range(count, len(group.starts))
+            if len(self.places.groups) > 1:  # perhaps a further block of a known series
+                lower += [place for place in came if min(self.block(group, place)) < 0]
+            found.changed.append([*changed, *came])
             found.lower.append(lower)
         return found
 

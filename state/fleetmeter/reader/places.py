@@ -58,7 +58,7 @@ class Places:
     """
 
     def __init__(self, names: Names, before: "Places | None" = None) -> None:
-        self.names, self.gone = names, len(names.gone)
+        self.names, self.gone, self.blocks = names, len(names.gone), len(names.starts)
         kinds = set(names.kinds)
         self.series: Sequence[bytes]
         if self.gone or len(kinds) > 1:
@@ -80,7 +80,7 @@ class Places:
 
     def grew_from(self, before: "Places") -> bool:
         """Whether nothing but new blocks came since. Then rows and groups are the same, with new ones behind them."""
-        return before.names is self.names and before.gone == self.gone
+        return before.names is self.names and before.gone == self.gone and before.blocks <= self.blocks
 
     @cached_property
     def fields(self) -> Fields:

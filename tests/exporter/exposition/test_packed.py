@@ -13,7 +13,7 @@ from fleetmeter_exporter.exposition.exposition import Exposition
 from fleetmeter_exporter.exposition.formats import TEXT, Format
 from fleetmeter_exporter.exposition.packed_block import PackedBlock
 from fleetmeter_exporter.fleet import Fleet, fleet_settings
-from fuzz.comparison import check
+from fuzz.comparison import check, masked
 from fuzz.expected import Expected, expected
 from support.blocks import Blocks, packed
 from support.scraping import FixedState
@@ -103,8 +103,12 @@ class Fleetful:
 
     def shown(self, *, fast: bool = True) -> str:
         """The exposition, which is what the general way makes of the same store; `fast` says how it was made."""
-        self.blocks.store(self._client, self._store.keys)
+        self.store()
         return self.again(fast=fast)
+
+    def store(self) -> None:
+        """Put everything into the store."""
+        self.blocks.store(self._client, self._store.keys)
 
     def again(self, *, fast: bool = True) -> str:
         """The same, of the store as it is."""
@@ -283,3 +287,19 @@ def test_no_line_goes_down_when_the_store_goes_back(store: StoreAddress, client:
         assert shown(("a", 5), ("b", 7)) == [b'x_total{k="a"} 5', b'x_total{k="b"} 7']
         assert shown(("b", 6), ("a", 9)) == [b'x_total{k="a"} 9', b'x_total{k="b"} 7']
         assert shown(("b", 8), ("a", 9), ("c", 1)) == [b'x_total{k="a"} 9', b'x_total{k="b"} 8', b'x_total{k="c"} 1']
+
+
+@pytest.mark.parametrize("kind", ["counters, whole", "histograms, seconds"])
+def test_an_older_scrape_may_be_written_out_after_a_newer_one(kind: str, begin: Callable[..., Fleetful]) -> None:
+    """Two requests at once are written out one after the other, in any order: each shows what its own read found."""
+    fleet = begin(*KINDS[kind])
+    fleet.change(range(6))
+    fleet.shown()
+    scrapes = [fleet.fleet.scrape()]
+    for numbers in ([2], [1, 7, 8], [3], [0, 9]):
+        fleet.change(numbers)
+        fleet.store()
+        scrapes.append(fleet.fleet.scrape())
+    wanted = [Exposition(fleet.form).text([scrape], 0.0) for scrape in scrapes]
+    for at in (4, 1, 3, 2, 4, 0, 2, 1):
+        assert masked(fleet.exposition.text([scrapes[at]], 0.0)) == masked(wanted[at])
