@@ -1,7 +1,7 @@
 """The same numbers twice: as fields of hashes, and packed; each in a namespace of its own, changed alike."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench.shape import Shape
@@ -30,12 +30,11 @@ class Twins:
         self._rows = 0
         self._shapes = shapes
         self._blocks = [Blocks(_packed(shape.definition)) for shape in shapes]
-        self._numbers: list[tuple[int, int, str]] = []
+        self._numbers: list[tuple[int, str, int, int]] = []
         for at, shape in enumerate(shapes):
             text = f"{_BIRTH_US} {_BIRTH_US} {shape.definition.to_json()}"
             self._client.hset(self.fields.keys.families, shape.definition.field, text)
-            parts = shape_of(shape.definition, shape.definition.bounds).parts
-            self._numbers += [(at, number, part) for number in range(shape.series) for part in parts]
+            self._numbers += self._made(at, shape)
         for keys in (self.fields.keys, self.packed.keys):
             self._client.hset(keys.writers, EPOCH_FIELD, f"epoch {_BIRTH_US} {STATE_FORMAT}")
         self._add(self._numbers, 10**6)
@@ -68,19 +67,28 @@ class Twins:
     def _size(self, keys: Sequence[str]) -> float:
         return float(sum(self._client.memory_usage(key, samples=0) for key in keys)) / 1e6
 
-    def _add(self, numbers: Sequence[tuple[int, int, str]], most: int) -> None:
-        pipeline = self._client.pipeline(transaction=False)
-        for count, (at, number, part) in enumerate(numbers, 1):
-            shape, blocks = self._shapes[at], self._blocks[at]
-            value, scaled = shape.values(number), part in ("", "sum")
-            unit = shape.definition.scale if scaled else 1
-            amount = self._dice.randint(1, most) * max(1, unit // 10) + self._dice.randrange(unit)
-            blocks.add(value, {part: amount * (blocks.definition.scale // unit if scaled else 1)})
-            field = shape.definition.series_field(value, part or None)
-            pipeline.hincrby(self.fields.keys.family(shape.definition.field), field, amount)
-            if count % _AT_ONCE == 0:
-                pipeline.execute()
-        pipeline.execute()
+    def _made(self, at: int, shape: Shape) -> Iterator[tuple[int, str, int, int]]:
+        """Each number of a family: its field, the slot that holds it while it is small, and its units."""
+        blocks, definition = self._blocks[at], shape.definition
+        kind = shape_of(blocks.definition, definition.bounds)
+        for number in range(shape.series):
+            first, values = len(blocks.slots), shape.values(number)
+            blocks.add(values, {})
+            for place, part in enumerate(kind.parts):
+                field = definition.series_field(values, part or None)
+                slot = first + (kind.value + place - 1 if place else 1)  # of a value, the whole ones
+                yield at, field, slot, 1 if place else definition.scale
+
+    def _add(self, numbers: Sequence[tuple[int, str, int, int]], most: int) -> None:
+        grown: dict[int, dict[str, int]] = {}
+        for at, field, slot, unit in numbers:
+            slots = self._blocks[at].slots
+            slots[slot] += int(self._dice.random() * most + 1) * max(1, unit // 10) + int(self._dice.random() * unit)
+            grown.setdefault(at, {})[field] = slots[slot]
+        for at, fields in grown.items():
+            key, pairs = self.fields.keys.family(self._shapes[at].definition.field), list(fields.items())
+            for first in range(0, len(pairs), _AT_ONCE):
+                self._client.hset(key, mapping=dict(pairs[first : first + _AT_ONCE]))
 
     def _write(self, *, whole: bool = False) -> None:
         for blocks in self._blocks:
