@@ -123,6 +123,14 @@ class Definition:
         return PACKED + self.type if self.packed else self.type
 
     @property
+    def twin(self) -> "Definition | None":
+        """The same in the other format, packed or not; None for a type that is never packed."""
+        if self.type not in ADDED_TYPES:
+            return None
+        scales = {Scale.FEMTO: Scale.PLAIN} if self.packed else {Scale.PLAIN: Scale.FEMTO}
+        return dataclasses.replace(self, packed=not self.packed, scale=scales.get(Scale(self.scale), self.scale))
+
+    @property
     def has_parts(self) -> bool:
         """Whether a series has several numbers: buckets or a count, and a sum."""
         return self.type in ("histogram", "summary")

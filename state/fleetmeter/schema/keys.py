@@ -165,8 +165,9 @@ def family_field(name: str, layout: str) -> str:
 
 
 def family_of_key(key: str) -> str:
-    """The name of the family whose numbers stand under a key that `Keys.family` made."""
-    return split_family_field(key.partition(":0}:family:")[2])[0]
+    """The name of the family whose numbers stand under a key that `Keys.family` made, or the first of `Keys.packed`."""
+    kind = ":0}:numbers:" if ":0}:numbers:" in key else ":0}:family:"
+    return split_family_field(key.partition(kind)[2])[0]
 
 
 def split_family_field(field: str) -> tuple[str, str]:

@@ -42,6 +42,9 @@ BASE = 10**18
 FRACTION = 10**15
 """Units of the remainder slot in one unit of the whole slot."""
 
+LARGEST_WHOLE = BASE**2
+"""The largest amount that is added at once, in units of the whole slot; a value has room for nine of them."""
+
 STATE = "@state"
 """The field of a layout's series that is none: where its names and slots end."""
 
