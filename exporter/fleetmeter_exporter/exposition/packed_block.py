@@ -1,6 +1,6 @@
 """The lines of packed numbers, of one layout: only the lines of series that changed are made anew."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from operator import mod
@@ -97,9 +97,9 @@ class PackedBlock:
         places = range(len(self._known.rows)) if rows is None else rows
         if not self._known.patterns:
             lines = self._known.rows if rows is None else picker(rows)(self._known.rows)
-            made: Any = [
-                b"%b %a" % (line[: line.rindex(b" ")], value) for line, value in zip(lines, *shown, strict=True)
-            ]
+            ended = b"%b %d" if set(map(type, shown[0])) <= {int} else b"%b %a"
+            heads = [line[: line.rindex(b" ")] for line in lines]
+            made: Iterable[bytes] = map(mod, repeat(ended), zip(heads, *shown, strict=True))
         else:
             patterns = self._known.patterns if rows is None else picker(rows)(self._known.patterns)
             made = map(mod, patterns, zip(*shown, strict=True))
