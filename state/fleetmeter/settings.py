@@ -24,6 +24,9 @@ DEFAULT_URL = "redis://127.0.0.1:6379/0"
 DEFAULT_FLUSH_INTERVAL = 0.25
 """Seconds between two batches of a process that records all the time."""
 
+FIELDS, PACKED = "fields", "packed"
+"""What `numbers` may be: each number a field of a hash, or all numbers of a family packed into one string."""
+
 FEWEST_SERIES, MOST_SERIES = 20, 10**9
 """Bounds of `max_series`. The lower leaves room for fleetmeter's own families; the upper is more than a store holds."""
 
@@ -64,8 +67,9 @@ def parse_series(setting: str, value: str) -> int:
 class Settings:
     """The settings of this process: its store, its namespace, its name.
 
-    `flush_interval` is in seconds, `max_series` is the number of label sets per family. `credentials` are for a URL
-    without a password; `Credentials` says which source wins.
+    `flush_interval` is in seconds, `max_series` is the number of label sets per family, `numbers` is how the store
+    keeps what this process adds: `fields` or `packed`. `credentials` are for a URL without a password; `Credentials`
+    says which source wins.
     """
 
     url: str = field(default=DEFAULT_URL, repr=False)
@@ -73,6 +77,7 @@ class Settings:
     flush_interval: float = DEFAULT_FLUSH_INTERVAL
     replica: str = ""
     max_series: int = MAX_SERIES
+    numbers: str = FIELDS
     credentials: Credentials = field(default_factory=Credentials, repr=False)
 
     @classmethod
@@ -85,6 +90,7 @@ class Settings:
         flush_interval: float | None = None,
         replica: str | None = None,
         max_series: int | None = None,
+        numbers: str | None = None,
         credential_provider: CredentialProvider | None = None,
     ) -> Self:
         """Settings from arguments, then `FLEETMETER_…` variables, then defaults.
@@ -106,6 +112,9 @@ class Settings:
         )
         replica_name, name = pick(replica, "replica", "FLEETMETER_REPLICA", socket.gethostname())
         series_name, series = pick(max_series, "max_series", "FLEETMETER_MAX_SERIES", MAX_SERIES)
+        numbers_name, form = pick(numbers, "numbers", "FLEETMETER_NUMBERS", FIELDS)
+        if form not in (FIELDS, PACKED):
+            raise SettingError(numbers_name, f"{quoted(form)} is no way to keep numbers; expected {FIELDS} or {PACKED}")
         try:
             Keys(space)
         except SettingError as error:
@@ -123,4 +132,4 @@ class Settings:
             provider = check_provider("credential_provider", credential_provider)
             credentials = Credentials(environ.get(USERNAME, ""), provider=provider)
         seconds, limit = parse_seconds(interval_name, interval), parse_series(series_name, series)
-        return cls(url, space, seconds, name, limit, credentials)
+        return cls(url, space, seconds, name, limit, form, credentials)

@@ -12,6 +12,7 @@ from bench import (
     kinds,
     memory,
     openai_calls,
+    packed,
     replay,
     routing,
     scrape,
@@ -37,6 +38,7 @@ BENCHMARKS = {
     "scrape": scrape.main,
     "scrape_costs": scrape_costs.main,
     "million": scrape.many,
+    "packed": packed.main,
 }
 
 

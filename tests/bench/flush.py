@@ -14,6 +14,7 @@ from bench.tables import judged, show
 from fleetmeter.connection.client import connect
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.schema.keys import Keys
+from fleetmeter.schema.packing import Shape
 from fleetmeter.schema.rows import token_text
 from fleetmeter.values.delta import Delta
 from fleetmeter.writer.messages import Apply, Hello
@@ -29,6 +30,9 @@ LARGEST_SINGLE = 200
 
 TARGET = 3.0
 """Microseconds in the script per number, of a flush of 200 series."""
+
+PACKED_TARGET = 0.8
+"""The same of packed numbers, as a part of what fields of hashes take."""
 
 BARE = """
 local at = 10
@@ -57,6 +61,7 @@ def main() -> None:
         bench = _Bench(store.url, meter)
         compared = [bench.compared(series, parted=parted) for _ in range(TURNS) for series, parted in kinds]
         encoded = [bench.by_encoding(entries) for _ in range(TURNS) for entries in ENCODINGS]
+        packed = [bench.packed(parted=parted) for _ in range(TURNS) for parted in (False, True)]
         empty = reduce(Cost.better, (bench.cost(Delta(), 60) for _ in range(TURNS)))
         bench.close()
         meter.close()
@@ -74,6 +79,19 @@ def main() -> None:
         ],
     )
     show(
+        "flush: packed numbers beside fields of hashes: µs of a flush of 200 dirty series, by slot",
+        ["dirty series", "script", "of hashes", "store", "of hashes", "client", "of hashes"],
+        [_packed_row(_best(packed[number::2]), "histograms" if number else "counters") for number in range(2)],
+        [
+            judged(
+                f"time in the script as a part of that of hashes, 200 {kind}",
+                best_of["packed"].script_us / best_of["fields"].script_us,
+                PACKED_TARGET,
+            )
+            for kind, best_of in (("counters", _best(packed[::2])), ("histograms", _best(packed[1::2])))
+        ],
+    )
+    show(
         "flush: µs in the script per number of 200 dirty counters, by the size of a family and the store's setting",
         ["hash-max-listpack-entries", *(f"{families} x {200 // families}" for families in FAMILY_COUNTS)],
         [
@@ -82,6 +100,17 @@ def main() -> None:
         ],
         ["512 is the store's default: a hash up to that size is a list, which each addition walks through"],
     )
+
+
+def _packed_row(costs: dict[str, Cost], kind: str) -> list[str]:
+    """Microseconds in each place, packed and not."""
+    packed, fields = costs["packed"], costs["fields"]
+    pairs = (
+        (packed.script_us, fields.script_us),
+        (packed.processor_us, fields.processor_us),
+        (packed.client_us, fields.client_us),
+    )
+    return [f"200 {kind}", *(f"{cost:.0f}" for pair in pairs for cost in pair)]
 
 
 def _best(turns: Iterable[dict[str, Cost]]) -> dict[str, Cost]:
@@ -122,6 +151,13 @@ class _Bench:
         if series <= LARGEST_SINGLE:
             found["single"] = self._plain(delta, 3, transaction=False)
         return found
+
+    def packed(self, *, parted: bool) -> dict[str, Cost]:
+        """The cost of a flush of 200 series in either format."""
+        return {
+            form: self.cost(flush_of(200, FAMILIES, parted=parted, packed=form == "packed"), SIZES[200])
+            for form in ("fields", "packed")
+        }
 
     def by_encoding(self, entries: int) -> list[float]:
         """Script time per number of 200 counters, for each number of families, as the store keeps them."""
@@ -173,8 +209,9 @@ class _Bench:
         self._client.close()
 
 
-def flush_of(series: int, families: int, *, parted: bool) -> Delta:
+def flush_of(series: int, families: int, *, parted: bool, packed: bool = False) -> Delta:
     """A flush of so many series of three labels, spread over so many families, in stored units."""
+    shape = Shape(2, ("sum", "0.5", "+Inf") if parted else ("",))
     adds: dict[str, dict[str, float]] = {}
     for number in range(series):
         amounts = adds.setdefault(f"bench_{number % families}:0123abcd", {})
@@ -183,4 +220,8 @@ def flush_of(series: int, families: int, *, parted: bool) -> Delta:
             amounts |= {f'{labels},"sum"]': 250_000 + number, f'{labels},"0.5"]': 1}
         else:
             amounts[f"{labels}]"] = 1 + number % 7
-    return Delta(adds=adds, has_parts=frozenset(adds) if parted else frozenset())
+    return Delta(
+        adds=adds,
+        has_parts=frozenset(adds) if parted else frozenset(),
+        shapes=dict.fromkeys(adds, (shape,)) if packed else {},
+    )

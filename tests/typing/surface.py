@@ -11,7 +11,12 @@ from fleetmeter.pricing import Answer, Cost, Doubt, PriceList, StreamedAnswer, U
 from fleetmeter_exporter import RedisCollector, get_metrics, get_metrics_content_type
 
 fleetmeter.install(
-    url="redis://127.0.0.1:6379/0", namespace="shop", flush_interval=0.5, replica="web-1", max_series=500
+    url="redis://127.0.0.1:6379/0",
+    namespace="shop",
+    flush_interval=0.5,
+    replica="web-1",
+    max_series=500,
+    numbers="packed",
 )
 
 

@@ -77,7 +77,7 @@ def forget(client: redis.Redis, keys: Keys, family: str, choices: Iterable[tuple
         whole = set(fields.values()) == {"all"}
         fields |= dict.fromkeys(_unreadable(client.hgetall(keys.families), family), "all" if whole else "none")
         arguments = [family, *(text for pair in fields.items() for text in pair)]
-        numbers = [keys.family("").encode() + field for field in fields]
+        numbers = _numbers(keys, fields)
         reply: Any = call(keys=[*fixed, *numbers], args=arguments)
     status, *counts = reply
     if status != b"removed":
@@ -95,6 +95,12 @@ def _unreadable(families: Any, family: str) -> Iterator[bytes]:
                 yield field
 
 
+def _numbers(keys: Keys, layouts: Iterable[bytes]) -> list[bytes]:
+    """The keys that hold the numbers of layouts: for each its hash, and what it has in its place if it is packed."""
+    stems = [stem.encode() for stem in (keys.family(""), *keys.packed(""))]
+    return [stem + layout for layout in layouts for stem in stems]
+
+
 def contents(client: redis.Redis, keys: Keys) -> Contents:
     """What a reset would delete. Raises `StoreError`."""
     with translated():
@@ -109,8 +115,8 @@ def contents(client: redis.Redis, keys: Keys) -> Contents:
     rows = rows_of(rows)
     named = {keys.writer("").encode() + writer for writer in (*rows, *retired) if is_writer(writer)}
     layouts = frozenset((*families, *map(layout_of_note, removed)))
-    numbers = {keys.family("").encode() + layout for layout in layouts}
-    return Contents(epoch, layouts, len(families), rows, frozenset((scanned | named) - numbers))
+    others = (scanned | named).difference(_numbers(keys, layouts))
+    return Contents(epoch, layouts, len(families), rows, frozenset(others))
 
 
 def reset(client: redis.Redis, keys: Keys, seen: Contents) -> Reset:
@@ -122,7 +128,7 @@ def reset(client: redis.Redis, keys: Keys, seen: Contents) -> Reset:
     old, new = seen.epoch.partition(b" ")[0], random_id()
     for _ in range(TRIES):
         layouts = sorted(seen.layouts)
-        numbers = [keys.family("").encode() + layout for layout in layouts]
+        numbers = _numbers(keys, layouts)
         with translated():
             reply: Any = call(
                 keys=[*keys.fixed, *numbers, *sorted(seen.others)], args=[old, new, STATE_FORMAT, *layouts]

@@ -35,7 +35,7 @@ local function add_noted(key, first, last, parted)
     length, new = add_telling(key, ARGV[i], ARGV[i + 1], length)
     local series = new and first_of(key, ARGV[i], parted)
     if series then
-      came(key, series, parted)
+      came(string.sub(key, #stem + 1), marker_of(series, parted))
     end
   end
 end
@@ -61,11 +61,11 @@ local function add_bounded(key, length, labels, first, last, parted, noted)
         overflowed = overflowed + (marker == field and 1 or 0)
         field = overflow .. part
         if noted and number(redis.pcall('HEXISTS', key, marker_of(overflow, parted))) == 0 then
-          came(key, overflow, parted)
+          came(string.sub(key, #stem + 1), marker_of(overflow, parted))
         end
       else
         if noted then
-          came(key, series, parted)
+          came(string.sub(key, #stem + 1), marker)
         end
         size = size + 1
         length = length + (marker == field and 0 or number(redis.pcall('HSETNX', key, marker, 0)))

@@ -2,7 +2,8 @@
 --
 -- KEYS[1] writers  KEYS[2] retired  KEYS[3] families  KEYS[4] gauges  KEYS[5] exemplars  KEYS[6] removed  KEYS[7] sizes
 -- KEYS[8] returned
--- KEYS[9..] the numbers of each family that the body touches
+-- KEYS[9..] the numbers of each family that the body touches; for a packed layout its numbers, series and names, one
+--   after the other
 -- ARGV[1] epoch id  ARGV[2] writer id  ARGV[3] prev  ARGV[4] token of the batch prev  ARGV[5] seq  ARGV[6] token of seq
 -- ARGV[7] batches given up  ARGV[8] `alive`, or `goodbye` if the writer ends
 -- ARGV[9] label sets that a family may hold
@@ -15,6 +16,12 @@
 --   gauge     item = series, value           this writer's gauge
 --   add       item = field, amount           HINCRBY, or HINCRBYFLOAT if that is refused; each field is one series
 --   add_part  item = field, amount           the same; a series has several fields, which differ in their last element
+--   remove_packed  the same as remove; the key is that of a packed layout's numbers, as it is of the two that follow
+--   remove_twin, remove_packed_twin  the same for a layout that the writer does not add to, as it keeps the family in
+--                                            the other format; nothing is noted if there is nothing of it
+--   indexed   generation, number of names and digest of the last that the writer knows; how many amounts of plain slots,
+--             of wholes and of remainders follow; for each `INCRBY`, `i64`, `#<slot>` and amount, as BITFIELD takes them
+--   named     a shape, how many series; for each the series, how many amounts, a place in the block and each amount
 --   exemplar  item = field, `<µs> <exemplar>`  kept if it is newer than what is there, and its number is there
 -- The body holds the sum of the writer's batches after prev up to seq.
 -- A row has the number and the token of the batch that was applied last; both must agree. If two copies of a process
@@ -27,16 +34,20 @@
 --   behind   row is neither: nothing changed
 --   unknown  the writer has no row, nothing changed (it must say hello)
 --   epoch    the namespace has another epoch, or none; nothing changed
+--   stale    the row is prev, but what the body knows of slots holds no more; nothing changed (send it by name)
 -- The pairs are
 --   refused   `key field: error`, up to 10 of them
 --   overflow  `<number of series> <key>`: what went to the series `__overflow__`, as its family is full
 --   conflict  `<field> <definition>`: one that stood there, or stands beside, and says something else; up to 10
 --   undefined `<field>` of the first family that has no definition: it was forgotten, or evicted
+--   stale     `<field>` of each packed layout that is the reason
+--   learned   `<field> <generation> <names> <digest of the last> <slot> …` for each section of `named`: where its blocks
+--             begin, in their order; `-` for a series that went to `__overflow__`
 -- The row is written first, by `call`: out of memory, read-only and the like stop the script with nothing written.
 -- Each number follows by `pcall`, so that none can block a writer.
 -- Cost: O(number of items); define O(families); a section of remove O(numbers of the family + all exemplars, and all
 -- returns if it has a pattern with null), once for each such pattern; add_part to a family that may be full O(its
--- numbers), if these are not the ones that were last counted.
+-- numbers), if these are not the ones that were last counted; remove_packed O(series of the layout).
 
 local FIXED, OVERFLOW, SUM = 8, '__overflow__', '"sum"]'
 
@@ -46,7 +57,9 @@ end
 local prev, seq, given_up, limit = whole(ARGV[3]), whole(ARGV[5]), whole(ARGV[7]), whole(ARGV[9])
 local prev_token, token = ARGV[4] or ' ', ARGV[6] or ' '
 local place = { define = 3, expect = 3, unset = 4, gauge = 4, exemplar = 5 }
-local width = { define = 2, expect = 1, remove = 3, unset = 1, gauge = 2, exemplar = 2, add = 2, add_part = 2 }
+local width = { define = 2, expect = 1, remove = 3, unset = 1, gauge = 2, exemplar = 2, add = 2, add_part = 2,
+  remove_packed = 3, remove_twin = 3, remove_packed_twin = 3, indexed = 1, named = 1 }
+local of_three_keys = { remove_packed = true, remove_packed_twin = true, indexed = true, named = true }
 
 local function malformed(what)
   return redis.error_reply('FLEETMETER apply: malformed ' .. what)
@@ -61,11 +74,13 @@ end
 if not (state == 'alive' or state == 'goodbye') then
   return malformed('head')
 end
-local sections, at = {}, 10
+
+local sections, any_packed, at = {}, false, 10
 while at <= #ARGV do
   local operation, index, count = ARGV[at], whole(ARGV[at + 1]) or 0, whole(ARGV[at + 2])
   local items, key = width[operation], KEYS[index]
   local allowed = place[operation] and index == place[operation] or not place[operation] and index > FIXED
+  allowed = allowed and (not of_three_keys[operation] or KEYS[index + 2])
   if not (items and key and count and allowed) then
     return malformed('section at ' .. at)
   end
@@ -73,7 +88,8 @@ while at <= #ARGV do
   if last > #ARGV then
     return malformed('length of the section at ' .. at)
   end
-  sections[#sections + 1] = { operation, key, at + 3, last, count }
+  any_packed = any_packed or of_three_keys[operation]
+  sections[#sections + 1] = { operation, key, at + 3, last, count, index }
   at = last + 1
 end
 
@@ -100,13 +116,6 @@ if number ~= prev or prev_token == '' or string.sub(known, -#as_sent) ~= as_sent
     return { status, applied, lost, held, epoch, now, '0' }
   end
 end
-
-local tail = token == '' and '' or ' ' .. token
-redis.call('HSET', KEYS[1], writer, ARGV[5] .. ' ' .. ARGV[7] .. ' ' .. now .. ' ' .. state .. tail)
-if folded then
-  redis.call('HDEL', KEYS[2], writer)
-end
-keep_clock(KEYS[2], now)
 
 local notes, refused, conflicts, undefined = {}, 0, 0, false
 local function note(kind, text)
@@ -195,10 +204,37 @@ for i = FIXED + 1, #KEYS do
   declared[KEYS[i]] = true
 end
 
+local add_indexed, add_named, remove_packed, lacks
+if any_packed then -- else these functions would be made for nothing
+
+--@include blocks
+--@include packed_forms
+--@include packed_layouts
+--@include slots
+--@include packed
+
+  local outdated = {}
+  for _, section in ipairs(sections) do
+    local operation, key, first, last, _, index = unpack(section)
+    if form_of[operation] and not form_of[operation](first, last) then
+      return malformed(operation .. ' of ' .. key)
+    end
+    if operation == 'indexed' and not is_current(index, first) then
+      outdated[#outdated + 1] = 'stale'
+      outdated[#outdated + 1] = string.sub(key, #numbers_stem + 1)
+    end
+  end
+  if #outdated > 0 then
+    local lost, held = string.match(known, '^%d+ ?(%d*) ?%d* ?%S* ?(%S*)')
+    return { 'stale', applied, lost, held, epoch, now, '0', unpack(outdated, 1, math.min(#outdated, MOST_ARGUMENTS)) }
+  end
+end
+
 local function exemplar(key, field, text)
   local family, number_field = split_note(field)
   local numbers = stem .. (family or '')
-  if declared[numbers] and redis.pcall('HEXISTS', numbers, number_field) == 0 then
+  local missing = declared[numbers] and redis.pcall('HEXISTS', numbers, number_field) == 0
+  if missing or lacks and family and lacks(family, number_field) then
     return -- its series went to `__overflow__`
   end
   local old = redis.pcall('HGET', key, field)
@@ -224,13 +260,23 @@ function run.gauge(key, series, value)
   check(redis.pcall('HSET', key, writer .. ' ' .. series, value), key, series)
 end
 
+local tail = token == '' and '' or ' ' .. token
+redis.call('HSET', KEYS[1], writer, ARGV[5] .. ' ' .. ARGV[7] .. ' ' .. now .. ' ' .. state .. tail)
+if folded then
+  redis.call('HDEL', KEYS[2], writer)
+end
+keep_clock(KEYS[2], now)
+
+local removal = {
+  remove = remove, remove_twin = remove, remove_packed = remove_packed, remove_packed_twin = remove_packed,
+}
 for _, section in ipairs(sections) do
-  local operation, key, first, last, count = unpack(section)
+  local operation, key, first, last, count, index = unpack(section)
   if operation == 'add' or operation == 'add_part' then
     local parted = operation == 'add_part'
     local length = count > 0 and redis.pcall('HLEN', key)
     local labels = type(length) == 'number' and length + count > limit and labels_of(ARGV[first], parted) or 0
-    local noted = had_removals(key)
+    local noted = had_removals(key, #stem + 1)
     if labels > 0 then
       add_bounded(key, length, labels, first, last, parted, noted)
     elseif noted then
@@ -240,9 +286,16 @@ for _, section in ipairs(sections) do
         add(key, ARGV[i], ARGV[i + 1])
       end
     end
-  elseif operation == 'remove' then
-    if count > 0 then
-      remove(key, first, last)
+  elseif operation == 'indexed' then
+    add_indexed(index, first)
+  elseif operation == 'named' then
+    add_named(index, first)
+  elseif removal[operation] then
+    local packed_one = of_three_keys[operation]
+    local series = packed_one and KEYS[index + 1] or key
+    local twin = string.sub(operation, -5) == '_twin'
+    if count > 0 and not (twin and number(redis.pcall('HLEN', series)) == 0) then
+      removal[operation](packed_one and index or key, first, last)
     end
   else
     local act, step = run[operation], width[operation]
@@ -251,4 +304,8 @@ for _, section in ipairs(sections) do
     end
   end
 end
-return { 'applied', ARGV[5], ARGV[7], token, epoch, now, tostring(refused), unpack(notes) }
+local reply = { 'applied', ARGV[5], ARGV[7], token, epoch, now, tostring(refused) }
+for i = 1, #notes do
+  reply[#reply + 1] = notes[i]
+end
+return reply

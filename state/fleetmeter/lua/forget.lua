@@ -2,7 +2,8 @@
 -- Example: "openai_tokens_used" has the labels model and type; '["gpt-6",null]' fits all its series of gpt-6.
 --
 -- KEYS[1] families  KEYS[2] gauges  KEYS[3] exemplars  KEYS[4] removed  KEYS[5] sizes  KEYS[6] returned
--- KEYS[7..] the numbers of each layout of the family, in the order of ARGV
+-- KEYS[7..] of each layout of the family, in the order of ARGV: the hash of its numbers, and the numbers, series and
+--   names that it has if it is packed
 -- ARGV[1] family
 -- ARGV[2..] for each layout two texts: its field in `families`, and what is removed of it: `all`, `none`, or a pattern.
 --   A pattern is a JSON array of label values in the order of their sorted names; null fits any value.
@@ -13,19 +14,21 @@
 -- the same script.
 -- Cost: O(numbers of the family + all gauges + all exemplars + all notes in `removed` and `returned`).
 
-local family, FIXED = ARGV[1], 6
-if #KEYS <= FIXED or #ARGV ~= 1 + 2 * (#KEYS - FIXED) then
+local family, FIXED, EACH = ARGV[1], 6, 4
+local count = (#KEYS - FIXED) / EACH
+if count < 1 or #ARGV ~= 1 + 2 * count then
   return redis.error_reply('FLEETMETER forget: malformed arguments')
 end
+local packed_types = { [2] = 'string', [0] = 'list' }  -- by the place among a layout's keys; all others are hashes
 for i = 1, #KEYS do
-  local kind = redis.call('TYPE', KEYS[i]).ok
-  if kind ~= 'none' and kind ~= 'hash' then
-    return redis.error_reply('FLEETMETER forget: ' .. KEYS[i] .. ' is no hash')
+  local kind, expected = redis.call('TYPE', KEYS[i]).ok, i > FIXED and packed_types[(i - FIXED) % EACH] or 'hash'
+  if kind ~= 'none' and kind ~= expected then
+    return redis.error_reply('FLEETMETER forget: ' .. KEYS[i] .. ' is no ' .. expected)
   end
 end
 
 local layouts, wanted = {}, {}
-for i = 1, #KEYS - FIXED do
+for i = 1, count do
   local field, what = ARGV[2 * i], ARGV[2 * i + 1]
   if what ~= 'all' and what ~= 'none' then
     local ok, pattern = pcall(cjson.decode, what)
@@ -43,6 +46,7 @@ for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
 end
 
 --@include notes
+--@include blocks
 
 local function goes(field, values)
   return layouts[field] == 'all' or wanted[field] ~= nil and fits(values, wanted[field])
@@ -68,17 +72,20 @@ local function chosen(key, split)
 end
 
 local numbers, gone = 0, {}
-for i = 1, #KEYS - FIXED do
-  local field, key = ARGV[2 * i], KEYS[FIXED + i]
+for i = 1, count do
+  local field, at = ARGV[2 * i], FIXED + EACH * (i - 1) + 1
+  local key, packed = KEYS[at], standing(KEYS[at + 1], KEYS[at + 2], KEYS[at + 3])
   if layouts[field] == 'all' then
-    numbers = numbers + redis.call('HLEN', key)
-    redis.call('UNLINK', key)
+    numbers = numbers + redis.call('HLEN', key) + (packed and numbers_of(packed) or 0)
+    redis.call('UNLINK', unpack(KEYS, at, at + EACH - 1))
     if redis.call('HEXISTS', KEYS[1], field) == 1 then
       gone[#gone + 1] = field
       had[field] = true
     end
   elseif layouts[field] ~= 'none' then
     numbers = numbers + drop(key, chosen(key, function(text) return field, cjson.decode(text) end))
+    local of_series = packed and drop_series(packed, function(text) return goes(field, cjson.decode(text)) end) or 0
+    had[field], numbers = had[field] or of_series > 0 or nil, numbers + of_series
   end
   if had[field] then
     redis.call('HDEL', KEYS[5], key)

@@ -2,7 +2,8 @@
 --
 -- KEYS[1] writers  KEYS[2] retired  KEYS[3] families  KEYS[4] gauges  KEYS[5] exemplars  KEYS[6] removed  KEYS[7] sizes
 -- KEYS[8] returned
--- KEYS[9..] the numbers of each layout, in the order of ARGV; then every other key to delete: each writer:<id>
+-- KEYS[9..] of each layout, in the order of ARGV, the hash of its numbers, and the numbers, series and names that it has
+--   if it is packed; then every other key to delete: each writer:<id>
 -- ARGV[1] id of the epoch that the caller read, empty for none  ARGV[2] id of the new one  ARGV[3] state format
 -- ARGV[4..] the layouts: fields of `families` and of `removed`
 -- Reply: { status, layouts, numbers, gauges, exemplars, writers }, how many of each there were; status is
@@ -12,10 +13,10 @@
 -- What the gateway keeps beside (cache, API keys, rates, budgets, circuit breakers) stays.
 -- Deletions come first: the store allows them while its memory is full, and then also allows the writes that follow in
 -- the same script.
--- Cost: O(layouts + writers); the numbers are freed in the background.
+-- Cost: O(layouts + writers + series of packed layouts); the numbers are freed in the background.
 
-local FIXED = 8
-if #ARGV < 3 or #KEYS < FIXED + #ARGV - 3 or ARGV[2] == '' or ARGV[2] == ARGV[1] then
+local FIXED, EACH = 8, 4
+if #ARGV < 3 or #KEYS < FIXED + EACH * (#ARGV - 3) or ARGV[2] == '' or ARGV[2] == ARGV[1] then
   return redis.error_reply('FLEETMETER reset: malformed arguments')
 end
 local time = redis.call('TIME')
@@ -27,6 +28,7 @@ if epoch ~= ARGV[1] then
 end
 
 --@include notes
+--@include blocks
 
 local function fields(key)
   local found = redis.pcall('HKEYS', key)
@@ -53,8 +55,9 @@ local function count(key)
   return type(size) == 'number' and size or 0
 end
 local numbers, writers = 0, 0
-for i = FIXED + 1, FIXED + #ARGV - 3 do
-  numbers = numbers + count(KEYS[i])
+for i = FIXED + 1, FIXED + EACH * (#ARGV - 3), EACH do
+  local packed = standing(KEYS[i + 1], KEYS[i + 2], KEYS[i + 3])
+  numbers = numbers + count(KEYS[i]) + (packed and numbers_of(packed) or 0)
 end
 for _, field in ipairs(fields(KEYS[1])) do
   if string.sub(field, 1, 1) ~= '@' then

@@ -50,13 +50,14 @@ end
 
 local stem = string.gsub(KEYS[3], 'families$', 'family:')
 
--- Whether something was ever removed of the family whose numbers a key holds: new series of it may be returns.
+-- Whether something was ever removed of the layout whose field of `families` a text holds from there on: new series of
+-- it may be returns.
 local any_removed
-local function had_removals(key)
+local function had_removals(text, from)
   if any_removed == nil then
     any_removed = number(redis.pcall('HLEN', KEYS[8])) > 0
   end
-  return any_removed and number(redis.pcall('HEXISTS', KEYS[8], string.sub(key, #stem + 1))) == 1
+  return any_removed and number(redis.pcall('HEXISTS', KEYS[8], string.sub(text, from))) == 1
 end
 
 -- The field that shows that a series is there: `sum` if it has several.
@@ -64,7 +65,7 @@ local function marker_of(series, parted)
   return parted and series .. SUM or series
 end
 
--- Notes that a series came now.
-local function came(key, series, parted)
-  redis.pcall('HSET', KEYS[8], string.sub(key, #stem + 1) .. ' ' .. marker_of(series, parted), now)
+-- Notes that the series of a marker came to a layout now.
+local function came(layout, marker)
+  redis.pcall('HSET', KEYS[8], layout .. ' ' .. marker, now)
 end

@@ -40,10 +40,14 @@ _PARTS = {"_bucket": None, "_sum": "sum", "_count": "count"}
 
 
 class Hooks:
-    """The changes made to prometheus_client, and what was there before."""
+    """The changes made to prometheus_client, and what was there before.
 
-    def __init__(self, accumulator: Accumulator) -> None:
+    With `packed`, numbers of the families that it makes known are kept packed.
+    """
+
+    def __init__(self, accumulator: Accumulator, *, packed: bool = False) -> None:
         self._accumulator = accumulator
+        self._packed = packed
         self._before: list[tuple[Any, str, Any]] = []
         self._installed = False
         self._initialising = threading.local()
@@ -170,6 +174,7 @@ class Hooks:
             [bound_text(bound) for bound in _bounds_of(metric)],
             getattr(metric, "_multiprocess_mode", ""),
             [str(state) for state in getattr(metric, "_states", ())],
+            packed=self._packed,
         )
         self._accumulator.define(definition)
         return definition
@@ -205,7 +210,9 @@ class Hooks:
         definition: Definition | None = getattr(self._initialising, "definition", None)
         if definition is None:  # a value that no hooked metric asked for
             bounds = self._bounds_with(metric_name, part) if typ == "histogram" else []
-            definition = Definition.of(metric_name, typ, help_text, "", labelnames, bounds, multiprocess_mode)
+            definition = Definition.of(
+                metric_name, typ, help_text, "", labelnames, bounds, multiprocess_mode, packed=self._packed
+            )
             if bounds or typ != "histogram":
                 self._accumulator.define(definition)
         return cell_of(self._accumulator, definition, labelvalues, part)

@@ -35,6 +35,7 @@ def install(
     flush_interval: float | None = None,
     replica: str | None = None,
     max_series: int | None = None,
+    numbers: str | None = None,
     credential_provider: "CredentialProvider | None" = None,
 ) -> None:
     """Make every metric of prometheus_client in this process a metric of the fleet.
@@ -51,6 +52,9 @@ def install(
     * `max_series` (FLEETMETER_MAX_SERIES, 10000): the most label sets that a family may have in the store. With 10,000
       users as labels, amounts of user 10,001 go to one more series, whose label values are `__overflow__`. A gauge of
       that user is not shown.
+    * `numbers` (FLEETMETER_NUMBERS, `fields`): how the store keeps what this process adds. With `packed`, all numbers
+      of a family stand in one string, which is smaller and faster to read, and every sum is exact. Processes with
+      either setting count together. Exporters must be of a version that can read packed numbers.
     * `credential_provider` (FLEETMETER_REDIS_CREDENTIAL_PROVIDER, as `module:function`): for tokens that expire. A
       function without arguments that returns `(user, password)`, or redis-py's kind of object. It is called for each
       new connection, in the thread that opens it. If it raises, the connection fails as with a wrong password, and the
@@ -71,6 +75,7 @@ def install(
         flush_interval=flush_interval,
         replica=replica,
         max_series=max_series,
+        numbers=numbers,
         credential_provider=credential_provider,
     )
     with _lock:

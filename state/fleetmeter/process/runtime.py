@@ -15,7 +15,7 @@ from fleetmeter.process.pending import call_after_fork
 from fleetmeter.process.termination import Termination
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import Keys
-from fleetmeter.settings import Settings, without_password
+from fleetmeter.settings import PACKED, Settings, without_password
 from fleetmeter.values.accumulator import Accumulator
 from fleetmeter.values.callbacks import Callbacks
 from fleetmeter.writer.exchange import Exchange
@@ -44,7 +44,7 @@ class Runtime:
         self._forking = self._noticing = threading.RLock()
         self._leaving = self._hooked = False
         self.accumulator = Accumulator(self._wake, self._reject)
-        self.hooks = Hooks(self.accumulator)
+        self.hooks = Hooks(self.accumulator, packed=settings.numbers == PACKED)
 
     def hook(self) -> None:
         """Make every metric of prometheus_client the fleet's."""

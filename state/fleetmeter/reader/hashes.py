@@ -1,5 +1,6 @@
 """A hash as it came from the store. Its texts become numbers only when somebody needs them, which saves time."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import compress, repeat
@@ -7,6 +8,7 @@ from math import inf
 from operator import gt, lt, ne
 from typing import Self
 
+from fleetmeter.errors import StateError
 from fleetmeter.reader.fields import Fields, carried
 from fleetmeter.schema.definition import read_json
 from fleetmeter.schema.scale import parse_number
@@ -18,6 +20,14 @@ _MOST_CHANGED = 0.4
 """The part of the numbers up to which it takes less time to look for those that changed than to read them all."""
 
 _KINDS = frozenset((int, float))
+
+
+class LikeAHash(Mapping[bytes, bytes]):
+    """Numbers that stand elsewhere than in a hash, and pass for one."""
+
+    @abstractmethod
+    def as_hash(self) -> "Hash":
+        """The same as a hash; the same object each time."""
 
 
 class Hash(Mapping[bytes, bytes]):
@@ -35,6 +45,8 @@ class Hash(Mapping[bytes, bytes]):
     @classmethod
     def of(cls, raw: Mapping[bytes, bytes]) -> Self:
         """A hash of this content. If the mapping is a `Hash` already, it is returned as it is."""
+        if isinstance(raw, LikeAHash):
+            raw = raw.as_hash()
         return raw if isinstance(raw, cls) else cls(list(raw), list(raw.values()))
 
     @classmethod
@@ -126,6 +138,11 @@ class Hash(Mapping[bytes, bytes]):
 
     def __repr__(self) -> str:
         return f"Hash({self._by_field!r})"
+
+
+def something_else(key: str, error: Exception) -> StateError:
+    """The problem of a key, or of a read, that the store answered with an error: it is of another type."""
+    return StateError(key, f"a key of this namespace is of another type: {error}", "wrong_type")
 
 
 def _below(stored: bytes | None, served: bytes) -> bool:

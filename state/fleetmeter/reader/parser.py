@@ -1,12 +1,15 @@
 """What the replies to a read mean: definitions, rows, numbers and statements. No I/O is done here."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
+from fleetmeter.connection.multi_exec import Command
 from fleetmeter.errors import StateError
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.gauge_read import GaugeRead
-from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.hashes import Hash, something_else
+from fleetmeter.reader.packed_layout import PackedLayout
 from fleetmeter.reader.returned import NO_RETURNS, Returned
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.times import microseconds, time_of
@@ -35,6 +38,7 @@ class Parser:
         self._definitions: dict[bytes, StoredDefinition | StateError] = {}
         self._texts: dict[bytes, bytes] = {}
         self._hashes: dict[str, Hash] = {}
+        self._packed: dict[bytes, PackedLayout] = {}
         self._returned = Hash([], []), NO_RETURNS
         self._stating: tuple[Fields, frozenset[str]] = Fields(), frozenset()
 
@@ -53,6 +57,28 @@ class Parser:
             if isinstance(stored, StoredDefinition) and stored.definition.type in ADDED_TYPES
         )
 
+    def commands(self, asked: list[bytes]) -> list[Command]:
+        """What reads the numbers of these fields: a command for each, and two if they are packed."""
+        before, self._packed = self._packed, {}
+        commands: list[Command] = []
+        for raw in asked:
+            stored, name = self._definitions.get(raw), raw.decode()
+            if isinstance(stored, StoredDefinition) and stored.definition.packed:
+                self._packed[raw] = before.get(raw) or PackedLayout(stored.definition, self._keys.packed(name))
+                commands += self._packed[raw].commands
+            else:
+                commands.append(("HGETALL", self._keys.family(name)))
+        return commands
+
+    def see_names(self, asked: list[bytes], replies: Sequence[Any]) -> bool:
+        """Take in the names of packed layouts, given the replies to `commands`.
+
+        False if the store has another list of names than the one that was known: then everything must be read again.
+        """
+        names = [(self._packed[raw], found[1]) for raw, found in self._by_field(asked, replies) if raw in self._packed]
+        anew = [layout for layout, reply in names if not layout.goes_on(reply)]
+        return not anew
+
     def snapshot(self, asked: list[bytes], replies: list[Any], extras: Extras, *, returns: bool) -> Snapshot:
         """What a read found, without the writers' names; `asked` are the fields whose numbers were asked for.
 
@@ -60,7 +86,7 @@ class Parser:
         """
         keys = self._keys
         _, writers, gauges, exemplars, removed, (seconds, micros), *numbers = replies
-        raw_returned = numbers.pop() if len(numbers) > len(asked) else []
+        raw_returned = numbers.pop() if len(numbers) > len(asked) + len(self._packed) else []
         before, self._hashes = self._hashes, {}
         epoch, rows = _epoch_and_rows(keys.writers, _hash(keys.writers, writers, before))
         problems = [stored for stored in self._definitions.values() if isinstance(stored, StateError)]
@@ -73,12 +99,19 @@ class Parser:
                 return Hash([], [])
             return self._hashes[key]
 
+        def unpacked(layout: PackedLayout, reply: Any) -> Mapping[bytes, bytes]:
+            try:
+                return layout.numbers(reply)
+            except StateError as error:
+                problems.append(error)
+                return Hash([], [])
+
         stated = readable(keys.gauges, gauges)
         came = self._parsed_returns(readable(keys.returned, raw_returned))
         failed = {
             name: error for name, (_, replies) in extras.items() for error in replies if isinstance(error, Exception)
         }
-        problems += [_something_else(f"{_READS}[{name}]", error) for name, error in failed.items()]
+        problems += [something_else(f"{_READS}[{name}]", error) for name, error in failed.items()]
         return Snapshot(
             taken_us=microseconds(seconds, micros),
             epoch=epoch,
@@ -87,8 +120,10 @@ class Parser:
                 stored for _, stored in sorted(self._definitions.items()) if isinstance(stored, StoredDefinition)
             ),
             numbers={
-                name.decode(): readable(keys.family(name.decode()), reply)
-                for name, reply in zip(asked, numbers, strict=True)
+                name.decode(): unpacked(self._packed[name], found[0])
+                if name in self._packed
+                else readable(keys.family(name.decode()), found[0])
+                for name, found in self._by_field(asked, numbers)
                 if name in self.fields  # without its definition nobody knows what the numbers mean
             },
             gauges=stated,
@@ -111,6 +146,11 @@ class Parser:
             names = {raw.partition(b" ")[0] for raw in new}
             self._stating = fields, writers | {name.decode("utf-8", "replace") for name in names}
         return self._stating[1]
+
+    def _by_field(self, asked: list[bytes], replies: Sequence[Any]) -> Iterator[tuple[bytes, list[Any]]]:
+        """Each field with the replies to its own commands."""
+        left = iter(replies)
+        return ((raw, list(islice(left, 1 + (raw in self._packed)))) for raw in asked)
 
     def _parsed_returns(self, raw: Hash) -> Returned:
         """The content of a hash. Mostly that is what the last read found, and the same object."""
@@ -158,12 +198,8 @@ def _is_error(reply: Any) -> bool:
 def _hash(key: str, reply: Any, before: Mapping[str, Hash]) -> Hash:
     """A hash as it was read; if nothing changed, the object of the last read. Raises `StateError` for another type."""
     if isinstance(reply, Exception):
-        raise _something_else(key, reply)
+        raise something_else(key, reply)
     return Hash.flat(reply, before.get(key))
-
-
-def _something_else(key: str, error: Exception) -> StateError:
-    return StateError(key, f"a key of this namespace is of another type: {error}", "wrong_type")
 
 
 def _definition(key: str, raw: bytes, text: bytes) -> StoredDefinition | StateError:

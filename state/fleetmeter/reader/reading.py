@@ -22,7 +22,7 @@ from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.times import microseconds
 from fleetmeter.schema.keys import HORIZON_FIELD, SOMETHING, Keys
 
-_FAMILIES, _REMOVED, _TIME = 0, 4, 5
+_FAMILIES, _REMOVED, _TIME, _NUMBERS = 0, 4, 5, 6
 """The places of these replies, by the order of `Reader._commands`."""
 
 
@@ -30,8 +30,9 @@ class Reader:
     """Reads snapshots of one namespace. For one thread at a time.
 
     Every family is read inside one MULTI/EXEC, together with the list of families. If that list names a family that was
-    not read, the read is repeated. What one script call wrote is therefore seen together. With `returns`, the reader
-    also reads when removed series came back. `reads` are further reads to send in that transaction.
+    not read, or if a packed layout's list of names does not go on from what is known of it, the read is repeated. What
+    one script call wrote is therefore seen together. With `returns`, the reader also reads when removed series came
+    back. `reads` are further reads to send in that transaction.
     """
 
     def __init__(
@@ -65,8 +66,9 @@ class Reader:
                 asked = sorted(self._parser.fields)
                 replies, extras = self._replies(asked)
                 self._parser.see_families(replies[_FAMILIES])
+                goes_on = self._parser.see_names(asked, replies[_NUMBERS:])
                 came_unread, self._gathered = not self._reads_returned, _has_gathered(replies[_REMOVED])
-                if self._parser.fields.issubset(asked) and not (self._gathered and came_unread):
+                if goes_on and self._parser.fields.issubset(asked) and not (self._gathered and came_unread):
                     self._store_now = microseconds(*replies[_TIME]), self._clock()
                     snapshot = self._parser.snapshot(asked, replies, extras, returns=self._returns)
                     return self._with_retired(self._with_names(snapshot), known)
@@ -106,7 +108,7 @@ class Reader:
             ("HGETALL", keys.exemplars),
             ("HGETALL", keys.removed),
             ("TIME",),
-            *(("HGETALL", keys.family(name.decode())) for name in fields),
+            *self._parser.commands(fields),
             *([("HGETALL", keys.returned)] if self._reads_returned else []),
         ]
 

@@ -11,10 +11,16 @@ from typing import Any
 
 from fleetmeter.errors import StateError
 from fleetmeter.schema.keys import family_field, split_family_field
-from fleetmeter.schema.scale import Scale, scale_of
+from fleetmeter.schema.scale import ADDED_TYPES, Scale, scale_of
 
 OWN_PREFIX = "fleetmeter_"
 """What the names of the machinery's own families begin with."""
+
+PACKED = "packed "
+"""What the type of a layout whose numbers are packed begins with in the store.
+
+A version that cannot read packed numbers meets a type that it does not know, leaves the family out and says so.
+"""
 
 MAX_SERIES = 10_000
 """Label sets that a family may hold. Further ones go to one series whose label values are `__overflow__`."""
@@ -60,10 +66,10 @@ class Definition:
 
     `labels` are in display order, `bounds` are a histogram's upper bounds as Prometheus writes them, `mode` is a
     gauge's multiprocess mode, `scale` is the number of stored units per unit of the family, `states` are those that a
-    state set may have. From these follow `layout`,
-    a digest of type, sorted label names and scale, which decides the meaning of a stored number; `field`, the field of
-    this layout in the `families` hash and the end of its key; `sorted_positions`, the position of each label in display
-    order, listed in the order of sorted names.
+    state set may have, `packed` says that the numbers are packed (see `schema/packing.py`) and not fields of a hash.
+    From these follow `layout`, a digest of type, sorted label names, scale and packing, which decides the meaning of a
+    stored number; `field`, the field of this layout in the `families` hash and the end of its key; `sorted_positions`,
+    the position of each label in display order, listed in the order of sorted names.
     """
 
     name: str
@@ -75,6 +81,7 @@ class Definition:
     mode: str = ""
     scale: int = Scale.PLAIN
     states: tuple[str, ...] = ()
+    packed: bool = False
     layout: str = dataclasses.field(init=False, repr=False, compare=False)
     field: str = dataclasses.field(init=False, repr=False, compare=False)
     sorted_positions: tuple[int, ...] = dataclasses.field(init=False, repr=False, compare=False)
@@ -90,20 +97,38 @@ class Definition:
         bounds: Sequence[str],
         mode: str,
         states: Sequence[str] = (),
+        *,
+        packed: bool = False,
     ) -> "Definition":
-        """A definition whose scale follows from the unit or the name."""
+        """A definition whose scale follows from the unit or the name. Only types that are added up can be `packed`."""
+        packed = packed and metric_type in ADDED_TYPES
         scale = scale_of(name, unit, metric_type)
+        if packed and scale is Scale.PLAIN:
+            scale = Scale.FEMTO
         shown = distinct_bounds(bounds)
-        return cls(name, metric_type, help_text, unit, tuple(labels), shown, mode, scale, tuple(states))
+        return cls(name, metric_type, help_text, unit, tuple(labels), shown, mode, scale, tuple(states), packed)
 
     def __post_init__(self) -> None:
         # Not cached properties: before Python 3.12 those take a lock, which a fork may copy while it is held.
-        meaning = compact_json([self.type, sorted(self.labels), int(self.scale)])
+        meaning = compact_json([self.stored_type, sorted(self.labels), int(self.scale)])
         layout = hashlib.sha256(meaning.encode()).hexdigest()[:8]
         positions = tuple(sorted(range(len(self.labels)), key=self.labels.__getitem__))
         object.__setattr__(self, "layout", layout)
         object.__setattr__(self, "field", family_field(self.name, layout))
         object.__setattr__(self, "sorted_positions", positions)
+
+    @property
+    def stored_type(self) -> str:
+        """The type as it is stored."""
+        return PACKED + self.type if self.packed else self.type
+
+    @property
+    def twin(self) -> "Definition | None":
+        """The same in the other format, packed or not; None for a type that is never packed."""
+        if self.type not in ADDED_TYPES:
+            return None
+        scales = {Scale.FEMTO: Scale.PLAIN} if self.packed else {Scale.PLAIN: Scale.FEMTO}
+        return dataclasses.replace(self, packed=not self.packed, scale=scales.get(Scale(self.scale), self.scale))
 
     @property
     def has_parts(self) -> bool:
@@ -120,7 +145,7 @@ class Definition:
     def to_json(self) -> str:
         """The text that is stored; equal definitions give equal text."""
         content = {
-            "type": self.type,
+            "type": self.stored_type,
             "help": self.help,
             "unit": self.unit,
             "labels": self.labels,
@@ -151,9 +176,10 @@ class StoredDefinition:
             first, defined, body = text.split(" ", 2)
             raw = read_json(body)
             kind, help_text, unit, mode = texts_of([raw["type"], raw["help"], raw["unit"], raw["mode"]])
+            packed = kind.startswith(PACKED) and kind.removeprefix(PACKED) in ADDED_TYPES
             definition = Definition(
                 name=_checked_name(split_family_field(field)[0]),
-                type=kind,
+                type=kind.removeprefix(PACKED) if packed else kind,
                 help=help_text,
                 unit=unit,
                 labels=_checked_labels(texts_of(raw["labels"])),
@@ -161,6 +187,7 @@ class StoredDefinition:
                 mode=mode,
                 scale=_checked_scale(raw["scale"]),
                 states=tuple(texts_of(raw.get("states", []))),
+                packed=packed,
             )
             stored = cls(definition, int(first), int(defined))
         except (ValueError, KeyError, TypeError) as error:

@@ -19,6 +19,12 @@ together. The 0 leaves room for shards.
 | `<tag>:families`               | hash | `<family>:<layout>` → `<first µs> <defined µs> <definition, JSON>`       |
 | `<tag>:family:<family>:<layout>` | hash | label values by sorted name, then the bound, `sum` or `count`: a       |
 |                                |      | JSON array → a number, whole wherever it can be                          |
+| `<tag>:numbers:<family>:<layout>` | string | the same of a packed layout: a slot of 8 bytes for each number, see  |
+|                                |      | `schema/packing.py`                                                      |
+| `<tag>:series:<family>:<layout>` | hash | label values by sorted name, a JSON array → `<shape>:<slot>` of its    |
+|                                |      | block, several with commas; `@shape <shape>` → its number; `@state` →    |
+|                                |      | `<generation> <names> <slots> <shapes> <digest>`                         |
+| `<tag>:names:<family>:<layout>` | list | what came and went in that layout, oldest first; only appended to       |
 | `<tag>:gauges`                 | hash | `<writer> [family, layout, [label values]]` → `<set at µs> <value>`;     |
 |                                |      | the writer `@folded` has what ended ones left                            |
 | `<tag>:exemplars`              | hash | `<family>:<layout> <field of the number>` → `<µs> <exemplar, JSON>`      |
@@ -134,6 +140,10 @@ class Keys:
         """The key that holds the numbers of one layout; `field` is its field in `families`."""
         return f"{self._tag}:family:{field}"
 
+    def packed(self, field: str) -> tuple[str, str, str]:
+        """The keys of one packed layout: its numbers, its series and its names; `field` is its field in `families`."""
+        return f"{self._tag}:numbers:{field}", f"{self._tag}:series:{field}", f"{self._tag}:names:{field}"
+
     def budget(self, window: str, account: str) -> str:
         """The key of one account of a budget; `window` is `hour`, `day` or `month`."""
         return f"{self._tag}:budget:{window}:{account}"
@@ -148,9 +158,9 @@ class Keys:
         return f"{self._tag}:beside:{name}"
 
     @property
-    def patterns(self) -> tuple[str, str]:
+    def patterns(self) -> tuple[str, ...]:
         """The patterns for SCAN that find the keys of all families' numbers, and of all writers."""
-        return f"{self._tag}:family:*", f"{self._tag}:writer:*"
+        return (f"{self._tag}:family:*", *self.packed("*"), f"{self._tag}:writer:*")
 
 
 def family_field(name: str, layout: str) -> str:
@@ -159,8 +169,9 @@ def family_field(name: str, layout: str) -> str:
 
 
 def family_of_key(key: str) -> str:
-    """The name of the family whose numbers stand under a key that `Keys.family` made."""
-    return split_family_field(key.partition(":0}:family:")[2])[0]
+    """The name of the family whose numbers stand under a key that `Keys.family` made, or the first of `Keys.packed`."""
+    kind = ":0}:numbers:" if ":0}:numbers:" in key else ":0}:family:"
+    return split_family_field(key.partition(kind)[2])[0]
 
 
 def split_family_field(field: str) -> tuple[str, str]:

@@ -23,6 +23,8 @@ class Scale(IntEnum):
     PLAIN = 1
     MICRO = 10**6
     NANO = 10**9
+    FEMTO = 10**15
+    """What packed numbers without a unit are kept in."""
 
 
 _BY_UNIT = {"usd": Scale.NANO, "seconds": Scale.MICRO}

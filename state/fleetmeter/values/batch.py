@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fleetmeter.schema.definition import Definition, compact_json
+from fleetmeter.schema.packing import shape_of
 from fleetmeter.values.delta import Delta, Removal
 
 GaugeName = tuple[str, str, tuple[str, ...]]
@@ -15,7 +16,8 @@ class Batch:
     """Deltas that belong together: they are applied in one script call, or not at all.
 
     `definitions` and `adds` are keyed by the family's field in `families`. A gauge has the monotonic time at which it
-    was set (None: never) and its text. An exemplar has its Unix time and its text.
+    was set (None: never) and its text. An exemplar has its Unix time and its text. `packed` has the definitions of the
+    packed layouts in `adds`, by the bounds in which they differ.
     """
 
     definitions: dict[str, str] = field(default_factory=dict)
@@ -25,6 +27,7 @@ class Batch:
     exemplars: dict[str, tuple[float, str]] = field(default_factory=dict)
     adds: dict[str, dict[str, float]] = field(default_factory=dict)
     has_parts: set[str] = field(default_factory=set)
+    packed: dict[str, dict[tuple[str, ...], Definition]] = field(default_factory=dict)
 
     def define(self, definition: Definition) -> None:
         """Send a family's definition."""
@@ -36,6 +39,8 @@ class Batch:
         numbers[number] = numbers.get(number, 0) + amount
         if definition.has_parts:
             self.has_parts.add(definition.field)
+        if definition.packed:
+            self.packed.setdefault(definition.field, {}).setdefault(definition.bounds, definition)
 
     def remove(self, definition: Definition, pattern: Sequence[str | None]) -> None:
         """Remove the fleet's series whose label values, in display order, fit the pattern; None fits any value.
@@ -43,7 +48,16 @@ class Batch:
         The removal takes effect before everything that this batch adds.
         """
         by_name = [pattern[position] for position in definition.sorted_positions]
-        self.removals.append(Removal(definition.field, compact_json(by_name), definition.has_parts))
+        twin = definition.twin
+        self.removals.append(
+            Removal(
+                definition.field,
+                compact_json(by_name),
+                definition.has_parts,
+                definition.packed,
+                twin.field if twin is not None else "",
+            )
+        )
 
     def set_gauge(self, definition: Definition, labelvalues: Sequence[str], set_at: float | None, text: str) -> None:
         """Set this writer's value of a gauge. If two objects set the same series, the later one counts."""
@@ -78,6 +92,10 @@ class Batch:
         return Delta(
             adds=self.adds,
             has_parts=frozenset(self.has_parts),
+            shapes={
+                name: tuple(shape_of(one, bounds) for bounds, one in every.items())
+                for name, every in self.packed.items()
+            },
             definitions=self.definitions,
             removals=tuple(self.removals),
             unset=tuple(compact_json(name) for name in self.unset),

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 from fleetmeter.schema.scale import Scale
 from fleetmeter.values.amounts import Amount, Money, Seconds
 from fleetmeter.values.levels import InfoLevel, Level, State
+from fleetmeter.values.packed_amounts import Count, Number, PackedMoney, PackedSeconds
 
 if TYPE_CHECKING:
     from fleetmeter.schema.definition import Definition
     from fleetmeter.values.accumulator import Accumulator
 
 _AMOUNTS = {Scale.PLAIN: Amount, Scale.MICRO: Seconds, Scale.NANO: Money}
+_PACKED = {Scale.PLAIN: Count, Scale.FEMTO: Number, Scale.MICRO: PackedSeconds, Scale.NANO: PackedMoney}
 
 
 def cell_of(
@@ -25,4 +27,5 @@ def cell_of(
     if definition.type == "gauge":
         return Level(accumulator, definition, labelvalues)
     scaled = part is None or part == "sum"
-    return _AMOUNTS[Scale(definition.scale) if scaled else Scale.PLAIN](accumulator, definition, labelvalues, part)
+    kinds = _PACKED if definition.packed else _AMOUNTS
+    return kinds[Scale(definition.scale) if scaled else Scale.PLAIN](accumulator, definition, labelvalues, part)

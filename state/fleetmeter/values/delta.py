@@ -10,21 +10,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fleetmeter.schema.definition import compact_json
+from fleetmeter.schema.packing import Shape
 
 Adds = Mapping[str, Mapping[str, float]]
 """Stored units by the family's field in `families`, then by the number's field."""
+
+Shapes = Mapping[str, tuple[Shape, ...]]
+"""The shapes of the blocks of packed layouts, by the family's field in `families`."""
 
 
 @dataclass(frozen=True)
 class Removal:
     """Every series of a layout whose label values fit `pattern`: a JSON array by sorted label name, null fits any.
 
-    `family` is the layout's field in `families`; `has_parts` is true if its series have several numbers.
+    `family` is the layout's field in `families`; `has_parts` is true if its series have several numbers, `packed` if
+    these are packed. `twin` is the field of the same layout in the other format, of which the same series go; empty for
+    none.
     """
 
     family: str
     pattern: str
     has_parts: bool
+    packed: bool = False
+    twin: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,8 @@ class Delta:
 
     `has_parts` names the families of `adds` whose series have several numbers. `definitions` are JSON texts by field of
     `families`. `unset` are series of this writer's gauges, `gauges` their values (`<set at µs> <value>`, by the store's
-    clock). `exemplars` are keyed by family and then field, with Unix times.
+    clock). `exemplars` are keyed by family and then field, with Unix times. `shapes` names the families of `adds` that
+    are packed, with the shapes of their blocks, one for each list of bounds; their amounts are whole.
     """
 
     adds: Adds = field(default_factory=dict)
@@ -43,6 +52,7 @@ class Delta:
     unset: tuple[str, ...] = ()
     gauges: Mapping[str, str] = field(default_factory=dict)
     exemplars: Mapping[str, str] = field(default_factory=dict)
+    shapes: Shapes = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.adds or self.definitions or self.removals or self.unset or self.gauges or self.exemplars)
@@ -68,6 +78,13 @@ def merged(every: Iterable[Adds]) -> dict[str, dict[str, float]]:
             for name, amount in numbers.items():
                 into[name] = into.get(name, 0) + amount
     return total
+
+
+def joined(one: Shapes, other: Shapes) -> Shapes:
+    """The shapes of two batches, each once."""
+    if not other.keys() - one.keys() and all(set(shapes) <= set(one[name]) for name, shapes in other.items()):
+        return one
+    return {name: tuple(dict.fromkeys((*one.get(name, ()), *other.get(name, ())))) for name in (*one, *other)}
 
 
 def packed(adds: Adds) -> bytes:

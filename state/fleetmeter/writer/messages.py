@@ -53,7 +53,8 @@ class Answer:
     up to it the row counts as lost. `epoch` is the namespace's; `deliberate` is true if an operator began it. `refused`
     are the numbers that could not be added, and how many in all. `undefined` is true if a family that was added to has
     no definition in the store. `overflowed` is how many series went to `__overflow__`, by key. `conflicts` are the
-    definitions that differ from this writer's: field of `families` and stored text.
+    definitions that differ from this writer's: field of `families` and stored text. `stale` are the packed layouts of
+    which the writer knew what is no more, `learned` are texts about their slots; see `Directory`.
     """
 
     status: str
@@ -68,6 +69,8 @@ class Answer:
     undefined: bool = False
     overflowed: tuple[tuple[str, int], ...] = ()
     conflicts: tuple[tuple[str, str], ...] = ()
+    stale: tuple[str, ...] = ()
+    learned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

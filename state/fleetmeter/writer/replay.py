@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, replace
 
-from fleetmeter.values.delta import NOTHING, Delta, merged, packed, unpacked
+from fleetmeter.values.delta import NOTHING, Delta, Shapes, joined, merged, packed, unpacked
 
 KEEP_SECONDS = 3600.0
 """How long an acknowledged batch is kept."""
@@ -34,6 +34,7 @@ class ReplayLog:
         self.size = 0
         """Bytes that are kept."""
         self._has_parts: frozenset[str] = frozenset()
+        self._shapes: Shapes = {}
 
     @property
     def newest(self) -> int:
@@ -48,6 +49,7 @@ class ReplayLog:
         entry = _Entry(now, packed(delta.adds))
         self._entries.append(entry)
         self._has_parts |= delta.has_parts
+        self._shapes = joined(self._shapes, delta.shapes)
         self.size += len(entry.data)
         while self._entries and (self.size > self._keep_bytes or now - self._entries[0].at > self._keep_seconds):
             self.size -= len(self._entries.popleft().data)
@@ -58,7 +60,12 @@ class ReplayLog:
         kept = [unpacked(entry.data) for entry in list(self._entries)[max(0, number - self.base) :]]
         if not kept:
             return newest
-        return replace(newest, adds=merged([*kept, newest.adds]), has_parts=self._has_parts | newest.has_parts)
+        return replace(
+            newest,
+            adds=merged([*kept, newest.adds]),
+            has_parts=self._has_parts | newest.has_parts,
+            shapes=joined(self._shapes, newest.shapes),
+        )
 
     def forget(self, base: int) -> None:
         """Drop everything; the next number is the one after `base`."""

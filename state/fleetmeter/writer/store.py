@@ -1,6 +1,6 @@
 """The door to Redis: the one place where a writer's calls leave this process."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
@@ -12,8 +12,9 @@ from fleetmeter.connection.credentials import Credentials
 from fleetmeter.lua import lua_source
 from fleetmeter.schema.definition import MAX_SERIES
 from fleetmeter.schema.keys import STATE_FORMAT, SWEPT_FIELD, Keys, split_note
+from fleetmeter.writer.directory import Directory
 from fleetmeter.writer.messages import Answer, Apply, Fold, Hello, Leftovers
-from fleetmeter.writer.wire import encode
+from fleetmeter.writer.wire import Body, encode
 
 ScriptCall = tuple[Script, list[str], Sequence[Any]]
 """A script, its keys and its arguments."""
@@ -27,6 +28,7 @@ class Store:
     ) -> None:
         self.keys = keys
         self.max_series = max_series
+        self._directory = Directory(max_series)
         self._client = connect(url, keys.writers, credentials)
         self._hello = self._client.register_script(lua_source("hello"))
         self._apply = self._client.register_script(lua_source("apply"))
@@ -40,7 +42,7 @@ class Store:
     def apply(self, call: Apply) -> Answer:
         """Send a batch, or a heartbeat."""
         with translated():
-            return answer_of(self._run(*self.apply_call(call)))
+            return self._by_slot_or_name(call, lambda prepared: self._run(*prepared))
 
     def apply_and_wait(self, call: Apply, replicas: int, timeout: float) -> tuple[Answer, int]:
         """Send a batch or a heartbeat, then wait until that many store replicas have it, or `timeout` seconds.
@@ -49,12 +51,16 @@ class Store:
         nothing was written that could be waited for, and the count is 0 at once. A replica that has this write has
         every earlier one of the same store.
         """
-        script, keys, arguments = self.apply_call(call)
 
         def exchange() -> tuple[Answer, int]:
             one: Any = self._client.client()  # type: ignore[no-untyped-call]  # redis leaves it untyped
+
+            def send(prepared: ScriptCall) -> Any:
+                script, keys, arguments = prepared
+                return script(keys=keys, args=arguments, client=one)
+
             with one:  # one connection: WAIT is about what was written on its own
-                answer = answer_of(script(keys=keys, args=arguments, client=one))
+                answer = self._by_slot_or_name(call, send)
                 return answer, self._wait(one, replicas, timeout) if answer.status == "applied" else 0
 
         with translated():
@@ -76,9 +82,27 @@ class Store:
         head = (call.writer, call.epoch, STATE_FORMAT, call.heard_us, " ".join(call.lives))
         return self._hello, keys, [*head, *(text for pair in identity.items() for text in pair)]
 
+    def _by_slot_or_name(self, call: Apply, send: Callable[[ScriptCall], Any]) -> Answer:
+        """Send a batch by the slots that are known. If they are out of date, nothing was changed: send it by name."""
+        directory = self._directory
+        known = directory.of(call.writer)
+        for tries in (known, known, None):  # another layout may be out of date a moment later
+            body = encode(call.delta, self.keys, tries)
+            answer = answer_of(send(self._apply_call(call, body)))
+            if answer.status != "stale":
+                break
+            directory.forget(answer.stale)
+        if answer.status == "applied":
+            directory.learn(body.asked, answer.learned, body.proven)
+        elif answer.status != "already":
+            directory.forget()
+        return answer
+
     def apply_call(self, call: Apply) -> ScriptCall:
-        """A batch or a heartbeat as it is sent."""
-        body = encode(call.delta, self.keys)
+        """A batch or a heartbeat as it is sent, all by name."""
+        return self._apply_call(call, encode(call.delta, self.keys))
+
+    def _apply_call(self, call: Apply, body: Body) -> ScriptCall:
         state = "goodbye" if call.goodbye else "alive"
         numbers = (call.prev, call.prev_token, call.seq, call.token, call.given_up)
         head = (call.epoch, call.writer, *numbers, state, self.max_series)
@@ -171,4 +195,6 @@ def answer_of(reply: list[bytes]) -> Answer:
         conflicts=tuple(
             (field, text.decode()) for field, text in (split_note(note.encode()) for note in notes.get("conflict", ()))
         ),
+        stale=tuple(notes.get("stale", ())),
+        learned=tuple(notes.get("learned", ())),
     )

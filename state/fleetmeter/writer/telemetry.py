@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from fleetmeter.excerpt import MOST, cut, quoted
 from fleetmeter.schema.definition import OWN_PREFIX, Definition
 from fleetmeter.schema.keys import family_of_key, split_family_field
-from fleetmeter.schema.scale import LARGEST, is_finite
+from fleetmeter.schema.packing import LARGEST_WHOLE
+from fleetmeter.schema.scale import LARGEST, Scale, is_finite
 from fleetmeter.values.delta import NOTHING, Delta
 from fleetmeter.writer.conflicts import CONFLICTS, reasons
 from fleetmeter.writer.messages import Answer, Outcome
@@ -181,7 +182,8 @@ class Telemetry:
         for key, count in answer.overflowed:
             self.dropped(family_of_key(key), count, news=news)
         for field, stored in answer.conflicts:
-            self._conflicting(split_family_field(field)[0], reasons(field, stored, sent.definitions), news=news)
+            if differences := reasons(field, stored, sent.definitions):
+                self._conflicting(split_family_field(field)[0], differences, news=news)
 
     def dropped(self, family: str, series: int, *, news: bool = True) -> None:
         """Count the series of a batch that had no place in their family."""
@@ -214,7 +216,7 @@ class Telemetry:
             "fleetmeter: %s: %s cannot be counted and was left out: %s",
             definition.name,
             quoted(amount),
-            f"it is beyond {LARGEST / definition.scale:g}, the largest amount" if finite else "it is not finite",
+            f"it is beyond {largest_of(definition):g}, the largest amount" if finite else "it is not finite",
         )
 
     def callback_failed(self, definition: Definition, error: BaseException) -> None:
@@ -239,3 +241,10 @@ class Telemetry:
             self._last_log[subject] = now
             shown = (cut(value) if isinstance(value, str) else value for value in values)
             log.warning(message, *shown, exc_info=defect)
+
+
+def largest_of(definition: Definition) -> float:
+    """The largest amount that a family takes, in its own unit."""
+    if definition.packed:
+        return LARGEST_WHOLE if definition.scale == Scale.FEMTO else LARGEST_WHOLE / definition.scale
+    return LARGEST / definition.scale

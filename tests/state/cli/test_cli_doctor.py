@@ -273,6 +273,30 @@ def test_a_writers_user(own_server: EmbeddedStore, capsys: pytest.CaptureFixture
     client.close()
 
 
+def test_what_a_replica_that_packs_numbers_needs(
+    own_server: EmbeddedStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its commands are asked for, and its batches tried, if FLEETMETER_NUMBERS says so."""
+    store = new_address(own_server)
+    client = store.client()
+    pattern = "~" + store.keys.writers.removesuffix("writers") + "*"
+    commands = "evalsha script|load hget hgetall hset hdel hincrby hincrbyfloat hexists hkeys hlen hsetnx del time"
+    allowed = ["+" + name for name in (*commands.split(), "multi", "exec", "hmget", "zcount")]
+    client.execute_command("ACL", "SETUSER", "packer", "on", ">secret", pattern, "-@all", *allowed)
+    url = own_server.url.replace("unix://", "unix://packer:secret@")
+    assert "and was tried" in findings(store, capsys, url)[1]["as a writer"]["found"]
+    monkeypatch.setenv("FLEETMETER_NUMBERS", "packed")
+    status, found = findings(store, capsys, url)
+    missing = "BITFIELD, LINDEX, LLEN, RPUSH, SETRANGE, STRLEN"
+    assert (status, found["as a writer"]["found"]) == (1, f"not allowed: {missing}")
+    client.execute_command("ACL", "SETUSER", "packer", *(f"+{name.lower()}" for name in missing.split(", ")))
+    before = set(client.keys("*"))
+    writer = findings(store, capsys, url)[1]["as a writer"]
+    assert (writer["status"], writer["found"]) == ("ok", "everything is allowed, and was tried")
+    assert set(client.keys("*")) == before
+    client.close()
+
+
 @pytest.fixture(params=["valkey-server", "redis-server"])
 def renaming(request: pytest.FixtureRequest) -> Callable[[str], Node]:
     """Makes a server of either kind that does not know a command."""

@@ -10,6 +10,8 @@ import pytest
 from fleetmeter.cli.printing import NOTHING
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import Keys
+from fleetmeter.schema.packing import FRACTION
+from support.blocks import Blocks, packed
 from support.commands import command
 from support.fleet import Replica
 from support.scraping import BIRTH_US, FixedState
@@ -188,3 +190,17 @@ def test_a_type_of_a_later_version(store: StoreAddress, state: FixedState, capsy
     state.family(Definition.of("future", "sketch", "", "", (), (), ""))
     entry = next(entry for entry in listed(store, capsys) if entry["name"] == "future")
     assert (entry["type"], entry["series"]) == ("sketch", None)
+
+
+def test_packed_numbers_are_listed_like_others(
+    store: StoreAddress, state: FixedState, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A family in both formats is one family with two layouts, and a series of both is one series."""
+    client = store.client()
+    blocks = Blocks(packed("jobs", "counter", ["kind", "queue"]))
+    blocks.add(["cpu", "a"], {"": 2 * FRACTION}).add(["cpu", "c"], {"": FRACTION // 2}).store(client, store.keys)
+    client.close()
+    jobs = listed(store, capsys)[0]
+    assert (jobs["series"], jobs["layouts"]) == (5, 3)
+    found = {tuple(sample["labels"].values()): sample["value"] for sample in listed(store, capsys, "jobs")}
+    assert (found["cpu", "a"], found["cpu", "b"], found["cpu", "c"]) == (5, 4, 0.5)

@@ -8,6 +8,7 @@ from fleetmeter.writer.wire import Body, encode
 KEYS = Keys("n")
 COUNTER = Definition.of("c", "counter", "", "", (), (), "")
 HISTOGRAM = Definition.of("h", "histogram", "", "", ("b", "a"), ("+Inf",), "")
+TWIN_OF_COUNTER, TWIN_OF_HISTOGRAM = (one.twin.field for one in (COUNTER, HISTOGRAM) if one.twin is not None)
 GAUGE = Definition.of("g", "gauge", "", "", ("b", "a"), (), "sum")
 
 
@@ -47,15 +48,16 @@ def test_sections_point_at_their_keys() -> None:
     body = on_the_wire(batch, 10**12, 6.0)
     assert body.keys[2:] == (
         KEYS.families, KEYS.gauges, KEYS.exemplars, KEYS.removed, KEYS.sizes, KEYS.returned,
-        KEYS.family(HISTOGRAM.field), KEYS.family(COUNTER.field),
+        KEYS.family(HISTOGRAM.field), *KEYS.packed(TWIN_OF_HISTOGRAM), KEYS.family(COUNTER.field),
     )  # fmt: skip
     assert body.arguments == (
         "define", "3", "1", COUNTER.field, COUNTER.to_json(),
         "expect", "3", "2", COUNTER.field, HISTOGRAM.field,
         "remove", "9", "1", HISTOGRAM.field, '[null,"1"]', "parts",
+        "remove_packed_twin", "10", "1", TWIN_OF_HISTOGRAM, '[null,"1"]', "parts",
         "unset", "4", "1", f'["g","{GAUGE.layout}",["4","3"]]',
         "gauge", "4", "1", f'["g","{GAUGE.layout}",["2","1"]]', f"{10**12 - 10**6} 9",
-        "add", "10", "1", "[]", "1",
+        "add", "13", "1", "[]", "1",
         "add_part", "9", "1", '["y","x","sum"]', "2",
         "exemplar", "5", "1", f"{COUNTER.field} []", "1500000 {}",
     )  # fmt: skip
@@ -69,7 +71,10 @@ def test_all_removals_of_a_family_stand_in_one_section() -> None:
     batch.remove(HISTOGRAM, ("2", "3"))
     assert on_the_wire(batch).arguments == (
         "remove", "9", "2", HISTOGRAM.field, '[null,"1"]', "parts", HISTOGRAM.field, '["3","2"]', "parts",
-        "remove", "10", "1", COUNTER.field, "[]", "one",
+        "remove_packed_twin", "10", "2", TWIN_OF_HISTOGRAM, '[null,"1"]', "parts", TWIN_OF_HISTOGRAM, '["3","2"]',
+        "parts",
+        "remove", "13", "1", COUNTER.field, "[]", "one",
+        "remove_packed_twin", "14", "1", TWIN_OF_COUNTER, "[]", "one",
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from fleetmeter.cli.doctor.rehearsal import rehearse
 from fleetmeter.connection.client import connect
 from fleetmeter.errors import StoreRefused
 from fleetmeter.reader.reading import Reader
+from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import Keys
 from fleetmeter.settings import Settings
 from fleetmeter.writer.messages import Apply
@@ -31,13 +32,15 @@ ACL = Path(__file__).parents[3] / "state" / "users.acl"
 OWN = "{fm:ns:0}:own"
 READS = [
     ("HGETALL", OWN), ("HGET", OWN, "f"), ("HMGET", OWN, "f"), ("HKEYS", OWN), ("HLEN", OWN), ("EXISTS", OWN),
-    ("ZCOUNT", OWN + "z", "-inf", "+inf"), ("ZCARD", OWN + "z"), ("TIME",), ("PING",),
+    ("ZCOUNT", OWN + "z", "-inf", "+inf"), ("ZCARD", OWN + "z"), ("TIME",), ("PING",), ("GET", OWN + "s"),
+    ("LRANGE", OWN + "l", "0", "-1"),
 ]  # fmt: skip
 NOBODY = [
     ("FLUSHALL",), ("FLUSHDB",), ("KEYS", "*"), ("SCAN", "0"), ("CONFIG", "GET", "*"), ("INFO",), ("ACL", "LIST"),
     ("CLIENT", "LIST"), ("CLIENT", "KILL", "TYPE", "normal"), ("SHUTDOWN",), ("SAVE",),
     ("REPLICAOF", "NO", "ONE"), ("MONITOR",), ("PUBLISH", "c", "m"), ("SUBSCRIBE", "c"), ("EVAL", "return 1", "0"),
-    ("SCRIPT", "FLUSH"), ("FUNCTION", "FLUSH"), ("SET", OWN, "x"), ("SET", "other", "x"), ("GET", OWN),
+    ("SCRIPT", "FLUSH"), ("FUNCTION", "FLUSH"), ("SET", OWN, "x"), ("SET", "other", "x"), ("GET", "other"),
+    ("GETDEL", OWN + "s"), ("LPOP", OWN + "l"), ("LTRIM", OWN + "l", "1", "0"), ("APPEND", OWN + "s", "x"),
     ("EXPIRE", OWN, "1"), ("RENAME", OWN, OWN + "2"), ("DUMP", OWN), ("RESTORE", OWN, "0", "x"), ("SORT", OWN),
     ("UNLINK", OWN), ("HGETALL", "other"), ("HGETALL", "{fm:ns:0"), ("HGETALL", "x{fm:ns:0}:own"),
     ("CLUSTER", "RESET"), ("SWAPDB", "0", "1"), ("MODULE", "LIST"), ("COMMAND", "DOCS"),
@@ -45,6 +48,8 @@ NOBODY = [
 WRITES = [
     ("HSET", OWN, "f", "1"), ("HSETNX", OWN, "f", "1"), ("HDEL", OWN, "f"), ("HINCRBY", OWN, "f", "1"), ("DEL", OWN),
     ("HINCRBYFLOAT", OWN, "f", "1"), ("ZADD", OWN + "z", "1", "m"), ("ZREM", OWN + "z", "m"), ("WAIT", "0", "1"),
+    ("STRLEN", OWN + "s"), ("LLEN", OWN + "l"), ("LINDEX", OWN + "l", "0"),
+    ("BITFIELD", OWN + "s", "INCRBY", "i64", "#0", "1"), ("SETRANGE", OWN + "s", "7", "x"), ("RPUSH", OWN + "l", "x"),
 ]  # fmt: skip
 
 
@@ -104,7 +109,10 @@ def test_nothing_that_we_send_is_refused(running: Node, login: Callable[[str], S
         address = login("writer")
         replica = Replica(address, address.url + parameters)
         replica.counter("acl_log").inc(1)
-        assert replica.flush(), replica.errors("auth")
+        packed = replica.cell(Definition.of("acl_packed", "counter", "", "", (), (), "", packed=True))
+        for _ in range(2):  # by name, and by slot
+            packed.inc(1)
+            assert replica.flush(), replica.errors("auth")
         replica.close()
         for user in ("exporter", "writer"):
             reader = Reader(login(user).url + parameters, address.namespace)
@@ -113,8 +121,10 @@ def test_nothing_that_we_send_is_refused(running: Node, login: Callable[[str], S
     assert asyncio.run(_use_cache(login("writer")))
     writer = login("writer")
     client = writer.client()
-    assert writer_permissions(client, writer.keys) == Permissions()
-    assert rehearse(client, Settings.from_env({}, url=writer.url, namespace=writer.namespace)) == ""
+    for numbers in ("fields", "packed"):
+        assert writer_permissions(client, writer.keys, packed=numbers == "packed") == Permissions()
+        settings = Settings.from_env({}, url=writer.url, namespace=writer.namespace, numbers=numbers)
+        assert rehearse(client, settings) == ""
     client.close()
     assert running.run("ACL", "LOG") == []
 

@@ -26,6 +26,19 @@ def test_every_difference_has_its_reason(other: Definition, expected: list[str])
     assert set(expected) <= set(CONFLICTS)
 
 
+@pytest.mark.parametrize("unit", ["", "seconds"])
+def test_the_same_family_in_the_other_format_is_no_conflict(unit: str) -> None:
+    """During an upgrade both stand side by side and are added up; what else differs is told as ever."""
+    hashed, packed, reworded = (
+        Definition.of("calls", "counter", text, unit, ("a",), (), "", packed=packed)
+        for text, packed in (("help", False), ("help", True), ("other", True))
+    )
+    for one, other in ((hashed, packed), (packed, hashed)):
+        assert reasons(one.field, one.to_json(), {other.field: other.to_json()}) == []
+        assert reasons(one.field, one.to_json(), {one.field: one.to_json(), other.field: other.to_json()}) == []
+    assert reasons(hashed.field, hashed.to_json(), {reworded.field: reworded.to_json()}) == ["help"]
+
+
 def test_of_its_own_layouts_the_writer_compares_the_same_one_first() -> None:
     """Two layouts in one process: a conflict about one is told against that one."""
     wide = Definition.of("h_seconds", "histogram", "help", "", ("a", "b", "c"), ("1.0", "+Inf"), "")

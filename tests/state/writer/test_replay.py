@@ -2,6 +2,7 @@
 
 import random
 
+from fleetmeter.schema.packing import Shape
 from fleetmeter.values.delta import Delta
 from fleetmeter.writer.replay import ReplayLog
 
@@ -65,3 +66,17 @@ def test_forgetting_starts_after_a_number() -> None:
     log.append(batch(a=1), 0.0)
     log.forget(7)
     assert (log.base, log.newest, log.size, log.after(0)) == (7, 7, 0, Delta())
+
+
+def test_packed_amounts_keep_their_size_and_their_shapes() -> None:
+    """Whole numbers of any size are sent again as they were, into blocks of every shape that they went to."""
+    narrow, wide = (Shape(3, ("sum", *bounds, "+Inf")) for bounds in ((), ("1.0",)))
+    log = ReplayLog()
+    for shape in (narrow, wide):
+        log.append(Delta(adds={"f": {'["sum"]': 10**45 + 1}}, shapes={"f": (shape,)}), 0.0)
+    log.append(batch(a=1), 0.0)
+    again = log.after(0, Delta(adds={"g": {"[]": 1}}, shapes={"g": (narrow,), "f": (wide,)}))
+    assert again.shapes == {"f": (narrow, wide), "g": (narrow,)}
+    assert again.adds == {"f": {'["sum"]': 2 * 10**45 + 2, "a": 1}, "g": {"[]": 1}}
+    assert log.after(0).shapes == {"f": (narrow, wide)}
+    assert log.after(3, Delta(adds={"g": {"[]": 1}})).shapes == {}

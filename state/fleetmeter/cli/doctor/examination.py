@@ -15,6 +15,7 @@ from fleetmeter.cli.printing import say, say_json, shown
 from fleetmeter.cli.target import NamespaceTarget, Subcommands, add_command
 from fleetmeter.errors import StoreError
 from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.settings import PACKED
 
 
 def add_doctor(subcommands: Subcommands) -> None:
@@ -49,7 +50,7 @@ def _checks(target: NamespaceTarget) -> list[Check]:
     with closing(target.client()) as client, closing(target.reader()) as reader:
         checks = list(server_checks(gather(client)))
         read = read_or_refusal(reader)
-        permissions = writer_permissions(client, target.keys)
+        permissions = writer_permissions(client, target.keys, packed=target.settings.numbers == PACKED)
         problem = "" if permissions != Permissions() else rehearse(client, target.settings)
         checks += permission_checks(permissions, problem, read)
         size = state_size(client, target.keys, read) if isinstance(read, Snapshot) else None

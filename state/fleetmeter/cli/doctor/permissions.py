@@ -1,9 +1,9 @@
 """Which of a writer's commands this user may call, and which the server knows. Nothing in the data changes.
 
 A server checks permissions before arguments. So each command is called in a form that changes nothing, or that the
-server refuses only after that check: HSET with half a pair, or HINCRBY by a text. A command without such a form is
-queued in a transaction that is never executed. If the user is refused, the server notes that in its ACL LOG. Some
-trouble stays unseen, such as a store that takes no writes at all; `rehearsal.py` finds it.
+server refuses only after that check: HSET with half a pair, HINCRBY by a text, SETRANGE before the first byte. A
+command without such a form is queued in a transaction that is never executed. If the user is refused, the server notes
+that in its ACL LOG. Some trouble stays unseen, such as a store that takes no writes at all; `rehearsal.py` finds it.
 """
 
 import re
@@ -15,13 +15,14 @@ from typing import Any, Literal
 import redis
 
 from fleetmeter.connection.client import translated
-from fleetmeter.lua import lua_source
 from fleetmeter.schema.keys import Keys
 
 _CALLED_BY_WRITERS = ("EVALSHA", "HGET", "HGETALL", "HKEYS", "SCRIPT LOAD")
 """Commands that `writer/store.py` calls itself. Those that its scripts call are found by searching the scripts."""
 
 _OPERATORS_SCRIPTS = frozenset(("forget", "reset"))
+_PACKED_PARTS = frozenset(("blocks", "packed", "packed_layouts", "slots"))
+"""The parts of `apply` that run only if numbers are packed."""
 _UNKNOWN = ("unknown command", "err unknown command", "unknown subcommand")
 """The first words of a server's error about a command that it does not have."""
 _Outcome = Literal["allowed", "refused", "missing", "unclear"]
@@ -43,21 +44,25 @@ class Permissions:
     unclear: tuple[str, ...] = ()
 
 
-def writer_permissions(client: redis.Redis, keys: Keys) -> Permissions:
-    """Try everything that a writer calls, on keys of the namespace. Raises `StoreUnreachable`."""
+def writer_permissions(client: redis.Redis, keys: Keys, *, packed: bool) -> Permissions:
+    """Try everything that a writer calls, on keys of the namespace; with `packed`, one that packs numbers.
+
+    Raises `StoreUnreachable`.
+    """
     found: dict[_Outcome, list[str]] = {"allowed": [], "refused": [], "missing": [], "unclear": []}
-    commands = sorted({*_CALLED_BY_WRITERS, *_called_by_scripts()})
+    commands = sorted({*_CALLED_BY_WRITERS, *_called_by_scripts(packed=packed)})
     with translated():
         for command in commands:
             found[_tried(client, keys, command)].append(command)
     return Permissions(tuple(found["refused"]), tuple(found["missing"]), tuple(found["unclear"]))
 
 
-def _called_by_scripts() -> Iterator[str]:
+def _called_by_scripts(*, packed: bool) -> Iterator[str]:
+    left_out = _OPERATORS_SCRIPTS | (frozenset() if packed else _PACKED_PARTS)
     for script in (files("fleetmeter") / "lua").iterdir():
         name, _, kind = script.name.partition(".")
-        if kind == "lua" and name not in _OPERATORS_SCRIPTS:
-            yield from re.findall(r"redis\.p?call\('([A-Z]+)'", lua_source(name))
+        if kind == "lua" and name not in left_out:  # each part by itself, not with the script that includes it
+            yield from re.findall(r"(?:redis\.p?call|in_parts)\('([A-Z]+)'", script.read_text(encoding="utf-8"))
 
 
 def _harmless(keys: Keys, command: str) -> tuple[str, ...] | None:
@@ -77,6 +82,12 @@ def _harmless(keys: Keys, command: str) -> tuple[str, ...] | None:
         "HINCRBY": ("HINCRBY", key, NOBODY, "none"),
         "HINCRBYFLOAT": ("HINCRBYFLOAT", key, NOBODY, "none"),
         "DEL": ("DEL", keys.writer(NOBODY)),
+        "HMGET": ("HMGET", key, NOBODY),
+        "BITFIELD": ("BITFIELD", keys.writer(NOBODY)),
+        "LINDEX": ("LINDEX", keys.writer(NOBODY), "0"),
+        "LLEN": ("LLEN", keys.writer(NOBODY)),
+        "STRLEN": ("STRLEN", keys.writer(NOBODY)),
+        "SETRANGE": ("SETRANGE", keys.writer(NOBODY), "-1", "none"),
     }
     return forms.get(command)
 

@@ -16,8 +16,9 @@ from fleetmeter.connection.multi_exec import Command, read_together
 from fleetmeter.errors import StoreRefused
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import Keys
+from fleetmeter.schema.packing import shape_of
 from fleetmeter.schema.rows import random_id
-from fleetmeter.settings import Settings
+from fleetmeter.settings import PACKED, Settings
 from fleetmeter.values.delta import NOTHING, Delta, Removal
 from fleetmeter.writer.messages import Apply, Fold, Hello
 from fleetmeter.writer.store import ScriptCall, Store, answer_of
@@ -41,9 +42,11 @@ def rehearse(client: redis.Redis, settings: Settings) -> str | None:
     writer = random_id()
     keys = Keys(settings.namespace, f"doctor:{writer}")
     store = Store(settings.url, keys, credentials=settings.credentials)  # only builds script calls; never connects
-    definition = Definition.of("doctor", "counter", "Of no meaning.", "", ("label",), (), "")
+    packed = settings.numbers == PACKED
+    definition = Definition.of("doctor", "counter", "Of no meaning.", "", ("label",), (), "", packed=packed)
     steps = dict(_steps(store, writer, definition))
-    delete = ("DEL", *keys.fixed, keys.writer(writer), keys.family(definition.field))
+    of_family = keys.packed(definition.field) if packed else (keys.family(definition.field),)
+    delete = ("DEL", *keys.fixed, keys.writer(writer), *of_family)
     try:
         with translated():
             for script in {call[0].sha: call[0] for call in steps.values()}.values():
@@ -58,15 +61,18 @@ def rehearse(client: redis.Redis, settings: Settings) -> str | None:
 def _steps(store: Store, writer: str, definition: Definition) -> Iterator[tuple[str, ScriptCall]]:
     """The script calls, each with its name for people."""
     field, epoch = definition.field, random_id()
+    shapes = {field: (shape_of(definition, ()),)} if definition.packed else {}
     whole, fraction = '["whole"]', '["fraction"]'
     gauge = f'["doctor","{field.rpartition(":")[2]}",["label"]]'
     first = Delta(
-        adds={field: {whole: 1, fraction: 0.5}},
+        adds={field: {whole: 1, fraction: 1 if definition.packed else 0.5}},
         definitions={field: definition.to_json()},
         gauges={gauge: "1 1"},
         exemplars={f"{field} {whole}": "1 {}"},
+        shapes=shapes,
     )
-    second = Delta(adds={field: {whole: 1}}, removals=(Removal(field, whole, has_parts=False),), unset=(gauge,))
+    removals = (Removal(field, whole, has_parts=False, packed=definition.packed),)
+    second = Delta(adds={field: {whole: 1}}, removals=removals, unset=(gauge,), shapes=shapes)
 
     def batch(prev: int, seq: int, delta: Delta = NOTHING, *, goodbye: bool = False) -> ScriptCall:
         tokens = {"prev_token": f"{prev}" if prev else "", "token": f"{seq}"}

@@ -217,7 +217,8 @@ def state_size(client: redis.Redis, keys: Keys, snapshot: Snapshot) -> int:
     try:
         with translated():
             pipeline: Any = client.pipeline(transaction=False)
-            for key in (keys.writers, keys.families, keys.exemplars, keys.returned, *hashes):
+            packed = (key for name in snapshot.numbers for key in keys.packed(name))
+            for key in (keys.writers, keys.families, keys.exemplars, keys.returned, *hashes, *packed):
                 pipeline.memory_usage(key)
             return sum(size or 0 for size in pipeline.execute())
     except StoreRefused:

@@ -1,0 +1,107 @@
+"""Packed numbers: how the numbers of a layout stand in one string, and what tells which is whose.
+
+A *slot* is a signed whole number of 64 bits, big-endian, as BITFIELD reads and adds to it. Slot n is the bytes 8n to
+8n+7. A *block* is the run of slots of one series; a block begins at a slot and is never moved or used again. A *shape*
+says what the slots of a block are: the number of slots of its value, and its parts in their order.
+
+A value is a counter, or the sum of a histogram or summary, as a whole number of stored units, and it stands first in
+its block. Its slots are *high*, *whole* and, for layouts in units of 10^-15, *remainder*. Together they mean
+high * 10^18 + whole units of the family or of its scale, and remainder * 10^-15. A slot may be negative or above 10^18:
+only the sum counts. Each further part (a bucket, not cumulative, or a summary's count) has one slot.
+
+Example: the shape `2 ["sum","0.1","+Inf"]` is that of a histogram of seconds with two buckets; its blocks have four
+slots. If they hold 0, 250000, 1 and 2, then three observations had a sum of 250,000 microseconds, and one of them was
+at most 0.1 s.
+
+The list of names says what happened to blocks. Each entry is `<digest> <what>`, with
+
+* `g <random>`: everything begins here; the first entry, and no other;
+* `s <shape>`: a shape, numbered from 0 in the order of these entries;
+* `b <slot> <shape's number> <series>`: a block came for a series, a JSON array of label values by sorted name;
+* `d <slot>`: the block at a slot went, and its slots are zero.
+
+The digest is the first 16 hexadecimal digits of the SHA-1 of the digest before (nothing for the first), a space and
+the rest of the entry. So one entry vouches for all before it: who knows the first k entries and finds its own k-th in
+the list knows that the first k are its own. The *generation* is the digest of the newest `g` or `d`: while it stays, no
+block went, and what is known of blocks holds.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha1
+from typing import NamedTuple
+
+from fleetmeter.schema.definition import Definition, compact_json, read_json, texts_of
+from fleetmeter.schema.scale import Scale
+
+SLOT = 8
+"""Bytes of a slot."""
+
+BASE = 10**18
+"""What a unit of the high slot is in units of the whole slot."""
+
+FRACTION = 10**15
+"""Units of the remainder slot in one unit of the whole slot."""
+
+LARGEST_WHOLE = BASE**2
+"""The largest amount that is added at once, in units of the whole slot; a value has room for nine of them."""
+
+STATE = "@state"
+"""The field of a layout's series that is none: where its names and slots end."""
+
+
+class Shape(NamedTuple):
+    """What the slots of a block are: so many for the value, and one for each part after the first.
+
+    `parts` are as in `Definition.series_field`: `("",)` for a counter; `sum` comes first for others.
+    """
+
+    value: int
+    parts: tuple[str, ...]
+
+    @property
+    def slots(self) -> int:
+        """How many slots a block has."""
+        return self.value + len(self.parts) - 1
+
+    def text(self) -> str:
+        """As it is stored."""
+        return f"{self.value} {compact_json(self.parts)}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Shape":
+        """Read a stored shape. Raises `ValueError` or `TypeError`."""
+        value, _, parts = text.partition(" ")
+        shape = cls(int(value), tuple(texts_of(read_json(parts))))
+        if shape.value not in (2, 3) or shape.parts[:1] not in (("",), ("sum",)):
+            raise ValueError(f"{text!r} is no shape")
+        return shape
+
+
+def shape_of(definition: Definition, bounds: Sequence[str]) -> Shape:
+    """The shape of the series of a layout; `bounds` are those of a histogram."""
+    value = 3 if definition.scale == Scale.FEMTO else 2
+    parts = {"counter": ("",), "summary": ("sum", "count")}.get(definition.type, ("sum", *bounds))
+    return Shape(value, parts)
+
+
+def split_value(units: int, value: int) -> tuple[int, ...]:
+    """A whole number of stored units as its high, whole and, with three slots, remainder; each has its sign."""
+    sign, size = (-1, -units) if units < 0 else (1, units)
+    rest: tuple[int, ...] = ()
+    if value == 3:
+        size, remainder = divmod(size, FRACTION)
+        rest = (sign * remainder,)
+    high, whole = divmod(size, BASE)
+    return sign * high, sign * whole, *rest
+
+
+def joined_value(slots: Sequence[int]) -> int:
+    """The whole number of stored units that the slots of a value hold."""
+    high, whole, *remainder = slots
+    units = high * BASE + whole
+    return units * FRACTION + remainder[0] if remainder else units
+
+
+def digest_of(before: str, what: str) -> str:
+    """The digest of an entry in the list of names, given the digest of the entry before it."""
+    return sha1(f"{before} {what}".encode(), usedforsecurity=False).hexdigest()[:16]

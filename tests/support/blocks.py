@@ -1,0 +1,119 @@
+"""A packed layout as writers leave it in the store, made in memory and written with plain commands."""
+
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any, Self
+
+from fleetmeter.schema.definition import Definition, compact_json
+from fleetmeter.schema.keys import Keys
+from fleetmeter.schema.packing import STATE, Shape, digest_of, joined_value, shape_of, split_value
+
+_AT_ONCE = 5_000
+
+
+class Blocks:
+    """The slots, names and series of a packed layout. Nothing is in the store before `store`."""
+
+    def __init__(self, definition: Definition, beginning: str = "1") -> None:
+        self.definition = definition
+        self.slots: list[int] = []
+        self.names: list[str] = []
+        self.shapes: list[Shape] = []
+        self.blocks: dict[tuple[str, Shape], int] = {}
+        self.generation = self.append(f"g {beginning}")
+
+    def append(self, what: str) -> str:
+        """Append an entry to the names, whatever it says; its digest."""
+        digest = digest_of(self.names[-1][:16] if self.names else "", what)
+        self.names.append(f"{digest} {what}")
+        return digest
+
+    def add(self, values: Sequence[str], amounts: Mapping[str, int], bounds: Sequence[str] | None = None) -> Self:
+        """Add amounts in stored units to a series; `bounds` are those of its block, if they are not the definition's.
+
+        The parts are as in `Shape`: `""` for a counter.
+        """
+        shape = shape_of(self.definition, self.definition.bounds if bounds is None else bounds)
+        slot = self._block(self.definition.series_field(values), shape)
+        for part, amount in amounts.items():
+            at = shape.parts.index(part)
+            if at:
+                self.slots[slot + shape.value + at - 1] += amount
+            else:
+                units = joined_value(self.slots[slot : slot + shape.value]) + amount
+                self.slots[slot : slot + shape.value] = split_value(units, shape.value)
+        return self
+
+    def remove(self, values: Sequence[str]) -> Self:
+        """Remove a series with all of its blocks."""
+        series = self.definition.series_field(values)
+        for key in [key for key in self.blocks if key[0] == series]:
+            slot = self.blocks.pop(key)
+            self.slots[slot : slot + key[1].slots] = [0] * key[1].slots
+            self.generation = self.append(f"d {slot}")
+        return self
+
+    def copy(self) -> Self:
+        """The same, to be changed apart from this one."""
+        return deepcopy(self)
+
+    def raw(self) -> bytes:
+        """The string of numbers."""
+        return struct.pack(f">{len(self.slots)}q", *self.slots)
+
+    def store(self, client: Any, keys: Keys, defined_us: int = 1) -> Self:
+        """Put all of it into the store, in the place of what is there, with its definition."""
+        field = self.definition.field
+        numbers, series, names = keys.packed(field)
+        places: dict[str, list[str]] = {}
+        for (key, shape), slot in self.blocks.items():
+            places.setdefault(key, []).append(f"{self.shapes.index(shape)}:{slot}")
+        pipeline = client.pipeline(transaction=True)
+        pipeline.hset(keys.families, field, f"1 {defined_us} {self.definition.to_json()}")
+        pipeline.delete(numbers, series, names)
+        pipeline.set(numbers, self.raw())
+        for first in range(0, len(self.names), _AT_ONCE):
+            pipeline.rpush(names, *self.names[first : first + _AT_ONCE])
+        state = f"{self.generation} {len(self.names)} {len(self.slots)} {len(self.shapes)} {self.names[-1][:16]}"
+        shapes = {f"@shape {shape.text()}": at for at, shape in enumerate(self.shapes)}
+        fields = {STATE: state, **shapes, **{key: ",".join(found) for key, found in places.items()}}
+        pairs = [part for pair in fields.items() for part in pair]
+        for first in range(0, len(pairs), 2 * _AT_ONCE):
+            pipeline.hset(series, items=pairs[first : first + 2 * _AT_ONCE])
+        pipeline.execute()
+        return self
+
+    def _block(self, series: str, shape: Shape) -> int:
+        found = self.blocks.get((series, shape))
+        if found is not None:
+            return found
+        if shape not in self.shapes:
+            self.append(f"s {shape.text()}")
+            self.shapes.append(shape)
+        slot = self.blocks[series, shape] = len(self.slots)
+        self.append(f"b {slot} {self.shapes.index(shape)} {series}")
+        self.slots += [0] * shape.slots
+        return slot
+
+
+def packed(name: str, kind: str, labels: Sequence[str] = (), bounds: Sequence[str] = (), unit: str = "") -> Definition:
+    """A packed layout."""
+    return Definition.of(name, kind, "Help.", unit, labels, bounds, "", packed=True)
+
+
+def like_a_hash(blocks: Blocks) -> dict[bytes, bytes]:
+    """The numbers as a hash of the same layout would hold them."""
+    found: dict[str, int] = {}
+    for (series, shape), slot in blocks.blocks.items():
+        values = [joined_value(blocks.slots[slot : slot + shape.value])]
+        values += blocks.slots[slot + shape.value : slot + shape.slots]
+        for part, value in zip(shape.parts, values, strict=True):
+            field = series if part == "" else _with_part(series, part)
+            found[field] = found.get(field, 0) + value
+    return {field.encode(): str(value).encode() for field, value in found.items()}
+
+
+def _with_part(series: str, part: str) -> str:
+    return compact_json([*json.loads(series), part])
