@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from fleetmeter.connection.provider import CredentialProvider
 from fleetmeter.errors import SettingError
 from fleetmeter.reader.continuity import HOLD
+from fleetmeter_exporter.exposition.body import Body
 from fleetmeter_exporter.exposition.exposition import Exposition
 from fleetmeter_exporter.exposition.formats import TEXT, Format
 from fleetmeter_exporter.fleet import Fleet, Scrape, fleet_settings
@@ -68,18 +69,22 @@ class Scraper:
     def text(
         self, scrapes: Sequence[Scrape], started: float, form: Format = TEXT, names: Collection[str] = ()
     ) -> bytes:
-        """The exposition of these scrapes, one of each fleet; see `Exposition.text`. Trouble is logged."""
+        """The same as `body`, as one text."""
+        return self.body(scrapes, started, form, names).whole()
+
+    def body(self, scrapes: Sequence[Scrape], started: float, form: Format = TEXT, names: Collection[str] = ()) -> Body:
+        """The exposition of these scrapes, one of each fleet; see `Exposition.body`. Trouble is logged."""
         with self._lock:
             exposition = self._expositions.pop(form, None) or Exposition(form, created=self._created)
             self._expositions[form] = exposition
             if len(self._expositions) > FORMATS:
                 del self._expositions[next(iter(self._expositions))]
-            text = exposition.text(scrapes, started, names)
+            body = exposition.body(scrapes, started, names)
             if self._told is not None and not names:
                 self._told(exposition.samples)
         for fleet, scrape in zip(self.fleets, scrapes, strict=True):
             fleet.tell(scrape)
-        return text
+        return body
 
 
 def _close(fleets: Sequence[Fleet]) -> None:

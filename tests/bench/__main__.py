@@ -12,6 +12,7 @@ from bench import (
     kinds,
     memory,
     openai_calls,
+    packed,
     replay,
     scrape,
     scrape_costs,
@@ -35,6 +36,7 @@ BENCHMARKS = {
     "scrape": scrape.main,
     "scrape_costs": scrape_costs.main,
     "million": scrape.many,
+    "packed": packed.main,
 }
 
 

@@ -129,7 +129,7 @@ class AddedBlock:
             stored = numbers[first : first + rows]
             numbers = in_units(numbers, first, first + rows, one.scale)
             total = list(map(add, total, numbers)) if total else numbers
-        shown = columns.shown(total, rows)
+        shown = columns.shown([total[rows * at : rows * (at + 1)] for at in range(columns.count)])
         if shown is None:
             return None
         self._choose(stored)

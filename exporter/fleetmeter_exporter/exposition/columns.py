@@ -76,15 +76,14 @@ class Columns:
             return None
         return bisect_left(self._ascending, bound) if self._ascending and bound == bound else None
 
-    def shown(self, numbers: list[float], rows: int) -> list[Sequence[float]] | None:
+    def shown(self, columns: list[Sequence[float]]) -> list[Sequence[float]] | None:
         """The numbers for each line, series by series, from those of each column; None if counts are not whole."""
-        columns: list[list[float]] = [numbers[rows * column : rows * (column + 1)] for column in range(self.count)]
         for place, bucket in enumerate(self._moved, start=self._own):
             columns[bucket] = list(map(add, columns[bucket], columns[place]))
         if not self._bounds:
             return list(columns[: self._own])
         found: list[Sequence[float]] = []
-        running: list[float] = []
+        running: Sequence[float] = []
         for column in columns[: self._own - 1]:
             running = list(map(add, running, column)) if found else column
             found.append(running)

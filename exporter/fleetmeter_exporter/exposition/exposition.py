@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from io import BytesIO
 
 from fleetmeter.reader.families import Family, Source
 from fleetmeter.reader.sample import Labels, Sample
@@ -11,15 +10,17 @@ from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.scale import ADDED_TYPES
 from fleetmeter_exporter.exposition.added_block import AddedBlock
 from fleetmeter_exporter.exposition.block import Subject
+from fleetmeter_exporter.exposition.body import Body, Text
 from fleetmeter_exporter.exposition.fact_blocks import InfoBlock, StateBlock
 from fleetmeter_exporter.exposition.formats import Format
 from fleetmeter_exporter.exposition.gauge_block import GaugeBlock
 from fleetmeter_exporter.exposition.groups import groups_of
 from fleetmeter_exporter.exposition.lines import SampleLines, UnfitName, created_head, head, own_labels
 from fleetmeter_exporter.exposition.own_metrics import constant_labels, own_families
+from fleetmeter_exporter.exposition.packed_block import PackedBlock
 from fleetmeter_exporter.fleet import Scrape
 
-Block = AddedBlock | GaugeBlock | InfoBlock | StateBlock
+Block = AddedBlock | PackedBlock | GaugeBlock | InfoBlock | StateBlock
 
 _BLOCKS: dict[str, Callable[[Subject], Block]] = {
     **dict.fromkeys(ADDED_TYPES, AddedBlock),
@@ -48,13 +49,17 @@ class Exposition:
         """How many samples of the fleet's families the last exposition had."""
 
     def text(self, scrapes: Sequence[Scrape], started: float, names: Collection[str] = ()) -> bytes:
+        """The same as `body`, as one text."""
+        return self.body(scrapes, started, names).whole()
+
+    def body(self, scrapes: Sequence[Scrape], started: float, names: Collection[str] = ()) -> Body:
         """The exposition of these scrapes. `started` is the time when they began, by `time.perf_counter`.
 
         If there are `names`, only samples with these names are written.
         """
         self._used = set()
         series = dict.fromkeys((scrape.namespace for scrape in scrapes), 0)
-        parts: list[bytes] = []
+        parts: list[Text] = []
         for group in groups_of(scrapes, self._form.escaping):
             texts, after = [], []
             for scrape, source in group.members:
@@ -74,11 +79,11 @@ class Exposition:
         self.samples = sum(series.values())
         parts[:0] = (self._own(family, names) for family in own_families(scrapes, list(series.values()), started))
         parts.append(b"\n# EOF\n" if self._form.openmetrics else b"\n")
-        return _joined(parts)
+        return Body(parts)
 
     def _member(
         self, scrape: Scrape, source: Source, constant: Labels, names: Collection[str]
-    ) -> tuple[int, bytes, bytes] | None:
+    ) -> tuple[int, Text, bytes] | None:
         """One namespace's part of a family: the number of its lines, the lines, and the lines of creation times.
 
         If it cannot be shown, that is noted, and the result is None.
@@ -97,27 +102,33 @@ class Exposition:
             scrape.note(source.newest.name, "conflict", f"family {source.newest.name!r} is not served: {error}")
             return None
 
-    def _by_block(self, scrape: Scrape, source: Source, constant: Labels) -> tuple[int, bytes, bytes] | None:
+    def _by_block(self, scrape: Scrape, source: Source, constant: Labels) -> tuple[int, Text, bytes] | None:
         """The same, from a block; None if the general way must be taken."""
         if scrape.shown is None or scrape.families is None:
             return None
-        block = self._block(scrape, source, constant)
-        if isinstance(block, AddedBlock):
-            exemplars = self._form.openmetrics
+        packed = scrape.families.packed(source) if not self._created else None
+        exemplars = self._form.openmetrics
+        block = self._block(
+            scrape, source, constant, PackedBlock if packed is not None else _BLOCKS[source.newest.type]
+        )
+        if isinstance(block, PackedBlock) and packed is not None:
+            examples = scrape.families.exemplars.of(source.layouts[0].field) if exemplars else {}
+            text: Text | None = block.text(packed, examples)
+        elif isinstance(block, AddedBlock):
             text = block.text([scrape.families.amounts(layout, exemplars=exemplars) for layout in source.layouts])
-        elif scrape.families.is_read(source):
+        elif isinstance(block, PackedBlock) or scrape.families.is_read(source):
             return None
         else:
             text = block.text(scrape.families.statements, scrape.shown.snapshot)
         return (block.samples, text, block.created_lines) if text is not None else None
 
-    def _block(self, scrape: Scrape, source: Source, constant: Labels) -> Block:
+    def _block(self, scrape: Scrape, source: Source, constant: Labels, kind: Callable[[Subject], Block]) -> Block:
         key = (scrape.namespace, source.newest.name)
         created = source.first_us / 1e6 if self._created and source.newest.type in ADDED_TYPES else None
         subject = Subject(source.newest, source.layouts, self._form, constant, created)
         block = self._blocks.get(key)
-        if block is None or block.subject != subject:
-            block = self._blocks[key] = _BLOCKS[source.newest.type](subject)
+        if block is None or type(block) is not kind or block.subject != subject:
+            block = self._blocks[key] = kind(subject)
         self._used.add(block)
         return block
 
@@ -140,19 +151,6 @@ class Exposition:
         samples = [sample for sample in family.samples if not names or family.definition.name in names]
         lines = SampleLines(family.definition, self._form).of(samples)
         return "".join((_head(family.definition, self._form), *lines)).encode() if lines else b""
-
-
-def _joined(pieces: list[bytes]) -> bytes:
-    """The pieces as one text, without its first line feed.
-
-    Each piece leaves the list as soon as it is in the text, so that memory never holds all of them twice.
-    """
-    whole = BytesIO()
-    pieces.reverse()
-    while pieces:
-        piece = pieces.pop()
-        whole.write(piece if whole.tell() else piece[1:])
-    return whole.getvalue()
 
 
 def shown_samples(family: Family, *, created: bool, openmetrics: bool) -> list[Sample]:

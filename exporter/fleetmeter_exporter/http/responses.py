@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fleetmeter_exporter.answers import compressed
+from fleetmeter_exporter.exposition.body import Body
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -18,10 +19,10 @@ _NEVER = re.compile(rb"\s*q\s*=\s*0(\.0*)?\s*")  # a coding's weight in Accept-E
 
 @dataclass(frozen=True)
 class Response:
-    """An answer; `coding` is that of a body which is compressed already."""
+    """An answer; `coding` is that of a body which is compressed already. A `Body` is sent piece by piece."""
 
     status: int
-    body: bytes
+    body: bytes | Body
     content_type: str = "text/plain; charset=utf-8"
     coding: str = ""
     headers: Headers = field(default_factory=list)
@@ -31,14 +32,18 @@ async def respond(scope: Message, send: Send, response: Response) -> None:
     """Send an answer, compressed if the client accepts that; to HEAD without its body."""
     body, coding = response.body, response.coding
     if response.status == 200 and not coding and accepts_gzip(headers_of(scope)):
-        body, coding = compressed(body), "gzip"
+        body, coding = compressed([body] if isinstance(body, bytes) else body), "gzip"
     headers: Headers = [(b"content-type", response.content_type.encode()), (b"vary", b"Accept, Accept-Encoding")]
     headers += response.headers
     if coding:
         headers.append((b"content-encoding", coding.encode()))
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    last = body if isinstance(body, bytes) else b""
+    if not isinstance(body, bytes) and scope["method"] != "HEAD":
+        for piece in body:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else last})
 
 
 def headers_of(scope: Message) -> dict[bytes, bytes]:

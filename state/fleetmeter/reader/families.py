@@ -12,6 +12,7 @@ from fleetmeter.errors import StateError
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.numbers import stored_numbers
+from fleetmeter.reader.packed import PackedNumbers
 from fleetmeter.reader.returned import telling_number
 from fleetmeter.reader.sample import Labels, Sample
 from fleetmeter.reader.series import Series, series_samples
@@ -98,6 +99,11 @@ class Families:
         stored = Hash.of(self.snapshot.numbers.get(layout.field, {}))
         examples = self.exemplars.of(layout.field) if exemplars else {}
         return Amounts(stored.fields, stored.numbers, examples, self.snapshot.returned.of(layout.field))
+
+    def packed(self, source: Source) -> PackedNumbers | None:
+        """The numbers of a family whose only layout is packed; None for any other, and while older numbers are held."""
+        found = self.snapshot.numbers.get(source.layouts[0].field) if len(source.layouts) == 1 else None
+        return found if isinstance(found, PackedNumbers) else None
 
     def is_read(self, source: Source) -> bool:
         """Whether a gauge shows the samples of a `GaugeRead`: one is registered, and nobody has set the gauge."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.numbers import Numbers
+from fleetmeter.reader.packed import PackedNumbers
 from fleetmeter.schema.definition import series_key
 
 
@@ -60,7 +61,13 @@ class Floors:
 
 def lost_numbers(served: Numbers, stored: Numbers) -> Floors:
     """Every served number that the store lacks, or that is lower there, or that is no number any more."""
-    return Floors({layout: Hash.of(stored.get(layout, {})).below(Hash.of(group)) for layout, group in served.items()})
+    return Floors({layout: _below(stored.get(layout, {}), group) for layout, group in served.items()})
+
+
+def _below(stored: Mapping[bytes, bytes], served: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    if isinstance(stored, PackedNumbers) and isinstance(served, PackedNumbers):
+        return stored.below(served)
+    return Hash.of(stored).below(Hash.of(served))
 
 
 def _observed(served: Mapping[bytes, bytes], stored: Mapping[bytes, bytes]) -> set[bytes]:

@@ -1,5 +1,6 @@
 """A hash as it came from the store. Its texts become numbers only when somebody needs them, which saves time."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import compress, repeat
@@ -21,6 +22,14 @@ _MOST_CHANGED = 0.4
 _KINDS = frozenset((int, float))
 
 
+class LikeAHash(Mapping[bytes, bytes]):
+    """Numbers that stand elsewhere than in a hash, and pass for one."""
+
+    @abstractmethod
+    def as_hash(self) -> "Hash":
+        """The same as a hash; the same object each time."""
+
+
 class Hash(Mapping[bytes, bytes]):
     """Raw field → raw text. `fields` and `texts` are the same in two lists, in the order in which the store gave them.
 
@@ -36,6 +45,8 @@ class Hash(Mapping[bytes, bytes]):
     @classmethod
     def of(cls, raw: Mapping[bytes, bytes]) -> Self:
         """A hash of this content. If the mapping is a `Hash` already, it is returned as it is."""
+        if isinstance(raw, LikeAHash):
+            raw = raw.as_hash()
         return raw if isinstance(raw, cls) else cls(list(raw), list(raw.values()))
 
     @classmethod

@@ -5,8 +5,12 @@ from what is known: its digest vouches for all entries before it. If it is not, 
 roll-back, and everything is read anew. See `schema/packing.py` for the entries.
 """
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from hashlib import sha1
+from itertools import groupby
+from operator import add, gt, itemgetter
 
 from fleetmeter.errors import StateError
 from fleetmeter.schema.definition import Definition
@@ -15,16 +19,20 @@ from fleetmeter.schema.packing import Shape, shape_of
 _DIGEST = 16
 """Characters of an entry's digest."""
 
+_KIND = itemgetter(slice(_DIGEST + 1, _DIGEST + 2))
+"""What happened, as the first letter of an entry says it."""
+
 
 class Names:
     """What the entries that were read say of a layout. `key` is that of the list.
 
-    `blocks` has, by its first slot, each block that did not go: the number of its shape, and its series. `shapes` are
-    by number. `slots` is how many slots the numbers must have.
+    `starts`, `kinds` and `series` have, for each block that ever came, its first slot, the number of its shape, and its
+    series. `gone` has the places of those that went. `shapes` are by number. `slots` is how many slots the numbers must
+    have.
     """
 
     def __init__(self, key: str, layout: Definition) -> None:
-        self._key = key
+        self.key = key
         self._counter = layout.type == "counter"
         self._value = shape_of(layout, ()).value
         self._last = b""
@@ -32,7 +40,9 @@ class Names:
         """How many entries were read."""
         self.slots = 0
         self.shapes: list[Shape] = []
-        self.blocks: dict[int, tuple[int, bytes]] = {}
+        self.starts, self.kinds = array("q"), array("q")
+        self.series: list[bytes] = []
+        self.gone: set[int] = set()
 
     @property
     def first(self) -> int:
@@ -53,36 +63,53 @@ class Names:
             return False
         try:
             _check_chain(self._last, new)
-            for entry in new:
-                self._take(entry[_DIGEST + 1 :])
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise StateError(self._key, f"no list of names of this state format ({error!r})", "bad_value") from error
+            for kind, some in groupby(new, _KIND):
+                if kind == b"b":
+                    self._add([*some])
+                else:
+                    for entry in some:
+                        self._take(entry)
+        except (ValueError, TypeError, IndexError) as error:
+            raise StateError(self.key, f"no list of names of this state format ({error!r})", "bad_value") from error
         self._last = new[-1]
         return True
 
-    def _take(self, what: bytes) -> None:
-        kind, _, rest = what.partition(b" ")
+    def _take(self, entry: bytes) -> None:
+        _, kind, rest = entry.split(b" ", 2)
         if (kind == b"g") != (self.known == 0):
-            raise ValueError(f"{what!r} is entry {self.known}")
+            raise ValueError(f"{entry!r} is entry {self.known}")
         self.known += 1
         match kind:
-            case b"b":
-                slot, shape, series = rest.split(b" ", 2)
-                self._add(int(slot), int(shape), series)
             case b"d":
-                del self.blocks[int(rest)]
+                self._drop(int(rest))
             case b"s":
                 self.shapes.append(self._checked(Shape.parse(rest.decode())))
             case b"g":
                 pass
             case _:
-                raise ValueError(f"{what!r} is nothing that can happen to blocks")
+                raise ValueError(f"{entry!r} is nothing that can happen to blocks")
 
-    def _add(self, slot: int, shape: int, series: bytes) -> None:
-        if slot < self.slots or shape < 0 or not (series.startswith(b"[") and series.endswith(b"]")):
-            raise ValueError(f"no block for {series!r} can begin at slot {slot} with shape {shape}")
-        self.slots = slot + self.shapes[shape].slots
-        self.blocks[slot] = shape, series
+    def _add(self, entries: Sequence[bytes]) -> None:
+        """Take in blocks that came one after the other: mostly that is what all entries are, and there may be many."""
+        parts = [entry.split(b" ", 4) for entry in entries]
+        _, words, starts, kinds, series = zip(*parts, strict=True)
+        firsts, shapes = list(map(int, starts)), list(map(int, kinds))
+        sizes = [shape.slots for shape in self.shapes]
+        ends = [self.slots, *map(add, firsts, map(sizes.__getitem__, shapes))]
+        edges = {one[:1] + one[-1:] for one in series}
+        if {*words} != {b"b"} or edges != {b"[]"} or min(shapes) < 0 or any(map(gt, ends, firsts)):
+            raise ValueError(f"{entries[0]!r}, or an entry behind it, is no block of this layout that can begin there")
+        self.known += len(entries)
+        self.slots = ends[-1]
+        self.starts.extend(firsts)
+        self.kinds.extend(shapes)
+        self.series += series
+
+    def _drop(self, slot: int) -> None:
+        place = bisect_left(self.starts, slot)
+        if self.starts[place] != slot or place in self.gone:
+            raise ValueError(f"no block begins at slot {slot}")
+        self.gone.add(place)
 
     def _checked(self, shape: Shape) -> Shape:
         if shape.value != self._value or (shape.parts == ("",)) != self._counter:
@@ -92,9 +119,10 @@ class Names:
 
 def _check_chain(last: bytes, entries: Sequence[bytes]) -> None:
     """Raise `ValueError` if the digest of an entry is not that of the entry before, given the last before these."""
-    before = last[:_DIGEST]
-    for entry in entries:
-        digest = entry[:_DIGEST]
-        if sha1(before + entry[_DIGEST:], usedforsecurity=False).hexdigest()[:_DIGEST].encode() != digest:
-            raise ValueError(f"{entry!r} does not follow the entry before it")
-        before = digest
+    digests = [entry[:_DIGEST] for entry in entries]
+    heads = [last[:_DIGEST], *digests]
+    bodies = [head + entry[_DIGEST:] for head, entry in zip(heads, entries, strict=False)]
+    found = [sha1(body, usedforsecurity=False).hexdigest()[:_DIGEST] for body in bodies]
+    if "".join(found).encode() != b"".join(digests):
+        wrong = next(at for at, digest in enumerate(found) if digest.encode() != digests[at])
+        raise ValueError(f"{entries[wrong]!r} does not follow the entry before it")

@@ -1,11 +1,13 @@
 """What the hash of one layout holds: fields taken apart into label values and part, texts into numbers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isnan
 
 from fleetmeter.errors import StateError
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.packed import PackedNumbers
+from fleetmeter.reader.places import Places
 from fleetmeter.reader.sample import Labels
 from fleetmeter.reader.spelling import are_lists, columns_of, lists_of
 from fleetmeter.schema.definition import Definition, read_json, texts_of
@@ -43,9 +45,12 @@ class Legibility:
 
     def __init__(self) -> None:
         self._fitting: dict[str, Fields] = {}  # by layout: the fields that were checked and belong to series of it
+        self._packed: dict[str, Places] = {}  # the same of packed layouts
 
     def of(self, layout: Definition, numbers: Mapping[bytes, bytes]) -> bool:
         """Whether `stored_numbers` reads all of them."""
+        if isinstance(numbers, PackedNumbers):
+            return self._of_places(layout, numbers.places)
         stored = Hash.of(numbers)
         before = self._fitting.get(layout.field, Fields())
         if before is not stored.fields:
@@ -54,6 +59,18 @@ class Legibility:
                 return False
             self._fitting[layout.field] = stored.fields
         return stored.numbers is not None or _are_numbers(stored.texts)
+
+    def _of_places(self, layout: Definition, places: Places) -> bool:
+        """The same of packed numbers, which are always numbers."""
+        before = self._packed.get(layout.field)
+        if before is not places:
+            known = before is not None and places.grew_from(before)
+            new = places.series[len(before) if before is not None and known else 0 :]
+            parts = {part for group in places.groups for part in group.shape.parts}
+            if not (_are_series(layout, new) and _have_parts(layout, parts)):
+                return False
+            self._packed[layout.field] = places
+        return True
 
 
 def plain_texts(layout: Definition, series: Sequence[bytes]) -> list[list[str]] | None:
@@ -128,15 +145,28 @@ def _all_plain(layout: Definition, fields: list[bytes]) -> bool:
     return _belong(layout, lists_of(fields))
 
 
-def _belong(layout: Definition, parsed: list[list[str]] | None) -> bool:
-    if parsed is None or not set(map(len, parsed)) <= {len(layout.labels) + layout.has_parts}:
-        return False
+def _are_series(layout: Definition, series: Sequence[bytes]) -> bool:
+    """Whether each has a value for each label of the layout."""
+    if are_lists(series, len(layout.labels)):
+        return True
+    parsed = lists_of(series)
+    return parsed is not None and set(map(len, parsed)) <= {len(layout.labels)}
+
+
+def _have_parts(layout: Definition, parts: Iterable[str]) -> bool:
+    """Whether numbers of the layout can have these parts."""
     try:
-        for part in {values[-1] for values in parsed} if layout.has_parts else ():
+        for part in parts:
             _check_part(layout, part)
     except ValueError:
         return False
     return True
+
+
+def _belong(layout: Definition, parsed: list[list[str]] | None) -> bool:
+    if parsed is None or not set(map(len, parsed)) <= {len(layout.labels) + layout.has_parts}:
+        return False
+    return _have_parts(layout, {values[-1] for values in parsed} if layout.has_parts else ())
 
 
 def _are_numbers(texts: list[bytes]) -> bool:

@@ -1,137 +1,171 @@
-"""The numbers of a packed layout from read to read, as a hash: what the slots hold, by the fields of a hash layout.
+"""The numbers of a packed layout, as one read found them.
 
-So whatever is made of a hash's fields and texts is made of these in the same way; see `schema/packing.py`.
+They pass for a hash: whatever is made of a hash's fields and texts can be made of them. But that takes as long as a
+hash does. What must be fast takes the slots of many series at once, and looks only at rows that changed.
 """
 
 import sys
 from array import array
-from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
-from operator import add, itemgetter, mul
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import chain, compress, repeat
+from operator import add, lt, mul, ne
+from typing import NamedTuple
 
-from fleetmeter.connection.multi_exec import Command
-from fleetmeter.errors import StateError
-from fleetmeter.reader.fields import Fields
-from fleetmeter.reader.hashes import Hash, something_else
-from fleetmeter.reader.names import Names
-from fleetmeter.schema.definition import Definition, compact_json
-from fleetmeter.schema.packing import BASE, FRACTION, SLOT
+from fleetmeter.reader.hashes import Hash, LikeAHash
+from fleetmeter.reader.places import Group, Places
+from fleetmeter.schema.packing import BASE, FRACTION, joined_value
 
-Pick = Callable[[Sequence[int]], Sequence[int]]
-"""Takes slots out of all slots."""
+_NARROW = 4
+"""Slots of a block up to which it takes less time to compare columns of slots than to compare blocks."""
 
 
-class PackedLayout:
-    """Follows one packed layout from read to read. `keys` are those of `Keys.packed`."""
+class _Since(NamedTuple):
+    """How numbers differ from earlier ones: the places of blocks that changed, and of those with a lower slot.
 
-    def __init__(self, layout: Definition, keys: tuple[str, str, str]) -> None:
-        self._layout = layout
-        self._numbers_key, _, self._names_key = keys
-        self._fields = Fields()
-        self._columns: list[tuple[int, list[Pick]]] = []
-        self._merged: list[int] | None = None
-        self._shown: tuple[bytes, Hash] | None = None
-        self._problem: StateError | None = None
-        self._forget()
+    A slot is lower if its number is, or after a carry to the next.
+    """
 
-    @property
-    def commands(self) -> list[Command]:
-        """What is to be read: two commands."""
-        return [("GET", self._numbers_key), ("LRANGE", self._names_key, self._names.first, -1)]
+    changed: list[list[int]]
+    lower: list[list[int]]
 
-    def goes_on(self, names: Any) -> bool:
-        """Take in the reply to the second command. False if the layout must be asked for again, from the beginning."""
-        self._problem = None
-        try:
-            if isinstance(names, Exception):
-                raise something_else(self._names_key, names)
-            if not self._names.goes_on(names):
-                self._forget()
-                return False
-            if self._names.learn(names):
-                self._arrange()
-        except StateError as error:
-            self._forget()
-            self._problem = error
-        return True
 
-    def hash(self, numbers: Any) -> Hash:
-        """All numbers in stored units, given the reply to the first command and after `goes_on`.
+class PackedNumbers(LikeAHash):
+    """Raw field → raw text, in stored units. `raw` is the string of numbers, which fits the places."""
 
-        There are none if one of the keys is missing, or does not fit the other: part of the layout was evicted. Raises
-        `StateError` for what is no packed layout.
-        """
-        if isinstance(numbers, Exception):
-            raise something_else(self._numbers_key, numbers)
-        if self._problem is not None:
-            raise self._problem
-        raw = numbers or b""
-        if len(raw) != SLOT * self._names.slots:
-            raw, found = b"", Hash([], [])
-        elif self._shown is not None and self._shown[0] == raw and self._shown[1].fields is self._fields:
-            return self._shown[1]
-        else:
-            found = self._made(raw)
-        self._shown = raw, found
-        return found
+    def __init__(self, places: Places, raw: bytes) -> None:
+        self.places = places
+        self.raw = raw
+        self.compared: tuple[PackedNumbers, _Since] | None = None
+        """How these differ from numbers of an earlier read."""
+        self._hash: Hash | None = None
 
-    def _forget(self) -> None:
-        self._names = Names(self._names_key, self._layout)
-        self._problem = None
-        self._arrange()
+    @cached_property
+    def slots(self) -> "array[int]":
+        """All slots."""
+        slots = array("q", self.raw)
+        if sys.byteorder == "little":
+            slots.byteswap()
+        return slots
 
-    def _made(self, raw: bytes) -> Hash:
-        numbers = self._values(slots_of(raw))
-        texts = list(map(b"%d".__mod__, numbers))
-        made = Hash(self._fields, texts)
-        made.__dict__["numbers"] = numbers
+    def as_hash(self) -> Hash:
+        """The same as a hash. Most scrapes need none."""
+        if self._hash is None:
+            self._hash = self._made()
+        return self._hash
+
+    def _made(self) -> Hash:
+        fields, numbers = self.places.fields, self._numbers()
+        if len(fields) < len(numbers):  # blocks of several shapes, whose equal parts are added up
+            sums = dict.fromkeys(fields, 0)
+            for field, number in zip(self.places.spelled, numbers, strict=True):
+                sums[field] += number
+            numbers = list(sums.values())
+        made = Hash(fields, list(map(b"%d".__mod__, numbers)))
+        made.numbers = [*numbers]
         return made
 
-    def _arrange(self) -> None:
-        """Find out where the numbers stand. Each shape has its columns: one of each part, with all of its series."""
-        by_shape: dict[int, tuple[list[int], list[bytes]]] = {}
-        for slot, (number, series) in self._names.blocks.items():
-            starts, keys = by_shape.setdefault(number, ([], []))
-            starts.append(slot)
-            keys.append(series)
-        fields: list[bytes] = []
-        self._columns = []
-        for number in sorted(by_shape):
-            shape, (starts, keys) = self._names.shapes[number], by_shape[number]
-            self._columns.append((shape.value, [picker(starts, shape.slots, at) for at in range(shape.slots)]))
-            ends = [part_end(part) for part in shape.parts]
-            fields += [field_of(series, end) for series in keys for end in ends] if shape.parts != ("",) else keys
-        distinct = list(dict.fromkeys(fields))
-        self._merged = None
-        if len(distinct) < len(fields):  # a series has blocks of several shapes, whose equal parts are added up
-            place = {field: at for at, field in enumerate(distinct)}
-            self._merged = [place[field] for field in fields]
-        self._fields = Fields.after(self._fields, distinct)
+    def follows(self, before: "PackedNumbers") -> bool:
+        """Whether rows and blocks are where they were before, with new ones behind them."""
+        return self.places is before.places or self.places.grew_from(before.places)
 
-    def _values(self, slots: Sequence[int]) -> list[int]:
-        """The numbers in the order of the fields."""
+    def changed(self, before: "PackedNumbers") -> list[list[int]]:
+        """The places of the blocks in each group that changed, or came, since numbers that these follow."""
+        return self._since(before).changed
+
+    def below(self, served: "PackedNumbers") -> dict[bytes, bytes]:
+        """The served numbers that are lower here or missing, as they were served."""
+        if self is served:
+            return {}
+        if not self.follows(served) or (len(self.places.groups) > 1 and any(self._since(served).lower)):
+            return self.as_hash().below(served.as_hash())
+        found: dict[bytes, bytes] = {}
+        for group, places in zip(self.places.groups, self._since(served).lower, strict=True):
+            for place in places:
+                before = served.block(group, place)
+                lower = map(lt, self.block(group, place), before)
+                fields = self.places.fields_of(group, place)
+                found.update(
+                    (field, b"%d" % number) for field, number in compress(zip(fields, before, strict=True), lower)
+                )
+        return found
+
+    def block(self, group: Group, place: int) -> list[int]:
+        """The numbers of one block, part by part."""
+        start, value = group.starts[place], group.shape.value
+        slots = self.slots[start : start + group.shape.slots].tolist()
+        return [joined_value(slots[:value]), *slots[value:]]
+
+    def _since(self, before: "PackedNumbers") -> "_Since":
+        known = self.compared  # another thread may write an older exposition out
+        if known is None or known[0] is not before:
+            known = self.compared = before, self._compare(before)
+            before.compared = None
+        return known[1]
+
+    def _compare(self, before: "PackedNumbers") -> "_Since":
+        found = _Since([], [])
+        known = [len(group.starts) for group in before.places.groups]
+        for group, count in zip(self.places.groups, chain(known, repeat(0)), strict=False):
+            compare = self._narrow if group.shape.slots <= _NARROW else self._wide
+            changed, lower = compare(before, group, count)
+            came = range(count, len(group.starts))
+            if len(self.places.groups) > 1:  # perhaps a further block of a known series
+                lower += [place for place in came if min(self.block(group, place)) < 0]
+            found.changed.append([*changed, *came])
+            found.lower.append(lower)
+        return found
+
+    def _narrow(self, before: "PackedNumbers", group: Group, count: int) -> tuple[list[int], list[int]]:
+        """Compare the first blocks of a group, slot for slot."""
+        changed: set[int] = set()
+        lower: set[int] = set()
+        for pick in group.all_picks if count == len(group.starts) else group.picks(count):
+            now, then = pick(self.slots), pick(before.slots)
+            if now != then:
+                now, then = _list(now), _list(then)
+                places = list(compress(range(count), map(ne, now, then)))
+                changed.update(places)
+                lower.update(place for place in places if now[place] < then[place])
+        return sorted(changed), sorted(lower)
+
+    def _wide(self, before: "PackedNumbers", group: Group, count: int) -> tuple[list[int], list[int]]:
+        """Compare the first blocks of a group, block for block."""
+        cut = group.cut if count == len(group.starts) else group.cuts(count)
+        changed = list(compress(range(count), map(ne, cut(self.raw), cut(before.raw))))
+        lower: set[int] = set()
+        for pick in group.all_picks if count == len(group.starts) else group.picks(count):
+            now, then = _list(pick(self.slots)), _list(pick(before.slots))
+            if any(map(lt, now, then)):
+                lower.update(compress(range(count), map(lt, now, then)))
+        return changed, sorted(lower)
+
+    def _numbers(self) -> list[int]:
+        """The numbers of each group, block by block."""
         found: list[int] = []
-        for value, picks in self._columns:
-            columns = [values_of([pick(slots) for pick in picks[:value]]), *(pick(slots) for pick in picks[value:])]
-            rows = [0] * (len(columns) * len(columns[0]))
+        for group in self.places.groups:
+            value = group.shape.value
+            columns = [pick(self.slots) for pick in group.all_picks]
+            columns = [values_of(columns[:value]), *columns[value:]]
+            rows = [0] * (len(columns) * len(group.starts))
             for at, column in enumerate(columns):
                 rows[at :: len(columns)] = column
             found += rows
-        if self._merged is None:
-            return found
-        sums = [0] * len(self._fields)
-        for at, number in zip(self._merged, found, strict=True):
-            sums[at] += number
-        return sums
+        return found
+
+    def __getitem__(self, field: bytes) -> bytes:
+        return self.as_hash()[field]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.places.fields)
+
+    def __len__(self) -> int:
+        return len(self.places.fields)
 
 
-def slots_of(raw: bytes) -> "array[int]":
-    """The slots of a string of numbers."""
-    slots = array("q", raw)
-    if sys.byteorder == "little":
-        slots.byteswap()
-    return slots
+def _list(slots: "array[int] | tuple[int, ...]") -> Sequence[int]:
+    """The same as objects, which are compared in less time."""
+    return slots.tolist() if isinstance(slots, array) else slots
 
 
 def values_of(columns: Sequence[Sequence[int]]) -> list[int]:
@@ -143,21 +177,3 @@ def values_of(columns: Sequence[Sequence[int]]) -> list[int]:
     for remainder in remainders:
         values = map(add, map(mul, values, repeat(FRACTION)), remainder)
     return list(values)
-
-
-def picker(starts: Sequence[int], step: int, offset: int) -> Pick:
-    """What takes the slot at an offset of each block that begins at one of `starts`; blocks have `step` slots."""
-    places = [start + offset for start in starts]
-    if places == list(range(places[0], places[-1] + 1, step)):
-        return itemgetter(slice(places[0], places[-1] + 1, step))
-    return itemgetter(*places)
-
-
-def part_end(part: str) -> bytes:
-    """What the field of a part ends with."""
-    return compact_json([part]).encode()[1:]
-
-
-def field_of(series: bytes, end: bytes) -> bytes:
-    """The field of a part, given that of its series; see `Definition.series_field`."""
-    return series[:-1] + b"," + end if series != b"[]" else b"[" + end

@@ -9,7 +9,7 @@ from fleetmeter.errors import StateError
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.gauge_read import GaugeRead
 from fleetmeter.reader.hashes import Hash, something_else
-from fleetmeter.reader.packed import PackedLayout
+from fleetmeter.reader.packed_layout import PackedLayout
 from fleetmeter.reader.returned import NO_RETURNS, Returned
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.times import microseconds, time_of
@@ -99,9 +99,9 @@ class Parser:
                 return Hash([], [])
             return self._hashes[key]
 
-        def unpacked(layout: PackedLayout, reply: Any) -> Hash:
+        def unpacked(layout: PackedLayout, reply: Any) -> Mapping[bytes, bytes]:
             try:
-                return layout.hash(reply)
+                return layout.numbers(reply)
             except StateError as error:
                 problems.append(error)
                 return Hash([], [])

@@ -1,0 +1,71 @@
+"""What the lines of packed series show: columns of numbers, taken out of the slots for many series at once."""
+
+from collections.abc import Sequence
+from itertools import repeat
+from operator import add, truediv
+from typing import Any
+
+from fleetmeter.reader.packed import PackedNumbers, values_of
+from fleetmeter.reader.places import Places
+from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.scale import Scale
+from fleetmeter_exporter.exposition.block import picker
+from fleetmeter_exporter.exposition.columns import Columns
+
+
+class PackedColumns:
+    """Takes the numbers of `columns` out of the slots of a layout's rows."""
+
+    def __init__(self, columns: Columns, layout: Definition) -> None:
+        self._columns = columns
+        self._scale = layout.scale
+        self._parts: list[list[int]] = []  # of each group the columns of its parts
+        self._blocks: list[Sequence[int]] = []  # of each group the place of each row's block, or one behind all
+
+    def learn(self, places: Places) -> bool:
+        """Find the columns of all parts. False if a part can have none."""
+        self._parts, self._blocks = [], []
+        for group in places.groups:
+            found = list(map(self._columns.of, group.shape.parts))
+            self._parts.append([column for column in found if column is not None])
+            if len(self._parts[-1]) < len(found):
+                return False
+            blocks: Sequence[int] = range(len(places))
+            if len(places.groups) > 1:
+                blocks = [len(group.starts)] * len(places)
+                for place, row in enumerate(group.rows):
+                    blocks[row] = place
+            self._blocks.append(blocks)
+        return True
+
+    def of(self, numbers: PackedNumbers, rows: Sequence[int] | None) -> list[Sequence[float]] | None:
+        """The numbers of each line, for some rows or for all; None if no block can show them."""
+        count = len(numbers.places) if rows is None else len(rows)
+        found: list[Sequence[float]] = [()] * self._columns.count
+        values: list[Sequence[int]] = []
+        for group, parts, blocks in zip(numbers.places.groups, self._parts, self._blocks, strict=True):
+            columns: list[Sequence[int]] = [pick(numbers.slots) for pick in group.all_picks]
+            if len(self._blocks) > 1:
+                columns = [[*column, 0] for column in columns]
+            if len(self._blocks) > 1 or rows is not None:
+                columns = list(map(picker(blocks if rows is None else picker(rows)(blocks)), columns))
+            value = group.shape.value
+            values = list(map(_sum, values, columns)) if values else columns[:value]
+            for place, column in zip(parts[1:], columns[value:], strict=True):
+                found[place] = _sum(found[place], column) if found[place] else column
+        found[self._columns.scaled] = self._shown(values) if values else ()
+        none = [0] * count
+        return self._columns.shown([column or none for column in found])
+
+    def _shown(self, slots: Sequence[Sequence[int]]) -> Sequence[float]:
+        """Values in the family's unit, those without a unit as whole numbers if they are."""
+        if self._scale == Scale.FEMTO and not any(slots[0]) and not any(slots[2]):
+            return slots[1]
+        units = values_of(slots)
+        if self._scale == Scale.FEMTO:
+            return [unit / self._scale if unit % self._scale else unit // self._scale for unit in units]
+        return list(map(truediv, units, repeat(self._scale)))
+
+
+def _sum(some: Sequence[float], others: Sequence[int]) -> list[Any]:
+    return list(map(add, some, others))
