@@ -1,9 +1,11 @@
 """The invariants of DESIGN.md 8, as they are checked after every step, and what they exempt."""
 
 from fleetmeter.schema.keys import EPOCH_FIELD
-from simulator.ledger import FAMILIES, KINDS, ONES, PAID, TOOK, TWIN, missing, number_of
+from simulator.ledger import FORMATS, ONES, missing, number_of
+from simulator.numbers import check_numbers
 from simulator.replica import Replica
-from simulator.world import KEYS, NUMBERS, Master, Violation, World, counted, evicted, total
+from simulator.stored import GHOST, KEYS, LAYOUTS, amount, counted, numbers
+from simulator.world import Master, Violation, World
 
 
 def check_store(world: World, master: Master) -> None:
@@ -17,22 +19,17 @@ def check_store(world: World, master: Master) -> None:
     epoch = hashes.hash(KEYS.writers).get(EPOCH_FIELD, "").partition(" ")[0]
     if paid & world.forbidden.get(epoch, 0) & ~world.doubtful:
         raise Violation("doubled: what was counted before a reset is counted again after it")
-    twin = hashes.hash(NUMBERS["twin"])
-    if total(twin) + evicted(hashes, "twin") != paid:
-        raise Violation("torn: two counters of one atomic block differ")
-    took = hashes.hash(NUMBERS["took_seconds"])
-    seconds = took.get('["sum"]', "0")
-    buckets = sum(int(text) for field, text in took.items() if field != '["sum"]')
-    gone = evicted(hashes, "took_seconds")
-    if buckets != number_of(paid) - number_of(gone):
-        raise Violation(f"torn: {buckets} observations beside {number_of(paid)} records")
-    if not seconds.isdigit():
-        raise Violation(f"inexact: {seconds} microseconds are stored")
-    if int(seconds) != world.ledger.micros(paid) - world.ledger.micros(gone):
-        raise Violation("inexact: the sum of seconds is not what was recorded")
-    removable = total(hashes.hash(NUMBERS["gone"]))
-    if removable >> 1 & ONES & ~world.doubtful:
+    if "removable" not in hashes.derived:
+        hashes.derived["removable"] = sum(amount(hashes, families.gone) for families in FORMATS)
+    if hashes.derived["removable"] >> 1 & ONES & ~world.doubtful:
         raise Violation("doubled: a record is counted twice in a series that was removed once")
+    if "checked" in hashes.derived:
+        return
+    hashes.derived["checked"] = 1
+    here = {key: value for key in (GHOST, *LAYOUTS) if (value := hashes.value(key)) is not None}
+    if here.keys() != master.checked.keys() or any(here[key] is not master.checked[key] for key in here):
+        check_numbers(world, hashes)
+        master.checked = here
 
 
 def check_caught_up(world: World, replica: Replica, master: Master) -> None:
@@ -61,12 +58,11 @@ def _check_series(replica: Replica, master: Master) -> None:
     if not replica.accumulator.awake or replica.world.evictions:
         return
     definitions = master.hashes.hash(KEYS.families)
-    for definition in FAMILIES:
+    for definition in replica.cells.families:
         if definition.field not in definitions:
             raise Violation(f"lost: the definition of {definition.name}")
-    wanted = [(PAID, "[]"), (TOOK, '["sum"]'), *((TWIN, f'["{kind}"]') for kind in KINDS)]
-    for definition, field in wanted:
-        if field not in master.hashes.hash(NUMBERS[definition.name]):
+    for definition in replica.cells.families:
+        if not replica.cells.series[definition.field].issubset(numbers(master.hashes, definition)):
             raise Violation(f"lost: a series of {definition.name} that exists in a replica")
 
 

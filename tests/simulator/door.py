@@ -6,15 +6,23 @@ from functools import cache, partial
 from typing import Any
 
 from fleetmeter.connection.multi_exec import Command
+from fleetmeter.reader.parser import Parser
 from fleetmeter.reader.reading import Reader
+from fleetmeter.writer.directory import Directory
 from fleetmeter.writer.store import Store
-from simulator.world import KEYS, Caller, Request, World, counted
+from simulator.hashes import Hashes
+from simulator.stored import KEYS, counted_as_defined
+from simulator.world import Caller, Request, World
 
 ADDRESS = "redis://nowhere.invalid"
 
 
 class Connection:
-    """One caller's way to the store. `counted` is what the store had counted when it was last read."""
+    """One caller's way to the store.
+
+    `counted` is what the store had counted when it was last read, in formats that are defined there: a process that was
+    killed may have left numbers without definitions.
+    """
 
     def __init__(self, world: World, caller: Caller) -> None:
         self._world = world
@@ -32,13 +40,13 @@ class Connection:
 
     def together(self, commands: Sequence[Command]) -> list[Any]:
         """The replies to read commands at one instant, as the store sends them: hashes as flat lists."""
-        return [
-            [part for pair in reply.items() for part in pair] if isinstance(reply, dict) else reply
-            for reply in self.read(*(tuple(map(str, command)) for command in commands))
-        ]
+        return self._replies([tuple(map(str, command)) for command in commands], _as_sent)
 
     def read(self, *commands: tuple[str, ...]) -> list[Any]:
         """The replies to read commands at one instant."""
+        return self._replies(commands, _reply)
+
+    def _replies(self, commands: Sequence[tuple[str, ...]], reply_of: Callable[..., Any]) -> list[Any]:
         if self._trips and self._between is not None:
             between, self._between = self._between, None
             between()
@@ -48,8 +56,8 @@ class Connection:
         master = self._world.master(self._caller.side)
         master.hashes.now_us = self._world.now_us(master)
         if len(commands) > 1:
-            self.counted = counted(master.hashes)
-        return [_reply(name, master.hashes.execute(name, *arguments)) for name, *arguments in commands]
+            self.counted = counted_as_defined(master.hashes)
+        return [reply_of(master.hashes, *command) for command in commands]
 
     def time(self) -> tuple[int, int]:
         """TIME."""
@@ -100,14 +108,20 @@ class Pipeline:
         return self._connection.read(*self._commands)
 
 
-def _reply(name: str, reply: Any) -> Any:
+def _reply(hashes: Hashes, name: str, *arguments: str) -> Any:
     """A reply as redis-py hands it out."""
+    reply = _as_sent(hashes, name, *arguments)
     if name == "TIME":
         return tuple(int(text) for text in reply)
+    return dict(zip(reply[::2], reply[1::2], strict=True)) if name == "HGETALL" else reply
+
+
+def _as_sent(hashes: Hashes, name: str, *arguments: str) -> Any:
+    """A reply as the store sends it."""
     if name == "HGETALL":
-        encoded = [text.encode() for text in reply]
-        return dict(zip(encoded[::2], encoded[1::2], strict=True))
-    if isinstance(reply, list):
+        return hashes.flat(*arguments)
+    reply = hashes.execute(name, *arguments)
+    if isinstance(reply, (list, tuple)):
         return [None if text is None else text.encode() for text in reply]
     return reply.encode() if isinstance(reply, str) else reply
 
@@ -130,6 +144,7 @@ def store_through(connection: Connection) -> Store:
         _hello=partial(connection.script, "hello"),
         _apply=partial(connection.script, "apply"),
         _fold=partial(connection.script, "fold"),
+        _directory=Directory(),
     )
     return store
 
@@ -138,7 +153,6 @@ def reader_through(connection: Connection, clock: Callable[[], float]) -> Reader
     """An exporter's reader."""
     reader = copy(_reader())
     vars(reader).update(
-        _client=connection, _read_together=connection.together, _clock=clock,
-        _definitions={}, _texts={}, _replicas={}, _hashes={},
+        _client=connection, _read_together=connection.together, _clock=clock, _parser=Parser(KEYS),
     )  # fmt: skip
     return reader

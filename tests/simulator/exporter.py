@@ -9,10 +9,14 @@ from fleetmeter.reader.life import Life
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.schema.keys import EPOCH_FIELD
 from fleetmeter.schema.rows import HEARTBEAT, Epoch
+from fleetmeter.schema.scale import unscaled
 from fleetmeter_exporter.start import Start
 from simulator.door import Connection, reader_through
-from simulator.ledger import FAMILIES, GONE, TOOK, missing, number_of
-from simulator.world import KEYS, NUMBERS, Caller, Violation, World
+from simulator.ledger import FORMATS, GONE, LOAD, LOADS, TOOK, missing, number_of
+from simulator.stored import KEYS, LAYOUTS
+from simulator.world import Caller, Violation, World
+
+_FIELDS = [[layout.field for layout in families] for families in FORMATS]
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
 Served = dict[Series, float]
@@ -34,6 +38,9 @@ class Exporter:
         self._start = Start(self._reader.glance, HEARTBEAT, self._seconds, self._life)
         self._born = self._world.seconds
         self._served: Served | None = None
+        self._shown: Snapshot | None = None
+        self._samples: Served = {}
+        self._found_whole: Served | None = None
         self._epoch = ""
         self._removed: Mapping[bytes, bytes] = {}
         self._whole = True
@@ -80,13 +87,22 @@ class Exporter:
         self.held = shown.held
         if not shown.held:
             self._whole = shown.counts_behind == 0
-        served = _served(shown.snapshot)
-        defined = {stored.definition for stored in shown.snapshot.definitions}
-        if self._whole and not self._world.evictions and defined.issuperset(FAMILIES):
+        served = self._samples_of(shown.snapshot)
+        defined = {stored.definition.field for stored in shown.snapshot.definitions}
+        whole = any(defined.issuperset(fields) for fields in _FIELDS)
+        if self._whole and whole and not self._world.evictions:
             self._check_whole(served, fresh=not shown.held)
         self._check_hold(snapshot)
         self._check_order(served, shown.snapshot, snapshot.removed)
         return served
+
+    def _samples_of(self, snapshot: Snapshot) -> Served:
+        """The samples of a snapshot. If it has what the last one had, they are the same, and in their places."""
+        before, self._shown = self._shown, snapshot
+        if not (before and not snapshot.problems and _has_the_same(before, snapshot)):
+            self._samples = _served(snapshot)
+            self._check_places(self._samples)
+        return self._samples
 
     def _check_hold(self, snapshot: Snapshot) -> None:
         """While rows are lower than they were, the last good snapshot is shown for a while, so that nothing is torn."""
@@ -99,17 +115,37 @@ class Exporter:
             raise Violation(f"torn scrape: the rows of {lower} went back, and nothing is held")
         self._rows, self._held_since = {writer: row.applied for writer, row in snapshot.rows.items()}, None
 
+    def _check_places(self, served: Served) -> None:
+        """No number is shown under another series."""
+        for (name, labels), value in served.items():
+            if name in ("twin_total", "gone_total"):
+                strangers = self._world.ledger.strangers(int(value), labels[0][1])
+                if strangers:
+                    raise Violation(
+                        f"misplaced: {name} of {labels[0][1]} shows {number_of(strangers)} records of others"
+                    )
+
     def _check_whole(self, served: Served, *, fresh: bool) -> None:
         """Nothing is torn, and what is not held is what the store holds."""
         paid = int(served.get(("paid_total", ()), 0))
+        if served is not self._found_whole:
+            self._check_parts(served, paid)
+            self._found_whole = served
+        if fresh and paid != self._connection.counted:
+            raise Violation("scrape: what is served is not what the store holds")
+
+    def _check_parts(self, served: Served, paid: int) -> None:
+        ledger = self._world.ledger
         twin = sum(int(value) for (name, _), value in served.items() if name == "twin_total")
-        count = int(served.get(("took_seconds_count", ()), 0))
-        if twin != paid or count != number_of(paid):
+        count, seconds = (served.get((f"took_seconds_{part}", ()), 0) for part in ("count", "sum"))
+        if twin != paid or count != number_of(paid) or served.get(("load_count", ()), 0) != count:
             raise Violation("torn scrape: what was recorded in one block is not seen together")
         if served.get(("took_seconds_bucket", (("le", "+Inf"),)), 0) != count:
             raise Violation("torn scrape: the buckets do not add up to the count")
-        if fresh and paid != self._connection.counted:
-            raise Violation("scrape: what is served is not what the store holds")
+        if round(seconds * 1e6) != ledger.micros(paid):
+            raise Violation("inexact scrape: the sum of seconds is not what was recorded")
+        if served.get(("load_sum", ()), 0) * LOADS != ledger.load(paid):
+            raise Violation("inexact scrape: the sum of loads is not what was recorded")
 
     def _check_order(self, served: Served, snapshot: Snapshot, removed: Mapping[bytes, bytes]) -> None:
         """No number goes down within one epoch, but for a series that was removed."""
@@ -129,8 +165,10 @@ class Exporter:
         A key that was evicted has one, if it was filled anew with more observations than were served. So has a store
         that lost a batch of one copy of a process, if the other copy has brought the row above that batch.
         """
-        return series[0] == f"{TOOK.name}_sum" and (
-            NUMBERS[TOOK.name] in self._world.evictions or self._other_copy_went_on(snapshot)
+        family = next((family for family in (TOOK, LOAD) if series[0] == f"{family.name}_sum"), None)
+        return family is not None and (
+            any(LAYOUTS[key][1].name == family.name for key in self._world.evictions & LAYOUTS.keys())
+            or self._other_copy_went_on(snapshot)
         )
 
     def _other_copy_went_on(self, snapshot: Snapshot) -> bool:
@@ -145,9 +183,21 @@ class Exporter:
         return row.applied if row is not None else 0
 
 
+def _has_the_same(before: Snapshot, snapshot: Snapshot) -> bool:
+    return before.definitions == snapshot.definitions and (
+        before.numbers.keys() == snapshot.numbers.keys()
+        and all(before.numbers[field] is group for field, group in snapshot.numbers.items())
+    )
+
+
 def _served(snapshot: Snapshot) -> Served:
     return {
         (family.definition.name + sample.suffix, sample.labels): sample.value
         for family in families_of(snapshot)
         for sample in family.samples
     }
+
+
+def exactly(stored: float, scale: int) -> float:
+    """As `unscaled`, but whole if it is: the bits of all records are more than a float has."""
+    return stored // scale if scale != 1 and isinstance(stored, int) and not stored % scale else unscaled(stored, scale)

@@ -1,35 +1,42 @@
-"""A store's hashes: the commands that fleetmeter's scripts and reader use, with Redis' replies and error texts.
+"""A store's keys: the commands that fleetmeter's scripts and reader use, with Redis' replies and error texts.
 
-A test holds it equal to a real server.
+A test holds it equal to a real server. Strings of slots are in `bitfield`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation, localcontext
+from typing import Any
 
-Reply = None | int | str | list[str] | list[str | None]
-Frozen = Mapping[str, dict[str, str]]
+from simulator.bitfield import LARGEST, CommandError, changed, stretched, whole
+
+Reply = None | int | str | bytes | Sequence[int | str | None]
+Value = dict[str, str] | bytes | tuple[str, ...]
+"""A hash, a string or a list. The latter two are never changed, but replaced."""
+
+Frozen = Mapping[str, Value]
 """A state as it was at one instant; never changed."""
 
-LARGEST = 2**63 - 1
 OOM = "OOM command not allowed when used memory > 'maxmemory'."
-WRITES = frozenset(("DEL", "HDEL", "HSET", "HSETNX", "HINCRBY", "HINCRBYFLOAT"))
-
-
-class CommandError(Exception):
-    """What the store answers where it will not; the text is Redis'."""
+WRONGTYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
+WRITES = frozenset(
+    ("DEL", "HDEL", "HSET", "HSETNX", "HINCRBY", "HINCRBYFLOAT", "BITFIELD", "SETRANGE", "RPUSH"),
+)
 
 
 class Hashes:
     """The state of one store. `largest` bounds HINCRBY; a `full` store refuses every write."""
 
     def __init__(self, largest: int = LARGEST) -> None:
-        self._data: dict[str, dict[str, str]] = {}
+        self._data: dict[str, Value] = {}
         self._owned: set[str] = set()
+        self._flat: dict[str, tuple[Value, list[bytes]]] = {}
         self._largest = largest
         self.now_us = 0
         self.full = False
         self.changed = False
         """Whether anything was written since this was last set to False."""
+        self.derived: dict[str, Any] = {}
+        """What was worked out from the state, until something is written."""
 
     def freeze(self) -> Frozen:
         """The state now; later writes copy what they change."""
@@ -40,10 +47,41 @@ class Hashes:
         """Be in an earlier state."""
         self._data = dict(state)
         self._owned.clear()
+        self.derived.clear()
 
     def hash(self, key: str) -> dict[str, str]:
         """The fields of a key, to be read only."""
-        return self._data.get(key) or {}
+        found = self._data.get(key, _NO_FIELDS)
+        if not isinstance(found, dict):
+            raise CommandError(WRONGTYPE)
+        return found
+
+    def flat(self, key: str) -> list[bytes]:
+        """The fields of a key, each with its text behind it, as HGETALL sends them."""
+        found = self.hash(key)
+        known, texts = self._flat.get(key, (None, []))
+        if known is not found or key in self._owned:
+            texts = [text.encode() for pair in found.items() for text in pair]
+            self._flat[key] = found, texts
+        return texts
+
+    def string(self, key: str) -> bytes:
+        """The bytes of a key."""
+        found = self._data.get(key, b"")
+        if not isinstance(found, bytes):
+            raise CommandError(WRONGTYPE)
+        return found
+
+    def items(self, key: str) -> tuple[str, ...]:
+        """The items of a key."""
+        found = self._data.get(key, ())
+        if not isinstance(found, tuple):
+            raise CommandError(WRONGTYPE)
+        return found
+
+    def value(self, key: str) -> Value | None:
+        """What a key has, whatever it is; the same object for as long as it does not change."""
+        return self._data.get(key)
 
     def names(self) -> list[str]:
         """The keys there are."""
@@ -51,20 +89,22 @@ class Hashes:
 
     def execute(self, name: str, *arguments: object) -> Reply:
         """The reply to a command; raises `CommandError`."""
-        command = _COMMANDS.get(name.upper())
+        command = _COMMANDS.get(name)
         if command is None:
             raise CommandError(f"ERR unknown command '{name}'")
-        if name.upper() in WRITES:
+        if name in WRITES:
             if self.full and not self.changed:
                 raise CommandError(OOM)
             self.changed = True
-        return command(self, *[str(argument) for argument in arguments])
+            self.derived.clear()
+        return command(self, *map(str, arguments))
 
     def _writable(self, key: str) -> dict[str, str]:
+        values = self.hash(key)
         if key not in self._owned:
-            self._data[key] = dict(self._data.get(key, ()))
+            self._data[key] = values = dict(values)
             self._owned.add(key)
-        return self._data[key]
+        return values
 
     def _time(self) -> Reply:
         return [str(self.now_us // 10**6), str(self.now_us % 10**6)]
@@ -108,7 +148,7 @@ class Hashes:
         return int(fresh)
 
     def _hdel(self, key: str, *fields: str) -> Reply:
-        if key not in self._data:
+        if not self.hash(key):
             return 0
         values = self._writable(key)
         gone = sum(values.pop(field, None) is not None for field in fields)
@@ -140,11 +180,50 @@ class Hashes:
         return text
 
     def _whole(self, text: str, problem: str) -> int:
-        digits = text[1:] if text.startswith("-") else text
-        plain = digits.isascii() and digits.isdigit() and (digits == "0" or digits[0] != "0") and text != "-0"
-        if not plain or not -self._largest - 1 <= int(text) <= self._largest:
-            raise CommandError(f"ERR {problem}")
-        return int(text)
+        return whole(text, problem, self._largest)
+
+    def _get(self, key: str) -> Reply:
+        return self.string(key) if key in self._data else None
+
+    def _strlen(self, key: str) -> Reply:
+        return len(self.string(key))
+
+    def _setrange(self, key: str, offset: str, value: str) -> Reply:
+        place = whole(offset, "value is not an integer or out of range")
+        data = self.string(key)
+        if place < 0:
+            raise CommandError("ERR offset is out of range")
+        if value:
+            data = stretched(data, place)
+            self._data[key] = data = data[:place] + value.encode() + data[place + len(value.encode()) :]
+        return len(data)
+
+    def _bitfield(self, key: str, *operations: str) -> Reply:
+        data, replies = changed(lambda: self.string(key), operations)
+        if data:
+            self._data[key] = data
+        return replies
+
+    def _rpush(self, key: str, *items: str) -> Reply:
+        if not items:
+            raise CommandError("ERR wrong number of arguments for 'rpush' command")
+        self._data[key] = after = self.items(key) + items
+        return len(after)
+
+    def _llen(self, key: str) -> Reply:
+        return len(self.items(key))
+
+    def _lindex(self, key: str, index: str) -> Reply:
+        items, place = self.items(key), int(index)
+        return items[place] if -len(items) <= place < len(items) else None
+
+    def _lrange(self, key: str, first: str, last: str) -> Reply:
+        items = self.items(key)
+        start, end = (int(text) + (len(items) if int(text) < 0 else 0) for text in (first, last))
+        return items[max(0, start) : max(0, end + 1)]
+
+
+_NO_FIELDS: dict[str, str] = {}
 
 
 def _number(text: str, problem: str) -> Decimal:
@@ -162,4 +241,6 @@ _COMMANDS: dict[str, Callable[..., Reply]] = {
     "HLEN": Hashes._hlen, "HEXISTS": Hashes._hexists, "EXISTS": Hashes._exists, "HSET": Hashes._hset,
     "HSETNX": Hashes._hsetnx, "HDEL": Hashes._hdel, "DEL": Hashes._del, "HINCRBY": Hashes._hincrby,
     "HINCRBYFLOAT": Hashes._hincrbyfloat, "HMGET": Hashes._hmget, "ZCOUNT": Hashes._zcount,
+    "GET": Hashes._get, "STRLEN": Hashes._strlen, "SETRANGE": Hashes._setrange, "BITFIELD": Hashes._bitfield,
+    "RPUSH": Hashes._rpush, "LLEN": Hashes._llen, "LINDEX": Hashes._lindex, "LRANGE": Hashes._lrange,
 }  # fmt: skip

@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest import mock
 
-from fleetmeter.reader import continuity, verdict
+from fleetmeter.reader import continuity, names, verdict
 from fleetmeter.reader.floors import Floors
+from fleetmeter.reader.names import Names
 from fleetmeter.reader.reading import Reader
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.schema.scale import Scale
 from fleetmeter.values import amounts
 from fleetmeter.values.accumulator import Accumulator
 from fleetmeter.values.delta import NOTHING, Delta, merged
+from fleetmeter.writer.directory import Directory
 from fleetmeter.writer.exchange import Exchange
 from fleetmeter.writer.messages import Answer, Call, Outcome
 from fleetmeter.writer.protocol import Writer
@@ -101,6 +103,12 @@ def _receive_as_renewed(self: Writer, call: Call, answer: Answer) -> Outcome:
     return outcome
 
 
+def _learn_always(self: Directory, asked: Any, told: Any, _: Any) -> None:
+    """What an answer tells is put beside what was known, whether that holds or not."""
+    _learn(self, asked, told, [question.field for question in asked])
+
+
+_learn = Directory.learn
 _receive = Writer.receive
 _accept = continuity.Continuity._accept
 _stand_at = Writer._stand_at
@@ -154,5 +162,36 @@ MUTATIONS = (
                 "redis.pcall('HSET', KEYS[1], writer, ARGV[5]",
             ),
         ),
+    ),
+    Mutation(
+        "the digest of the newest name that is known",
+        (
+            ("apply", " and string.match(name, '^%x+') == ARGV[first + 2]", ""),
+            ("apply", "return layout.digest == ARGV[first + 2]", "return true"),
+        ),
+    ),
+    Mutation("the generation of slots", (("apply", " or layout.generation ~= ARGV[first]", ""),)),
+    Mutation(
+        "a new generation with a removal", (("apply", "    layout.generation = layout.digest\n    in_", "    in_"),)
+    ),
+    Mutation("zeroes where a block was", (("apply", "string.rep('\\0', 8 * slots)", "''"),)),
+    Mutation(
+        "a block is used once",
+        (
+            ("apply", "        chain(layout, 'd ' .. slot)", "        layout.free = tonumber(slot)"),
+            ("apply", "{}, {}, {}, layout.slots", "{}, {}, {}, layout.free or layout.slots"),
+            ("apply", "    layout.slots = next_slot", "    layout.slots = math.max(layout.slots, next_slot)"),
+        ),
+    ),
+    Mutation("carrying", (("apply", "local FULL = 2 ^ 62", "local FULL = 2 ^ 64"),)),
+    Mutation("what a remainder carries", (("apply", "remainder = '4000'", "remainder = '4'"),)),
+    Mutation("names of the right length", (("apply", "redis.pcall('LLEN', names) ~= tonumber(count)", "false"),)),
+    Mutation(
+        "numbers of the right length", (("apply", "redis.pcall('STRLEN', numbers) ~= 8 * tonumber(slots)", "false"),)
+    ),
+    Mutation("forgetting what was known of other names", methods=((Directory, "learn", _learn_always),)),
+    Mutation(
+        "the chain of names",
+        methods=((Names, "goes_on", lambda *_: True), (names, "_check_chain", lambda *_: None)),
     ),
 )

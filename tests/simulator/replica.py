@@ -7,15 +7,17 @@ from typing import Any
 
 from fleetmeter.errors import StoreError
 from fleetmeter.values.accumulator import Accumulator
-from fleetmeter.values.cells import cell_of
+from fleetmeter.values.batch import Batch
 from fleetmeter.values.delta import Delta, Removal
 from fleetmeter.writer.exchange import Exchange
 from fleetmeter.writer.messages import Answer, Call, Outcome
 from fleetmeter.writer.protocol import Writer
 from fleetmeter.writer.replay import ReplayLog
+from simulator.cells import Cells
 from simulator.door import Connection, store_through
-from simulator.ledger import FAMILIES, GONE, KINDS, PAID, TOOK, TWIN, Record, missing
-from simulator.world import Caller, World, counted
+from simulator.ledger import FORMATS, Families, Record, missing
+from simulator.stored import counted, records_in
+from simulator.world import Caller, World
 
 
 class Observed(Writer):
@@ -28,7 +30,7 @@ class Observed(Writer):
         before = self.id
         if self.replica.removes:
             self.replica.removes = False
-            delta = replace(delta, removals=(Removal(GONE.field, '["x"]', has_parts=False),))
+            delta = replace(delta, removals=(self.replica.removal(),))
         super().submit(delta)
         self.replica.submitted(delta, renewed=self.id != before)
 
@@ -58,7 +60,7 @@ class Replica:
     `given_up` the records that the writer dropped itself, `forgotten` those of a namespace that began anew.
     """
 
-    def __init__(self, world: World, name: str, keep_bytes: int) -> None:
+    def __init__(self, world: World, name: str, keep_bytes: int, families: Families | None = None) -> None:
         self.world = world
         self.name = name
         self.caller = Caller(side=world.random.randrange(2))
@@ -75,12 +77,7 @@ class Replica:
         self.doubtful = 0
         """Records whose fate nobody can know: pending or in flight when the process died."""
         self.accumulator = Accumulator(lambda: None, lambda *_: None)
-        self.cells = {
-            (definition.name, *rest): cell_of(self.accumulator, definition, values, part)
-            for definition, values, part, *rest in _CHILDREN
-        }
-        for definition in FAMILIES:
-            self.accumulator.define(definition)
+        self.cells = Cells(self.accumulator, families or world.families())
         self._compose(Observed(world.new_id, self.monotonic, ReplayLog(keep_bytes=keep_bytes), world.new_token))
 
     def _compose(self, writer: Observed) -> None:
@@ -115,16 +112,15 @@ class Replica:
         return self.alive and self.paused_at is None
 
     def record(self, record: Record) -> None:
-        """One atomic block: two counters and a histogram."""
-        block = self.accumulator.begin()
-        self.cells["paid",].inc(record.amount)
-        self.cells["twin", record.kind].inc(record.amount)
-        self.cells["took_seconds", "sum"].inc(record.micros / 1e6)
-        self.cells["took_seconds", "0.1" if record.micros <= 100_000 else "+Inf"].inc(1)
-        if record.removable:
-            self.cells["gone",].inc(record.amount)
-        self.accumulator.commit(block)
+        """One atomic block."""
+        self.cells.record(record)
         self.waiting |= record.amount
+
+    def removal(self) -> Removal:
+        """Of one series that everybody may have, or of all."""
+        batch = Batch()
+        batch.remove(self.cells.families.gone, [self.world.formats.choice(("x", "x", "y", None))])
+        return batch.removals[0]
 
     def remove(self) -> None:
         """Remove a series of the fleet with the next batch."""
@@ -196,32 +192,23 @@ class Replica:
 
     def fork(self, name: str, keep_bytes: int) -> "Replica":
         """A child, by the library's own rules: everything is copied, then it starts empty."""
-        child = Replica(self.world, name, keep_bytes)
-        for mine, its in zip(self.cells.values(), child.cells.values(), strict=True):
-            its.pending, its.flushed = mine.pending, mine.flushed  # type: ignore[union-attr]
-            its.dirty = mine.dirty
-            if its.dirty:
-                child.accumulator.changes.dirty[its] = None
+        child = Replica(self.world, name, keep_bytes, self.cells.families)
+        child.cells.copy(self.cells)
         child.accumulator._awake = self.accumulator._awake
         child.accumulator.after_fork_in_child()
         return child
 
     def twin(self, name: str) -> "Replica":
         """A copy of the whole machine that goes on beside it: the same memory, the same id."""
-        other = Replica(self.world, name, 0)
-        for mine, its in zip(self.cells.values(), other.cells.values(), strict=True):
-            its.pending, its.flushed = mine.pending, mine.flushed  # type: ignore[union-attr]
-            its.dirty = mine.dirty
-            if its.dirty:
-                other.accumulator.changes.dirty[its] = None
+        other = Replica(self.world, name, 0, self.cells.families)
+        other.cells.copy(self.cells)
         other.accumulator._awake = self.accumulator._awake
         other.accumulator._resting = self.accumulator._resting
-        if not self.accumulator.changes.born:
-            other.accumulator.changes.born.clear()
-            other.accumulator.changes.undefined.clear()
+        other.cells.copy_news(self.cells)
         outside = ("replica", "_new_id", "_new_token", "_clock")
         memory = {key: value for key, value in vars(self.writer).items() if key not in outside}
         vars(other.writer).update(deepcopy(memory))
+        vars(other.exchange._store)["_directory"] = deepcopy(self.exchange._store._directory)
         other.waiting = self.waiting
         other.batches = list(self.batches)
         other.past, other.lost, other.given_up, other.forgotten = self.past, self.lost, self.given_up, self.forgotten
@@ -237,12 +224,8 @@ class Silence:
 
 def paid_in(delta: Delta) -> int:
     """The records of a batch."""
-    return int(sum(delta.adds.get(PAID.field, {}).values()))
-
-
-_CHILDREN: list[tuple[Any, ...]] = [
-    (PAID, (), None),
-    *((TWIN, (kind,), None, kind) for kind in KINDS),
-    *((TOOK, (), part, part) for part in ("sum", "0.1", "+Inf")),
-    (GONE, ("x",), None),
-]
+    return sum(
+        records_in(families.paid, int(amount))
+        for families in FORMATS
+        for amount in delta.adds.get(families.paid.field, {}).values()
+    )

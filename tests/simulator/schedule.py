@@ -47,6 +47,19 @@ THEMES: tuple[tuple[str, ...], ...] = (
 """Few faults that together find what many at random seldom do."""
 
 
+MOTIFS: tuple[tuple[str, ...], ...] = (
+    ("first", "other", "remove", "first", "other"),
+    ("first copied", "rollback", "other", "late", "first", "first"),
+    ("first", "first copied", "rollback", "other", "other", "late", "first", "first"),
+    ("first", "evict", "other", "first"),
+    ("first", "scrape", "rollback", "other", "scrape", "first", "scrape"),
+)
+"""What two processes and a store do in turn so that what one of them knows of the other's series holds no more."""
+
+MOTIFS_SHARE = 0.12
+"""The part of seeds that are made of motifs."""
+
+
 @dataclass(frozen=True)
 class Mood:
     """How a seed behaves: its faults and their share, how calls fare, how long it waits."""
@@ -70,7 +83,17 @@ def mood(random: Random) -> Mood:
 
 
 def draw(seed: int) -> list[Step]:
-    """The schedule of a seed: some kinds of faults, now and then, among records, flushes and scrapes."""
+    """The schedule of a seed: some kinds of faults, now and then, among records, flushes and scrapes.
+
+    Some seeds are a row of `MOTIFS` instead.
+    """
+    other = Random(f"turn of {seed}")
+    if other.random() < MOTIFS_SHARE:
+        return [
+            ("start", False),
+            ("start", False),
+            *(step for _ in range(other.randint(1, 3)) for step in _motif(other)),
+        ]
     random = Random(seed)
     how = mood(random)
     steps: list[Step] = []
@@ -78,6 +101,32 @@ def draw(seed: int) -> list[Step]:
         fault = random.random() < how.share
         steps.append(FAULTS[random.choice(how.kinds)](random) if fault else _usual(random, how))
     return steps
+
+
+def _motif(random: Random) -> list[Step]:
+    """A motif, with something else in between now and then."""
+    first, other = random.sample(range(2), 2)
+    usual = Mood(("restart",), 0.0, DELIVERIES, 0.2, WAITS[:5])
+    meaning: dict[str, Callable[[], list[Step]]] = {
+        "first": lambda: _handed_over(random, first, ()),
+        "first copied": lambda: _handed_over(random, first, ("copy", "copy")),
+        "other": lambda: _handed_over(random, other, ()),
+        "remove": lambda: [("remove", other), *_handed_over(random, other, ())],
+        "late": lambda: [("late", -1, 0)],
+        "rollback": lambda: [("rollback", random.choice((1, 1, 1, 2)), 0)],
+        "evict": lambda: [FAULTS["evict"](random)],
+        "scrape": lambda: [("scrape", random.randrange(2), (), ())],
+    }
+    steps: list[Step] = []
+    for name in random.choice(MOTIFS):
+        steps += meaning[name]()
+        if random.random() < 0.15:
+            steps.append(_usual(random, usual))
+    return steps
+
+
+def _handed_over(random: Random, index: int, deliveries: tuple[str, ...]) -> list[Step]:
+    return [*[("record", index, random.random() < 0.7)] * random.choice((1, 1, 2)), ("flush", index, deliveries)]
 
 
 def _usual(random: Random, how: Mood) -> Step:

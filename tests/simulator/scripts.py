@@ -1,20 +1,23 @@
-"""fleetmeter's Lua scripts, run by Lua 5.1 against a store's hashes: the text that Redis would run."""
+"""fleetmeter's Lua scripts, run by Lua 5.1 against a store's keys: the text that Redis would run."""
 
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
+from hashlib import sha1
 from typing import Any
 
 import lupa.lua51 as lupa
 
 from fleetmeter.lua import lua_source
-from simulator.hashes import CommandError, Hashes
+from simulator.bitfield import CommandError
+from simulator.hashes import Hashes
 
 ScriptReply = list[Any]
 
 _PRELUDE = """
-return function(command)
+return function(command, sha1hex)
   redis = {
+    sha1hex = sha1hex,
     pcall = command,
     call = function(...)
       local result = command(...)
@@ -42,7 +45,7 @@ class Scripts:
         self._hashes: Hashes | None = None
         globals_ = self._lua.globals()
         globals_.cjson = self._lua.table_from({"decode": self._decode, "encode": json.dumps, "null": _NULL})
-        self._run = self._lua.execute(_PRELUDE)(self._command)
+        self._run = self._lua.execute(_PRELUDE)(self._command, _sha1hex)
         self._chunks = {name: self._compiled(name, source) for name, source in sources.items()}
 
     def run(self, name: str, hashes: Hashes, keys: Sequence[str], arguments: Sequence[object]) -> ScriptReply:
@@ -66,7 +69,9 @@ class Scripts:
             return self._lua.table_from({"err": str(error)})
         if reply is None:
             return False
-        return self._lua.table_from(reply) if isinstance(reply, list) else reply
+        if isinstance(reply, (list, tuple)):
+            return self._lua.table_from([False if item is None else item for item in reply])
+        return reply
 
     def _decode(self, text: str) -> Any:
         return self._table(json.loads(text))
@@ -77,6 +82,10 @@ class Scripts:
         if isinstance(value, dict):
             return self._lua.table_from({key: self._table(item) for key, item in value.items()})
         return value
+
+
+def _sha1hex(text: str) -> str:
+    return sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 class _Null:

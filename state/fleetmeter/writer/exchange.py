@@ -94,15 +94,19 @@ class Exchange:
             self._keep_house(self._housekeeper.look)
 
     def say_goodbye(self) -> None:
-        """Tell the store that this process ends and is no replica any more. News of the machinery is sent first."""
+        """Tell the store that this process ends and is no replica any more. News of the machinery is sent first.
+
+        If the store has gone back since the last call, it is given everything again, definitions included, before that.
+        """
         with self._sending:
             if self._has_news:
                 self._call(drain=True)
             for _ in range(LAST_CALLS):
                 if self._writer.ended or not self._accumulator.awake:
                     return
-                last_word = not (self._writer.behind or self._writer.must_greet)
-                self._call(drain=False, goodbye=last_word)
+                lost, self._found_loss = self._found_loss, False
+                last_word = not (lost or self._writer.behind or self._writer.must_greet)
+                self._call(drain=lost, goodbye=last_word)
                 if last_word:
                     self._keep_house(self._housekeeper.look_once)
 

@@ -9,9 +9,14 @@ import redis
 
 from fleetmeter.lua import lua_source
 from fleetmeter.schema.keys import STATE_FORMAT
+from fleetmeter.schema.packing import FRACTION, Shape
 from fleetmeter.values.delta import Delta, Removal
-from fleetmeter.writer.wire import encode
-from simulator.hashes import CommandError, Hashes
+from fleetmeter.writer.directory import Directory
+from fleetmeter.writer.messages import Answer
+from fleetmeter.writer.store import answer_of
+from fleetmeter.writer.wire import Body, encode
+from simulator.bitfield import CommandError
+from simulator.hashes import Hashes, Value
 from simulator.scripts import Scripts, sources
 from support.store import StoreAddress
 
@@ -47,13 +52,39 @@ def commands(random: Random, keys: list[str]) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+SLOTS = ("0", "1", "-1", "7", "07", "x", "", "4611686018427387904", "-4611686018427387904", "9223372036854775808")
+
+
+def of_slots(random: Random, keys: list[str]) -> tuple[Any, ...]:
+    """A command on a string or a list, or one on the wrong kind of key."""
+    string, names = keys if random.random() < 0.95 else keys[::-1]
+    operations = []
+    for _ in range(random.randrange(1, 4)):
+        slot, number = f"#{random.randrange(5)}", random.choice(SLOTS)
+        if random.random() < 0.5:
+            operations += ["OVERFLOW", random.choice(("FAIL", "FAIL", "WRAP"))]
+        operations += random.choice(
+            (["INCRBY", "i64", slot, number], ["SET", "i64", slot, number], ["GET", "i64", slot]),
+        )
+    place = random.randrange(-4, 5)
+    return random.choice(
+        [
+            *[("BITFIELD", string, *operations)] * 4, ("GET", string), ("STRLEN", string),
+            ("SETRANGE", string, random.randrange(60), random.choice(("", "\0", "\0\0\0"))),
+            ("DEL", random.choice(keys)), ("EXISTS", string),
+            ("RPUSH", names, "a"), ("RPUSH", names, "b", "c"), ("LLEN", names), ("LINDEX", names, place),
+            ("LRANGE", names, place, random.randrange(-4, 5)), ("HGET", names, "a"), ("HSET", string, "a", "b"),
+        ]
+    )  # fmt: skip
+
+
 def plain(reply: Any) -> Any:
     """A reply as the double gives it."""
     if isinstance(reply, dict):
         return [text.decode() for pair in reply.items() for text in pair]
-    if isinstance(reply, list):
+    if isinstance(reply, (list, tuple)):
         return [plain(item) for item in reply]
-    return reply.decode() if isinstance(reply, bytes) else int(reply) if isinstance(reply, bool) else reply
+    return reply.decode("latin-1") if isinstance(reply, bytes) else int(reply) if isinstance(reply, bool) else reply
 
 
 def test_every_command_replies_as_a_real_store_does(store: StoreAddress) -> None:
@@ -76,6 +107,26 @@ def test_every_command_replies_as_a_real_store_does(store: StoreAddress) -> None
     client.close()
 
 
+def test_slots_and_lists_are_as_in_a_real_store(store: StoreAddress) -> None:
+    """Random sequences of commands on strings and lists: the same replies, the same errors, the same bytes."""
+    client, double, random = store.client(), Hashes(), Random(3)
+    keys = [store.keys.families, store.keys.gauges]
+    errors = 0
+    for _ in range(3000):
+        name, *arguments = of_slots(random, keys)
+        try:
+            expected = plain(client.execute_command(name, *arguments))
+        except redis.ResponseError as error:
+            errors += 1
+            with pytest.raises(CommandError, match=re.escape(str(error))):
+                double.execute(name, *arguments)
+            continue
+        found = plain(double.execute(name, *arguments))
+        assert (name, arguments, found) == (name, arguments, expected)
+    assert errors > 100
+    client.close()
+
+
 def masked(texts: Any) -> list[str]:
     """Texts without the time, which no two stores share."""
     return [re.sub(r"\d{16}", "T", str(text)) for text in texts]
@@ -84,7 +135,8 @@ def masked(texts: Any) -> list[str]:
 def test_every_script_replies_as_in_a_real_store(store: StoreAddress) -> None:
     """Random calls of hello, apply and fold: the same replies, and the same state after each."""
     client, double, scripts, random = store.client(), Hashes(), Scripts(sources()), Random(2)
-    keys = store.keys
+    keys, directory = store.keys, Directory()
+    statuses: set[str] = set()
     real = {name: client.register_script(lua_source(name)) for name in sources()}
     writers = ["u", "v", "w"]
     for _ in range(400):
@@ -97,7 +149,7 @@ def test_every_script_replies_as_in_a_real_store(store: StoreAddress) -> None:
             heard = random.choice(("0", "1", str(double.now_us)))
             arguments = [writer, "E", str(STATE_FORMAT), heard, random.choice(("", "E", "D E F")), "pid", "1"]
         elif name == "apply":
-            body = encode(content(random), keys)
+            body = encode(content(random), keys, directory.of("everybody"))
             prev = random.randrange(4)
             names = list(body.keys)
             tokens = random.choice(("t1", "t1", "t2", "")), random.choice(("t1", "t1", "t2", ""))
@@ -118,24 +170,59 @@ def test_every_script_replies_as_in_a_real_store(store: StoreAddress) -> None:
             farewell, grace, silence = (random.choice(("1", "99999999")) for _ in range(3))
             arguments = ["E", farewell, grace, silence, "99999999", "99999999"]
             arguments += ["1", writer, "1", '["g","x",[]]', random.choice(("sum", "max", "all")), "0", "0"]
-        expected = masked(plain(real[name](keys=names, args=arguments)))
-        assert masked(scripts.run(name, double, names, arguments)) == expected
+        reply = real[name](keys=names, args=arguments)
+        if name == "apply":  # the digests of names depend on the time at which a layout began
+            answer = answer_of(reply)
+            double.now_us = answer.store_now_us
+            statuses.add(answer.status)
+            learn(directory, body, answer, random)
+        assert masked(scripts.run(name, double, names, arguments)) == masked(plain(reply))
         for key in {*names, keys.families, keys.gauges}:
-            stored = plain(client.hgetall(key))
-            found = double.execute("HGETALL", key)
-            assert isinstance(found, list)
-            assert masked(sorted(map(str, found))) == masked(sorted(stored)), key
+            assert content_of(client, key) == masked(plain_value(double.value(key))), key
     client.close()
+    assert statuses == {"applied", "already", "behind", "epoch", "unknown", "stale"}
+
+
+def learn(directory: Directory, body: Body, answer: Answer, random: Random) -> None:
+    """What a writer learns of slots; now and then it misses that what it knows is out of date."""
+    if answer.status == "applied":
+        directory.learn(body.asked, answer.learned, body.proven)
+    elif answer.status == "stale" and random.random() < 0.8:
+        directory.forget(answer.stale)
+
+
+def content_of(client: Any, key: str) -> list[str]:
+    """What a key holds in a real store."""
+    kind = client.type(key)
+    if kind == b"string":
+        return masked([plain(client.get(key))])
+    return masked(plain(client.lrange(key, 0, -1)) if kind == b"list" else sorted(plain(client.hgetall(key))))
+
+
+def plain_value(value: Value | None) -> list[str]:
+    """The same of what the double holds."""
+    if isinstance(value, bytes):
+        return [plain(value)]
+    return list(value) if isinstance(value, tuple) else sorted(text for pair in (value or {}).items() for text in pair)
 
 
 def content(random: Random) -> Delta:
     """Some batch: definitions, gauges, removals, amounts that are whole and others."""
     pairs = random.choice(('["a","0.1"]', '["b","sum"]', '["c","+Inf"]'))
+    adds: dict[str, dict[str, float]] = {
+        "f:1": {f'["{random.choice("abc")}"]': random.choice((1, 0, 2**40, 0.5))},
+        "h:1": {pairs: 3},
+    }
+    if random.random() < 0.7:
+        amounts = (0, 1, -1, 10**36, 10**18 - 1, 4 * 10**18 * FRACTION - 1)
+        adds["p:1"] = {f'["{letter}"]': random.choice(amounts) for letter in random.sample("abcd", 2)}
+        adds["q:1"] = {f'["{letter}","{part}"]': 7 for letter in random.sample("ab", 1) for part in ("sum", "0.1")}
     return Delta(
-        adds={"f:1": {f'["{random.choice("abc")}"]': random.choice((1, 0, 2**40, 0.5))}, "h:1": {pairs: 3}},
-        has_parts=frozenset(("h:1",)),
+        adds=adds,
+        has_parts=frozenset(("h:1", "q:1")),
+        shapes={"p:1": (Shape(3, ("",)),), "q:1": (Shape(2, ("sum", random.choice(("0.1", "0.2")), "+Inf")),)},
         definitions={"f:1": random.choice(('{"a":1}', '{"a":2}'))} if random.random() < 0.5 else {},
-        removals=(Removal("f:1", random.choice(('["a"]', "[null]")), has_parts=False),)
+        removals=(Removal("f:1", random.choice(('["a"]', "[null]")), has_parts=False, twin="p:1"),)
         if random.random() < 0.2
         else (),
         unset=('["g","x",[]]',) if random.random() < 0.1 else (),

@@ -195,6 +195,20 @@ def test_a_process_that_ends_is_no_replica_from_then_on(store: StoreAddress) -> 
     assert (value(store, "u_max"), value(store, "u_c_total")) == (4, 5)
 
 
+def test_a_goodbye_to_a_store_that_went_back_leaves_everything(store: StoreAddress) -> None:
+    """What was recorded is sent again, and so is its definition, without which nobody could read it."""
+    with installation(store):
+        Counter("u_back", "x", registry=None).inc(5)
+        assert fleetmeter.flush()
+        client, keys = store.client(), store.keys
+        rows = [field for field in client.hkeys(keys.writers) if field[:1] != b"@"]
+        numbers = client.keys(keys.family("*"))
+        client.hdel(keys.writers, *rows)
+        client.delete(keys.families, *numbers)
+        client.close()
+    assert value(store, "u_back_total") == 5
+
+
 def test_a_record_after_the_goodbye_is_another_writers(installed: StoreAddress) -> None:
     """The row that said goodbye will be dropped: nothing is recorded under its id any more."""
     counter = Counter("u_again", "x", registry=None)
