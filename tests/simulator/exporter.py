@@ -163,19 +163,24 @@ class Exporter:
         """Whether a lower number may be right for all that an exporter knows: a sum, if observations are negative.
 
         A key that was evicted has one, if it was filled anew with more observations than were served. So has a store
-        that lost a batch of one copy of a process, if the other copy has brought the row above that batch.
+        that lost a batch of one copy of a process, if the other copy has brought the row above that batch, and one of
+        two masters that lacks another batch than the first, if a log was too small to send it again.
         """
         family = next((family for family in (TOOK, LOAD) if series[0] == f"{family.name}_sum"), None)
         return family is not None and (
             any(LAYOUTS[key][1].name == family.name for key in self._world.evictions & LAYOUTS.keys())
             or self._other_copy_went_on(snapshot)
+            or (self._lacks_served() and any(row.given_up for row in snapshot.rows.values()))
         )
 
     def _other_copy_went_on(self, snapshot: Snapshot) -> bool:
         """Whether the store lacks what was served, and the row that two copies share is above the one served."""
+        return self._lacks_served() and 0 < self._shared_row < self._row_of_copies(snapshot)
+
+    def _lacks_served(self) -> bool:
+        """Whether a store that went back lacks something that was served."""
         served = int((self._served or {}).get(("paid_total", ()), 0))
-        lost = self._world.switches and missing(served, self._connection.counted)
-        return bool(lost) and 0 < self._shared_row < self._row_of_copies(snapshot)
+        return bool(self._world.switches and missing(served, self._connection.counted))
 
     def _row_of_copies(self, snapshot: Snapshot) -> int:
         shared = self._world.shared_id
