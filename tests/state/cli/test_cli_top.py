@@ -2,6 +2,7 @@
 
 import io
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from fleetmeter.cli.command import main
 from fleetmeter.cli.printing import NOTHING
 from fleetmeter.cli.target import NamespaceTarget
 from fleetmeter.cli.top.frame import frame
+from fleetmeter.cli.top.live import show
 from fleetmeter.reader.families import families_of
 from fleetmeter.reader.reading import Reader
 from fleetmeter.schema.definition import Definition
@@ -251,6 +253,31 @@ def test_live(store: StoreAddress, state: FixedState, client: Any) -> None:
         assert terminal.end() == 0
         assert terminal.shown.count("\x1b[?1049h") == terminal.shown.count("\x1b[?1049l") == 1
         assert "Traceback" not in terminal.shown
+
+
+def test_an_interrupt_that_something_swallows_is_heard(
+    watching: Callable[..., Watch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python drops what is raised while an object is deleted; the view ends all the same."""
+
+    class Swallowing:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    watch, look = watching(), Watch.look
+    dropped: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: dropped.append(what.exc_type))
+
+    def swallow(self: Watch) -> None:
+        look(self)
+        Swallowing()
+
+    monkeypatch.setattr(Watch, "look", swallow)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        show(watch, 60.0)
+    assert dropped == [KeyboardInterrupt]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_what_it_cannot_do(store: StoreAddress, capsys: pytest.CaptureFixture[str]) -> None:
