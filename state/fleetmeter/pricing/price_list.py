@@ -22,6 +22,8 @@ from fleetmeter.pricing.usage import Usage
 OTHER = "other"
 """The name under which unknown models are counted."""
 _DAY_SECONDS = 86_400
+_HOLDS = 0.1
+"""Seconds for which an edition is not looked at again."""
 _MOST_KEPT = 2048
 """Tariffs, and places, that are remembered. There is a bound, because callers may send any number of names."""
 
@@ -45,6 +47,8 @@ class PriceList:
         self._edition = object()
         self._day = 0.0, 0.0
         """Unix times between which the edition holds: some prices change from day to day (UTC)."""
+        self._looked = 0.0, 0.0
+        """Unix times between which nobody looks whether it does."""
 
     @classmethod
     def from_file(cls, path: str | Path, baseline: str | None = None) -> Self:
@@ -75,8 +79,13 @@ class PriceList:
     def edition(self) -> object:
         """Another object after each change of what calls cost: own prices, genai-prices' data, the day. Never raises.
 
-        What `tariff` gave holds for as long as the edition is the one from before it was asked.
+        What `tariff` gave holds for as long as the edition is the one from before it was asked. A change is seen within
+        a tenth of a second.
         """
+        now = time()
+        begins, ends = self._looked
+        if begins <= now < ends:
+            return self._edition
         if self._file is not None:
             self._current()
         if self._data.snapshot is not None:
@@ -84,11 +93,13 @@ class PriceList:
                 self._refresh()
             except Exception:  # noqa: BLE001 - data of another version; `price` says why
                 return object()
-        now, (begins, ends) = time(), self._day
+        begins, ends = self._day
         if not begins <= now < ends:
             begins = now - now % _DAY_SECONDS
-            self._day = begins, begins + _DAY_SECONDS
+            ends = begins + _DAY_SECONDS
+            self._day = begins, ends
             self._forget()
+        self._looked = now, min(now + _HOLDS, ends)
         return self._edition
 
     def models(self) -> frozenset[str]:

@@ -18,7 +18,7 @@ _DEPLOYMENT = re.compile(r"/deployments/([^/?]+)")
 _IDENTIFIED = re.compile(r"^/?responses/([^/?]+)(/cancel)?/?$")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is there once: a hash of what it is would cost every call
 class Resource:
     """One kind of request.
 

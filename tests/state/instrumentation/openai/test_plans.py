@@ -253,13 +253,16 @@ def other_prices() -> Iterator[Any]:
     data_snapshot.set_custom_snapshot(None)
 
 
-def test_a_plan_ends_with_the_prices_that_it_was_made_of(other_prices: Any) -> None:
-    """From the call on that comes after new price data, they are in force."""
+def test_a_plan_ends_with_the_prices_that_it_was_made_of(other_prices: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of a second after new price data came, they are in force."""
+    now = 1_790_000_000.0
+    monkeypatch.setattr("fleetmeter.pricing.price_list.time", lambda: now)
     call = Ended(options(prices(), short=True), ANSWER)
     recorder = Recorder(REGISTRY)
     have_a_plan(call)
     assert recorder.total("openai_unpriced_calls_total") == 0
     other_prices()
+    now += 0.11
     recording.record(call)
     assert recorder.total("openai_unpriced_calls_total") == 1
 
