@@ -69,9 +69,9 @@ def _pass(address: StoreAddress, client: Any, seconds: float) -> None:
             if field == SWEPT_FIELD.encode():
                 older[field] = str(int(text) - back)
             elif not field.startswith(b"@"):
-                applied, given_up, heartbeat, last = text.decode().split()
+                applied, given_up, heartbeat, last, *token = text.decode().split()
                 moved = str(int(last) - back) if last.isdigit() else last
-                older[field] = f"{applied} {given_up} {int(heartbeat) - back} {moved}"
+                older[field] = " ".join((applied, given_up, str(int(heartbeat) - back), moved, *token))
         if older:
             client.hset(key, mapping=older)
 
