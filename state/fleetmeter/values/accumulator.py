@@ -10,14 +10,12 @@ from fleetmeter.values.batch import Batch
 from fleetmeter.values.blocks import MANY, AtomicBlock, Blocks, warn_of_many
 from fleetmeter.values.changes import Changes
 from fleetmeter.values.locks import LastLock
+from fleetmeter.values.noted import Noted
 from fleetmeter.values.roster import Roster
 
 if TYPE_CHECKING:
     from fleetmeter.schema.definition import Definition
     from fleetmeter.values.cell import Cell
-
-_MOST_NOTED = 64
-"""Records that wait for being added up; whoever brings the last one adds them, in half a millisecond."""
 
 
 class Accumulator:
@@ -50,7 +48,7 @@ class Accumulator:
     def _start_empty(self) -> None:
         self._awake = False
         self._resting = True
-        self._noted: list[tuple[Callable[[Any], object], Any]] = []
+        self._noted = Noted()
         changes = Changes()
         self._roster.announce(changes)  # before the old ones go: a cell may be held by nobody else
         self.changes = changes
@@ -142,7 +140,7 @@ class Accumulator:
     @property
     def has_work(self) -> bool:
         """Whether something waits for a batch: a record; or a new series, if this process has recorded."""
-        return bool(self._noted) or self.changes.has_records or (self._awake and self.changes.has_news)
+        return len(self._noted) > 0 or self.changes.has_records or (self._awake and self.changes.has_news)
 
     @property
     def awake(self) -> bool:
@@ -169,8 +167,8 @@ class Accumulator:
     def note(self, apply: Callable[[Any], object], records: object) -> bool:
         """Keep records as they came: `apply(records)` adds them up, all in one step, before anybody asks for a value.
 
-        A call of a model has ten records in as many places of the memory, which nothing has touched since the last
-        call. Adding up what several calls have left takes a third of the time that each by itself takes.
+        A call of a model has ten records. Adding up what several calls have left takes a third of the time that each
+        by itself takes.
 
         `apply` gets the lock with them, and adds to cells, no more. The result is False, and nothing is kept, if a
         block is open in this context, which keeps its records itself, if the first record has yet to call `wake`, or
@@ -183,9 +181,7 @@ class Accumulator:
         with self.lock:
             if self._resting or self._left:
                 return False
-            self._noted.append((apply, records))
-            if len(self._noted) >= _MOST_NOTED:
-                self.settle()
+            self._noted.add(apply, records)
         return True
 
     def note_no_more(self) -> None:
@@ -196,10 +192,7 @@ class Accumulator:
 
     def settle(self) -> None:
         """Add up what was noted, under the lock: no cell's value is right before that."""
-        if self._noted:
-            noted, self._noted = self._noted, []
-            for apply, records in noted:
-                apply(records)
+        self._noted.settle()
 
     @property
     def in_block(self) -> bool:

@@ -150,6 +150,18 @@ def test_few_records_wait(accumulator: Woken) -> None:
     assert amounts(accumulator.drain()) == {'["x"]': 10_001}
 
 
+def test_a_record_that_raises_costs_no_other(accumulator: Woken) -> None:
+    """Whoever adds up has the error once; what was noted behind it is added up by the next one."""
+    cell = counter(accumulator)
+    cell.inc(1)
+    accumulator.note(add_up, [(cell, 2)])
+    accumulator.note(lambda _: 1 / 0, [])
+    accumulator.note(add_up, [(cell, 4)])
+    with pytest.raises(ZeroDivisionError):
+        accumulator.drain()
+    assert amounts(accumulator.drain()) == {'["x"]': 7}
+
+
 def test_what_was_noted_wakes_after_a_rest(accumulator: Woken) -> None:
     """It is handed over by whoever wakes next, and the next record is not noted but wakes."""
     cell = counter(accumulator)
@@ -320,7 +332,7 @@ def test_a_forked_child_starts_from_nothing(accumulator: Woken) -> None:
     cell.inc(1)
     block = accumulator.begin()
     cell.inc(7)
-    accumulator._noted.append((add_up, [(cell, 3)]))
+    accumulator._noted.add(add_up, [(cell, 3)])
     accumulator.before_fork()  # what os.register_at_fork calls, without the fork
     accumulator.after_fork_in_parent()
     accumulator.after_fork_in_child()

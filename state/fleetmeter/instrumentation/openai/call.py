@@ -4,7 +4,6 @@ A call that is no stream ends when `request()` returns or raises. A call whose b
 response) ends with the bytes: read to their end, closed, broken, or let go. Nothing here raises into the caller.
 """
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from time import monotonic
 from typing import Any
 
 from fleetmeter.attribution.context import current_attributes
-from fleetmeter.instrumentation.openai.captured import Capture, Events, UsageFilter, documents_in
+from fleetmeter.instrumentation.openai.captured import Capture, Events, UsageFilter, body_of, documents_in
 from fleetmeter.instrumentation.openai.mishaps import complain, quietly
 from fleetmeter.instrumentation.openai.options import Options
 from fleetmeter.instrumentation.openai.progress import Progress
@@ -133,7 +132,7 @@ class Call:
         if self.watched:
             return
         if self.document is None and response is not None and not self.stream:
-            self.document = quietly(_body, response)
+            self.document = quietly(body_of, response)
         self.end()
 
     def raised(self, error: BaseException) -> None:
@@ -248,14 +247,3 @@ class Call:
             return at_end or self.progress.complete
         waits = self.asked_for_usage and not self.progress.tells_usage
         return self.progress.complete and (at_end or not waits)
-
-
-def _body(response: Any) -> Any:
-    """The JSON body of a response that has been read; None if it is none."""
-    raw = getattr(response, "http_response", response)  # the SDK's raw response has it inside
-    if not getattr(raw, "is_closed", False):
-        return None
-    try:
-        return json.loads(raw.content)
-    except (ValueError, RecursionError, AttributeError):
-        return None

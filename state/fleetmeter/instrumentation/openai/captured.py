@@ -121,3 +121,14 @@ class UsageFilter:
                     self.removed = chunk
                     return True
         return False
+
+
+def body_of(response: Any) -> Any:
+    """The JSON body of a response that has been read; None if it is none."""
+    raw = getattr(response, "http_response", response)  # the SDK's raw response has it inside
+    if not getattr(raw, "is_closed", False):
+        return None
+    try:
+        return json.loads(raw.content)
+    except (ValueError, RecursionError, AttributeError):
+        return None
