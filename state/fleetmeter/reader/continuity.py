@@ -16,6 +16,7 @@ from fleetmeter.reader.numbers import Legibility, Numbers
 from fleetmeter.reader.removals import Removed
 from fleetmeter.reader.returned import Returned, kept_registrations
 from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.reader.twins import Twins, joined, packed_beside
 from fleetmeter.reader.verdict import Cause, Reason, Verdict, judge
 
 HOLD = 30.0
@@ -46,6 +47,7 @@ class Continuity:
         self._served: Snapshot | None = None
         self._legibility = Legibility()
         self._floors = Floors()
+        self._twins = Twins()
         self._behind_since: float | None = None
         self._cause: Cause | None = None
         self._stored_returned: Returned | None = None
@@ -59,8 +61,11 @@ class Continuity:
         """What to serve, given what the store holds now."""
         served = self._served
         if served is None or _began_anew(served, snapshot):
-            return self._accept(snapshot, Floors(), {})
-        since = Removed.since(served.removed, snapshot.removed, served.taken_us)
+            return self._accept(self._twins.join(snapshot), Floors(), {})
+        snapshot = self._twins.join(snapshot, served.definitions)
+        served = self._in_formats_of(snapshot, served)
+        twins = packed_beside((*served.definitions, *snapshot.definitions))
+        since = Removed.since(served.removed, snapshot.removed, served.taken_us, twins)
         numbers = without_gathered(since.taken_from(served.numbers), since, served, snapshot)
         lost = lost_numbers(numbers, snapshot.numbers)
         snapshot = replace(
@@ -81,6 +86,13 @@ class Continuity:
         if self._cause is None and lost.count:
             self._cause = cause or Cause(verdict, Reason.NUMBERS_LOWER, served.epoch.id if served.epoch else "")
         return self._accept(snapshot, lost, numbers)
+
+    def _in_formats_of(self, snapshot: Snapshot, served: Snapshot) -> Snapshot:
+        """What was served, with those layouts packed that are so in a newer snapshot: both are compared as sums."""
+        again = joined(served, snapshot.definitions)
+        if again is not served:
+            self._served, self._floors = again, self._floors.under(packed_beside(again.definitions))
+        return again
 
     def _returned(self, stored: Returned, served: Snapshot, numbers: Numbers, since: Removed) -> Returned:
         """When removed series came back, as it is to be shown; mostly this is the answer of the last scrape."""

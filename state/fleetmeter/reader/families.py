@@ -18,6 +18,7 @@ from fleetmeter.reader.sample import Labels, Sample
 from fleetmeter.reader.series import Series, series_samples
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.statements import STATED_TYPES, Statements
+from fleetmeter.reader.twins import joined
 from fleetmeter.schema.definition import Definition, StoredDefinition, series_key
 from fleetmeter.schema.exemplars import Exemplars
 from fleetmeter.schema.scale import ADDED_TYPES
@@ -70,7 +71,7 @@ class Families:
     """The families of a snapshot. `stated` are the statements of an earlier one: they save time."""
 
     def __init__(self, snapshot: Snapshot, stated: Statements | None = None) -> None:
-        self.snapshot = snapshot
+        self.snapshot = joined(snapshot)
         self._stated = stated
 
     @cached_property

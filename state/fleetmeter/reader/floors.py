@@ -51,6 +51,10 @@ class Floors:
         """The floors of one layout."""
         return self._numbers.get(layout, {})
 
+    def under(self, twins: Mapping[str, str]) -> "Floors":
+        """The same floors, those of a layout that has another format under that one."""
+        return Floors({twins.get(layout, layout): group for layout, group in self._numbers.items()})
+
     def raised(self, stored: Numbers) -> Numbers:
         """The stored numbers, none of them below its floor."""
         raised = dict(stored)

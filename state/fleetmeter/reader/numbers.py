@@ -10,6 +10,7 @@ from fleetmeter.reader.packed import PackedNumbers
 from fleetmeter.reader.places import Places
 from fleetmeter.reader.sample import Labels
 from fleetmeter.reader.spelling import are_lists, columns_of, lists_of
+from fleetmeter.reader.twins import Joined
 from fleetmeter.schema.definition import Definition, read_json, texts_of
 from fleetmeter.schema.scale import parse_number, unscaled
 
@@ -32,7 +33,8 @@ def stored_numbers(
             number = parse_number(text)
         except (ValueError, TypeError, IndexError) as error:
             problem = f"{raw_field!r} → {text!r} is no number of this family"
-            raise StateError(f"family:{layout.field}", problem, "bad_value") from error
+            key = raw.key_of(raw_field) if isinstance(raw, Joined) else f"family:{layout.field}"
+            raise StateError(key, problem, "bad_value") from error
         scaled = unscaled(number, layout.scale if part in ("", "sum") else 1)
         yield raw_field, tuple((name, pairs[name]) for name in order), part, scaled
 

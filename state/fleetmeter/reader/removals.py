@@ -32,11 +32,18 @@ class Removed:
         """Layouts with gathered removals: some of their series went, and nobody knows which."""
 
     @classmethod
-    def since(cls, before: Mapping[bytes, bytes], now: Mapping[bytes, bytes], taken_us: int = 0) -> Self:
+    def since(
+        cls,
+        before: Mapping[bytes, bytes],
+        now: Mapping[bytes, bytes],
+        taken_us: int = 0,
+        twins: Mapping[str, str] | None = None,
+    ) -> Self:
         """The removals that `now` has on record and `before` had not, or had with an earlier time.
 
         A note that has become older is no new removal: the store went back to an earlier state. A note that cannot be
-        read removes nothing. `taken_us` is when `before` was read: it contains all removals until then.
+        read removes nothing. `taken_us` is when `before` was read: it contains all removals until then. If numbers of
+        one layout are taken for those of another, its `twins` has that one: then so are removals.
         """
         if now is before:
             return cls()
@@ -48,6 +55,7 @@ class Removed:
             if not _later(time, before.get(raw)):
                 continue
             layout, pattern = split_note(raw)
+            layout = (twins or {}).get(layout, layout)
             if not pattern:
                 layouts.add(layout)
                 continue

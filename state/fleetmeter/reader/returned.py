@@ -14,6 +14,10 @@ from fleetmeter.schema.definition import StoredDefinition, series_key
 from fleetmeter.schema.keys import split_note
 
 
+Twin = tuple[str, Mapping[bytes, bytes], Mapping[bytes, bytes]]
+"""Of a layout that is kept in two formats: the packed one, the numbers of the layout itself, and those of that one."""
+
+
 class Returned:
     """The times of a snapshot, as they are stored; see `keys`. A time that cannot be read is left out."""
 
@@ -36,6 +40,22 @@ class Returned:
         That is the field of the series' only number, or of its sum.
         """
         return self._times.get(layout, {})
+
+    def joined(self, twins: Mapping[str, Twin]) -> "Returned":
+        """The times with one layout for each that has another format; see `Twin`.
+
+        Of a series that both have, it is the earlier time. No time means that a layout always had the series.
+        """
+        kept = Returned()
+        kept._times.update({layout: times for layout, times in self._times.items() if layout not in twins})
+        for layout, (twin, fields, packed) in twins.items():
+            old, new = self.of(layout), self.of(twin)
+            times: dict[bytes, int] = {}
+            for number in old.keys() | new.keys():
+                here = [known.get(number, 0) for known, there in ((old, fields), (new, packed)) if number in there]
+                times[number] = min(here, default=0)
+            kept._times[twin] = {number: time for number, time in times.items() if time}
+        return kept
 
     def but_served(self, served: "Returned", numbers: Mapping[str, Mapping[bytes, bytes]]) -> "Returned":
         """The times of now, except that a series which is being shown keeps the time with which it was `served`.

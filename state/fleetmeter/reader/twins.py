@@ -1,0 +1,238 @@
+"""Layouts that are kept in both formats: they are added up to one, which passes for packed numbers.
+
+Old writers keep the numbers of a family as fields of a hash, new ones pack them, and housekeeping moves fields to
+packed numbers. Only the sum of both has a meaning that lasts. So everybody who shows or compares numbers takes the two
+layouts for one: the packed one, in its units, in which every sum is whole.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from itertools import repeat
+from math import isfinite
+
+from fleetmeter.reader.fields import Fields
+from fleetmeter.reader.hashes import Hash, LikeAHash
+from fleetmeter.reader.returned import Returned
+from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.schema.definition import Definition, StoredDefinition
+from fleetmeter.schema.keys import split_note
+from fleetmeter.schema.packing import FRACTION
+from fleetmeter.schema.scale import Scale, parse_number
+from fleetmeter.schema.units import EXACT, decimal_of, exact_units
+
+_SMALL = 10**300
+"""Numbers below this have a float each, also where a million of them are added up."""
+
+
+class Joined(LikeAHash):
+    """The numbers of one layout in both formats, added up: raw field → raw text, in the units of the packed format.
+
+    A text that is no number, or not finite, stays as it is. A number below these units has digits behind a point.
+    `before` are those of an earlier read: if the fields are the same, so is the list of them.
+    """
+
+    def __init__(self, layout: Definition, numbers: Hash, packed: Mapping[bytes, bytes], before: "Joined | None") -> None:
+        self.layout = layout
+        self.numbers = numbers
+        self.packed = packed
+        self._before = before
+        self._hash: Hash | None = None
+        self._fields_of: tuple[Fields, Fields] = Fields(), Fields()
+        self._places: list[int] = []
+
+    def as_hash(self) -> Hash:
+        """The same as a hash."""
+        if self._hash is None:
+            self._hash = self._made()
+        return self._hash
+
+    def key_of(self, field: bytes) -> str:
+        """Where a number is to be looked for if it cannot be read, as errors name it."""
+        twin = self.layout.twin
+        kind = twin if twin is not None and field in self.numbers else self.layout
+        return f"family:{kind.field}"
+
+    def _made(self) -> Hash:
+        packed, before = Hash.of(self.packed), self._before
+        self._before = None
+        self._fields_of = self.numbers.fields, packed.fields
+        known = before._hash if before is not None else None
+        if before is not None and known is not None and _same(before._fields_of, self._fields_of):
+            fields, self._places = known.fields, before._places
+        else:
+            found = dict(zip(packed.fields, range(len(packed.fields)), strict=True))
+            self._places = [found.setdefault(field, len(found)) for field in self.numbers.fields]
+            fields = Fields.after(known.fields, list(found)) if known is not None else Fields(found)
+        texts: list[bytes] = [*packed.texts, *repeat(b"0", len(fields) - len(packed.texts))]
+        sums = _whole_sums(self, packed, len(fields))
+        if sums is not None:
+            texts = list(map(b"%d".__mod__, sums))
+        else:
+            for place, field, text in zip(self._places, self.numbers.fields, self.numbers.texts, strict=True):
+                texts[place] = _sum(text, self.factor_of(field), texts[place])
+        made = Hash(fields, texts)
+        if sums is not None and max(map(abs, sums), default=0) < _SMALL:
+            made.numbers = [*sums]
+        return made
+
+    def factor_of(self, field: bytes) -> int:
+        """What a number of the hash is multiplied with: counts of observations are the same in both formats."""
+        return FRACTION if self.layout.scale == Scale.FEMTO and _is_value(self.layout, field) else 1
+
+    def __getitem__(self, field: bytes) -> bytes:
+        return self.as_hash()[field]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.as_hash())
+
+    def __len__(self) -> int:
+        return len(self.as_hash())
+
+
+class Twins:
+    """Joins snapshot after snapshot. What did not change since the last one is the same object."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Joined] = {}
+
+    def join(self, snapshot: Snapshot, beside: Iterable[StoredDefinition] = ()) -> Snapshot:
+        """The snapshot with one layout, the packed one, for each that is there in both formats.
+
+        A layout whose other format is defined `beside`, as in an earlier snapshot, is taken for packed, too: so both
+        snapshots can be compared.
+        """
+        packed = packed_beside((*snapshot.definitions, *beside))
+        here = {stored.definition.field: stored for stored in snapshot.definitions}
+        pairs = {field: packed[field] for field in packed.keys() & here.keys()}
+        if not pairs:
+            self._known = {}
+            return snapshot
+        merged = {twin: _merged(here[field], here.get(twin)) for field, twin in pairs.items()}
+        numbers = dict(snapshot.numbers)
+        known, self._known = self._known, {}
+        for field, twin in pairs.items():
+            stored, more = numbers.pop(field, None), numbers.get(twin)
+            if stored:
+                layout, found = merged[twin].definition, Hash.of(stored)
+                numbers[twin] = self._known[twin] = _again(known.get(twin), layout, found, more if more else {})
+            elif more is None and stored is not None:
+                numbers[twin] = stored
+        return replace(
+            snapshot,
+            definitions=tuple(_definitions(here, pairs, merged)),
+            numbers=numbers,
+            exemplars=_exemplars(snapshot.exemplars, pairs),
+            returned=_returned(snapshot.returned, snapshot.numbers, pairs, merged),
+            came=_returned(snapshot.came, snapshot.numbers, pairs, merged),
+        )
+
+
+def joined(snapshot: Snapshot, beside: Iterable[StoredDefinition] = ()) -> Snapshot:
+    """A snapshot with one layout for each that is there in both formats; see `Twins.join`."""
+    return Twins().join(snapshot, beside)
+
+
+def packed_beside(definitions: Iterable[StoredDefinition]) -> dict[str, str]:
+    """For each packed layout the field of its other format → its own."""
+    return {
+        _other_format(stored.definition): stored.definition.field for stored in definitions if stored.definition.packed
+    }
+
+
+@lru_cache(maxsize=4096)
+def _other_format(definition: Definition) -> str:
+    twin = definition.twin
+    return twin.field if twin is not None else ""
+
+
+def _definitions(
+    here: Mapping[str, StoredDefinition], pairs: Mapping[str, str], merged: Mapping[str, StoredDefinition]
+) -> Iterator[StoredDefinition]:
+    """The definitions, one for each pair."""
+    for field, stored in here.items():
+        twin = pairs.get(field, field)
+        if twin == field or twin not in here:
+            yield merged.get(twin, stored)
+
+
+def _merged(stored: StoredDefinition, packed: StoredDefinition | None) -> StoredDefinition:
+    """What both say, as a packed layout: registered when the first was, and the words of the newer one."""
+    twin = stored.definition.twin or stored.definition
+    if packed is None:
+        return replace(stored, definition=twin)
+    newer = packed.definition if packed.defined_us >= stored.defined_us else twin
+    times = min(stored.first_us, packed.first_us), max(stored.defined_us, packed.defined_us)
+    return StoredDefinition(newer, *times)
+
+
+def _again(before: Joined | None, layout: Definition, numbers: Hash, packed: Mapping[bytes, bytes]) -> Joined:
+    if before is not None and before.numbers is numbers and before.packed is packed and before.layout == layout:
+        return before
+    return Joined(layout, numbers, packed, before)
+
+
+def _same(before: tuple[Fields, Fields], now: tuple[Fields, Fields]) -> bool:
+    return all(one is other or one == other for one, other in zip(before, now, strict=True))
+
+
+def _is_value(layout: Definition, field: bytes) -> bool:
+    return not layout.has_parts or field.endswith(b'"sum"]')
+
+
+def _whole_sums(joined: Joined, packed: Hash, count: int) -> list[int] | None:
+    """The sums, if all numbers are whole, as they nearly always are; else None."""
+    stored, more = joined.numbers.numbers, packed.numbers
+    if stored is None or more is None or float in set(map(type, (*stored, *more))):
+        return None
+    sums = [*map(int, more), *repeat(0, count - len(more))]
+    for place, field, number in zip(joined._places, joined.numbers.fields, stored, strict=True):
+        sums[place] += int(number) * joined.factor_of(field)
+    return sums
+
+
+def _sum(text: bytes, factor: int, more: bytes) -> bytes:
+    """A number of the hash and one that is packed, in units of the latter."""
+    units, packed = exact_units(text, factor), decimal_of(more)
+    if units is not None and packed == int(packed or 0):
+        return b"%d" % (units + int(packed))
+    number = decimal_of(text)
+    if number is None:
+        try:
+            parsed = parse_number(text)
+        except ValueError:
+            return text  # whoever reads it says so
+        if not isfinite(parsed):
+            return text
+        number = decimal_of(repr(parsed).encode()) or number
+    if number is None or packed is None:
+        return text
+    return format(EXACT.add(EXACT.multiply(number, EXACT.create_decimal(factor)), packed), "f").encode()
+
+
+def _exemplars(raw: Mapping[bytes, bytes], pairs: Mapping[str, str]) -> Mapping[bytes, bytes]:
+    """The exemplars under the packed layout. If both have one of a number, the later one stays."""
+    found: dict[bytes, bytes] = {}
+    for name, text in raw.items():
+        layout, number = split_note(name)
+        key = f"{pairs[layout]} ".encode() + number if layout in pairs else name
+        if key not in found or _time(found[key]) <= _time(text):
+            found[key] = text
+    return found
+
+
+def _time(exemplar: bytes) -> int:
+    time = exemplar.partition(b" ")[0]
+    return int(time) if time.isdigit() and len(time) < 40 else 0
+
+
+def _returned(
+    times: Returned,
+    numbers: Mapping[str, Mapping[bytes, bytes]],
+    pairs: Mapping[str, str],
+    merged: Mapping[str, StoredDefinition],
+) -> Returned:
+    """When series came back: a series that is there in both formats, when it first did in one of them."""
+    if times.layouts.isdisjoint(pairs) and times.layouts.isdisjoint(pairs.values()):
+        return times
+    return times.joined({field: (twin, numbers.get(field, {}), numbers.get(twin, {})) for field, twin in pairs.items()})
