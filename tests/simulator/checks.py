@@ -61,9 +61,10 @@ def _check_series(replica: Replica, master: Master) -> None:
     for definition in replica.cells.families:
         if definition.field not in definitions:
             raise Violation(f"lost: the definition of {definition.name}")
-    for definition in replica.cells.families:
-        if not replica.cells.series[definition.field].issubset(numbers(master.hashes, definition)):
-            raise Violation(f"lost: a series of {definition.name} that exists in a replica")
+    for own, *both in zip(replica.cells.families, *FORMATS, strict=True):
+        there = {field for definition in both for field in numbers(master.hashes, definition)}
+        if not there.issuperset(replica.cells.series[own.field]):
+            raise Violation(f"lost: a series of {own.name} that exists in a replica")
 
 
 def check_settled(world: World, replicas: list[Replica]) -> None:

@@ -74,6 +74,10 @@ class Connection:
         found: dict[bytes, bytes] = self.read(("HGETALL", key))[0]
         return found
 
+    def hscan(self, key: str, cursor: int, count: int) -> tuple[int, dict[bytes, bytes]]:
+        """HSCAN, of a hash that is small: all of it."""
+        return 0, self.hgetall(key)
+
     def hmget(self, key: str, fields: Sequence[str]) -> list[bytes | None]:
         """HMGET."""
         found: list[bytes | None] = self.read(("HMGET", key, *fields))[0]
@@ -136,7 +140,7 @@ def _reader() -> Reader:
     return Reader(ADDRESS, KEYS.namespace)
 
 
-def store_through(connection: Connection) -> Store:
+def store_through(connection: Connection, *, packed: bool) -> Store:
     """A writer's store."""
     store = copy(_store())
     vars(store).update(
@@ -144,6 +148,8 @@ def store_through(connection: Connection) -> Store:
         _hello=partial(connection.script, "hello"),
         _apply=partial(connection.script, "apply"),
         _fold=partial(connection.script, "fold"),
+        _convert=partial(connection.script, "convert"),
+        packed=packed,
         _directory=Directory(),
     )
     return store

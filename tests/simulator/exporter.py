@@ -12,11 +12,11 @@ from fleetmeter.schema.rows import HEARTBEAT, Epoch
 from fleetmeter.schema.scale import unscaled
 from fleetmeter_exporter.start import Start
 from simulator.door import Connection, reader_through
-from simulator.ledger import FORMATS, GONE, LOAD, LOADS, TOOK, missing, number_of
+from simulator.ledger import FIELDS, GONE, LOAD, LOADS, ONES, TOOK, missing, number_of
 from simulator.stored import KEYS, LAYOUTS
 from simulator.world import Caller, Violation, World
 
-_FIELDS = [[layout.field for layout in families] for families in FORMATS]
+_NAMES = [layout.name for layout in FIELDS]
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
 Served = dict[Series, float]
@@ -88,8 +88,15 @@ class Exporter:
         if not shown.held:
             self._whole = shown.counts_behind == 0
         served = self._samples_of(shown.snapshot)
-        defined = {stored.definition.field for stored in shown.snapshot.definitions}
-        whole = any(defined.issuperset(fields) for fields in _FIELDS)
+        if (shown.held or shown.counts_behind) and not self._world.switches:
+            raise Violation(
+                f"held: {shown.cause} and {shown.counts_behind} counts behind, though no store lost anything"
+            )
+        twice = int(served.get(("paid_total", ()), 0)) >> 1 & ONES & ~self._world.doubtful
+        if twice:
+            raise Violation(f"doubled: {number_of(twice)} records are shown twice")
+        defined = {stored.definition.name for stored in shown.snapshot.definitions}
+        whole = defined.issuperset(_NAMES)
         if self._whole and whole and not self._world.evictions:
             self._check_whole(served, fresh=not shown.held)
         self._check_hold(snapshot)

@@ -11,6 +11,7 @@ from fleetmeter.reader.floors import Floors
 from fleetmeter.reader.names import Names
 from fleetmeter.reader.reading import Reader
 from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.reader.twins import Twins
 from fleetmeter.schema.scale import Scale
 from fleetmeter.values import amounts
 from fleetmeter.values.accumulator import Accumulator
@@ -108,6 +109,11 @@ def _learn_always(self: Directory, asked: Any, told: Any, _: Any) -> None:
     _learn(self, asked, told, [question.field for question in asked])
 
 
+def _as_they_are(_: Twins, snapshot: Snapshot, _beside: Any = ()) -> Snapshot:
+    """The layouts of a family, each for itself."""
+    return snapshot
+
+
 _learn = Directory.learn
 _receive = Writer.receive
 _accept = continuity.Continuity._accept
@@ -188,6 +194,14 @@ MUTATIONS = (
     Mutation("names of the right length", (("apply", "redis.pcall('LLEN', names) ~= tonumber(count)", "false"),)),
     Mutation(
         "numbers of the right length", (("apply", "redis.pcall('STRLEN', numbers) ~= 8 * tonumber(slots)", "false"),)
+    ),
+    Mutation("the text that a conversion has read", (("convert", "current[i] == section.texts[i]", "current[i]"),)),
+    Mutation("removing what a conversion adds", (("convert", "    in_parts('HDEL', KEYS[9], taken)\n", ""),)),
+    Mutation(
+        "adding what a conversion removes", (("convert", "for i in ipairs(here.fields) do", "for i in ipairs({}) do"),)
+    ),
+    Mutation(
+        "comparing sums of both formats", methods=((Twins, "join", lambda _self, snapshot, _beside=(): snapshot),)
     ),
     Mutation("forgetting what was known of other names", methods=((Directory, "learn", _learn_always),)),
     Mutation(

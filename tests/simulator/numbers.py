@@ -1,25 +1,25 @@
 """What must hold of a store's numbers: each series has what was recorded for it, and the parts of a layout agree."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.packing import FRACTION
+from fleetmeter.schema.scale import Scale
 from simulator.blocks import fault_of
 from simulator.hashes import Hashes
-from simulator.ledger import FORMATS, LOADS, Families, Ledger, number_of
-from simulator.stored import PLACES, counted_in, evicted, numbers, records_in
+from simulator.ledger import FORMATS, LOADS, PACKED, Ledger, number_of
+from simulator.stored import PLACES, amount, counted, evicted, numbers, records_in
 from simulator.world import Violation, World
 
 Number = int | Fraction
 
 
 def check_numbers(world: World, hashes: Hashes) -> None:
-    """All numbers of a store, format by format: a process writes all its records in one of them."""
-    for families in FORMATS:
-        if any(hashes.value(key) is not None for layout in families for key in PLACES[layout.field]):
-            for layout in families if families.paid.packed else ():
-                _check_fit(world, hashes, layout)
-            _check_records(world.ledger, hashes, families)
+    """All numbers of a store. Those of a family stand in both formats, and are moved from one to the other."""
+    for layout in PACKED:
+        _check_fit(world, hashes, layout)
+    _check_records(world.ledger, hashes)
 
 
 def _check_fit(world: World, hashes: Hashes, layout: Definition) -> None:
@@ -34,35 +34,43 @@ def _check_fit(world: World, hashes: Hashes, layout: Definition) -> None:
         raise Violation(f"unsound: {layout.name} has {there} of its keys")
 
 
-def _check_records(ledger: Ledger, hashes: Hashes, families: Families) -> None:
-    paid = counted_in(hashes, families)
-    twin = _by_series(ledger, hashes, families.twin)
-    _by_series(ledger, hashes, families.gone)
-    if sum(twin.values()) + evicted(hashes, families.twin) != paid:
+def _check_records(ledger: Ledger, hashes: Hashes) -> None:
+    paid = counted(hashes)
+    for families in FORMATS:
+        for layout in (families.twin, families.gone):
+            _check_series(ledger, hashes, layout)
+    twins = sum(amount(hashes, families.twin) + evicted(hashes, families.twin) for families in FORMATS)
+    if twins != paid:
         raise Violation("torn: two counters of one atomic block differ")
-    took, gone = _parts(hashes, families.took), evicted(hashes, families.took)
-    _check_times(ledger, took, paid, gone)
-    load, gone = _parts(hashes, families.load), evicted(hashes, families.load)
+    took = _parts(hashes, [families.took for families in FORMATS])
+    _check_times(ledger, took, paid, sum(evicted(hashes, families.took) for families in FORMATS))
+    load, gone = (
+        _parts(hashes, [families.load for families in FORMATS]),
+        sum(evicted(hashes, families.load) for families in FORMATS),
+    )
     if load.get("count", 0) != number_of(paid) - number_of(gone):
         raise Violation(f"torn: {load.get('count', 0)} loads beside {number_of(paid)} records")
-    scale = LOADS / Fraction(FRACTION if families.load.packed else 1)
-    if load.get("sum", 0) * scale != ledger.load(paid) - ledger.load(gone):
+    if load.get("sum", 0) * LOADS != ledger.load(paid) - ledger.load(gone):
         raise Violation("inexact: the sum of loads is not what was recorded")
 
 
-def _by_series(ledger: Ledger, hashes: Hashes, layout: Definition) -> dict[str, int]:
-    """The records of each series of a counter with one label, none of which has another's."""
-    found = {field[2:-2]: records_in(layout, number) for field, number in numbers(hashes, layout).items()}
-    for series, amount in found.items():
-        strangers = ledger.strangers(amount, series)
+def _check_series(ledger: Ledger, hashes: Hashes, layout: Definition) -> None:
+    """No series of a counter with one label has records of another."""
+    for field, number in numbers(hashes, layout).items():
+        strangers = ledger.strangers(records_in(layout, number), field[2:-2])
         if strangers:
-            raise Violation(f"misplaced: {layout.name} of {series} has {number_of(strangers)} records of others")
+            raise Violation(f"misplaced: {layout.name} of {field} has {number_of(strangers)} records of others")
+
+
+def _parts(hashes: Hashes, layouts: Sequence[Definition]) -> dict[str, Number]:
+    """The numbers of a family without labels, by part; a sum in its own unit if it has one that is kept exactly."""
+    found: dict[str, Number] = {}
+    for layout in layouts:
+        for field, number in numbers(hashes, layout).items():
+            part = field[2:-2]
+            scale = FRACTION if part == "sum" and layout.scale == Scale.FEMTO else 1
+            found[part] = found.get(part, 0) + Fraction(_number(number)) / scale
     return found
-
-
-def _parts(hashes: Hashes, layout: Definition) -> dict[str, Number]:
-    """The numbers of a layout without labels, by part."""
-    return {field[2:-2]: _number(number) for field, number in numbers(hashes, layout).items()}
 
 
 def _number(stored: str | int) -> Number:

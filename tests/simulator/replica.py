@@ -1,14 +1,17 @@
 """A process that records: the library's own accumulator, cells, writer and exchange, on a virtual clock."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 from fleetmeter.errors import StoreError
 from fleetmeter.values.accumulator import Accumulator
 from fleetmeter.values.batch import Batch
 from fleetmeter.values.delta import Delta, Removal
+from fleetmeter.writer import conversion
 from fleetmeter.writer.exchange import Exchange
 from fleetmeter.writer.messages import Answer, Call, Outcome
 from fleetmeter.writer.protocol import Writer
@@ -85,7 +88,7 @@ class Replica:
         writer.replica = self
         self.connection = Connection(self.world, self.caller)
         telemetry: Any = Silence()
-        store = store_through(self.connection)
+        store = store_through(self.connection, packed=self.cells.families.paid.packed)
         self.exchange = Exchange(
             self.accumulator, writer, store, telemetry, {"replica": self.name, "pid": "1"}, self.monotonic
         )
@@ -125,6 +128,15 @@ class Replica:
     def remove(self) -> None:
         """Remove a series of the fleet with the next batch."""
         self.removes = True
+
+    def convert(self, *, forced: bool) -> None:
+        """One step of a conversion, if it is for this replica to convert; `forced` in any case."""
+        converter, writer = self.exchange._converter, self.writer
+        if self.exchange.living and writer.epoch is not None and not writer.must_greet:
+            with mock.patch.object(conversion, "converts", return_value=True) if forced else nullcontext():
+                if not converter._left:
+                    converter.find(writer.id, self.world.now_us(self.world.master(self.caller.side)))
+            converter.step(writer.epoch, writer.id)
 
     def attempt(self, action: Callable[[], None], deliveries: list[str]) -> bool:
         """Do something with the store under these faults; whether it went well."""

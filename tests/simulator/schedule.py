@@ -56,6 +56,9 @@ MOTIFS: tuple[tuple[str, ...], ...] = (
 )
 """What two processes and a store do in turn so that what one of them knows of the other's series holds no more."""
 
+CONVERTING = 0.3
+"""The part of seeds in which conversions happen between other steps, whoever still writes fields."""
+
 MOTIFS_SHARE = 0.12
 """The part of seeds that are made of motifs."""
 
@@ -85,8 +88,27 @@ def mood(random: Random) -> Mood:
 def draw(seed: int) -> list[Step]:
     """The schedule of a seed: some kinds of faults, now and then, among records, flushes and scrapes.
 
-    Some seeds are a row of `MOTIFS` instead.
+    Some seeds are a row of `MOTIFS` instead. In some, hashes are converted to packed numbers in between.
     """
+    converting = Random(f"conversions of {seed}")
+    steps = _drawn(seed)
+    if converting.random() < CONVERTING:
+        steps = [each for step in steps for each in (step, *_conversion(converting))]
+    return steps
+
+
+def _conversion(random: Random) -> list[Step]:
+    """Nothing, mostly; or some steps of a conversion, and perhaps a scrape, or a late copy of such a step."""
+    if random.random() < 0.7:
+        return [("late", random.randrange(-3, 0), 0)] if random.random() < 0.1 else []
+    deliveries = random.choice(((), (), ("copy",), ("late",), _some(random)))
+    found: list[Step] = [
+        ("convert", random.randrange(4), random.choice((1, 1, 3, 9)), random.random() < 0.5, deliveries)
+    ]
+    return [*found, ("scrape", random.randrange(2), (), ())] if random.random() < 0.5 else found
+
+
+def _drawn(seed: int) -> list[Step]:
     other = Random(f"turn of {seed}")
     if other.random() < MOTIFS_SHARE:
         return [

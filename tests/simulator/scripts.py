@@ -98,4 +98,4 @@ _NULL = _Null()
 @cache
 def sources() -> dict[str, str]:
     """The package's own scripts."""
-    return {name: lua_source(name) for name in ("hello", "apply", "fold")}
+    return {name: lua_source(name) for name in ("hello", "apply", "fold", "convert")}

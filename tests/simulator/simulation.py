@@ -12,6 +12,7 @@ from unittest import mock
 from fleetmeter.reader import numbers
 from fleetmeter.reader.continuity import HOLD
 from fleetmeter.schema.definition import StoredDefinition
+from fleetmeter.writer import conversion
 from simulator.checks import check_caught_up, check_settled, check_store
 from simulator.exporter import Exporter, exactly
 from simulator.replica import Replica
@@ -23,6 +24,9 @@ from simulator.world import Violation, World
 MOST_REPLICAS = 5
 SMALL_LOG, LARGE_LOG = 150, 8 * 2**20
 """Bytes of a log that holds a batch or two, and of the usual one."""
+
+SOME = 2
+"""Fields that a step of a conversion moves."""
 
 DAYS = 2 * 86_400.0
 
@@ -67,6 +71,7 @@ class Simulation:
             mock.patch.object(time, "time", now),
             mock.patch.object(numbers, "unscaled", exactly),
             mock.patch.object(StoredDefinition, "parse", _PARSE),
+            mock.patch.object(conversion, "FIELDS_PER_STEP", SOME),
         ):
             yield
 
@@ -107,7 +112,7 @@ class Simulation:
         self.world.crashed_in = ""
         went_well = replica.attempt(replica.exchange.hand_over, list(deliveries))
         # a crash while ended writers are put away comes behind the hand-over, and is found with the next call
-        answered = went_well and self.world.crashed_in != "fold" and replica.answers
+        answered = went_well and self.world.crashed_in not in ("fold", "convert") and replica.answers
         if answered and not replica.writer.must_greet and not replica.writer.ended:
             check_caught_up(self.world, replica, self.world.master(replica.caller.side))
         return went_well
@@ -129,6 +134,15 @@ class Simulation:
     def wait(self, seconds: float) -> None:
         """Time passes, and whoever is silent is silent. A twin's id is found out within days, not months."""
         self.world.seconds += min(seconds, DAYS) if self.world.twins else seconds
+
+    def convert(self, index: int, steps: int, forced: bool, deliveries: Sequence[str]) -> None:
+        """One replica does some steps of a conversion; `forced` ones even while others write fields."""
+        packing = [replica for replica in self.replicas if replica.acts and replica.cells.families.paid.packed]
+        if packing:
+            replica = packing[index % len(packing)]
+            for _ in range(steps):
+                replica.attempt(partial(replica.convert, forced=forced), list(deliveries))
+                self._check()
 
     def crash(self, index: int) -> None:
         """One process is killed."""

@@ -62,17 +62,19 @@ def installation(address: StoreAddress) -> Iterator[None]:
 class Replica:
     """One writer as `Runtime` composes it, without hooks: several of them can live in one process.
 
-    Nothing is sent but by `flush`, in effect.
+    Nothing is sent but by `flush`, in effect. With `packs`, its row says that it packs its numbers.
     """
 
-    def __init__(self, address: StoreAddress, url: str | None = None, interval: float = 60.0) -> None:
+    def __init__(
+        self, address: StoreAddress, url: str | None = None, interval: float = 60.0, *, packs: bool = False
+    ) -> None:
         self.rejected: list[tuple[str, object]] = []
         self.accumulator = Accumulator(
             lambda: None, lambda definition, amount: self.rejected.append((definition.name, amount))
         )
         self.writer = Writer()
         self.telemetry = Telemetry()
-        self.store = Store(url or address.url, address.keys)
+        self.store = Store(url or address.url, address.keys, packed=packs)
         identity = {"replica": "test", "pid": "1", "version": "0", "started": "0"}
         self.exchange = Exchange(self.accumulator, self.writer, self.store, self.telemetry, identity)
         self.flusher = Flusher(self.accumulator, self.exchange, self.telemetry, interval)

@@ -5,7 +5,7 @@
 -- KEYS[9..] the numbers of each family that the body touches; for a packed layout its numbers, series and names, one
 --   after the other
 -- ARGV[1] epoch id  ARGV[2] writer id  ARGV[3] prev  ARGV[4] token of the batch prev  ARGV[5] seq  ARGV[6] token of seq
--- ARGV[7] batches given up  ARGV[8] `alive`, or `goodbye` if the writer ends
+-- ARGV[7] batches given up  ARGV[8] `alive`, `packed` if the writer packs its numbers, or `goodbye` if it ends
 -- ARGV[9] label sets that a family may hold
 -- ARGV[10..] the body: sections of { operation, index into KEYS, number of items, items … }, in this order of effect:
 --   define    item = field, definition       `<first µs> <defined µs> <definition>`, kept if it is the newest already
@@ -71,7 +71,7 @@ local state = ARGV[8]
 if not (prev and seq and given_up and limit) or seq < prev or string.find(prev_token .. token, '%s') then
   return malformed('head')
 end
-if not (state == 'alive' or state == 'goodbye') then
+if not (state == 'alive' or state == 'packed' or state == 'goodbye') then
   return malformed('head')
 end
 

@@ -41,8 +41,8 @@ end
 
 -- Gives blocks of a shape to series that have none, within what the layout may hold. `series` is a list, and the slots
 -- that it returns have the same order; `false` is that of a series that goes to `__overflow__`, whose slot is returned,
--- too, if there is one. How many series did so comes last.
-local function place(layout, field, shape, width, parted, series)
+-- too, if there is one. How many series did so comes last. With `own`, nothing is shared: those just have no block.
+local function place(layout, field, shape, width, parted, series, own)
   local number = redis.pcall('HGET', layout.series, '@shape ' .. shape)
   if type(number) ~= 'string' then
     number = tostring(layout.shapes)
@@ -84,7 +84,7 @@ local function place(layout, field, shape, width, parted, series)
       end
     end
   end
-  if overflowed > 0 and not shared then
+  if overflowed > 0 and not (shared or own) then
     local before = redis.pcall('HGET', layout.series, overflow)
     shared = slot_in(before, number) or bear(overflow, before)
   end

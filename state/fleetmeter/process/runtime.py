@@ -76,7 +76,13 @@ class Runtime:
         # a child makes its own metrics: a thread of the parent may have held a lock of the parent's
         with self.hooks.for_new_metrics():
             self._telemetry = Telemetry(without_password(settings.url))
-        self._store = Store(settings.url, Keys(settings.namespace), settings.max_series, settings.credentials)
+        self._store = Store(
+            settings.url,
+            Keys(settings.namespace),
+            settings.max_series,
+            settings.credentials,
+            packed=settings.numbers == PACKED,
+        )
         self._exchange = Exchange(self.accumulator, Writer(), self._store, self._telemetry, identity)
         self._flusher = Flusher(self.accumulator, self._exchange, self._telemetry, settings.flush_interval)
         self._callbacks = Callbacks(self.accumulator, self._telemetry.callback_failed)

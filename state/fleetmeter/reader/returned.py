@@ -13,7 +13,6 @@ from fleetmeter.reader.times import time_of
 from fleetmeter.schema.definition import StoredDefinition, series_key
 from fleetmeter.schema.keys import split_note
 
-
 Twin = tuple[str, Mapping[bytes, bytes], Mapping[bytes, bytes]]
 """Of a layout that is kept in two formats: the packed one, the numbers of the layout itself, and those of that one."""
 

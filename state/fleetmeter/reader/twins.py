@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import repeat
 from math import isfinite
+from operator import eq
+from typing import NamedTuple
 
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.hashes import Hash, LikeAHash
@@ -25,6 +27,23 @@ _SMALL = 10**300
 """Numbers below this have a float each, also where a million of them are added up."""
 
 
+class _Arrangement(NamedTuple):
+    """The fields of a sum, given those of a hash and those that are packed, and the place of each of the hash's."""
+
+    parts: tuple[Fields, Fields]
+    fields: Fields
+    places: list[int]
+
+    @classmethod
+    def of(cls, numbers: Fields, packed: Fields, before: "_Arrangement | None") -> "_Arrangement":
+        if before is not None and all(map(eq, before.parts, (numbers, packed))):
+            return before
+        found = dict(zip(packed, range(len(packed)), strict=True))
+        places = [found.setdefault(field, len(found)) for field in numbers]
+        fields = Fields.after(before.fields, list(found)) if before is not None else Fields(found)
+        return cls((numbers, packed), fields, places)
+
+
 class Joined(LikeAHash):
     """The numbers of one layout in both formats, added up: raw field → raw text, in the units of the packed format.
 
@@ -32,14 +51,15 @@ class Joined(LikeAHash):
     `before` are those of an earlier read: if the fields are the same, so is the list of them.
     """
 
-    def __init__(self, layout: Definition, numbers: Hash, packed: Mapping[bytes, bytes], before: "Joined | None") -> None:
+    def __init__(
+        self, layout: Definition, numbers: Hash, packed: Mapping[bytes, bytes], before: "Joined | None" = None
+    ) -> None:
         self.layout = layout
         self.numbers = numbers
         self.packed = packed
-        self._before = before
+        self.arrangement: _Arrangement | None = before.arrangement if before is not None else None
+        """How the sums are arranged, or how earlier ones were, until somebody asks for these."""
         self._hash: Hash | None = None
-        self._fields_of: tuple[Fields, Fields] = Fields(), Fields()
-        self._places: list[int] = []
 
     def as_hash(self) -> Hash:
         """The same as a hash."""
@@ -54,31 +74,34 @@ class Joined(LikeAHash):
         return f"family:{kind.field}"
 
     def _made(self) -> Hash:
-        packed, before = Hash.of(self.packed), self._before
-        self._before = None
-        self._fields_of = self.numbers.fields, packed.fields
-        known = before._hash if before is not None else None
-        if before is not None and known is not None and _same(before._fields_of, self._fields_of):
-            fields, self._places = known.fields, before._places
-        else:
-            found = dict(zip(packed.fields, range(len(packed.fields)), strict=True))
-            self._places = [found.setdefault(field, len(found)) for field in self.numbers.fields]
-            fields = Fields.after(known.fields, list(found)) if known is not None else Fields(found)
-        texts: list[bytes] = [*packed.texts, *repeat(b"0", len(fields) - len(packed.texts))]
-        sums = _whole_sums(self, packed, len(fields))
+        packed = Hash.of(self.packed)
+        self.arrangement = _Arrangement.of(self.numbers.fields, packed.fields, self.arrangement)
+        _, fields, places = self.arrangement
+        sums = self._whole_sums(packed, fields, places)
         if sums is not None:
-            texts = list(map(b"%d".__mod__, sums))
-        else:
-            for place, field, text in zip(self._places, self.numbers.fields, self.numbers.texts, strict=True):
-                texts[place] = _sum(text, self.factor_of(field), texts[place])
-        made = Hash(fields, texts)
-        if sums is not None and max(map(abs, sums), default=0) < _SMALL:
-            made.numbers = [*sums]
-        return made
+            made = Hash(fields, list(map(b"%d".__mod__, sums)))
+            if max(map(abs, sums), default=0) < _SMALL:
+                made.numbers = [*sums]
+            return made
+        texts = [*packed.texts, *repeat(b"0", len(fields) - len(packed.texts))]
+        for place, field, text in zip(places, self.numbers.fields, self.numbers.texts, strict=True):
+            texts[place] = _sum(text, self._factor_of(field), texts[place])
+        return Hash(fields, texts)
 
-    def factor_of(self, field: bytes) -> int:
+    def _whole_sums(self, packed: Hash, fields: Fields, places: list[int]) -> list[int] | None:
+        """The sums, if all numbers are whole, as they nearly always are; else None."""
+        stored, more = self.numbers.numbers, packed.numbers
+        if stored is None or more is None or float in {*map(type, stored), *map(type, more)}:
+            return None
+        sums = [*map(int, more), *repeat(0, len(fields) - len(more))]
+        for place, field, number in zip(places, self.numbers.fields, stored, strict=True):
+            sums[place] += int(number) * self._factor_of(field)
+        return sums
+
+    def _factor_of(self, field: bytes) -> int:
         """What a number of the hash is multiplied with: counts of observations are the same in both formats."""
-        return FRACTION if self.layout.scale == Scale.FEMTO and _is_value(self.layout, field) else 1
+        is_value = not self.layout.has_parts or field.endswith(b'"sum"]')
+        return FRACTION if self.layout.scale == Scale.FEMTO and is_value else 1
 
     def __getitem__(self, field: bytes) -> bytes:
         return self.as_hash()[field]
@@ -123,8 +146,8 @@ class Twins:
             definitions=tuple(_definitions(here, pairs, merged)),
             numbers=numbers,
             exemplars=_exemplars(snapshot.exemplars, pairs),
-            returned=_returned(snapshot.returned, snapshot.numbers, pairs, merged),
-            came=_returned(snapshot.came, snapshot.numbers, pairs, merged),
+            returned=_returned(snapshot.returned, snapshot.numbers, pairs),
+            came=_returned(snapshot.came, snapshot.numbers, pairs),
         )
 
 
@@ -172,25 +195,6 @@ def _again(before: Joined | None, layout: Definition, numbers: Hash, packed: Map
     return Joined(layout, numbers, packed, before)
 
 
-def _same(before: tuple[Fields, Fields], now: tuple[Fields, Fields]) -> bool:
-    return all(one is other or one == other for one, other in zip(before, now, strict=True))
-
-
-def _is_value(layout: Definition, field: bytes) -> bool:
-    return not layout.has_parts or field.endswith(b'"sum"]')
-
-
-def _whole_sums(joined: Joined, packed: Hash, count: int) -> list[int] | None:
-    """The sums, if all numbers are whole, as they nearly always are; else None."""
-    stored, more = joined.numbers.numbers, packed.numbers
-    if stored is None or more is None or float in set(map(type, (*stored, *more))):
-        return None
-    sums = [*map(int, more), *repeat(0, count - len(more))]
-    for place, field, number in zip(joined._places, joined.numbers.fields, stored, strict=True):
-        sums[place] += int(number) * joined.factor_of(field)
-    return sums
-
-
 def _sum(text: bytes, factor: int, more: bytes) -> bytes:
     """A number of the hash and one that is packed, in units of the latter."""
     units, packed = exact_units(text, factor), decimal_of(more)
@@ -226,12 +230,7 @@ def _time(exemplar: bytes) -> int:
     return int(time) if time.isdigit() and len(time) < 40 else 0
 
 
-def _returned(
-    times: Returned,
-    numbers: Mapping[str, Mapping[bytes, bytes]],
-    pairs: Mapping[str, str],
-    merged: Mapping[str, StoredDefinition],
-) -> Returned:
+def _returned(times: Returned, numbers: Mapping[str, Mapping[bytes, bytes]], pairs: Mapping[str, str]) -> Returned:
     """When series came back: a series that is there in both formats, when it first did in one of them."""
     if times.layouts.isdisjoint(pairs) and times.layouts.isdisjoint(pairs.values()):
         return times

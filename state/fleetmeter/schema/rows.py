@@ -13,6 +13,9 @@ HEARTBEAT = 5.0
 ALIVE_US = int(3 * HEARTBEAT * 1e6)
 """Microseconds. A writer whose heartbeat is older is not alive: it has missed three."""
 
+PACKS = "packed"
+"""What a row has in the place of `alive` if its writer packs its numbers. To older versions it means the same."""
+
 TOKEN_BITS = 32
 """Bits of a batch's token: two copies of one process draw the same one once in four billion times."""
 
@@ -64,7 +67,8 @@ class Row(NamedTuple):
     """How far a writer is: last applied number, batches given up, last heartbeat (store clock, µs).
 
     Two copies of a process may both send a batch 7 under one id. `token` says which of the two the row means. It is
-    empty for a row at 0, and for one that a version without tokens wrote.
+    empty for a row at 0, and for one that a version without tokens wrote. `packs` says that the writer lives and packs
+    its numbers; the row of one that writes fields, or has said nothing yet, has `alive` in that place.
     """
 
     applied: int
@@ -72,16 +76,19 @@ class Row(NamedTuple):
     heartbeat_us: int
     said_goodbye: bool
     token: str = ""
+    packs: bool = False
 
     @classmethod
     def parse(cls, writer: str, text: str) -> "Row":
-        """Read `<applied> <given up> <heartbeat µs> <alive or goodbye>`, perhaps a token; further words are ignored.
+        """Read `<applied> <given up> <heartbeat µs> <alive, packed or goodbye>`, perhaps a token; the rest is ignored.
 
         Raises `StateError`.
         """
         try:
             applied, given_up, heartbeat, state, *more = text.split(" ")
-            row = cls(int(applied), int(given_up), int(heartbeat), state == "goodbye", more[0] if more else "")
+            row = cls(
+                int(applied), int(given_up), int(heartbeat), state == "goodbye", more[0] if more else "", state == PACKS
+            )
             _whole(row.applied | row.given_up | row.heartbeat_us)  # one of them is out of range where this is
         except ValueError as error:
             raise StateError(f"writers[{writer}]", f"{text!r} is no row") from error

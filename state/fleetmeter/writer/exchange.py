@@ -9,6 +9,7 @@ from fleetmeter.schema.rows import HEARTBEAT
 from fleetmeter.values.accumulator import Accumulator
 from fleetmeter.values.delta import NOTHING
 from fleetmeter.writer.bounds import GaugeBound
+from fleetmeter.writer.conversion import Converter
 from fleetmeter.writer.housekeeping import Housekeeper
 from fleetmeter.writer.messages import Answer, Apply, Hello
 from fleetmeter.writer.protocol import Writer
@@ -47,6 +48,7 @@ class Exchange:
         self._identity = identity
         self._clock = clock
         self._housekeeper = Housekeeper(store, clock)
+        self._converter = Converter(store, clock)
         self._gauges = GaugeBound(store.max_series)
         self._found_loss = False
         self._sending = threading.Lock()
@@ -85,6 +87,7 @@ class Exchange:
                     rounds_left -= 1
                     work, drained = True, False
             self._keep_house(self._housekeeper.look)
+            self._convert()
 
     def beat(self) -> None:
         """Send a heartbeat if it is time for one; with it goes only news that somebody would act on."""
@@ -92,6 +95,7 @@ class Exchange:
             if self._silent and not (self._writer.behind or self._writer.must_greet):
                 self._call(drain=self._news_is_overdue)
             self._keep_house(self._housekeeper.look)
+            self._convert()
 
     def say_goodbye(self) -> None:
         """Tell the store that this process ends and is no replica any more. News of the machinery is sent first.
@@ -132,6 +136,15 @@ class Exchange:
                 look(self._writer.epoch, self._store_now_us)
             except StoreError as error:  # what was recorded is handed over all the same; the next sweep tries again
                 self._telemetry.failed(error.reason, f"ended writers could not be put away: {error}")
+
+    def _convert(self) -> None:
+        """Move some of what old writers left to packed numbers, if it is time."""
+        writer = self._writer
+        if writer.epoch is not None and not writer.must_greet and self.living:
+            try:
+                self._converter.look(writer.epoch, writer.id, self._store_now_us)
+            except StoreError as error:  # the next look goes on
+                self._telemetry.failed(error.reason, f"numbers of hashes could not be packed: {error}")
 
     @property
     def _has_news(self) -> bool:

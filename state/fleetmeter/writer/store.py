@@ -12,6 +12,8 @@ from fleetmeter.connection.credentials import Credentials
 from fleetmeter.lua import lua_source
 from fleetmeter.schema.definition import MAX_SERIES
 from fleetmeter.schema.keys import STATE_FORMAT, SWEPT_FIELD, Keys, split_note
+from fleetmeter.schema.rows import PACKS
+from fleetmeter.writer.conversion import Convert
 from fleetmeter.writer.directory import Directory
 from fleetmeter.writer.messages import Answer, Apply, Fold, Hello, Leftovers
 from fleetmeter.writer.wire import Body, encode
@@ -24,15 +26,24 @@ class Store:
     """The calls of a writer, sent to one store. Every method raises `StoreUnreachable` or `StoreRefused`."""
 
     def __init__(
-        self, url: str, keys: Keys, max_series: int = MAX_SERIES, credentials: Credentials | None = None
+        self,
+        url: str,
+        keys: Keys,
+        max_series: int = MAX_SERIES,
+        credentials: Credentials | None = None,
+        *,
+        packed: bool = False,
     ) -> None:
         self.keys = keys
         self.max_series = max_series
+        self.packed = packed
+        """Whether the writer packs its numbers, which its row says."""
         self._directory = Directory(max_series)
         self._client = connect(url, keys.writers, credentials)
         self._hello = self._client.register_script(lua_source("hello"))
         self._apply = self._client.register_script(lua_source("apply"))
         self._fold = self._client.register_script(lua_source("fold"))
+        self._convert = self._client.register_script(lua_source("convert"))
 
     def hello(self, call: Hello, identity: dict[str, str]) -> Answer:
         """Make a writer known, and say who it is."""
@@ -103,7 +114,7 @@ class Store:
         return self._apply_call(call, encode(call.delta, self.keys))
 
     def _apply_call(self, call: Apply, body: Body) -> ScriptCall:
-        state = "goodbye" if call.goodbye else "alive"
+        state = "goodbye" if call.goodbye else PACKS if self.packed else "alive"
         numbers = (call.prev, call.prev_token, call.seq, call.token, call.given_up)
         head = (call.epoch, call.writer, *numbers, state, self.max_series)
         return self._apply, list(body.keys), [*head, *body.arguments]
@@ -135,6 +146,47 @@ class Store:
     def definitions(self) -> dict[bytes, bytes]:
         """The families, as they are stored."""
         return self._hash(self.keys.families)
+
+    def rows(self) -> dict[bytes, bytes]:
+        """The rows of all writers, as they are stored."""
+        return self._hash(self.keys.writers)
+
+    def lengths(self, fields: Sequence[str]) -> list[int]:
+        """How many fields the hashes of these layouts have."""
+
+        def asked_for() -> Any:
+            pipeline: Any = self._client.pipeline(transaction=False)
+            for field in fields:
+                pipeline.hlen(self.keys.family(field))
+            return pipeline.execute()
+
+        with translated():
+            return list(followed(asked_for)) if fields else []
+
+    def some_fields(self, field: str, cursor: int, count: int) -> tuple[int, dict[bytes, bytes]]:
+        """Some fields of a layout's hash, about `count`, and where to go on: at the end that is 0."""
+        with translated():
+            found: Any = followed(lambda: self._client.hscan(self.keys.family(field), cursor, count=count))
+        goes_on, fields = found
+        return int(goes_on), dict(fields)
+
+    def convert(self, call: Convert) -> None:
+        """Move fields of a hash to packed numbers; the store judges which."""
+        with translated():
+            self._run(*self.convert_call(call))
+
+    def convert_call(self, call: Convert) -> ScriptCall:
+        """A step of a conversion as it is sent."""
+        fields, packed = call.twins.fields, call.twins.packed
+        keys = [*self.keys.fixed, self.keys.family(fields.field), *self.keys.packed(packed.field)]
+        parts = "parts" if packed.has_parts else "one"
+        arguments = [call.epoch, call.writer, str(self.max_series), fields.field, packed.field, parts]
+        for shape, moved in call.moved.items():
+            arguments += [shape.text(), str(len(moved))]
+            for one in moved:
+                pairs = (str(number) for pair in one.amounts for number in pair)
+                arguments += [one.field, one.text, one.series, str(len(one.amounts)), *pairs]
+        return self._convert, keys, arguments
 
     def swept_us(self) -> int:
         """When ended writers were last put away, by the store's clock; 0 for never."""

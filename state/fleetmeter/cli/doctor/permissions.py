@@ -19,10 +19,12 @@ from fleetmeter.schema.keys import Keys
 
 _CALLED_BY_WRITERS = ("EVALSHA", "HGET", "HGETALL", "HKEYS", "SCRIPT LOAD")
 """Commands that `writer/store.py` calls itself. Those that its scripts call are found by searching the scripts."""
+_CALLED_TO_CONVERT = ("HSCAN",)
+"""Commands that it also calls if numbers are packed."""
 
 _OPERATORS_SCRIPTS = frozenset(("forget", "reset"))
-_PACKED_PARTS = frozenset(("blocks", "packed", "packed_layouts", "slots"))
-"""The parts of `apply` that run only if numbers are packed."""
+_PACKED_PARTS = frozenset(("blocks", "convert", "packed", "packed_layouts", "slots"))
+"""The parts of `apply`, and the script, that run only if numbers are packed."""
 _UNKNOWN = ("unknown command", "err unknown command", "unknown subcommand")
 """The first words of a server's error about a command that it does not have."""
 _Outcome = Literal["allowed", "refused", "missing", "unclear"]
@@ -50,7 +52,9 @@ def writer_permissions(client: redis.Redis, keys: Keys, *, packed: bool) -> Perm
     Raises `StoreUnreachable`.
     """
     found: dict[_Outcome, list[str]] = {"allowed": [], "refused": [], "missing": [], "unclear": []}
-    commands = sorted({*_CALLED_BY_WRITERS, *_called_by_scripts(packed=packed)})
+    commands = sorted(
+        {*_CALLED_BY_WRITERS, *(_CALLED_TO_CONVERT if packed else ()), *_called_by_scripts(packed=packed)}
+    )
     with translated():
         for command in commands:
             found[_tried(client, keys, command)].append(command)
@@ -76,6 +80,7 @@ def _harmless(keys: Keys, command: str) -> tuple[str, ...] | None:
         "HEXISTS": ("HEXISTS", key, NOBODY),
         "HGETALL": ("HGETALL", keys.writer(NOBODY)),
         "HKEYS": ("HKEYS", keys.writer(NOBODY)),
+        "HSCAN": ("HSCAN", keys.writer(NOBODY), "0"),
         "HLEN": ("HLEN", keys.writer(NOBODY)),
         "HSET": ("HSET", key, NOBODY, "", NOBODY),
         "HDEL": ("HDEL", key, NOBODY),
