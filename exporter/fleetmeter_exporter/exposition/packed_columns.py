@@ -38,23 +38,20 @@ class PackedColumns:
             self._blocks.append(blocks)
         return True
 
-    def of(self, numbers: PackedNumbers, rows: Sequence[int] | None) -> list[Sequence[float]] | None:
-        """The numbers of each line, for some rows or for all; None if no block can show them."""
-        count = len(numbers.places) if rows is None else len(rows)
+    def of(self, numbers: PackedNumbers) -> list[Sequence[float]] | None:
+        """The numbers of each line, row by row; None if no block can show them."""
         found: list[Sequence[float]] = [()] * self._columns.count
         values: list[Sequence[int]] = []
         for group, parts, blocks in zip(numbers.places.groups, self._parts, self._blocks, strict=True):
             columns: list[Sequence[int]] = [pick(numbers.slots) for pick in group.all_picks]
             if len(self._blocks) > 1:
-                columns = [[*column, 0] for column in columns]
-            if len(self._blocks) > 1 or rows is not None:
-                columns = list(map(picker(blocks if rows is None else picker(rows)(blocks)), columns))
+                columns = [picker(blocks)([*column, 0]) for column in columns]
             value = group.shape.value
             values = list(map(_sum, values, columns)) if values else columns[:value]
             for place, column in zip(parts[1:], columns[value:], strict=True):
                 found[place] = _sum(found[place], column) if found[place] else column
         found[self._columns.scaled] = self._shown(values) if values else ()
-        none = [0] * count
+        none = [0] * len(numbers.places)
         return self._columns.shown([column or none for column in found])
 
     def _shown(self, slots: Sequence[Sequence[int]]) -> Sequence[float]:

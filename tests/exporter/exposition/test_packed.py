@@ -12,6 +12,7 @@ from fleetmeter.schema.packing import BASE, FRACTION
 from fleetmeter_exporter.exposition.exposition import Exposition
 from fleetmeter_exporter.exposition.formats import TEXT, Format
 from fleetmeter_exporter.exposition.packed_block import PackedBlock
+from fleetmeter_exporter.exposition.row_patterns import TOGETHER
 from fleetmeter_exporter.fleet import Fleet, fleet_settings
 from fuzz.comparison import check, masked
 from fuzz.expected import Expected, expected
@@ -129,8 +130,16 @@ class Fleetful:
         self.fleet.close()
 
 
+@pytest.fixture(params=[TOGETHER, 700], ids=["one-text", "many-texts"])
+def _together(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes of patterns that become one text: of all rows here, or of a few."""
+    monkeypatch.setattr("fleetmeter_exporter.exposition.row_patterns.TOGETHER", request.param)
+
+
 @pytest.fixture(params=FORMATS, ids=["text", "openmetrics"])
-def begin(request: pytest.FixtureRequest, store: StoreAddress, client: Any) -> Iterator[Callable[..., Fleetful]]:
+def begin(
+    request: pytest.FixtureRequest, store: StoreAddress, client: Any, _together: None
+) -> Iterator[Callable[..., Fleetful]]:
     """What makes a fleet of a kind."""
     made = []
 
@@ -303,3 +312,24 @@ def test_an_older_scrape_may_be_written_out_after_a_newer_one(kind: str, begin: 
     wanted = [Exposition(fleet.form).text([scrape], 0.0) for scrape in scrapes]
     for at in (4, 1, 3, 2, 4, 0, 2, 1):
         assert masked(fleet.exposition.text([scrapes[at]], 0.0)) == masked(wanted[at])
+
+
+def test_texts_are_kept_if_they_are_shown_again(begin: Callable[..., Fleetful]) -> None:
+    """Most numbers change from scrape to scrape; those that did not twice are written out no more."""
+    fleet = begin(*KINDS["counters, whole"])
+
+    def shown() -> Sequence[bytes] | None:
+        fleet.again()
+        block = fleet.exposition._blocks[(fleet.fleet.namespace, "x")]
+        assert isinstance(block, PackedBlock)
+        return block._shown.texts if block._shown is not None else None
+
+    fleet.change(range(40))
+    fleet.store()
+    first, second, third = shown(), shown(), shown()
+    assert not first
+    assert second
+    assert third is second
+    fleet.change([1])
+    fleet.store()
+    assert not shown()
