@@ -17,7 +17,7 @@ from fleetmeter_exporter.exposition.gauge_block import GaugeBlock
 from fleetmeter_exporter.exposition.groups import groups_of
 from fleetmeter_exporter.exposition.lines import SampleLines, UnfitName, created_head, head, own_labels
 from fleetmeter_exporter.exposition.own_metrics import constant_labels, own_families
-from fleetmeter_exporter.exposition.packed_block import PackedBlock
+from fleetmeter_exporter.exposition.packed_block import LayoutNumbers, PackedBlock
 from fleetmeter_exporter.fleet import Scrape
 
 Block = AddedBlock | PackedBlock | GaugeBlock | InfoBlock | StateBlock
@@ -114,8 +114,9 @@ class Exposition:
             scrape, source, constant, PackedBlock if packed is not None else _BLOCKS[source.newest.type]
         )
         if isinstance(block, PackedBlock) and packed is not None:
-            examples = scrape.families.exemplars.of(source.layouts[0].field) if exemplars else {}
-            texts = block.text(packed, examples)
+            fields = [layout.field for layout in source.layouts]
+            examples = [scrape.families.exemplars.of(field) if exemplars else {} for field in fields]
+            texts = block.text(list(map(LayoutNumbers, packed, examples)))
             return (block.samples, texts, block.created_lines) if texts is not None else None
         if isinstance(block, AddedBlock):
             text = block.text([scrape.families.amounts(layout, exemplars=exemplars) for layout in source.layouts])

@@ -1,11 +1,14 @@
-"""The lines of packed numbers, of one layout."""
+"""The lines of families whose layouts are all packed."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from operator import is_
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fleetmeter.reader.packed import PackedNumbers
 from fleetmeter.reader.places import Places
 from fleetmeter.reader.spelling import columns_of
+from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.exposition.block import Lines, Subject
 from fleetmeter_exporter.exposition.columns import Columns
 from fleetmeter_exporter.exposition.example_lines import ExampleLines
@@ -16,74 +19,115 @@ from fleetmeter_exporter.exposition.row_patterns import RowPatterns
 if TYPE_CHECKING:
     from prometheus_client.samples import Exemplar
 
+_Examples = dict[int, dict[int, bytes]]
 
-_Examples = Mapping[int, Mapping[int, bytes]]
+
+class LayoutNumbers(NamedTuple):
+    """The numbers of a layout, and its exemplars by the field of their number."""
+
+    numbers: PackedNumbers
+    exemplars: Mapping[bytes, "Exemplar"]
 
 
 class _Shown(NamedTuple):
     """What was shown last; the texts only if it was shown twice."""
 
-    numbers: PackedNumbers
+    numbers: list[PackedNumbers]
     examples: _Examples
     texts: list[bytes]
 
 
 class PackedBlock:
-    """The lines of its subject, which has one layout and no times of creation; see `block`.
+    """The lines of its subject, which has no times of creation; see `block`.
 
-    Each series has a row, in the order of birth. What is kept from scrape to scrape are patterns, in the order of an
-    exposition. If any number of the layout changed, all are put in: to find those that did, and their lines, would take
-    longer. `samples` is the number of lines.
+    No two of its layouts have the same labels. Each series has a row: those of the first layout come first, in the
+    order of birth. What is kept from scrape to scrape are patterns, in the order of an exposition. If any number
+    changed, all are put in: to find those that did would take longer. `samples` is the number of lines.
     """
 
     created_lines = b""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
-        columns, layout = Columns(subject), subject.layouts[0]
+        self._columns = columns = Columns(subject)
         ends = ["%d"] * columns.dear + ["%a"] * (len(columns.lines) - columns.dear)
-        self._make = Lines(layout.name, sorted(layout.labels), columns.lines, subject, ends)
-        self._columns = columns
-        self._packed = PackedColumns(columns, layout)
-        self._examples = ExampleLines(columns, layout)
-        self._places: Places | None = None
+        layouts = subject.layouts
+        self._lines = [Lines(one.name, sorted(one.labels), columns.lines, subject, ends) for one in layouts]
+        self._packed = [PackedColumns(columns, layout) for layout in layouts]
+        self._examples = [ExampleLines(columns, layout) for layout in layouts]
+        self._places: list[Places] = []
         self._patterns = RowPatterns(len(columns.lines))
         self._shown: _Shown | None = None
         self.samples = 0
 
-    def text(self, numbers: PackedNumbers, exemplars: Mapping[bytes, "Exemplar"]) -> Sequence[bytes] | None:
-        """The lines in the order of an exposition, as some texts; None for the general way."""
-        examples = self._examples.of(exemplars, numbers.places)
+    def text(self, layouts: Sequence[LayoutNumbers]) -> Sequence[bytes] | None:
+        """The lines in the order of an exposition, as some texts; None for another way."""
+        numbers, examples = [layout.numbers for layout in layouts], self._exemplars(layouts)
         before = self._shown
-        again = before is not None and before.numbers is numbers and before.examples == examples
+        again = before is not None and _same(before.numbers, numbers) and before.examples == examples
         if before is not None and again and before.texts:
             return before.texts
         try:
-            possible = self._columns.possible and self._learn(numbers.places)
+            possible = self._columns.possible and self._learn([one.places for one in numbers])
         except UnfitName:  # the general way says what is wrong, as there may be more than this
             possible = False
-        shown = self._packed.of(numbers) if possible else None
+        shown = self._numbers(numbers) if possible else None
         if shown is None:
-            self._places = self._shown = None
+            self._places, self._shown = [], None
             return None
         texts = self._changed(self._patterns.filled(shown), shown, examples)
         # most numbers change from scrape to scrape, and then it would take memory for nothing to keep the texts
         self._shown = _Shown(numbers, examples, texts if again else [])
         return texts
 
-    def _learn(self, places: Places) -> bool:
+    def _exemplars(self, layouts: Sequence[LayoutNumbers]) -> _Examples:
+        found: _Examples = {}
+        first = 0
+        for finder, layout in zip(self._examples, layouts, strict=True):
+            places = layout.numbers.places
+            found.update((first + row, lines) for row, lines in finder.of(layout.exemplars, places).items())
+            first += len(places)
+        return found
+
+    def _learn(self, places: list[Places]) -> bool:
         """Get to know new series. False if no writer would spell one so, or name such a part. Raises `UnfitName`."""
-        if self._places is places:
+        if _same(self._places, places):
             return True
-        if self._places is None or not places.grew_from(self._places):
+        alone = len(places) == 1
+        if not (alone and self._places and places[0].grew_from(self._places[0])):  # rows get other numbers
             self._patterns = RowPatterns(len(self._columns.lines))
-        fresh = places.series[self._patterns.rows :]
-        columns = columns_of(fresh, len(self.subject.layouts[0].labels))
-        if columns is None or not self._packed.learn(places):
-            return False
-        self._patterns.add(self._make.of(columns, len(fresh)), places.series)
+        patterns: list[str] = []
+        keys: list[Any] = []
+        for layout, lines, packed, one in zip(self.subject.layouts, self._lines, self._packed, places, strict=True):
+            fresh = one.series[self._patterns.rows :]
+            columns = columns_of(fresh, len(layout.labels))
+            if columns is None or not packed.learn(one):
+                return False
+            patterns += lines.of(columns, len(fresh))
+            keys += one.series if alone else self._sortable(layout, fresh, columns)
+        self._patterns.add(patterns, keys)
         self._places = places
         return True
+
+    def _sortable(
+        self, layout: Definition, series: Iterable[bytes], columns: Sequence[Sequence[str]]
+    ) -> Iterator[tuple[bytes, tuple[tuple[str, str], ...]]]:
+        """What the series of several layouts are sorted by, as in the general way: their keys, then their labels."""
+        newest = self.subject.newest.labels
+        own = dict(zip(sorted(layout.labels), columns, strict=True))
+        shown = [zip(repeat(name), own[name]) for name in (newest if own.keys() == {*newest} else layout.labels)]
+        keys = (one[:-1] if one != b"[]" else b"" for one in series) if layout.has_parts else series
+        return zip(keys, zip(*shown, strict=True) if shown else repeat(()), strict=False)
+
+    def _numbers(self, numbers: Sequence[PackedNumbers]) -> list[Sequence[float]] | None:
+        """The numbers of each line, row by row; None if no block can show them."""
+        found: list[list[Sequence[float]]] = []
+        for packed, one in zip(self._packed, numbers, strict=True):
+            columns = packed.of(one)
+            if columns is None:
+                return None
+            found.append(columns)
+        return found[0] if len(found) == 1 else [list(chain(*parts)) for parts in zip(*found, strict=True)]
 
     def _changed(self, texts: list[bytes], shown: Sequence[Sequence[float]], examples: _Examples) -> list[bytes]:
         """The texts with exemplars, and without the lines that OpenMetrics forbids if a sum is negative."""
@@ -99,3 +143,7 @@ class PackedBlock:
             without = {first + line for row, first in rows.items() if row in negative for line in gone}
             texts[at] = b"".join([b"\n" + text for line, text in enumerate(lines) if line not in without])
         return texts
+
+
+def _same(some: Sequence[object], others: Sequence[object]) -> bool:
+    return len(some) == len(others) and all(map(is_, some, others))

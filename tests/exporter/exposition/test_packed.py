@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -263,6 +264,45 @@ def test_both_formats_side_by_side(kind: str, begin: Callable[..., Fleetful], st
         client.hset(store.keys.removed, older.field, "5")
         client.close()
         fleet.again()
+
+
+@pytest.mark.parametrize("kind", ["counters, fractions", "histograms, seconds", "histograms, negative"])
+def test_layouts_with_other_labels(kind: str, begin: Callable[..., Fleetful], client: Any, store: StoreAddress) -> None:
+    """After a deploy that changed labels, series of both sets stand side by side, and come and change in both."""
+    fleet = begin(*KINDS[kind])
+    fleet.change(range(30))
+    fleet.shown()
+    definition = fleet.blocks.definition
+    others = [
+        Blocks(packed(definition.name, definition.type, labels, definition.bounds)) for labels in (["team", "k"], [])
+    ]
+    for number in (3, 0, 1):
+        others[0].add([f"t{number}", "x"], dict.fromkeys(parts(others[0]), 4 * FRACTION))
+        others[1].add([], dict.fromkeys(parts(others[1]), 2))
+        for blocks in others:
+            blocks.store(client, store.keys)
+        text = compact_json({"labels": {"trace_id": "a"}, "value": 1, "timestamp": 1790000000.5})
+        field = others[0].definition.series_field([f"t{number}", "x"], "+Inf" if definition.has_parts else None)
+        client.hset(store.keys.exemplars, f"{others[0].definition.field} {field}", f"1 {text}")
+        fleet.shown()
+        fleet.change([number, 30 + number])
+        fleet.shown()
+    others[0].remove(["t0", "x"])
+    others[0].store(client, store.keys)
+    client.hset(
+        store.keys.removed, f"{others[0].definition.field} {others[0].definition.series_field(['t0', 'x'])}", "5"
+    )
+    fleet.again()
+
+
+def test_layouts_with_the_same_labels(begin: Callable[..., Fleetful], client: Any, store: StoreAddress) -> None:
+    """A series that was in dollars of its own and in nano-dollars is added up."""
+    fleet = begin(packed("x", "counter", LABELS), whole)
+    fleet.change(range(5))
+    fleet.shown()
+    nano = replace(fleet.blocks.definition, scale=10**9)
+    Blocks(nano).add(fleet.series(3), {"": 5}).add(["z", "z"], {"": 7}).store(client, store.keys)
+    fleet.again(fast=False)
 
 
 def test_series_of_other_spellings_are_served_in_the_general_way(store: StoreAddress, client: Any) -> None:
