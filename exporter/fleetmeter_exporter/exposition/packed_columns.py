@@ -1,13 +1,14 @@
 """What the lines of packed series show: columns of numbers, taken out of the slots for many series at once."""
 
 from collections.abc import Sequence
-from itertools import repeat
-from operator import add, truediv
+from itertools import compress, repeat
+from operator import add, mul, truediv
 from typing import Any
 
 from fleetmeter.reader.packed import PackedNumbers, values_of
 from fleetmeter.reader.places import Places
 from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.packing import FRACTION
 from fleetmeter.schema.scale import Scale
 from fleetmeter_exporter.exposition.block import picker
 from fleetmeter_exporter.exposition.columns import Columns
@@ -55,13 +56,20 @@ class PackedColumns:
         return self._columns.shown([column or none for column in found])
 
     def _shown(self, slots: Sequence[Sequence[int]]) -> Sequence[float]:
-        """Values in the family's unit, those without a unit as whole numbers if they are."""
-        if self._scale == Scale.FEMTO and not any(slots[0]) and not any(slots[2]):
-            return slots[1]
-        units = values_of(slots)
-        if self._scale == Scale.FEMTO:
-            return [unit / self._scale if unit % self._scale else unit // self._scale for unit in units]
-        return list(map(truediv, units, repeat(self._scale)))
+        """Values in the family's unit. Those without a unit are `int` if they have no fraction."""
+        if self._scale != Scale.FEMTO:
+            return list(map(truediv, values_of(slots), repeat(self._scale)))
+        high, whole, fractions = slots
+        if any(high):
+            whole = values_of([high, whole])
+        if not any(fractions):
+            return whole
+        places = list(compress(range(len(whole)), fractions))
+        pick, shown = picker(places), list[float](whole)
+        units = map(add, map(mul, pick(whole), repeat(FRACTION)), pick(fractions))
+        for place, value in zip(places, map(truediv, units, repeat(FRACTION)), strict=True):
+            shown[place] = value
+        return shown
 
 
 def _sum(some: Sequence[float], others: Sequence[int]) -> list[Any]:

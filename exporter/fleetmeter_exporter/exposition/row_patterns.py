@@ -1,6 +1,7 @@
 """Patterns for the lines of rows, in the order of an exposition: those of many rows together are one pattern."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import repeat
 from operator import mod
 
 from fleetmeter_exporter.exposition.block import picker
@@ -17,7 +18,7 @@ class RowPatterns:
         self._order: Sequence[int] = ()
         self._patterns: list[bytes] = []
         self._most = 1  # rows in a pattern
-        self._whole = False  # whether the one line of each row has `%d`
+        self._whole: list[bool] = []  # whether the lines of each pattern end with `%d`, if each row has one line
         self._pick = picker(())
         self._places: dict[int, int] = {}  # where each row is in the order, once somebody asks
 
@@ -28,28 +29,29 @@ class RowPatterns:
 
     def add(self, patterns: Sequence[str], series: Sequence[bytes]) -> None:
         """Add rows, given their patterns, and what all rows are sorted by."""
-        self._set_whole(whole=False)
+        self._let(repeat(False, len(self._patterns)))
         rows = [*self._taken_apart(), *map(str.encode, patterns)]
         places = [*self._order, *range(self.rows, len(rows))]
         sorted_places = picker(sorted(range(len(rows)), key=picker(places)(series).__getitem__))
         self._order, rows = sorted_places(places), list(sorted_places(rows))
         self._most = max(1, TOGETHER * len(rows) // max(1, sum(map(len, rows))))
         self._patterns = [b"\n".join((b"", *rows[at : at + self._most])) for at in range(0, len(rows), self._most)]
+        self._whole = [False] * len(self._patterns)
         self._pick = picker(self._order)
         self._places = {}
 
     def filled(self, columns: Sequence[Sequence[float]]) -> list[bytes]:
         """The texts, given for each line the numbers of all rows, in the order in which these came."""
         ordered = [self._pick(column) for column in columns]
-        if len(ordered) == 1:
-            self._set_whole(whole=set(map(type, ordered[0])) <= {int})
-            numbers: Sequence[float] = ordered[0]
-        else:
+        numbers: Sequence[float] = ordered[0]
+        if len(ordered) > 1:
             numbers = every = [0.0] * (self._lines * self.rows)
             for at, column in enumerate(ordered):
                 every[at :: self._lines] = column
         size = self._lines * self._most
-        parts = (tuple(numbers[at : at + size]) for at in range(0, len(numbers), size))
+        parts = [tuple(numbers[at : at + size]) for at in range(0, len(numbers), size)]
+        if self._lines == 1:
+            self._let(set(map(type, part)) <= {int} for part in parts)
         return list(map(mod, self._patterns, parts))
 
     def texts_of(self, rows: Collection[int]) -> dict[int, dict[int, int]]:
@@ -67,10 +69,11 @@ class RowPatterns:
         lines = [line for pattern in self._patterns for line in pattern.split(b"\n")[1:]]
         return lines if self._lines == 1 else list(map(b"\n".join, zip(*[iter(lines)] * self._lines, strict=True)))
 
-    def _set_whole(self, *, whole: bool) -> None:
-        """Let the one line of each row have a place for a whole number, which takes half the time, or for any."""
-        if whole != self._whole and self._lines == 1:
-            before, after = (b" %d\n", b" %a\n") if self._whole else (b" %a\n", b" %d\n")
-            # in a value of a label each % is doubled, and a line feed is none
-            self._patterns = [(pattern + b"\n").replace(before, after)[:-1] for pattern in self._patterns]
-            self._whole = whole
+    def _let(self, whole: Iterable[bool]) -> None:
+        """Let the lines of each pattern end with `%d` if its numbers are whole, which takes half the time of `%a`."""
+        for at, is_whole in enumerate(whole):
+            if is_whole != self._whole[at]:
+                ends = (b" %a\n", b" %d\n") if is_whole else (b" %d\n", b" %a\n")
+                # in a value of a label each % is doubled, and a line feed is none
+                self._patterns[at] = (self._patterns[at] + b"\n").replace(*ends)[:-1]
+                self._whole[at] = is_whole
