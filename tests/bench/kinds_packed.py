@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import cast
 
-from bench.kinds_state import Part, State
+from bench.kinds_state import State
 from fleetmeter.schema.definition import Definition, read_json
 from fleetmeter.schema.keys import Keys
 from fleetmeter.schema.scale import Scale
@@ -61,8 +61,8 @@ class PackedState(State):
             number = Decimal(draw(self._dice))
             counted = kind not in ("", "sum") or definition.scale != Scale.FEMTO
             amounts.setdefault(tuple(texts), {})[kind] = int(number if counted else number.scaleb(15))
-        for texts, some in amounts.items():
-            blocks.add(texts, some)
+        for values, some in amounts.items():
+            blocks.add(values, some)
 
 
 def _packed(definition: Definition) -> Definition:

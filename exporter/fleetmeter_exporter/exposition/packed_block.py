@@ -1,7 +1,7 @@
 """The lines of families whose layouts are all packed."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, repeat
+from itertools import repeat
 from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,9 +40,9 @@ class _Shown(NamedTuple):
 class PackedBlock:
     """The lines of its subject, which has no times of creation; see `block`.
 
-    No two of its layouts have the same labels. Each series has a row: those of the first layout come first, in the
-    order of birth. What is kept from scrape to scrape are patterns, in the order of an exposition. If any number
-    changed, all are put in: to find those that did would take longer. `samples` is the number of lines.
+    No two of its layouts have the same labels. Each series has a row: of two layouts, the first one has the rows 0, 2
+    and 4, in the order of birth, and the other one has 1, 3 and 5. What is kept from scrape to scrape are patterns. If
+    any number changed, all are put in: to find those that did would take longer. `samples` is the number of lines.
     """
 
     created_lines = b""
@@ -81,31 +81,32 @@ class PackedBlock:
         return texts
 
     def _exemplars(self, layouts: Sequence[LayoutNumbers]) -> _Examples:
-        found: _Examples = {}
-        first = 0
-        for finder, layout in zip(self._examples, layouts, strict=True):
-            places = layout.numbers.places
-            found.update((first + row, lines) for row, lines in finder.of(layout.exemplars, places).items())
-            first += len(places)
-        return found
+        return {
+            at + len(layouts) * row: lines
+            for at, (finder, layout) in enumerate(zip(self._examples, layouts, strict=True))
+            for row, lines in finder.of(layout.exemplars, layout.numbers.places).items()
+        }
 
     def _learn(self, places: list[Places]) -> bool:
         """Get to know new series. False if no writer would spell one so, or name such a part. Raises `UnfitName`."""
         if _same(self._places, places):
             return True
-        alone = len(places) == 1
-        if not (alone and self._places and places[0].grew_from(self._places[0])):  # rows get other numbers
+        grew = [one.grew_from(before) for one, before in zip(places, self._places, strict=False)]
+        known = list(map(len, self._places)) if grew and all(grew) else [0] * len(places)
+        if not any(known):
             self._patterns = RowPatterns(len(self._columns.lines))
+        numbers: list[int] = []
         patterns: list[str] = []
         keys: list[Any] = []
-        for layout, lines, packed, one in zip(self.subject.layouts, self._lines, self._packed, places, strict=True):
-            fresh = one.series[self._patterns.rows :]
+        for at, (layout, one) in enumerate(zip(self.subject.layouts, places, strict=True)):
+            fresh = one.series[known[at] :]
             columns = columns_of(fresh, len(layout.labels))
-            if columns is None or not packed.learn(one):
+            if columns is None or not self._packed[at].learn(one):
                 return False
-            patterns += lines.of(columns, len(fresh))
-            keys += one.series if alone else self._sortable(layout, fresh, columns)
-        self._patterns.add(patterns, keys)
+            patterns += self._lines[at].of(columns, len(fresh))
+            numbers += range(at + len(places) * known[at], at + len(places) * len(one), len(places))
+            keys += fresh if len(places) == 1 else self._sortable(layout, fresh, columns)
+        self._patterns.add(numbers, patterns, keys)
         self._places = places
         return True
 
@@ -127,14 +128,14 @@ class PackedBlock:
             if columns is None:
                 return None
             found.append(columns)
-        return found[0] if len(found) == 1 else [list(chain(*parts)) for parts in zip(*found, strict=True)]
+        return found[0] if len(found) == 1 else list(map(_interleaved, zip(*found, strict=True)))
 
     def _changed(self, texts: list[bytes], shown: Sequence[Sequence[float]], examples: _Examples) -> list[bytes]:
         """The texts with exemplars, and without the lines that OpenMetrics forbids if a sum is negative."""
         openmetrics = self.subject.form.openmetrics
         negative = set(self._columns.negative_sums(shown)) if openmetrics else set[int]()
         gone = self._columns.without_sum()
-        self.samples = self._patterns.rows * len(self._columns.lines) - len(negative) * len(gone)
+        self.samples = sum(map(len, self._places)) * len(self._columns.lines) - len(negative) * len(gone)
         for at, rows in self._patterns.texts_of({*examples, *negative}).items():
             lines = texts[at].split(b"\n")[1:]
             for row, first in rows.items():
@@ -143,6 +144,14 @@ class PackedBlock:
             without = {first + line for row, first in rows.items() if row in negative for line in gone}
             texts[at] = b"".join([b"\n" + text for line, text in enumerate(lines) if line not in without])
         return texts
+
+
+def _interleaved(columns: Sequence[Sequence[float]]) -> list[float]:
+    """A number of each column in turn, and 0 for those of which a shorter one has no more."""
+    found = [0.0] * (len(columns) * max(map(len, columns)))
+    for at, column in enumerate(columns):
+        found[at : len(columns) * len(column) : len(columns)] = column
+    return found
 
 
 def _same(some: Sequence[object], others: Sequence[object]) -> bool:
