@@ -54,8 +54,9 @@ def install(
       that user is not shown.
     * `numbers` (FLEETMETER_NUMBERS, `fields`): how the store keeps what this process adds. With `packed`, all numbers
       of a family stand in one string: every sum is exact, and a scrape keeps the store busy for a hundredth of the
-      time. It is new: counters take more of the store's memory, and what stands in hashes stays there. Processes with
-      either setting count together. Exporters must be of a version that can read packed numbers.
+      time. It is new: counters take more of the store's memory. Processes with either setting count together; once no
+      living process writes fields, what is left in hashes is packed, too. Exporters must be of a version that can read
+      packed numbers.
     * `credential_provider` (FLEETMETER_REDIS_CREDENTIAL_PROVIDER, as `module:function`): for tokens that expire. A
       function without arguments that returns `(user, password)`, or redis-py's kind of object. It is called for each
       new connection, in the thread that opens it. If it raises, the connection fails as with a wrong password, and the

@@ -39,6 +39,10 @@ FOUND_BY = {
     "what a remainder carries": 5,
     "names of the right length": 11,
     "numbers of the right length": 86,
+    "the text that a conversion has read": 2506,
+    "removing what a conversion adds": 28,
+    "adding what a conversion removes": 28,
+    "comparing sums of both formats": 28,
     "forgetting what was known of other names": 379,
     "the chain of names": 0,
 }
