@@ -26,14 +26,16 @@ def stored_numbers(
     Raises `StateError` for a field that is no series of the layout, and for a text that is no number.
     """
     names = sorted(layout.labels)
+    joined = raw if isinstance(raw, Joined) else None
     for raw_field, text in raw.items():
         try:
             values, part = _taken_apart(layout, raw_field)
             pairs = dict(zip(names, values, strict=True))
             number = parse_number(text)
+            number = joined.fractions.get(raw_field, number) if joined is not None else number
         except (ValueError, TypeError, IndexError) as error:
             problem = f"{raw_field!r} → {text!r} is no number of this family"
-            key = raw.key_of(raw_field) if isinstance(raw, Joined) else f"family:{layout.field}"
+            key = joined.key_of(raw_field) if joined is not None else f"family:{layout.field}"
             raise StateError(key, problem, "bad_value") from error
         scaled = unscaled(number, layout.scale if part in ("", "sum") else 1)
         yield raw_field, tuple((name, pairs[name]) for name in order), part, scaled

@@ -7,6 +7,7 @@ layouts for one: the packed one, in its units, in which every sum is whole.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from functools import lru_cache
 from itertools import repeat
 from math import isfinite
@@ -44,6 +45,25 @@ class _Arrangement(NamedTuple):
         return cls((numbers, packed), fields, places)
 
 
+class Fractional(float):
+    """A number of stored units that is not whole: in the family's own unit it is rounded once, from its exact value.
+
+    Else it might be shown as less than the hash alone was, by the last digit of a float.
+    """
+
+    exact: Decimal
+
+    @classmethod
+    def of(cls, exact: Decimal) -> "Fractional":
+        """The number of this value."""
+        made = cls(exact)
+        made.exact = exact
+        return made
+
+    def __truediv__(self, scale: float) -> float:
+        return float(EXACT.divide(self.exact, Decimal(scale)))
+
+
 class Joined(LikeAHash):
     """The numbers of one layout in both formats, added up: raw field → raw text, in the units of the packed format.
 
@@ -59,6 +79,8 @@ class Joined(LikeAHash):
         self.packed = packed
         self.arrangement: _Arrangement | None = before.arrangement if before is not None else None
         """How the sums are arranged, or how earlier ones were, until somebody asks for these."""
+        self.fractions: dict[bytes, Fractional] = {}
+        """The sums that are no whole numbers of units."""
         self._hash: Hash | None = None
 
     def as_hash(self) -> Hash:
@@ -85,8 +107,14 @@ class Joined(LikeAHash):
             return made
         texts = [*packed.texts, *repeat(b"0", len(fields) - len(packed.texts))]
         for place, field, text in zip(places, self.numbers.fields, self.numbers.texts, strict=True):
-            texts[place] = _sum(text, self._factor_of(field), texts[place])
-        return Hash(fields, texts)
+            total = _sum(text, self._factor_of(field), texts[place])
+            if isinstance(total, Decimal):
+                self.fractions[field] = Fractional.of(total)
+            texts[place] = total if isinstance(total, bytes) else format(total, "f").encode()
+        made = Hash(fields, texts)
+        if made.numbers is not None:
+            made.numbers = list(map(self.fractions.get, fields, made.numbers))
+        return made
 
     def _whole_sums(self, packed: Hash, fields: Fields, places: list[int]) -> list[int] | None:
         """The sums, if all numbers are whole, as they nearly always are; else None."""
@@ -195,8 +223,8 @@ def _again(before: Joined | None, layout: Definition, numbers: Hash, packed: Map
     return Joined(layout, numbers, packed, before)
 
 
-def _sum(text: bytes, factor: int, more: bytes) -> bytes:
-    """A number of the hash and one that is packed, in units of the latter."""
+def _sum(text: bytes, factor: int, more: bytes) -> bytes | Decimal:
+    """A number of the hash and one that is packed, in units of the latter; their text, unless it has a fraction."""
     units, packed = exact_units(text, factor), decimal_of(more)
     if units is not None and packed == int(packed or 0):
         return b"%d" % (units + int(packed))
@@ -211,7 +239,7 @@ def _sum(text: bytes, factor: int, more: bytes) -> bytes:
         number = decimal_of(repr(parsed).encode()) or number
     if number is None or packed is None:
         return text
-    return format(EXACT.add(EXACT.multiply(number, EXACT.create_decimal(factor)), packed), "f").encode()
+    return EXACT.add(EXACT.multiply(number, Decimal(factor)), packed)
 
 
 def _exemplars(raw: Mapping[bytes, bytes], pairs: Mapping[str, str]) -> Mapping[bytes, bytes]:

@@ -26,10 +26,10 @@ EVERY = 60.0
 AGAIN = 10.0
 """Seconds for which one look holds: then it is found out anew whether all living writers pack their numbers."""
 
-FIELDS_PER_STEP = 200
-"""Fields that one call moves, at most: it keeps the store for less than a millisecond."""
+FIELDS_PER_STEP = 50
+"""Fields that one call moves, at most: they keep the store for about a millisecond, if all are of new series."""
 
-STEPS = 4
+STEPS = 10
 """Steps after one hand-over, at most."""
 
 _LARGEST_COUNT = 2**62

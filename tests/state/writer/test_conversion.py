@@ -343,7 +343,7 @@ def test_a_replica_converts_by_itself(
 ) -> None:
     """After some hand-overs a family of many series is packed, a few steps each, and nothing else is called for it."""
     monkeypatch.setattr(conversion, "EVERY", 0.0)
-    monkeypatch.setattr(conversion, "FIELDS_PER_STEP", 50)
+    monkeypatch.setattr(conversion, "FIELDS_PER_STEP", 20)
     fleet += [Replica(store, packs=True), Replica(store)]
     new, old = fleet
     for index in range(700):
@@ -354,7 +354,7 @@ def test_a_replica_converts_by_itself(
         recorded(new, twins(LOAD).packed, 1)
         lengths.append(client.hlen(store.keys.family(LOAD.field)))
     assert lengths[-1] == 0
-    assert all(before - after <= 50 * conversion.STEPS for before, after in itertools.pairwise([700, *lengths]))
+    assert all(before - after <= 20 * conversion.STEPS for before, after in itertools.pairwise([700, *lengths]))
     assert sum(number for (name, _), number in samples(store).items() if name == "load_total") == 358
 
 
