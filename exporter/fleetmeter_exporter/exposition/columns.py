@@ -6,6 +6,7 @@ from itertools import repeat
 from operator import add, truediv
 from typing import TYPE_CHECKING
 
+from fleetmeter.schema.scale import Scale, unscaled
 from fleetmeter_exporter.exposition.block import Subject
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ class Columns:
 
 def in_units(numbers: list[float], first: int, last: int, scale: int) -> list[float]:
     """The numbers, those from `first` to `last` divided by the scale."""
-    if scale != 1:
+    if scale == Scale.FEMTO:
+        numbers[first:last] = map(unscaled, numbers[first:last], repeat(scale))
+    elif scale != 1:
         numbers[first:last] = map(truediv, numbers[first:last], repeat(scale))
     return numbers

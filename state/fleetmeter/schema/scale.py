@@ -83,8 +83,11 @@ def parse_number(raw: bytes) -> float:
 def unscaled(stored: float, scale: int) -> float:
     """A stored number in the family's own unit. The division of whole numbers is rounded once, correctly.
 
-    Infinite if no float is as large: the store adds up further than floats go.
+    What has no unit and no fraction stays an `int`. Infinite if no float is as large: the store adds up further than
+    floats go.
     """
+    if scale == Scale.FEMTO and isinstance(stored, int) and not stored % scale:
+        stored, scale = stored // scale, 1
     try:
         if scale != 1:
             return stored / scale
