@@ -180,6 +180,7 @@ class Simulation:
         """One replica removes a series of the fleet."""
         replica = self._acting(index)
         if replica:
+            self.world.removals = True
             replica.remove()
 
     def late(self, index: int, side: int) -> None:

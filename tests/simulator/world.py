@@ -91,6 +91,8 @@ class World:
         self.twins = False
         self.shared_id = ""  # the id that two copies of a process had when they became two
         self.evictions: set[str] = set()
+        self.removals = False
+        """Whether anybody wanted to remove a series."""
         self.unseen = False
         """Whether a store that had dropped a row on purpose went back: no row tells an exporter of what it lost."""
         self._rows_evicted = float("-inf")
