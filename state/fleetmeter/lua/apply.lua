@@ -43,6 +43,8 @@
 --   stale     `<field>` of each packed layout that is the reason
 --   learned   `<field> <generation> <names> <digest of the last> <slot> …` for each section of `named`: where its blocks
 --             begin, in their order; `-` for a series that went to `__overflow__`
+--   grown     `<field> <generation> <names> <digest of the last>` of a layout with a section of `indexed` that has more
+--             names than this knew
 -- The row is written first, by `call`: out of memory, read-only and the like stop the script with nothing written.
 -- Each number follows by `pcall`, so that none can block a writer.
 -- Cost: O(number of items); define O(families); a section of remove O(numbers of the family + all exemplars, and all
@@ -211,7 +213,7 @@ local function place_of(key)
   return declared[key]
 end
 
-local add_indexed, add_named, remove_packed, lacks
+local add_indexed, add_named, remove_packed, lacks, tell_grown
 if any_packed then -- else these functions would be made for nothing
 
 --@include blocks
@@ -311,6 +313,9 @@ for _, section in ipairs(sections) do
       act(key, ARGV[i], ARGV[i + 1])
     end
   end
+end
+if any_packed then
+  tell_grown()
 end
 local reply = { 'applied', ARGV[5], ARGV[7], token, epoch, now, tostring(refused) }
 for i = 1, #notes do

@@ -42,11 +42,16 @@ local function chain(layout, what)
   table.insert(layout.entries, layout.digest .. ' ' .. what)
 end
 
+-- How far the names go, as a writer knows it.
+local function end_of(layout)
+  return layout.generation .. ' ' .. layout.count .. ' ' .. layout.digest
+end
+
 local function keep(layout)
   in_parts('RPUSH', layout.names, layout.entries)
   layout.entries = {}
-  local state = { layout.generation, layout.count, layout.digest, layout.slots, layout.shapes, layout.size }
-  redis.pcall('HSET', layout.series, '@state', table.concat(state, ' '))
+  local sizes = ' ' .. layout.slots .. ' ' .. layout.shapes .. ' ' .. layout.size
+  redis.pcall('HSET', layout.series, '@state', end_of(layout) .. sizes)
 end
 
 -- How many slots the value of a block of this shape has, and the whole block; nil if the text is no shape.

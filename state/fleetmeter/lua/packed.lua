@@ -181,9 +181,9 @@ function add_named(index, section)
     end
     note('overflow', overflowed .. ' ' .. layout.numbers)
   end
-  local told = { field, layout.generation, layout.count, layout.digest }
+  local told = { field, end_of(layout) }
   for i = 1, #series do
-    told[i + 4] = slots[i] or '-'
+    told[i + 2] = slots[i] or '-'
   end
   note('learned', table.concat(told, ' '))
 end

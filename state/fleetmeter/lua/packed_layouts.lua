@@ -5,6 +5,7 @@ local series_stem = string.gsub(KEYS[3], 'families$', 'series:')
 
 local packed = {}  -- index in KEYS → the layout as it stands, if it was looked at
 local stated = {}  -- index in KEYS → its `@state`, if only that was looked at
+local grown = {}  -- index in KEYS → the generation of a layout that has more names than a writer knows that adds by slot
 
 local function layout_at(index)
   if not packed[index] then
@@ -27,7 +28,18 @@ local function goes_on(index, known)
     return false
   end
   local name = redis.pcall('LINDEX', layout.names, count - 1)
+  grown[index] = generation
   return type(name) == 'string' and string.sub(name, 1, #digest) == digest
+end
+
+-- Tells how far the names of layouts go that have more of them than the writer knew; so it need not be looked up again.
+function tell_grown()
+  for index, generation in pairs(grown) do
+    local layout = packed[index]
+    if layout and layout.generation == generation then
+      note('grown', string.sub(layout.numbers, #numbers_stem + 1) .. ' ' .. end_of(layout))
+    end
+  end
 end
 
 -- The notes about layouts of which what these sections of `indexed` know does not hold: the names do not go on from there,

@@ -86,6 +86,12 @@ class Directory:
                 new.slots.clear()
             self._known[question.field] = new
 
+    def go_on(self, grown: Iterable[str]) -> None:
+        """Take in how far the names of layouts go to which the same call added by what was known."""
+        for text in grown:
+            field, *state = text.rsplit(" ", 3)
+            self._known[field] = self._known[field]._replace(state=" ".join(state))
+
     def forget(self, fields: Iterable[str] | None = None) -> None:
         """Forget these layouts, or all."""
         for name in list(self._known) if fields is None else fields:

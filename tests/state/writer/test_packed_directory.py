@@ -58,6 +58,13 @@ def test_sections_of_one_call_belong_together() -> None:
     assert directory.of("w") == {FIELD: Known("g2 6 d6", {SHAPE: {B: 2, C: 4}})}
 
 
+def test_what_was_proven_goes_on() -> None:
+    """Others' series came: the names go on from what is known, and the slots are where they were."""
+    directory = filled()
+    directory.go_on([f"{FIELD} g1 7 d7"])
+    assert directory.of("w") == {FIELD: Known("g1 7 d7", {SHAPE: {A: 0}})}
+
+
 def test_another_writer_knows_nothing() -> None:
     """What a writer knew goes with its id."""
     directory = filled()

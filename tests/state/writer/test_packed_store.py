@@ -121,6 +121,23 @@ def test_by_name_and_by_slot_go_in_one_call(store: StoreAddress, client: Any, ha
     assert decoded(client, store.keys, PLAIN) == {'["a"]': 111, '["b"]': 22}
 
 
+def test_a_writer_looks_up_once_that_others_brought_series(store: StoreAddress, client: Any, hand: NewHand) -> None:
+    """The answer tells how far the names go now, with what the same call itself brought; then that is what it knows."""
+    writer, other = hand("one"), hand("two")
+    writer.add(PLAIN, {("a",): 1})
+    other.add(PLAIN, {("b",): 1})
+    end = other.known(PLAIN).state
+    assert writer.known(PLAIN).state != end
+    answer = writer.add(PLAIN, {("a",): 10})
+    assert (answer.status, answer.grown) == ("applied", (f"{PLAIN.field} {end}",))
+    assert writer.known(PLAIN).state == end
+    assert writer.add(PLAIN, {("a",): 100}).grown == ()
+    other.add(PLAIN, {("c",): 1})
+    writer.add(PLAIN, {("a",): 1_000, ("d",): 1})
+    assert writer.add(PLAIN, {("a",): 10_000, ("d",): 1}).grown == ()
+    assert decoded(client, store.keys, PLAIN) == {'["a"]': 11_111, '["b"]': 1, '["c"]': 1, '["d"]': 2}
+
+
 def test_two_shapes_of_a_series_are_two_blocks_of_it(store: StoreAddress, client: Any, hand: NewHand) -> None:
     """A bucket list may change while counts exist: the old block stays, and nobody writes to it but old replicas."""
     other = Definition.of("wait_seconds", "histogram", "", "", ("k", "l"), ("2.0", "+Inf"), "", packed=True)
