@@ -147,8 +147,8 @@ local function add_blocks(layout, section, slots, shared, from, to)
   local items, values, remainders = {}, {}, {} -- plain slots are the first items
   for i = from, to do
     local slot, start = slots[i] or shared, starts[i]
-    for j = start + 1, slot and start + 2 * ARGV[start] or 0, 2 do
-      local offset, kind = tonumber(ARGV[j]), items
+    for j = start + 1, slot and start + 2 * naturals[ARGV[start]] or 0, 2 do
+      local offset, kind = naturals[ARGV[j]], items
       if offset == 1 then
         kind = values
       elseif offset == 2 and value == 3 then

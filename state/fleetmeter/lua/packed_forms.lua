@@ -1,9 +1,12 @@
 -- A part of apply.lua: whether sections of packed layouts are whole, looked at before anything is written.
 
-local function natural(text)
-  local found = tonumber(text or '')
-  return found and found >= 0 and found % 1 == 0 and found
-end
+-- Texts of whole numbers that are not negative → the numbers; false for any other text. Few texts are looked at often.
+local naturals = setmetatable({}, { __index = function(known, text)
+  local found = tonumber(text)
+  found = found and found >= 0 and found % 1 == 0 and found or false
+  known[text] = found
+  return found
+end })
 
 local DIGEST = string.rep('%x', 16)
 local KNOWN = '^' .. DIGEST .. ' [1-9]%d* ' .. DIGEST .. '$'
@@ -11,7 +14,7 @@ local KNOWN = '^' .. DIGEST .. ' [1-9]%d* ' .. DIGEST .. '$'
 -- Whether a section of `indexed`, in ARGV from `first` to `last`, is whole: it says what it knows, and has pairs. Its
 -- field `counts` says how many of them are plain slots, wholes and remainders.
 local function read_indexed(section, first, last)
-  local plain, wholes = natural(ARGV[first + 1]), natural(ARGV[first + 2])
+  local plain, wholes = naturals[ARGV[first + 1] or ''], naturals[ARGV[first + 2] or '']
   local remainders = plain and wholes and (last - first - 2) / 2 - plain - wholes
   section.counts = { plain, wholes, remainders }
   return remainders and remainders >= 0 and remainders % 1 == 0 and string.find(ARGV[first], KNOWN)
@@ -23,13 +26,13 @@ local OPEN, CLOSE = string.byte('[]', 1, 2)
 -- `value` of a block has and its `width`, the `series`, and where the amounts of each start in ARGV.
 local function read_named(section, first, last)
   local value, width = slots_of(ARGV[first])
-  local count, at = natural(ARGV[first + 1]), first + 2
+  local count, at = naturals[ARGV[first + 1] or ''], first + 2
   if not (value and count) then
     return false
   end
   local series, starts = {}, {}
   for i = 1, count do
-    local amounts = natural(ARGV[at + 1])
+    local amounts = naturals[ARGV[at + 1] or '']
     if not amounts or at + 1 + 2 * amounts > last then
       return false
     end
@@ -38,7 +41,7 @@ local function read_named(section, first, last)
     end
     series[i], starts[i] = ARGV[at], at + 1
     for j = at + 2, at + 1 + 2 * amounts, 2 do
-      if (natural(ARGV[j]) or width) >= width then
+      if (naturals[ARGV[j]] or width) >= width then
         return false
       end
     end
