@@ -48,13 +48,13 @@ local function list(result)
   return type(result) == 'table' and not result.err and result or {}
 end
 
+local add_indexed, add_named, remove_packed, lacks, tell_grown
+
 --@include series
 --@include blocks
+--@include packed_forms
 --@include packed_layouts
 --@include slots
-
-local add_indexed, add_named, remove_packed, lacks
-
 --@include packed
 
 if redis.call('HEXISTS', KEYS[3], from) == 0 or redis.call('HEXISTS', KEYS[3], to) == 0 then
@@ -73,7 +73,7 @@ while at <= #ARGV do
   at = at + 2
   for _ = 1, count do
     local field, amounts = ARGV[at], whole(ARGV[at + 3])
-    if not amounts or at + 3 + 2 * amounts > #ARGV then
+    if not amounts or at + 3 + 2 * amounts > #ARGV or string.find(ARGV[at + 2], '\n', 1, true) then
       return redis.error_reply('FLEETMETER convert: malformed field at ' .. at)
     end
     for i = at + 4, at + 3 + 2 * amounts, 2 do
@@ -102,10 +102,21 @@ end
 local noted = had_removals(to, 1)
 local with_exemplars = number(redis.pcall('HLEN', KEYS[5])) > 0
 
+local function held_by(key, fields)
+  local held = {}
+  for i = 1, #fields, MOST_ARGUMENTS do
+    local found = redis.pcall('HMGET', key, unpack(fields, i, math.min(i + MOST_ARGUMENTS - 1, #fields)))
+    for j = 1, #found do
+      held[i + j - 1] = found[j]
+    end
+  end
+  return held
+end
+
 -- The fields whose text is as the call says, as a section of these only.
 local function standing_in(section)
   local current = held_by(KEYS[9], section.fields)
-  local found = { fields = {}, series = {}, starts = {} }
+  local found = { value = section.value, fields = {}, series = {}, starts = {} }
   for i, field in ipairs(section.fields) do
     if current[i] == section.texts[i] then
       local n = #found.fields + 1
@@ -133,7 +144,7 @@ end
 
 -- Takes back what was added for a field of which another slot had no room.
 local function take_back(numbers, slot, start)
-  for j = start + 1, start + 2 * tonumber(ARGV[start]), 2 do
+  for j = start + 1, start + 2 * naturals[ARGV[start]], 2 do
     local name, amount = tostring(slot + ARGV[j]), ARGV[j + 1]
     if not failed['#' .. name] then
       local negative = string.sub(amount, 1, 1) == '-'
@@ -143,30 +154,17 @@ local function take_back(numbers, slot, start)
 end
 
 -- Adds the amounts of fields to their blocks; those that are in.
-local function add_fields(layout, section, here, blocks)
-  local kinds, taken = { {}, {}, {} }, {} -- plain slots, wholes, remainders
+local function add_fields(layout, here, blocks)
+  local slots, taken = {}, {}
+  for i, series in ipairs(here.series) do
+    slots[i] = blocks[series]
+  end
   failed = {}
-  for i in ipairs(here.fields) do
-    local slot, start = blocks[here.series[i]], here.starts[i]
-    for j = start + 1, slot and start + 2 * tonumber(ARGV[start]) or 0, 2 do
-      local offset = tonumber(ARGV[j])
-      local kind = kinds[offset > 0 and offset < section.value and offset + 1 or 1]
-      kind[#kind + 1] = '#' .. slot + offset
-      kind[#kind + 1] = ARGV[j + 1]
-    end
-  end
-  local items = {}
-  for _, kind in ipairs(kinds) do
-    for j = 1, #kind, 2 do
-      local n = #items
-      items[n + 1], items[n + 2], items[n + 3], items[n + 4] = 'INCRBY', 'i64', kind[j], kind[j + 1]
-    end
-  end
-  add_to_slots(layout.numbers, items, 1, #kinds[1] / 2, #kinds[2] / 2, #kinds[3] / 2)
+  add_blocks(layout, here, slots, nil, 1, #slots)
   for i, field in ipairs(here.fields) do
-    local slot, start = blocks[here.series[i]], here.starts[i]
+    local slot, start = slots[i], here.starts[i]
     local went = slot and true or false
-    for j = start + 1, slot and start + 2 * tonumber(ARGV[start]) or 0, 2 do
+    for j = start + 1, slot and start + 2 * naturals[ARGV[start]] or 0, 2 do
       went = went and not failed['#' .. slot + ARGV[j]]
     end
     if went then
@@ -215,7 +213,7 @@ for _, section in ipairs(sections) do
   local here = standing_in(section)
   if #here.fields > 0 then
     local layout = layout_at(10) or begin(10)
-    local taken = add_fields(layout, section, here, blocks_for(layout, section, here.series))
+    local taken = add_fields(layout, here, blocks_for(layout, section, here.series))
     in_parts('HDEL', KEYS[9], taken)
     if noted then
       join_returns(taken)

@@ -43,6 +43,7 @@ FOUND_BY = {
     "removing what a conversion adds": 28,
     "adding what a conversion removes": 28,
     "comparing sums of both formats": 28,
+    "keys that are all there": 86,
     "forgetting what was known of other names": 379,
     "the chain of names": 0,
 }
