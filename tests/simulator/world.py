@@ -16,7 +16,7 @@ from simulator.blocks import leaning
 from simulator.hashes import Frozen, Hashes
 from simulator.ledger import FORMATS, LARGEST, ONES, PACKED, Families, Ledger, missing
 from simulator.scripts import ScriptReply, Scripts
-from simulator.stored import GHOST, KEYS, LAYOUTS, PLACES, counted, counted_in
+from simulator.stored import GHOST, KEYS, LAYOUTS, PLACES, amount, counted, counted_in, evicted, numbers
 
 START_US = 1_800_000_000 * 10**6
 LEANING = 0.3
@@ -91,6 +91,8 @@ class World:
         self.twins = False
         self.shared_id = ""  # the id that two copies of a process had when they became two
         self.evictions: set[str] = set()
+        self.converted = False
+        """Whether a step of a conversion was ever sent."""
         self.removals = False
         """Whether anybody wanted to remove a series."""
         self.unseen = False
@@ -148,6 +150,7 @@ class World:
         """Run a script."""
         hashes = master.hashes
         hashes.now_us = self.now_us(master)
+        self.converted |= request.script == "convert"
         try:
             return self._scripts.run(request.script, hashes, request.keys, request.arguments)
         finally:
@@ -280,10 +283,12 @@ class World:
         if not keys:
             return
         key = keys[index % len(keys)]
+        gone = self._records_under(master.hashes, key) if key in LAYOUTS else 0
+        if gone is None:
+            return
         master.hashes.full, full = False, master.hashes.full
         if key in LAYOUTS:
-            families, layout = LAYOUTS[key]
-            gone = counted_in(master.hashes, families)
+            _, layout = LAYOUTS[key]
             master.hashes.execute("HSET", GHOST, layout.field, gone)
             self.evicted |= gone & ONES | gone >> 1 & ONES
         master.hashes.execute("DEL", key)
@@ -293,6 +298,22 @@ class World:
             self._rows_evicted = self.seconds
         self.switches += 1
         self._note(master)
+
+    def _records_under(self, hashes: Hashes, key: str) -> int | None:
+        """The records in the layout of a key, those that were evicted from it before included.
+
+        None if nobody can say: a conversion may have moved some parts of a series, and not yet the others.
+        """
+        families, layout = LAYOUTS[key]
+        if not self.converted:  # every process has written all its records in one format, and there they are
+            return counted_in(hashes, families)
+        if not layout.has_parts:
+            return amount(hashes, layout) + evicted(hashes, layout)
+        other = next(one for each in FORMATS if each is not families for one in each if one.name == layout.name)
+        here, there = (any(map(float, numbers(hashes, one).values())) for one in (layout, other))
+        if here and there:
+            return None
+        return counted(hashes) - evicted(hashes, other) if here else evicted(hashes, layout)
 
     def lean(self) -> None:
         """In some seeds slots are as after very many additions: the sums are the same, and the next one is carried."""

@@ -23,6 +23,18 @@ from support.store import StoreAddress
 BEFORE = Path(__file__).parent / "versions" / "before_tokens.zip"
 
 
+def test_an_old_version_takes_a_writer_that_packs_for_alive() -> None:
+    """It reads `packed` in the place of `alive`, and does not miss the writer."""
+    code = (
+        "from fleetmeter.schema.rows import Row; row = Row.parse('w', '5 2 77 packed t1'); "
+        "print(row.alive(77), row.said_goodbye, row.applied)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": str(BEFORE)}, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "True False 5\n"
+
+
 class Process:
     """A replica of one version, which does what it is told, one thing at a time."""
 

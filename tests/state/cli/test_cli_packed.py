@@ -45,6 +45,15 @@ def test_both_formats_are_added_up(store: StoreAddress, replica: Replica) -> Non
     assert jobs(store) == {("cpu", "a"): 6, ("cpu", "b"): 8, ("gpu", "a"): 10}
 
 
+def test_a_family_is_listed_once(store: StoreAddress, replica: Replica, capsys: pytest.CaptureFixture[str]) -> None:
+    """Series that are in both formats are counted once, and both layouts are told of, as both can be forgotten."""
+    assert command(store, "ls", "--json") == 0
+    found = {family["name"]: family for family in json.loads(capsys.readouterr().out)}
+    assert (found["jobs"]["series"], found["jobs"]["layouts"]) == (3, 2)
+    assert command(store, "ls", "jobs", "kind=gpu", "--json") == 0
+    assert [sample["value"] for sample in json.loads(capsys.readouterr().out)] == [10]
+
+
 def test_series_are_forgotten_in_both(
     store: StoreAddress, client: Any, replica: Replica, capsys: pytest.CaptureFixture[str]
 ) -> None:

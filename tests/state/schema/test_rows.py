@@ -13,6 +13,15 @@ def test_rows_and_epochs_are_read() -> None:
     assert Row.parse("w", "5 2 77 goodbye").said_goodbye
 
 
+def test_a_row_says_who_packs_its_numbers() -> None:
+    """`packed` stands in the place of `alive`: such a writer lives."""
+    row = Row.parse("w", "5 2 77 packed t1")
+    assert row == Row(5, 2, 77, said_goodbye=False, token="t1", packs=True)
+    assert row.alive(77)
+    assert not Row.parse("w", "5 2 77 alive t1").packs
+    assert not Row.parse("w", "5 2 77 goodbye t1").packs
+
+
 def test_further_words_are_ignored() -> None:
     """A later version may say more of a writer or an epoch without stopping this one."""
     assert Epoch.parse("abc 12 1 more words") == Epoch("abc", 12, 1)

@@ -48,7 +48,7 @@ NOBODY = [
 WRITES = [
     ("HSET", OWN, "f", "1"), ("HSETNX", OWN, "f", "1"), ("HDEL", OWN, "f"), ("HINCRBY", OWN, "f", "1"), ("DEL", OWN),
     ("HINCRBYFLOAT", OWN, "f", "1"), ("ZADD", OWN + "z", "1", "m"), ("ZREM", OWN + "z", "m"), ("WAIT", "0", "1"),
-    ("STRLEN", OWN + "s"), ("LLEN", OWN + "l"), ("LINDEX", OWN + "l", "0"),
+    ("HSCAN", OWN, "0"), ("STRLEN", OWN + "s"), ("LLEN", OWN + "l"), ("LINDEX", OWN + "l", "0"),
     ("BITFIELD", OWN + "s", "INCRBY", "i64", "#0", "1"), ("SETRANGE", OWN + "s", "7", "x"), ("RPUSH", OWN + "l", "x"),
 ]  # fmt: skip
 

@@ -183,6 +183,17 @@ def test_a_series_without_room_stays_a_field(store: StoreAddress, client: Any, h
     assert samples(store) == before
 
 
+def test_no_series_is_made_for_those_without_room(store: StoreAddress, client: Any, hand: NewHand) -> None:
+    """If none fits, all stay, and there is no `__overflow__` that nothing went to."""
+    steps = Steps(store, client, hand, LOAD)
+    steps.hand.store.max_series = 1
+    steps.hand.add(twins(LOAD).packed, {("a",): FRACTION})
+    steps.fill(LOAD, {'["c"]': "1", '["d"]': "1"})
+    steps.convert(LOAD)
+    assert steps.left(LOAD) == {'["c"]': "1", '["d"]': "1"}
+    assert steps.packed(LOAD) == {'["a"]': FRACTION}
+
+
 def test_a_family_stays_as_old_as_it_is(steps: Steps, store: StoreAddress) -> None:
     """It was registered when the older of both layouts was: during a conversion and after it."""
     text = steps.client.hget(store.keys.families, LOAD.field).decode().partition(" ")[2]
