@@ -393,3 +393,30 @@ def test_adds_by_slot_hold_over_a_step(steps: Steps) -> None:
     answer = steps.hand.send(adds_of(packed, {("a",): 1, ("b",): 1}))
     assert answer.status == "applied"
     assert steps.packed(LOAD) == {'["a"]': FRACTION + 2, '["b"]': FRACTION + 1}
+
+
+@pytest.mark.parametrize(
+    ("rows", "who"),
+    [
+        ({"b": "packed", "c": "packed"}, "b"),
+        ({"a": "alive", "b": "packed"}, ""),
+        ({"b": "packed", "c": "alive"}, ""),
+        ({"a": "goodbye", "b": "packed", "c": "goodbye"}, "b"),
+        ({"a": "alive"}, ""),
+        ({"a": "silent", "b": "packed"}, "b"),
+        ({}, ""),
+    ],
+)
+def test_who_converts(rows: dict[str, str], who: str) -> None:
+    """The lowest of the living writers, if all of them pack; nobody while one writes fields or says nothing."""
+    now = 10**15
+    texts = {
+        name.encode(): f"1 0 {now - 10**8 if state == 'silent' else now} {state.replace('silent', 'alive')} t1".encode()
+        for name, state in rows.items()
+    }
+    assert [name for name in "abc" if conversion.converts(name, {b"@epoch": b"E 1 1", **texts}, now)] == [*who]
+
+
+def test_a_row_that_cannot_be_read_stops_it() -> None:
+    """Whose row is broken may write fields."""
+    assert not conversion.converts("a", {b"a": b"1 0 5 packed", b"b": b"?"}, 5)
