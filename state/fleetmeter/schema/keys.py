@@ -6,9 +6,9 @@ together. The 0 leaves room for shards.
 | key                            | type | field → value                                                            |
 |--------------------------------|------|--------------------------------------------------------------------------|
 | `<tag>:writers`                | hash | `@epoch` → `<id> <birth µs> <state format>`, and `reset` after one;      |
-|                                |      | `<writer>` → `<applied> <given up> <heartbeat µs> <state>`, and the      |
-|                                |      | token of the batch that was applied last, unless there is none; a state  |
-|                                |      | is `alive`, `packed` (alive, and packs its numbers) or `goodbye`;        |
+|                                |      | `<writer>` → `<applied> <given up> <heartbeat µs> <alive, packed or      |
+|                                |      | goodbye>`, and the token of the batch that was applied last, unless      |
+|                                |      | there is none;                                                           |
 |                                |      | `@swept` → when ended writers were last put away (µs)                    |
 | `<tag>:writer:<id>`            | hash | `replica`, `pid`, `version`, `started` of one writer                     |
 | `<tag>:retired`                | hash | `<writer>` → `<applied> <given up> <heartbeat µs> <folded at µs>`,       |
