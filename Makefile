@@ -26,6 +26,7 @@ SENTINEL ?= 20
 CLUSTER  ?= 20
 MINUTES  ?= 10
 WATCHED  ?= 20
+NUMBERS  ?=
 SECONDS  ?= 180
 
 .PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai soak dashboards grafana-schemas reference site docs observe pictures lint types format wheel-test deploy-check manifests stack-check release-check clean
@@ -85,7 +86,7 @@ bench: $(READY)  ## run the side-by-side benchmarks (ONLY=flush runs one)
 	PYTHONPATH=tests $(BIN)/python -m bench $(ONLY)
 
 chaos: $(READY)  ## run real stores under real faults at full size, about 12 min (KILLS, SENTINEL, CLUSTER, MINUTES, WATCHED set it)
-	PYTHONPATH=tests $(BIN)/python -m chaos --kills $(KILLS) --sentinel $(SENTINEL) --cluster $(CLUSTER) --minutes $(MINUTES) --watched $(WATCHED)
+	PYTHONPATH=tests $(BIN)/python -m chaos --kills $(KILLS) --sentinel $(SENTINEL) --cluster $(CLUSTER) --minutes $(MINUTES) --watched $(WATCHED) $(if $(NUMBERS),--numbers $(NUMBERS))
 
 matrix: $(READY)  ## try servers, job runners and metric libraries of others, each in an environment of its own (ONLY=rq runs one)
 	PYTHONPATH=tests $(BIN)/python -m matrix $(ONLY)
