@@ -43,7 +43,8 @@ def plan(seed: int) -> Plan:
     dice = Dice(seed)
     families: list[tuple[Version, ...]] = []
     names: set[str] = set()
-    for _ in range(dice.randint(1, MOST)):
+    long = dice.chance(0.15)  # as it takes to fill slots: few families, and many batches
+    for _ in range(dice.randint(1, 8 if long else MOST)):
         versions = _versions(dice)
         name = _accepted(versions)
         if name is not None and name not in names and not name.startswith(OWN_PREFIX):
@@ -52,12 +53,15 @@ def plan(seed: int) -> Plan:
     loose: set[int] = set()
     deeds: list[Deed] = []
     series = [[tuple(dice.label_value() for _ in range(4)) for _ in range(dice.choice((1, 2, 3, 6)))] for _ in families]
-    pools_of = [_amounts(dice, versions[0]) for versions in families]
+    pools_of = [_amounts(dice, versions[0], full=long and dice.chance(0.5)) for versions in families]
     for at, (versions, amounts) in enumerate(zip(families, pools_of, strict=True)):
         if any(_is_loose(versions[0], amount) for amount in amounts):
             loose.add(at)
-    for _ in range(dice.randint(2, 5)):
-        deeds += [_deed(dice, series, pools_of) for _ in range(dice.randint(1, 3 * len(families)) if families else 0)]
+    for _ in range(dice.randint(8, 12) if long else dice.randint(2, 5)):
+        deeds += [
+            _deed(dice, series, pools_of)
+            for _ in range(dice.randint(1, (8 if long else 3) * len(families)) if families else 0)
+        ]
         deeds += [Deed("flush", replica) for replica in dice.sample(range(REPLICAS), dice.randint(1, REPLICAS))]
         if dice.chance(0.6):
             deeds.append(Deed("scrape"))
@@ -122,8 +126,10 @@ def scale(version: Version) -> int:
     return scale_of(metric._name, metric._unit, version.kind)
 
 
-def _amounts(dice: Dice, version: Version) -> tuple[Amount, ...]:
-    """What a family is given: most families know ordinary amounts only."""
+def _amounts(dice: Dice, version: Version, *, full: bool) -> tuple[Amount, ...]:
+    """What a family is given: most families know ordinary amounts only. With `full` what fills a slot soon."""
+    if full:
+        return (10**18 // scale(version) - 1,)
     kinds: list[tuple[Amount, ...]] = [WHOLE]
     if dice.chance(0.5):
         kinds.append(FRACTIONS)
