@@ -26,9 +26,10 @@ SENTINEL ?= 20
 CLUSTER  ?= 20
 MINUTES  ?= 10
 WATCHED  ?= 20
+NUMBERS  ?=
 SECONDS  ?= 180
 
-.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-openai soak dashboards grafana-schemas reference site docs observe pictures lint types format wheel-test deploy-check manifests stack-check release-check clean
+.PHONY: help setup demo test test-newest test-oldest simulate fuzz chaos drill bench matrix matrix-servers matrix-openai soak dashboards grafana-schemas reference site docs observe pictures lint types format wheel-test deploy-check manifests stack-check release-check clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,17 +79,21 @@ simulate: $(READY)  ## run the protocol under SEEDS random schedules of faults, 
 	PYTHONPATH=tests $(BIN)/python -m simulator --seeds $(SEEDS) --first $(SEED)
 
 FAMILIES ?= 200000
-fuzz: $(READY)  ## hold the exposition of FAMILIES random families against prometheus_client's, from seed SEED on
-	PYTHONPATH=tests $(BIN)/python -m fuzz --families $(FAMILIES) --seed $(SEED)
+FORMATS ?= 20000
+fuzz: $(READY)  ## hold the exposition of FAMILIES random families against prometheus_client's, FORMATS in both formats of numbers
+	PYTHONPATH=tests $(BIN)/python -m fuzz --families $(FAMILIES) --formats $(FORMATS) --seed $(SEED)
 
 bench: $(READY)  ## run the side-by-side benchmarks (ONLY=flush runs one)
 	PYTHONPATH=tests $(BIN)/python -m bench $(ONLY)
 
 chaos: $(READY)  ## run real stores under real faults at full size, about 12 min (KILLS, SENTINEL, CLUSTER, MINUTES, WATCHED set it)
-	PYTHONPATH=tests $(BIN)/python -m chaos --kills $(KILLS) --sentinel $(SENTINEL) --cluster $(CLUSTER) --minutes $(MINUTES) --watched $(WATCHED)
+	PYTHONPATH=tests $(BIN)/python -m chaos --kills $(KILLS) --sentinel $(SENTINEL) --cluster $(CLUSTER) --minutes $(MINUTES) --watched $(WATCHED) $(if $(NUMBERS),--numbers $(NUMBERS))
 
 matrix: $(READY)  ## try servers, job runners and metric libraries of others, each in an environment of its own (ONLY=rq runs one)
 	PYTHONPATH=tests $(BIN)/python -m matrix $(ONLY)
+
+matrix-servers: $(READY)  ## run the tests of packed numbers against Redis 6.2 to 8 and Valkey, from wheels and the PATH
+	PYTHONPATH=tests $(BIN)/python -m matrix.servers
 
 ROUNDS ?= 10
 matrix-openai: $(READY)  ## hold calls by each SDK version, transport and form, by frameworks, and of examples/, against the upstream's ledger

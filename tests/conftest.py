@@ -1,17 +1,27 @@
 """What every test may ask for."""
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import fleetmeter
+from fleetmeter import embedded
 from fleetmeter.embedded import EmbeddedStore
 from support import authorities
 from support.programs import program
 from support.store import StoreAddress, new_address
 
 pytest_plugins = ("support.leftovers", "support.long", "support.models")
+
+
+def pytest_configure() -> None:
+    """Let FLEETMETER_TEST_SERVER, a path, be the server of every embedded store; see `matrix.servers`."""
+    path = os.environ.get("FLEETMETER_TEST_SERVER")
+    if path:
+        embedded._binary = lambda: Path(path)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,10 +16,12 @@ SPLIT = (0.5, 1.5)
 """Seconds for which two masters take writes."""
 
 
-def sentinel_failovers(count: int, writers: int = 3, seed: int = 4, server: str | None = None) -> Result:
+def sentinel_failovers(
+    count: int, writers: int = 3, seed: int = 4, server: str | None = None, numbers: str = "fields"
+) -> Result:
     """Failovers of an asynchronously replicated pair, each way in turn."""
     dice = random.Random(seed)
-    with SentinelStore(server) as store, Fleet(store.url, writers, seed) as fleet:
+    with SentinelStore(server) as store, Fleet(store.url, writers, seed, numbers=numbers) as fleet:
         ways = (_kill_lagging, _split_brain, _freeze, _kill)
         for number in range(count):
             fleet.work(dice)
@@ -93,10 +95,12 @@ def _cut_some(node: Node, dice: random.Random) -> None:
                 client.execute_command("CLIENT", "KILL", "ID", found["id"], "SKIPME", "yes")
 
 
-def cluster_failovers(count: int, writers: int = 3, seed: int = 5, server: str | None = None) -> Result:
+def cluster_failovers(
+    count: int, writers: int = 3, seed: int = 5, server: str | None = None, numbers: str = "fields"
+) -> Result:
     """Failovers of the node that has the namespace: killed with a replica that lags, killed, frozen, in turn."""
     dice = random.Random(seed)
-    with ClusterStore(server) as store, Fleet(store.url, writers, seed) as fleet:
+    with ClusterStore(server) as store, Fleet(store.url, writers, seed, numbers=numbers) as fleet:
         key = fleet.address.keys.writers
         for number in range(count):
             fleet.work(dice)
@@ -125,13 +129,18 @@ def _bring_back(store: ClusterStore, node: Node) -> None:
         store.rejoin(node)
 
 
-def slot_moves(count: int, writers: int = 3, seed: int = 6, server: str | None = None) -> Result:
-    """The namespace's slot moves to another master, key by key, under load, and back."""
+def slot_moves(
+    count: int, writers: int = 3, seed: int = 6, server: str | None = None, numbers: str = "fields"
+) -> Result:
+    """The namespace's slot moves to another master under load: key by key, at once if the server can, by a switch."""
     dice = random.Random(seed)
-    with ClusterStore(server) as store, Fleet(store.url, writers, seed) as fleet:
+    with ClusterStore(server) as store, Fleet(store.url, writers, seed, numbers=numbers) as fleet:
         key = fleet.address.keys.writers
         for number in range(count):
             fleet.work()
+            if number % 4 == 1 and store.moves_at_once:
+                store.move_at_once(key)
+                continue
             if number % 4 == 3:
                 store.switch(key)
                 continue

@@ -17,7 +17,7 @@ from chaos.hand import Hand
 from chaos.ledger import difference, summed
 from chaos.scraper import Scraper
 from chaos.table import Result
-from chaos.views import rows_of, shown
+from chaos.views import formats_of, rows_of, shown
 from fleetmeter.reader.continuity import HOLD
 from support.node import until
 from support.processes import environment
@@ -33,6 +33,9 @@ A writer finds out by its next heartbeat, 5 s later at most, that a store lost w
 RESTED_AFTER = 8.0
 """Seconds after which every writer that lives has sent again what the store lost, where nobody can tell by the sums."""
 
+FORMATS = {"fields": ("fields",), "packed": ("packed",), "both": ("packed", "fields")}
+"""What `numbers` may be, and the formats that writers then have, in turn."""
+
 HASTE = 0.3
 """How often a fault does not wait until the fleet works again after the one before."""
 
@@ -41,14 +44,16 @@ class Fleet:
     """Writers, an exporter and a scraper, in a namespace of their own. Use it as a context manager.
 
     `url` is the store's address for everybody. `hold` is the exporter's, in seconds: with a short one it stops waiting
-    for writers before they have sent again, and shows the larger of served and stored instead.
+    for writers before they have sent again, and shows the larger of served and stored instead. `numbers` is one of
+    `FORMATS`.
     """
 
-    def __init__(self, url: str, writers: int = 3, seed: int = 0, hold: float = HOLD) -> None:
+    def __init__(self, url: str, writers: int = 3, seed: int = 0, hold: float = HOLD, numbers: str = "fields") -> None:
         self.address = StoreAddress(url, "chaos-" + secrets.token_hex(4))
         self._size = writers
         self._seed = seed
         self._hold = hold
+        self._numbers = numbers
         self.port = free_port()
         """Where the exporter answers."""
         self._ends = ExitStack()
@@ -171,10 +176,13 @@ class Fleet:
         errors: Counter[str] = Counter()
         for writer in self._everybody:
             errors.update(writer.report["errors"])
+        if formats_of(self.address) != set(FORMATS[self._numbers]):
+            raise RuntimeError(f"the store has the formats {formats_of(self.address)}, and not {self._numbers}")
         ledger = self.ledger()
         export = summed([exported, self.written_off])
         return Result(
-            scenario, faults, ledger["records"], sum(ledger.values()), sum(export.values()),
+            scenario if self._numbers == "fields" else f"{scenario} ({self._numbers})",
+            faults, ledger["records"], sum(ledger.values()), sum(export.values()),
             difference(ledger, export), sum(writer.report["lost"] for writer in self._everybody), lost, dict(errors),
             judge.scrapes, judge.blind, judge.decreases, judge.torn, judge.longest_hold, judge.epochs, epochs,
             tuple(met), may_lack,
@@ -213,7 +221,10 @@ class Fleet:
 
     def _start_writer(self) -> None:
         number = len(self._everybody)
-        writer = Hand(self.address, self._directory, f"w{number}", self._seed + number, self._log)
+        formats = FORMATS[self._numbers]
+        writer = Hand(
+            self.address, self._directory, f"w{number}", self._seed + number, formats[number % len(formats)], self._log
+        )
         self._everybody.append(writer)
         self._writers.append(writer)
 

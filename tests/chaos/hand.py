@@ -21,10 +21,14 @@ STUCK_AFTER = 130.0
 class Hand:
     """A process of `chaos.writer` with a ledger in a directory. What it has to say of itself goes to `log`.
 
+    `numbers` is how the store keeps what it adds, as in `install`.
+
     Every method raises `RuntimeError` for a writer that is stuck, or says or does something else than it should.
     """
 
-    def __init__(self, address: StoreAddress, directory: Path, name: str, seed: int, log: IO[str]) -> None:
+    def __init__(
+        self, address: StoreAddress, directory: Path, name: str, seed: int, numbers: str, log: IO[str]
+    ) -> None:
         path = directory / f"ledger-{name}"
         self.ledger = Ledger(path)
         self.report: dict[str, Any] = {"lost": 0, "errors": {}}
@@ -32,7 +36,7 @@ class Hand:
         self._log = log
         self._process = subprocess.Popen(
             [sys.executable, "-m", "chaos.writer", str(path), name, str(seed)],
-            env=environment(address, PYTHONPATH=str(_TESTS)),
+            env=environment(address, PYTHONPATH=str(_TESTS), FLEETMETER_NUMBERS=numbers),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
         )  # fmt: skip
         assert self._process.stdin is not None

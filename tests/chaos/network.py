@@ -17,13 +17,13 @@ REPLACED_EVERY = 20.0
 _OPTIONS = "socket_timeout=0.5&socket_connect_timeout=0.5"
 
 
-def troubles(count: int, writers: int = 3, seed: int = 7, server: str | None = None) -> Result:
+def troubles(count: int, writers: int = 3, seed: int = 7, server: str | None = None, numbers: str = "fields") -> Result:
     """Each of `TROUBLES` in turn."""
     dice = random.Random(seed)
     with (
         Node(binary=server) as node,
         FaultProxy(node.url) as proxy,
-        Fleet(proxy.url(_OPTIONS), writers, seed) as fleet,
+        Fleet(proxy.url(_OPTIONS), writers, seed, numbers=numbers) as fleet,
     ):
         for number in range(count):
             fleet.work()
@@ -79,7 +79,14 @@ def _fill(node: Node, _: FaultProxy, dice: random.Random) -> None:
 TROUBLES = (_black_hole, _one_way, _cut_off, _one_call, _freeze, _fill)
 
 
-def lossy(seconds: float, share: float = 0.05, writers: int = 3, seed: int = 8, server: str | None = None) -> Result:
+def lossy(
+    seconds: float,
+    share: float = 0.05,
+    writers: int = 3,
+    seed: int = 8,
+    server: str | None = None,
+    numbers: str = "fields",
+) -> Result:
     """So many seconds in which a share of all replies, and a fifth as many requests, get lost.
 
     All the while writers are replaced, one after the other, as in a deploy.
@@ -87,7 +94,7 @@ def lossy(seconds: float, share: float = 0.05, writers: int = 3, seed: int = 8, 
     with (
         Node(binary=server) as node,
         FaultProxy(node.url) as proxy,
-        Fleet(proxy.url(_OPTIONS), writers, seed) as fleet,
+        Fleet(proxy.url(_OPTIONS), writers, seed, numbers=numbers) as fleet,
     ):
         proxy.lose(requests=share / 5, replies=share)
         end = time.monotonic() + seconds

@@ -9,7 +9,7 @@ from chaos.fleet import Fleet
 from chaos.ledger import summed
 from chaos.table import Result
 from chaos.views import stored
-from support.node import Node
+from support.node import Node, until
 
 LONG_ABSENCE = 6.5
 """Seconds for which the store stays away once, longer than an exporter that starts gives writers to send again."""
@@ -19,18 +19,28 @@ SHORT_HOLD = 0.05
 """Seconds for which an exporter holds a snapshot that does not wait until writers have sent again."""
 
 
-def kills_with_log(count: int, writers: int = 3, seed: int = 1, server: str | None = None) -> Result:
-    """Kill -9 under load, `appendfsync everysec`: the log ends somewhere in the last second, as after a power cut."""
+def kills_with_log(
+    count: int, writers: int = 3, seed: int = 1, server: str | None = None, numbers: str = "fields"
+) -> Result:
+    """Kill -9 under load, `appendfsync everysec`: the log ends somewhere in the last second, as after a power cut.
+
+    Of three kills one comes after the log was rewritten, and one while it is.
+    """
     dice = random.Random(seed)
     options = {"appendonly": "yes", "appendfsync": "everysec"}
-    with Node(options, binary=server) as node, Fleet(node.url, writers, seed) as fleet:
-        for _ in range(count):
+    with Node(options, binary=server) as node, Fleet(node.url, writers, seed, numbers=numbers) as fleet:
+        for number in range(count):
             fleet.work(dice)
+            if number % 3:
+                node.run("BGREWRITEAOF")
+            if number % 3 == 1:
+                until("a log that is rewritten", lambda: _rewrites(node) == 0)
             safe = _log_of(node).stat().st_size
             time.sleep(dice.uniform(0.1, 0.9))
             node.kill()
             log = _log_of(node)
-            end = dice.randint(safe, log.stat().st_size)
+            size = log.stat().st_size
+            end = dice.randint(min(safe, size), size)  # one that was rewritten in between is shorter
             os.truncate(log, end if server is None else _end_of_transaction(log, end))
             time.sleep(dice.uniform(0.0, 0.5))
             node.start().ready()
@@ -38,10 +48,12 @@ def kills_with_log(count: int, writers: int = 3, seed: int = 1, server: str | No
         return fleet.finish("kill -9, AOF everysec", count, met=("behind",))
 
 
-def kills_with_dumps(count: int, writers: int = 3, seed: int = 2, server: str | None = None) -> Result:
+def kills_with_dumps(
+    count: int, writers: int = 3, seed: int = 2, server: str | None = None, numbers: str = "fields"
+) -> Result:
     """Kill -9 under load, restart from a dump of some seconds ago; the exporter hardly waits, and is killed too."""
     dice = random.Random(seed)
-    with Node(binary=server) as node, Fleet(node.url, writers, seed, hold=SHORT_HOLD) as fleet:
+    with Node(binary=server) as node, Fleet(node.url, writers, seed, hold=SHORT_HOLD, numbers=numbers) as fleet:
         for number in range(count):
             fleet.work(dice)
             if number == 0 or dice.random() < 0.7:  # else it goes back by more than one life of the server
@@ -56,12 +68,14 @@ def kills_with_dumps(count: int, writers: int = 3, seed: int = 2, server: str | 
         return fleet.finish("kill -9, RDB", count, met=("behind",))
 
 
-def kills_with_writers(count: int, writers: int = 3, seed: int = 9, server: str | None = None) -> Result:
+def kills_with_writers(
+    count: int, writers: int = 3, seed: int = 9, server: str | None = None, numbers: str = "fields"
+) -> Result:
     """A host dies, with the store and one of the writers on it; the store comes back from a dump, another writer.
 
     What that writer recorded after the dump is lost for good. The exporter shows no number below what it served.
     """
-    with Node(binary=server) as node, Fleet(node.url, writers, seed, hold=SHORT_HOLD) as fleet:
+    with Node(binary=server) as node, Fleet(node.url, writers, seed, hold=SHORT_HOLD, numbers=numbers) as fleet:
         for _ in range(count):
             fleet.work()
             node.run("SAVE")
@@ -74,21 +88,23 @@ def kills_with_writers(count: int, writers: int = 3, seed: int = 9, server: str 
         return fleet.finish("kill -9, RDB, a writer too", count, met=("behind",), may_lack=True)
 
 
-def kills_without_persistence(count: int, writers: int = 3, seed: int = 3, server: str | None = None) -> Result:
+def kills_without_persistence(
+    count: int, writers: int = 3, seed: int = 3, server: str | None = None, numbers: str = "fields"
+) -> Result:
     """Kill -9 under load of a store that keeps nothing: each time a new epoch, and every lost batch is counted.
 
     What the store had when it was killed is read, while it takes no writes any more, and written off.
     """
     dice = random.Random(seed)
-    with Node(binary=server) as node, Fleet(node.url, writers, seed) as fleet:
+    with Node(binary=server) as node, Fleet(node.url, writers, seed, numbers=numbers) as fleet:
         lost = 0
         for _ in range(count):
             fleet.work()
             time.sleep(dice.uniform(0.0, 1.0))
             node.run("CLIENT", "PAUSE", 60_000, "WRITE")
             time.sleep(0.1)  # the last answers are read
-            numbers, lost = stored(fleet.address)
-            fleet.written_off = summed([fleet.written_off, numbers])
+            held, lost = stored(fleet.address)
+            fleet.written_off = summed([fleet.written_off, held])
             node.kill()
             time.sleep(dice.uniform(0.0, 0.3))
             node.start().ready()
@@ -107,9 +123,17 @@ def _end_of_transaction(log: Path, end: int) -> int:
     """
     mark = b"*1\r\n$4\r\nEXEC\r\n"
     at = log.read_bytes().rfind(mark, 0, end)
-    return at + len(mark) if at >= 0 else end
+    return at + len(mark) if at >= 0 else 0
 
 
 def _log_of(node: Node) -> Path:
-    """The newest file of the server's log."""
-    return max((node.directory / "appendonlydir").glob("*.incr.aof"), key=lambda path: path.stat().st_mtime_ns)
+    """The newest file of the server's log; before Redis 7 there is one."""
+    files = [*node.directory.glob("appendonlydir/*.incr.aof"), *node.directory.glob("appendonly.aof")]
+    return max(files, key=lambda path: path.stat().st_mtime_ns)
+
+
+def _rewrites(node: Node) -> int:
+    """How many rewrites of the log go on, or are still to begin."""
+    with node.client() as client:
+        info = client.info("persistence")
+    return int(info["aof_rewrite_in_progress"]) + int(info["aof_rewrite_scheduled"])

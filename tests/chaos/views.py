@@ -33,6 +33,12 @@ def stored(address: StoreAddress) -> tuple[dict[str, int], int]:
     return numbers_of(samples_of(families)), sum(row.applied for row in snapshot.rows.values())
 
 
+def formats_of(address: StoreAddress) -> set[str]:
+    """How the store keeps the counts of the writers: `fields`, `packed`, or both. Raises `StoreError`."""
+    definitions = [stored.definition for stored in _snapshot(address).definitions]
+    return {"packed" if one.packed else "fields" for one in definitions if one.name.startswith("chaos_")}
+
+
 def _snapshot(address: StoreAddress) -> Snapshot:
     reader = Reader(address.url, address.namespace)
     try:

@@ -22,7 +22,9 @@ SCRAPES = 2
 _WHOLE_RUN = "1d"
 
 
-def watched_failovers(count: int, writers: int = 3, seed: int = 10, server: str | None = None) -> Result:
+def watched_failovers(
+    count: int, writers: int = 3, seed: int = 10, server: str | None = None, numbers: str = "fields"
+) -> Result:
     """The new master lacks what Prometheus has seen, and no writer is there to send it again, for a while.
 
     Raises `RuntimeError` where Prometheus is not installed.
@@ -33,7 +35,7 @@ def watched_failovers(count: int, writers: int = 3, seed: int = 10, server: str 
     dice = random.Random(seed)
     with (
         SentinelStore(server) as store,
-        Fleet(store.url, writers, seed) as fleet,
+        Fleet(store.url, writers, seed, numbers=numbers) as fleet,
         Prometheus(binary, f"127.0.0.1:{fleet.port}") as prometheus,
     ):
         for _ in range(count):

@@ -67,3 +67,28 @@ def test_what_replicas_record_is_shown(seed: int, form: Format, store: StoreAddr
         if name in {name for name, _ in recorded}
     }
     assert shown == {of: float(amount) for of, amount in recorded.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "amounts"),
+    [("paid_usd", (0.4, 0.2)), ("took_seconds", (1.4, 0.7)), ("share", (0.7, 0.1)), ("share", (0.1, 0.7))],
+)
+def test_a_sum_over_both_formats_is_what_one_of_them_would_show(
+    name: str, amounts: tuple[float, float], store: StoreAddress
+) -> None:
+    """What the two hold is added up before it becomes a float: 0.4 and 0.2 are 0.6, and not 0.6000000000000001."""
+    older, newer = (Definition.of(name, "counter", "Help.", "", (), (), "", packed=packs) for packs in (False, True))
+    replica = Replica(store)
+    for definition, amount in zip((older, newer), amounts, strict=True):
+        replica.cell(definition).inc(amount)
+    assert replica.flush()
+    replica.close()
+    wanted = float(sum(map(Decimal, map(str, amounts))))
+    with closing(Fleet(fleet_settings(store.url, store.namespace))) as fleet:
+        scrape = fleet.scrape()
+        assert scrape.families is not None
+        family = scrape.family(scrape.families.sources[name])
+        assert family is not None
+        assert [sample.value for sample in family.samples] == [wanted]
+        text = Exposition(TEXT).text([scrape], 0.0).decode()
+    assert parse(text)[f"{name}_total", frozenset()] == wanted

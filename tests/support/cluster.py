@@ -90,6 +90,19 @@ class ClusterStore:
         owner, replica = self.owner(key), self.replica(key)
         until("replication", lambda: _offset(owner, "master_repl_offset") == _offset(replica, "slave_repl_offset"))
 
+    @property
+    def moves_at_once(self) -> bool:
+        """Whether these servers move a slot as a whole, as Valkey does from version 9 on."""
+        return any("MIGRATESLOTS" in line for line in self.nodes[0].run("CLUSTER", "HELP"))
+
+    def move_at_once(self, key: str) -> Node:
+        """Let a key's slot move to another master as a whole, with all its keys, while clients go on: the new owner."""
+        slot, source = key_slot(key.encode()), self.owner(key)
+        target = next(node for node in self.nodes if _is_master(node) and node is not source)
+        source.run("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", _id(target))
+        until("a slot that moved", lambda: all(_owner_port(node, key) == target.port for node in self.nodes))
+        return target
+
     def begin_move(self, key: str) -> tuple[Node, Node]:
         """Declare a key's slot as being moved to another master, with all keys still at the old one: from, to."""
         slot, source = key_slot(key.encode()), self.owner(key)

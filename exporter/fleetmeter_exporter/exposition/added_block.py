@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import compress, repeat
+from math import lcm
 from operator import add, ne
 from typing import TYPE_CHECKING, Any
 
 from fleetmeter.reader.families import Amounts
 from fleetmeter.reader.returned import telling_number
 from fleetmeter.schema.exemplars import newer
+from fleetmeter.schema.scale import in_finer_units, unscaled
 from fleetmeter_exporter.exposition.arrangement import with_ends
 from fleetmeter_exporter.exposition.block import Lines, Subject, spelled
 from fleetmeter_exporter.exposition.columns import Columns, in_units
@@ -121,14 +123,21 @@ class AddedBlock:
     def _joined(self, amounts: Sequence[Amounts]) -> bytes | None:
         rows, columns = self._series.count, self._columns
         total: list[float] = []
+        scales = [one.scale for one in self.subject.layouts]
+        scale, first = lcm(*scales), rows * columns.scaled
         for layout, pick, one in zip(amounts, self._series.picks, self.subject.layouts, strict=True):
             if layout.numbers is None:
                 return None
-            first = rows * columns.scaled
             numbers = list(pick([*layout.numbers, 0]))
             stored = numbers[first : first + rows]
-            numbers = in_units(numbers, first, first + rows, one.scale)
+            if len(amounts) > 1 and (one.scale != scale or not set(map(type, stored)) <= {int, float}):
+                numbers[first : first + rows] = map(in_finer_units, stored, repeat(scale // one.scale))
             total = list(map(add, total, numbers)) if total else numbers
+        plain = len(amounts) == 1 or set(map(type, total[first : first + rows])) <= {int, float}
+        if plain and len(set(scales)) == 1:
+            total = in_units(total, first, first + rows, scale)
+        else:
+            total[first : first + rows] = map(unscaled, total[first : first + rows], repeat(scale))
         shown = columns.shown([total[rows * at : rows * (at + 1)] for at in range(columns.count)])
         if shown is None:
             return None

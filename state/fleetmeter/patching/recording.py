@@ -83,7 +83,8 @@ def _observe_with_exemplar(histogram: Any, amount: float | Decimal, exemplar: di
     total = histogram._sum
     if total.units(amount) is None:
         return
-    plain = amount if isinstance(amount, Decimal) else float_of(amount)  # a Decimal's dollars are exact
+    exact = type(amount) is int or isinstance(amount, Decimal)  # as it is without an exemplar
+    plain = amount if exact else float_of(amount)
     block = total.accumulator.begin()
     try:
         original(histogram, plain, exemplar)

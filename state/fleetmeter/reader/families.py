@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import lcm
 from typing import NamedTuple
 
 from prometheus_client.samples import Exemplar
@@ -155,19 +156,20 @@ class Families:
         """The series of a family by their labels, in exposition order."""
         orders = {frozenset(source.newest.labels): source.newest.labels}
         series: dict[Labels, Series] = {}
+        scale = lcm(*(layout.scale for layout in source.layouts))
         for layout in source.layouts:
             order = orders.setdefault(frozenset(layout.labels), layout.labels)
             examples, returned = self.exemplars.of(layout.field), self.snapshot.returned.of(layout.field)
             numbers = self.snapshot.numbers.get(layout.field, {})
-            for raw_field, labels, part, value in stored_numbers(layout, order, numbers):
+            for raw_field, labels, part, number in stored_numbers(layout, order, numbers):
                 since_us = 0
                 if returned:
                     since_us = returned.get(telling_number(raw_field, has_part=layout.has_parts), 0)
                 found = series.get(labels)
                 if found is None:
-                    found = series[labels] = Series(series_key(raw_field, has_part=layout.has_parts), since_us)
+                    found = series[labels] = Series(series_key(raw_field, has_part=layout.has_parts), since_us, scale)
                 found.since_us = min(found.since_us, since_us)
-                found.add(part, value, examples.get(raw_field))
+                found.add(part, number, layout.scale, examples.get(raw_field))
         return sorted(series.items(), key=lambda item: (item[1].key, item[0]))
 
     @cached_property

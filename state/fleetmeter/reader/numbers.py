@@ -12,7 +12,7 @@ from fleetmeter.reader.sample import Labels
 from fleetmeter.reader.spelling import are_lists, columns_of, lists_of
 from fleetmeter.reader.twins import Joined
 from fleetmeter.schema.definition import Definition, read_json, texts_of
-from fleetmeter.schema.scale import parse_number, unscaled
+from fleetmeter.schema.scale import parse_number
 
 Numbers = Mapping[str, Mapping[bytes, bytes]]
 """Raw numbers by the family's field in `families`, then by their own field."""
@@ -21,7 +21,7 @@ Numbers = Mapping[str, Mapping[bytes, bytes]]
 def stored_numbers(
     layout: Definition, order: tuple[str, ...], raw: Mapping[bytes, bytes]
 ) -> Iterator[tuple[bytes, Labels, str, float]]:
-    """Field, labels in that order, part and value, in the family's unit, of each stored number.
+    """Field, labels in that order, part and stored number of each field.
 
     Raises `StateError` for a field that is no series of the layout, and for a text that is no number.
     """
@@ -37,8 +37,7 @@ def stored_numbers(
             problem = f"{raw_field!r} → {text!r} is no number of this family"
             key = joined.key_of(raw_field) if joined is not None else f"family:{layout.field}"
             raise StateError(key, problem, "bad_value") from error
-        scaled = unscaled(number, layout.scale if part in ("", "sum") else 1)
-        yield raw_field, tuple((name, pairs[name]) for name in order), part, scaled
+        yield raw_field, tuple((name, pairs[name]) for name in order), part, number
 
 
 class Legibility:

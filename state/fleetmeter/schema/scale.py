@@ -5,6 +5,7 @@ same value. Floating-point sums do not.
 """
 
 from enum import IntEnum
+from fractions import Fraction
 from math import copysign, inf, isinf, isnan, ldexp, nan
 from typing import Any, SupportsFloat
 
@@ -80,6 +81,21 @@ def parse_number(raw: bytes) -> float:
         return float(raw)
 
 
+def in_finer_units(stored: float, factor: int) -> float:
+    """A stored number in units so many times finer: a `Fraction` if it is not whole, of which a float loses no digit.
+
+    A float stands for its shortest decimal, as wherever numbers are packed; one with an `exact` value for that.
+    Infinities stay.
+    """
+    exact: Any = getattr(stored, "exact", None)
+    if exact is None:
+        if factor == 1 or type(stored) is int or stored - stored != 0:
+            return stored * factor
+        exact = repr(stored)
+    finer: Any = Fraction(exact) * factor
+    return finer  # type: ignore[no-any-return]  # it passes for a float wherever numbers are added up
+
+
 def unscaled(stored: float, scale: int) -> float:
     """A stored number in the family's own unit. The division of whole numbers is rounded once, correctly.
 
@@ -90,7 +106,7 @@ def unscaled(stored: float, scale: int) -> float:
         stored, scale = stored // scale, 1
     try:
         if scale != 1:
-            return stored / scale
+            return float(stored / scale)
         float(stored)
     except OverflowError:
         return inf if stored > 0 else -inf

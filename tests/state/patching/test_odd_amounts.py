@@ -97,3 +97,14 @@ def test_an_amount_that_is_too_large_twice_is_too_large(installed: StoreAddress)
     assert shown["odd_c_total", frozenset()] == 2
     assert shown["fleetmeter_rejected_values_total", frozenset({("reason", "too_large")})] == 2
     assert shown["fleetmeter_rejected_values_total", frozenset({("reason", "not_finite")})] == 0
+
+
+@pytest.mark.parametrize("exemplar", [None, {"trace_id": "x"}])
+def test_a_whole_number_is_observed_with_all_its_digits(
+    exemplar: dict[str, str] | None, installed: StoreAddress
+) -> None:
+    """With an exemplar as without: no float stands between."""
+    size = Histogram("size", "Help.", registry=None)
+    size.observe(2**53 + 1, exemplar)
+    assert fleetmeter.flush()
+    assert samples(installed)["size_sum", frozenset()] == 2**53 + 1
