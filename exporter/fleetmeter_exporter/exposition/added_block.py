@@ -5,11 +5,13 @@ from itertools import compress, repeat
 from operator import add, ne
 from typing import TYPE_CHECKING, Any
 
+from fleetmeter.reader.digits import spelled
 from fleetmeter.reader.families import Amounts
+from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.returned import telling_number
 from fleetmeter.schema.exemplars import newer
 from fleetmeter_exporter.exposition.arrangement import with_ends
-from fleetmeter_exporter.exposition.block import Lines, Subject, spelled
+from fleetmeter_exporter.exposition.block import Lines, Subject
 from fleetmeter_exporter.exposition.columns import Columns, in_units
 from fleetmeter_exporter.exposition.lines import UnfitName, exemplar_text, number_text
 from fleetmeter_exporter.exposition.series import Series
@@ -39,7 +41,7 @@ class AddedBlock:
         self._spells = False
         self._makers = self._made()
         widths = list(map(len, self._lines))
-        self._series = Series(subject, self._columns, self._make, widths)
+        self._series = Series(subject, self._columns, self._fill, self._make, widths)
         self._learned: Sequence[Amounts] | None = None
         self._plain = False
         self._kept: tuple[Sequence[float | None], list[bytes]] = (), []
@@ -80,6 +82,12 @@ class AddedBlock:
             some = zip(self._lines, ends, strict=False)
             makers.append([Lines(layout.name, names, lines, self.subject, end) for lines, end in some])
         return makers
+
+    def _fill(self, at: int, keys: Sequence[bytes]) -> list[list[str]] | None:
+        layout = self.subject.layouts[at]
+        lists = PlainLists.of(keys, len(layout.labels), closing="" if layout.has_parts else "]")
+        lines = [maker.of_lists(lists) for maker in self._makers[at]] if lists is not None else []
+        return [some for some in lines if some is not None] if lines and None not in lines else None
 
     def _make(self, at: int, columns: Sequence[Sequence[str]], count: int) -> list[list[str]]:
         return [maker.of(columns, count) for maker in self._makers[at]]

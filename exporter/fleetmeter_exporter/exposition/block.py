@@ -8,14 +8,14 @@ finite numbers, or fields in other JSON. Then the general way is taken.
 Each line begins with its line feed, so that the text of a block can follow any other text.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import repeat
-from operator import itemgetter
+from operator import add, itemgetter
 from typing import Any
 
+from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.sample import Labels
 from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.exposition.formats import Format
@@ -57,7 +57,7 @@ class Lines:
         constant = dict(subject.constant)
 
         @cache
-        def pattern() -> tuple[str, list[int]]:
+        def pattern() -> tuple[str, list[int], list[str] | None]:
             found: list[str] = []
             places: list[int] = []
             for (suffix, more), end in zip(lines, ends, strict=True):
@@ -69,7 +69,9 @@ class Lines:
                 start = line.pattern([values[place] for place in order]).replace("%%", "%%%%")
                 found.append(start + end.replace("%", "%%"))
                 places += [place for place in order if place < len(names)]
-            return "\n".join(found), places
+            whole = "\n".join(found)
+            texts = (whole % (("\0",) * len(places))).split("\0")
+            return whole, places, texts if "\n" not in whole and len(texts) == len(places) + 1 else None
 
         self._pattern = pattern
 
@@ -80,13 +82,26 @@ class Lines:
         """
         if not count:
             return []
-        pattern, places = self._pattern()
+        pattern, places, texts = self._pattern()
         columns = [list(map(_shown, column)) if _is_special("".join(column)) else column for column in columns]
         values = [columns[place] for place in places]
-        texts = (pattern % (("\0",) * len(values))).split("\0")
-        if "\n" not in pattern and len(texts) == len(values) + 1:
+        if texts is not None:
             return filled(texts, values, count)
         return list(map(pattern.__mod__, zip(*values, strict=True) if values else repeat((), count)))
+
+    def of_lists(self, lists: PlainLists, behind: Sequence[str] | None = None) -> list[str] | None:
+        """The same, given the label values of each series as a list, and perhaps those of one more label `behind`.
+
+        None if they are not shown in that order.
+        """
+        _, places, texts = self._pattern()
+        if texts is None or not places or places != [*range(len(places))]:
+            return None
+        if behind is None:
+            return lists.filled(texts)
+        *texts, last = texts
+        ends = {value: f"{_shown(value)}{last}" for value in {*behind}}
+        return list(map(add, lists.filled(texts), map(ends.__getitem__, behind)))
 
 
 def filled(texts: Sequence[str], columns: Sequence[Sequence[str]], count: int) -> list[str]:
@@ -114,27 +129,6 @@ def _is_special(text: str) -> bool:
 
 def _shown(text: str) -> str:
     return escaped(text).replace("%", "%%")
-
-
-def spelled(numbers: Sequence[float]) -> list[bytes]:
-    """The texts of numbers, as `repr` has them."""
-    return (b"%a\n" * len(numbers) % tuple(numbers)).split(b"\n")[:-1]
-
-
-_SHORT = re.compile(
-    rb"(?:(?:-?[1-9][0-9]{0,14}+|0|(?=[^\n]{3,16}\n)-?(?:0\.(?!0000)|[1-9][0-9]*+\.)[0-9]*+(?<=[1-9]))\n)*+"
-)
-"""Lines of numbers with at most 15 digits and no zero too much, all of which `repr` shows, too."""
-
-
-def seen_spelled(texts: Sequence[bytes]) -> list[bytes] | None:
-    """The texts of the numbers in these texts as `repr` has them; None if that is not seen without reading them.
-
-    A number of 15 digits is told apart from any other by a float, so `repr` finds the same digits again.
-    """
-    if _SHORT.fullmatch(b"\n".join([*texts, b""])) is None:
-        return None
-    return [text if b"." in text else text + b".0" for text in texts]
 
 
 def picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:

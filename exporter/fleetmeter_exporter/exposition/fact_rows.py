@@ -1,7 +1,8 @@
 """The rows of an info: one for each set of facts, however many writers state it."""
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, compress, count, repeat
+from operator import ne
 
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.spelling import objects_of
@@ -9,7 +10,7 @@ from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.statements import facts_of
 from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.exposition.block import Lines, Subject, filled
-from fleetmeter_exporter.exposition.stated_rows import Rows, Unplain, carried, sort_keys
+from fleetmeter_exporter.exposition.stated_rows import Rows, Unplain, columns_of, sort_keys
 
 _Columns = dict[str, Sequence[str]]
 """Label values by label name, one for each statement."""
@@ -21,7 +22,7 @@ class FactRows(Rows):
     def __init__(self, layout: Definition, subject: Subject) -> None:
         super().__init__(layout, [("_info", ())], subject)
         self._subject, self._names = subject, sorted(layout.labels)
-        self._texts: Sequence[bytes] = ()
+        self._said: Sequence[bytes] = ()
         self._by_names: dict[tuple[str, ...], Lines] = {}
 
     def learn(self, fields: Fields, stated: Stated, texts: Sequence[bytes]) -> None:
@@ -29,11 +30,10 @@ class FactRows(Rows):
 
         Raises `Unplain`, and what `facts_of` raises.
         """
-        members = fields, stated.places
-        numbers = carried(self._members, self._rows, members, None)
-        said = carried(self._members, self._texts, members, b"")
-        new = [at for at, number in enumerate(numbers) if number is None or said[at] != texts[at]]
-        own = dict(zip(self._names, self._columns(stated, new), strict=True))
+        change = self._since(fields, stated.places)
+        said = change.carried(self._said, repeat(None, len(change.came)))
+        new = list(compress(count(), map(ne, texts, said)))
+        own = dict(zip(self._names, columns_of(self._texts(stated, new)), strict=True))
         facts = _facts([texts[at] for at in new])
         if len(facts) == 1:
             keys, lines = self._spelled(own | facts[0][1], len(new))
@@ -43,8 +43,9 @@ class FactRows(Rows):
                 labels = {name: [values[at] for at in some] for name, values in own.items()} | found
                 for at, key, line in zip(some, *self._spelled(labels, len(some)), strict=True):
                     keys[at], lines[at] = key, line
-        self._merge(members, numbers, new, keys, lambda first: [lines[at] for at in first])
-        self._texts = texts
+        again = set(new).difference(change.came) if len(new) > len(change.came) else ()
+        self._take(fields, stated.places, change, again, keys, lambda first: [lines[at] for at in first])
+        self._said = texts
 
     def _spelled(self, labels: _Columns, count: int) -> tuple[list[str], list[str]]:
         """The keys of rows with these labels, and their lines."""

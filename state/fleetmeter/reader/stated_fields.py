@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain, compress, repeat
+from itertools import chain, compress
 from typing import NamedTuple, Self
 
-from fleetmeter.reader.fields import Fields, carried
+from fleetmeter.reader.fields import Fields
+from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.spelling import columns_of, columns_of_ends, lists_of
 from fleetmeter.schema.definition import read_json, texts_of
 
@@ -34,7 +35,7 @@ class Stated:
     fields: list[bytes] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
-    found: list[Columns] = field(default_factory=list, repr=False)
+    found: list[PlainLists] = field(default_factory=list, repr=False)
 
     @cached_property
     def writers(self) -> list[str]:
@@ -54,22 +55,22 @@ class Stated:
         """All writers among them."""
         return frozenset(self.writers)
 
-    def columns(self, width: int, some: Sequence[int]) -> Columns | None:
+    def texts(self, width: int, some: Sequence[int]) -> PlainLists | Columns | None:
         """The `width` label values of some of them, by sorted name; None if a field is not spelled as our writers do.
 
-        What was found when the fields were read is given away, because it takes more memory than the fields.
+        What was found when the fields were read is given away, because it takes as much memory as the fields.
         """
         found = self.found.pop() if self.found else None
-        if found is not None and len(found) == width and len(some) == len(self.fields):
+        if found is not None and found.width == width and len(some) == len(self.fields):
             return found
-        return columns_of_ends(_ends_of(map(self.fields.__getitem__, some)), width)
+        ends = _ends_of(map(self.fields.__getitem__, some))
+        return PlainLists.of(ends, width, "", "]]") or columns_of_ends(ends, width)
 
     def only(self, stays: Sequence[bool]) -> "Stated":
         """Those of them that stay."""
-        found = [[list(compress(column, stays)) for column in columns] for columns in self.found]
         self.found.clear()
         fields, places = list(compress(self.fields, stays)), list(compress(self.places, stays))
-        return Stated(fields, places, list(compress(self.heads, stays)), found)
+        return Stated(fields, places, list(compress(self.heads, stays)))
 
 
 _NOTHING = Stated()
@@ -113,7 +114,7 @@ class StatedFields:
         """The head of each field; None for one that is no statement."""
         return self._heads
 
-    def _stated(self, places: list[int], found: list[Columns]) -> Stated:
+    def _stated(self, places: list[int], found: list[PlainLists]) -> Stated:
         if len(places) == len(self.fields):
             return Stated(self.fields, places, [head for head in self._heads if head is not None], found)
         heads = [head for head in map(self._heads.__getitem__, places) if head is not None]
@@ -126,44 +127,47 @@ def _ends_of(fields: Iterable[bytes]) -> list[bytes]:
 
 
 def _with_new(fields: Fields, before: StatedFields) -> list[Head | None]:
-    known, places = len(before.fields), fields.places_in(before.fields)
-    new = [place - known for place in places if place >= known]
-    now: list[Head | None] = [*repeat(None, len(fields))]
-    for place, head in zip(new, _read([fields[place] for place in new])[0], strict=True):
-        now[place] = head
-    return carried(before.heads(), now, places)
+    change = fields.since(before.fields)
+    return change.carried(before.heads(), _read([fields[place] for place in change.came])[0])
 
 
-def _read(fields: Sequence[bytes]) -> tuple[list[Head | None], dict[tuple[str, str], Columns]]:
-    """The head of each field, None for one that is no statement; and the label values by layout.
+def _read(fields: Sequence[bytes]) -> tuple[list[Head | None], dict[tuple[str, str], PlainLists]]:
+    """The head of each field, None for one that is no statement; and the label values by layout, if none is escaped.
 
     Fields of a layout are read together. Only if they are spelled otherwise than our writers do, each is read by
-    itself, and the layout has no label values here.
+    itself.
     """
-    known = _Heads()
-    heads: list[Head | None] = []
-    ends: list[bytes] = []
-    put_head, put_end = heads.append, ends.append
-    for one in fields:
-        text, _, end = one.partition(_SERIES)
-        put_head(known[text])
-        put_end(end)
+    texts, ends = _parted(fields)
+    heads: list[Head | None] = list(map(_Heads().__getitem__, texts))
+    del texts
     places = _by_layout(heads)
-    found: dict[tuple[str, str], Columns] = {}
+    found: dict[tuple[str, str], PlainLists] = {}
     others = [places.pop(None, [])]
     for layout, at in places.items():
         own = ends if len(at) == len(ends) else list(map(ends.__getitem__, at))
         plain = next((end for end in own if b"\\" not in end), b"")
-        columns = columns_of_ends(own, plain.count(b'"') // 2)
-        if columns is None or layout is None:
+        width = plain.count(b'"') // 2
+        lists = PlainLists.of(own, width, "", "]]")
+        if lists is not None and layout is not None:
+            found[layout] = lists
+        elif layout is None or columns_of_ends(own, width) is None:
             others.append(at)
-        else:
-            found[layout] = columns
     for place in chain.from_iterable(others):
         head = heads[place] = _head(fields[place])
         if head is not None:
             found.pop(head.layout, None)
     return heads, found
+
+
+def _parted(fields: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """What stands before the label values of each field, and what follows their opening bracket."""
+    joined = (b"\n" + _SERIES).join(fields)
+    pieces = joined.split(_SERIES)
+    if len(pieces) != 2 * len(fields) or joined.count(b"\n") != len(fields) - 1 or b"\n" in b"".join(pieces[::2]):
+        parted = [one.partition(_SERIES) for one in fields]
+        return [text for text, _, _ in parted], [end for _, _, end in parted]
+    # each line feed is the end of a piece, and none of them of a text: so each belongs to an end, but for the last
+    return pieces[::2], b"".join(pieces[1::2]).split(b"\n")
 
 
 def _by_layout(heads: Sequence[Head | None]) -> dict[tuple[str, str] | None, list[int]]:
