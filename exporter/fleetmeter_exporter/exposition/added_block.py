@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from fleetmeter.reader.digits import spelled
 from fleetmeter.reader.families import Amounts
-from fleetmeter.reader.plain_lists import PlainLists
+from fleetmeter.reader.plain_lists import PlainLists, are_plain
 from fleetmeter.reader.returned import telling_number
 from fleetmeter.schema.exemplars import newer
-from fleetmeter_exporter.exposition.arrangement import with_ends
+from fleetmeter_exporter.exposition.arrangement import Made, with_ends
 from fleetmeter_exporter.exposition.block import Lines, Subject
 from fleetmeter_exporter.exposition.columns import Columns, in_units
 from fleetmeter_exporter.exposition.lines import UnfitName, exemplar_text, number_text
@@ -83,11 +83,20 @@ class AddedBlock:
             makers.append([Lines(layout.name, names, lines, self.subject, end) for lines, end in some])
         return makers
 
-    def _fill(self, at: int, keys: Sequence[bytes]) -> list[list[str]] | None:
-        layout = self.subject.layouts[at]
-        lists = PlainLists.of(keys, len(layout.labels), closing="" if layout.has_parts else "]")
-        lines = [maker.of_lists(lists) for maker in self._makers[at]] if lists is not None else []
-        return [some for some in lines if some is not None] if lines and None not in lines else None
+    def _fill(self, keys: Sequence[bytes]) -> list[Made] | None:
+        layout, makers = self.subject.layouts[0], self._makers[0]
+        size, width, closing = len(keys), len(layout.labels), "" if layout.has_parts else "]"
+        if not size or not all(maker.fits_lists() for maker in makers):
+            return None
+        if not are_plain(b"\n".join(keys), size, width, closing=closing):
+            return None
+
+        def made(maker: Lines) -> Made:
+            return lambda _, ordered: maker.of_lists(
+                PlainLists.of_plain(b"\n".join(ordered), size, width, "[", closing)
+            )
+
+        return list(map(made, makers))
 
     def _make(self, at: int, columns: Sequence[Sequence[str]], count: int) -> list[list[str]]:
         return [maker.of(columns, count) for maker in self._makers[at]]

@@ -1,7 +1,7 @@
 """Rows in their order, and the lines of all rows as one text."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, pairwise, repeat
 from typing import Any, TypeVar
 
@@ -9,6 +9,9 @@ from fleetmeter.reader.change import Change, Splice, merged
 from fleetmeter_exporter.exposition.block import picker
 
 T = TypeVar("T")
+
+Made = Callable[[Sequence[int], Sequence[Any]], str]
+"""Takes the order of new rows, and their keys in that order; returns their lines, joined by line feeds."""
 
 
 class Arrangement:
@@ -21,7 +24,8 @@ class Arrangement:
     def __init__(self, widths: Sequence[int]) -> None:
         self.keys: list[Any] = []
         self.texts = [b""] * len(widths)
-        self._sizes = [array("I") for _ in widths]  # bytes of each row's lines
+        self._widths = widths
+        self._sizes: list[Sequence[int]] = [()] * len(widths)
         self.moves: Change = Splice(0, ())
         """What the last change did to the rows."""
         self.order: Sequence[int] = ()
@@ -31,22 +35,25 @@ class Arrangement:
         """The number of rows."""
         return len(self.keys)
 
-    def change(self, gone: Sequence[int], keys: Sequence[Any], lines: Sequence[Sequence[str]]) -> None:
+    def change(self, gone: Sequence[int], keys: Sequence[Any], lines: Sequence[Made]) -> None:
         """Take out the rows at these ascending places, and put in rows with these new keys.
 
-        Of each text `lines` has the new rows' lines, those of a row joined by line feeds.
+        `lines` has what makes the new rows' lines of each text. If one of them raises, nothing was changed.
         """
         count = len(self.keys)
-        self.order = sorted(range(len(keys)), key=keys.__getitem__)
-        added = picker(self.order)(keys)
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        added = picker(order)(keys)
+        made = [make(order, added) for make in lines] if added else []
+        # nothing may be changed before here, because a line may be one that cannot be shown
+        self.order = order
         stayed = Splice(count, (), gone).stayed(self.keys)
         self.moves = Splice(count, merged(stayed, added), gone)
         self.keys = self.moves.carried(self.keys, added)
-        for at, fresh in enumerate(lines):
-            if gone:
+        if gone:
+            for at in range(len(self.texts)):
                 self._cut(at, gone)
-            if fresh:
-                self._put(at, [fresh[number] for number in self.order])
+        for at, text in enumerate(made):
+            self._put(at, text)
 
     def carried(self, before: Sequence[T], new: T) -> list[T]:
         """Something of each row, given what it was before the last change; that of a new row is `new`."""
@@ -65,21 +72,19 @@ class Arrangement:
         return ranks
 
     def _cut(self, at: int, gone: Sequence[int]) -> None:
-        text, sizes = self.texts[at], self._sizes[at]
+        text, sizes = self.texts[at], self._sizes_of(at)
         ends = [0, *accumulate(sizes)]
         self.texts[at] = b"".join([text[ends[row + 1] : ends[end]] for row, end in pairwise([-1, *gone, len(sizes)])])
         self._sizes[at] = array("I", Splice(len(sizes), (), gone).stayed(sizes))
 
-    def _put(self, at: int, rows: list[str]) -> None:
-        """Put new rows, in their order, in their places of a text."""
-        before, sizes = self.texts[at], self._sizes[at]
-        fresh = "\n".join(["", *rows]).encode()
-        new = [len(row) + 1 for row in rows]
-        if sum(new) != len(fresh):  # some characters have several bytes
-            new = [len(row.encode()) + 1 for row in rows]
-        if not sizes:
-            self.texts[at], self._sizes[at] = fresh, array("I", new)
+    def _put(self, at: int, lines: str) -> None:
+        """Put the lines of new rows in their places of a text."""
+        fresh = f"\n{lines}".encode()
+        before = self.texts[at]
+        if not before:
+            self.texts[at], self._sizes[at] = fresh, ()
             return
+        sizes, new = self._sizes_of(at), _sizes(fresh, self._widths[at])
         stayed, added = [0, *accumulate(sizes)], [0, *accumulate(new)]
         pieces: list[bytes] = []
         last, run = 0, 0
@@ -92,6 +97,21 @@ class Arrangement:
         pieces += (fresh[added[run] :], before[stayed[last] :])
         self.texts[at] = b"".join(pieces)
         self._sizes[at] = array("I", Splice(len(sizes), came).carried(sizes, new))
+
+    def _sizes_of(self, at: int) -> Sequence[int]:
+        """Bytes of each row's lines in a text: found when the text changes for the first time."""
+        return self._sizes[at] or _sizes(self.texts[at], self._widths[at])
+
+
+def of_rows(lines: Sequence[str]) -> Made:
+    """What makes the lines of new rows, if those of each row are there, joined by line feeds."""
+    return lambda order, _: "\n".join(picker(order)(lines))
+
+
+def _sizes(text: bytes, width: int) -> list[int]:
+    """Bytes of the lines of each row, with the line feeds that they begin with."""
+    sizes = [size + 1 for size in map(len, text.split(b"\n")[1:])]
+    return list(map(sum, zip(*repeat(iter(sizes), width), strict=True))) if width > 1 else sizes
 
 
 def with_ends(text: bytes, ends: Iterable[tuple[int, bytes]], *, without: Iterable[int] = ()) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import repeat
-from operator import add, itemgetter
+from operator import itemgetter
 from typing import Any
 
 from fleetmeter.reader.plain_lists import PlainLists
@@ -83,25 +83,20 @@ class Lines:
         if not count:
             return []
         pattern, places, texts = self._pattern()
-        columns = [list(map(_shown, column)) if _is_special("".join(column)) else column for column in columns]
+        columns = [list(map(_shown, column)) if is_special("".join(column)) else column for column in columns]
         values = [columns[place] for place in places]
         if texts is not None:
             return filled(texts, values, count)
         return list(map(pattern.__mod__, zip(*values, strict=True) if values else repeat((), count)))
 
-    def of_lists(self, lists: PlainLists, behind: Sequence[str] | None = None) -> list[str] | None:
-        """The same, given the label values of each series as a list, and perhaps those of one more label `behind`.
-
-        None if they are not shown in that order.
-        """
+    def fits_lists(self) -> bool:
+        """Whether `of_lists` can make lines: one for each series, with its label values in their order."""
         _, places, texts = self._pattern()
-        if texts is None or not places or places != [*range(len(places))]:
-            return None
-        if behind is None:
-            return lists.filled(texts)
-        *texts, last = texts
-        ends = {value: f"{_shown(value)}{last}" for value in {*behind}}
-        return list(map(add, lists.filled(texts), map(ends.__getitem__, behind)))
+        return texts is not None and len(places) > 0 and places == [*range(len(places))]
+
+    def of_lists(self, lists: PlainLists) -> str:
+        """The lines of series, joined by line feeds, given the label values of each as a list."""
+        return lists.filled(self._pattern()[2] or ())
 
 
 def filled(texts: Sequence[str], columns: Sequence[Sequence[str]], count: int) -> list[str]:
@@ -122,7 +117,7 @@ def filled(texts: Sequence[str], columns: Sequence[Sequence[str]], count: int) -
     return "".join([*pieces, middle[-1]]).split("\n")
 
 
-def _is_special(text: str) -> bool:
+def is_special(text: str) -> bool:
     """Whether a text must be escaped in a line, or in a pattern."""
     return "\\" in text or '"' in text or "\n" in text or "%" in text
 

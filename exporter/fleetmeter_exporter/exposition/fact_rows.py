@@ -9,6 +9,7 @@ from fleetmeter.reader.spelling import objects_of
 from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.statements import facts_of
 from fleetmeter.schema.definition import Definition
+from fleetmeter_exporter.exposition.arrangement import of_rows
 from fleetmeter_exporter.exposition.block import Lines, Subject, filled
 from fleetmeter_exporter.exposition.stated_rows import Rows, Unplain, columns_of, sort_keys
 
@@ -44,7 +45,7 @@ class FactRows(Rows):
                 for at, key, line in zip(some, *self._spelled(labels, len(some)), strict=True):
                     keys[at], lines[at] = key, line
         again = set(new).difference(change.came) if len(new) > len(change.came) else ()
-        self._take(fields, stated.places, change, again, keys, lambda first: [lines[at] for at in first])
+        self._take(fields, stated.places, change, again, keys, of_rows(lines))
         self._said = texts
 
     def _spelled(self, labels: _Columns, count: int) -> tuple[list[str], list[str]]:

@@ -13,15 +13,18 @@ from typing import Any, NamedTuple
 from fleetmeter.reader.change import Change, Shuffle
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.numbers import parted, plain_parts, plain_texts
-from fleetmeter_exporter.exposition.arrangement import Arrangement
+from fleetmeter_exporter.exposition.arrangement import Arrangement, Made, of_rows
 from fleetmeter_exporter.exposition.block import Subject, picker
 from fleetmeter_exporter.exposition.columns import Columns
 
-Fill = Callable[[int, Sequence[bytes]], Sequence[list[str]] | None]
-"""Takes a layout's place, and what the fields of series begin with; returns their lines for each text, or None."""
+Fill = Callable[[Sequence[bytes]], Sequence[Made] | None]
+"""Takes what the fields of an only layout's series begin with; returns what makes lines of these, for each text.
+
+None if they must be made of columns of label values.
+"""
 
 Make = Callable[[int, Sequence[Sequence[str]], int], Sequence[list[str]]]
-"""The same, given columns of label values and the number of series."""
+"""Takes a layout's place, columns of label values, and the number of series; returns their lines for each text."""
 
 
 class _New:
@@ -30,6 +33,7 @@ class _New:
     def __init__(self, texts: int) -> None:
         self.keys: list[Any] = []
         self.lines: list[list[str]] = [[] for _ in range(texts)]
+        self.made: Sequence[Made] | None = None  # what makes the lines instead
         self.numbers: dict[int, dict[bytes, int]] = {}
 
 
@@ -72,12 +76,13 @@ class Series:
         new, found = _New(self._texts), list[_Found]()
         for at, (some, change) in enumerate(zip(fields, changes, strict=True)):
             fresh = list(map(some.__getitem__, change.came)) if len(change.came) < len(some) else some
-            made = self._found(at, fresh, new)
-            if made is None:
+            those = self._found(at, fresh, new)
+            if those is None:
                 return False
-            found.append(made)
+            found.append(those)
         rows = self.count
-        self.arrangement.change(self._gone(changes, found), new.keys, new.lines)
+        made = new.made if new.made is not None else list(map(of_rows, new.lines))
+        self.arrangement.change(self._gone(changes, found), new.keys, made)
         self._places = [
             self._moved(at, rows, len(some), change, made)
             for at, (some, change, made) in enumerate(zip(fields, changes, found, strict=True))
@@ -168,15 +173,14 @@ class Series:
                 fresh = [key for key in keys if key not in known]
             known.update(zip(fresh, count(first), strict=False))
             numbers = list(map(known.__getitem__, keys))
-        lines = self._fill(at, fresh) if len(self._sets) == 1 else None
-        columns: Sequence[Sequence[str]] = ()
-        if lines is None:
-            found = plain_texts(layout, fresh)
-            if found is None:
-                return None
-            columns, lines = found, self._make(at, found, len(fresh))
-        for text, more in zip(new.lines, lines, strict=True):
-            text.extend(more)
+        if len(self._layouts) == 1:
+            new.made = self._fill(fresh)
+        columns = plain_texts(layout, fresh) if new.made is None else ()
+        if columns is None:
+            return None
+        if new.made is None:
+            for text, more in zip(new.lines, self._make(at, columns, len(fresh)), strict=True):
+                text.extend(more)
         new.keys += fresh if len(self._sets) == 1 else self._sortable(at, fresh, columns)
         return numbers if numbers is not None else range(first, first + len(fresh))
 

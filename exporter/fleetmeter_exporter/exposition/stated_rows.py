@@ -2,10 +2,9 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import compress, count, repeat
 from operator import add, mul
-from typing import Any
 
 from fleetmeter.reader.change import Change, Shuffle, Splice, change_of, merged
 from fleetmeter.reader.fields import Fields
@@ -15,8 +14,8 @@ from fleetmeter.reader.stated_fields import Columns, Stated
 from fleetmeter.reader.statements import replica_label
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import FOLDED_WRITER
-from fleetmeter_exporter.exposition.arrangement import Arrangement
-from fleetmeter_exporter.exposition.block import Lines, Subject, picker
+from fleetmeter_exporter.exposition.arrangement import Arrangement, Made
+from fleetmeter_exporter.exposition.block import Lines, Subject, is_special, picker
 
 _Texts = PlainLists | Columns
 """The label values of some statements."""
@@ -76,12 +75,12 @@ class Rows:
         change: Change,
         again: Collection[int],
         keys: Sequence[str],
-        lines: Callable[[Sequence[int]], Sequence[str]],
+        lines: Made,
     ) -> None:
         """Find the rows of new statements, and let go of those that no statement has any more.
 
         `again` says which statements, of those that there were before, must be seen as new ones. `keys` are of the new
-        ones, and `lines` makes those of some of them. Statements with equal keys share a row.
+        ones, and `lines` makes the lines of some of them. Statements with equal keys share a row.
         """
         came = sorted({*change.came, *again}) if again else change.came
         new = list(map(members.__getitem__, came))
@@ -94,8 +93,10 @@ class Rows:
         if gone and not alone:
             left = {*numbers, *Splice(before, (), gone).stayed(self.row_of)}
             lost = sorted({*lost}.difference(left))
-        rows = list(map(keys.__getitem__, first)) if len(first) < len(keys) else keys
-        self.arrangement.change(lost, rows, [lines(first)])
+        rows = picker(first)(keys) if len(first) < len(keys) else keys
+        every = len(first) == len(keys)
+        made: Made = lines if every else lambda order, ordered: lines(picker(order)(first), ordered)
+        self.arrangement.change(lost, rows, [made])
         moved = self.places
         if fields is not self._fields and self._fields:
             moved = picker(moved)(fields.since(self._fields).moved)
@@ -158,13 +159,16 @@ class Rows:
             raise Unplain
         return texts
 
-    def _lines(self, texts: _Texts, size: int) -> list[str]:
-        """The lines of rows that have these label values."""
-        if isinstance(texts, PlainLists):
-            made = self._make.of_lists(texts)
-            if made is not None:
-                return made
-        return self._make.of(columns_of(texts), size)
+    def _lines(self, texts: _Texts, width: int) -> Made:
+        """What makes the lines of rows: of their keys, which have `width` label values, or else of columns of these."""
+        if isinstance(texts, PlainLists) and self._make.fits_lists():
+            return lambda _, keys: self._make.of_lists(PlainLists.of_keys(keys, width))
+        columns = columns_of(texts)
+
+        def of_columns(some: Sequence[int], _: Sequence[str]) -> str:
+            return "\n".join(self._make.of([picker(some)(column) for column in columns], len(some)))
+
+        return of_columns
 
 
 def _both(rows: Sequence[int], places: Sequence[int], most: int) -> list[int]:
@@ -220,22 +224,22 @@ class ReplicaRows(Rows):
         self._names, self._apart = names, apart
         change = self._since(fields, stated.places)
         new, size = change.came, len(change.came)
-        texts = self._texts(stated, new)
+        texts: _Texts = self._texts(stated, new)
         writers = list(map(stated.writers.__getitem__, new))
         named = list(map(names.__getitem__, writers))
-        if isinstance(texts, PlainLists) and not apart and "\0" not in "".join([*names, *names.values()]):
-            behind = {writer: f"\0{name}\0{writer}" for writer, name in names.items()}
-            keys = list(map(add, texts.keys(), map(behind.__getitem__, writers)))
-            lines = self._make.of_lists(texts, named) or self._make.of([*texts.columns(), named], size)
+        every = "".join(names.values())
+        if isinstance(texts, PlainLists) and not apart and not is_special(every) and "\0" not in every:
+            texts = texts.with_last(named)
+            keys, lines = texts.keys(), self._lines(texts, self._labels + 1)
         else:
             columns, shown = columns_of(texts), named
             if apart:
                 namesakes = Counter(zip(*columns, named, strict=True))
                 several = zip(zip(*columns, named, strict=True), named, writers, strict=True)
                 shown = [name if namesakes[one] == 1 else f"{name}-{writer}" for one, name, writer in several]
-            keys = sort_keys([*columns, named, writers], size)
-            lines = self._make.of([*columns, shown], size)
-        self._take(fields, stated.places, change, (), keys, lambda _: lines)
+            keys = sort_keys([*columns, named, *([writers] if apart else [])], size)
+            lines = self._lines([*columns, shown], 0)
+        self._take(fields, stated.places, change, (), keys, lines)
 
 
 class MergedRows(Rows):
@@ -246,12 +250,4 @@ class MergedRows(Rows):
         change = self._since(fields, stated.places)
         texts = self._texts(stated, change.came)
         keys = sort_keys(texts, len(change.came))
-
-        def lines(first: Sequence[int]) -> list[str]:
-            if len(first) == len(keys):
-                return self._lines(texts, len(keys))
-            if not isinstance(texts, PlainLists):
-                return self._lines([[column[at] for at in first] for column in texts], len(first))
-            return self._lines(PlainLists.of_keys([keys[at] for at in first], self._labels), len(first)) if first else []
-
-        self._take(fields, stated.places, change, (), keys, lines)
+        self._take(fields, stated.places, change, (), keys, self._lines(texts, self._labels))

@@ -57,7 +57,7 @@ def floats_in(texts: Sequence[bytes]) -> list[float]:
 
 def spelled(numbers: Sequence[float]) -> list[bytes]:
     """The texts of numbers, as `repr` has them."""
-    if orjson is not None and numbers:
+    if numbers and orjson is not None:
         try:
             joined = orjson.dumps(list(numbers))
         except TypeError:

@@ -111,7 +111,7 @@ class Hash(Mapping[bytes, bytes]):
             return {field: text for field, text in served.items() if _below(self.get(field), text)}
         if not (self.fields is served.fields or self.fields == served.fields):
             change = self.fields.since(served.fields)
-            now = list(map([*now, -inf].__getitem__, change.moved[:-1])) if change.gone else change.here(now)
+            now = list(map([*now, -inf].__getitem__, change.moved[:-1])) if change.gone else [*change.here(now)]
         lower = list(map(gt, before, now))
         return dict(compress(zip(served.fields, served.texts, strict=True), lower)) if any(lower) else {}
 

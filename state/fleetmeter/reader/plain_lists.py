@@ -25,20 +25,28 @@ class PlainLists:
 
         `opening` and `closing` are what each begins and ends with, in the spelling of this library's writers.
         """
-        joined = b"\n".join(lists)
-        if not lists or not width or not are_plain(joined, len(lists), width, opening.encode(), closing.encode()):
-            return None
-        try:
-            text = joined.decode()
-        except UnicodeDecodeError:
-            return None
-        text = text[len(opening) + 1 : -1 - len(closing)].replace(f'"{closing}\n{opening}"', "\n")
-        return cls(text.replace('","', "\0"), len(lists), width)
+        return cls.of_lines(b"\n".join(lists), len(lists), width, opening, closing)
+
+    @classmethod
+    def of_lines(cls, joined: bytes, count: int, width: int, opening: str = "[", closing: str = "]") -> Self | None:
+        """The same, given `count` lists that are joined by line feeds."""
+        plain = are_plain(joined, count, width, opening, closing)
+        return cls.of_plain(joined, count, width, opening, closing) if plain else None
+
+    @classmethod
+    def of_plain(cls, joined: bytes, count: int, width: int, opening: str = "[", closing: str = "]") -> Self:
+        """The same, if `are_plain` has said that they are so."""
+        text = joined.decode()[len(opening) + 1 : -1 - len(closing)].replace(f'"{closing}\n{opening}"', "\n")
+        return cls(text.replace('","', "\0"), count, width)
 
     @classmethod
     def of_keys(cls, keys: Sequence[str], width: int) -> Self:
         """The lists that have these keys, of which there is one at least."""
         return cls("\n".join(keys), len(keys), width)
+
+    def with_last(self, last: Sequence[str]) -> "PlainLists":
+        """The same lists, each with one more of these texts, which have nothing in them that these lists have not."""
+        return PlainLists("\n".join(map("\0".join, zip(self.keys(), last, strict=True))), self._count, self.width + 1)
 
     def __len__(self) -> int:
         """How many lists there are."""
@@ -53,8 +61,8 @@ class PlainLists:
         texts = self._text.replace("\n", "\0").split("\0")
         return [texts[place :: self.width] for place in range(self.width)]
 
-    def filled(self, texts: Sequence[str]) -> list[str]:
-        """A line for each list, which has these texts before, between and behind those of the list.
+    def filled(self, texts: Sequence[str]) -> str:
+        """A line for each list, joined by line feeds: it has these texts before, between and behind those of the list.
 
         In the lines `%` is doubled, but not in `texts`, of which there is one more than the list has.
         """
@@ -69,24 +77,25 @@ class PlainLists:
             for place, piece in enumerate(between):
                 pieces[2 * place + 1 :: 2 * len(between)] = repeat(piece, self._count)
             text = "".join(pieces)
-        return f"{first}{text}{last}".replace("\n", f"{last}\n{first}").split("\n")
+        return f"{first}{text}{last}".replace("\n", f"{last}\n{first}")
 
 
-def are_plain(joined: bytes, count: int, width: int, opening: bytes, closing: bytes) -> bool:
+def are_plain(joined: bytes, count: int, width: int, opening: str = "[", closing: str = "]") -> bool:
     r"""Whether lines, joined by line feeds, are `count` lists of `width` texts; False may mean that nobody can say.
 
     One look at all of them finds it out. Without a backslash each quote begins or ends a text. So if each `","` becomes
     one byte that was nowhere before, a line of three texts has the marks `"`, byte, byte, `"`, and no other. A text that
     is a comma would be taken for what is between two texts: then the marks are others, and the answer is False.
     """
-    if b"\\" in joined or b"\1" in joined:
+    if not count or not width or b"\\" in joined or b"\1" in joined:
         return False
     marks = b'"' + b"\1" * (width - 1) + b'"\n'
     return (
         joined.replace(b'","', b"\1").translate(None, _OTHERS) == (marks * count)[:-1]
-        and joined.count(b'"' + closing + b"\n" + opening + b'"') == count - 1
-        and joined.startswith(opening + b'"')
-        and joined.endswith(b'"' + closing)
+        and joined.count(f'"{closing}\n{opening}"'.encode()) == count - 1
+        and joined.startswith(f'{opening}"'.encode())
+        and joined.endswith(f'"{closing}'.encode())
+        and is_text(joined)
     )
 
 

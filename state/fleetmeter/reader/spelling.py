@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import chain, compress
 from operator import not_
 
-from fleetmeter.reader.plain_lists import are_plain, is_text
+from fleetmeter.reader.plain_lists import are_plain
 from fleetmeter.schema.definition import compact_json, read_json, texts_of
 
 _CONTROLS = bytes(range(32))
@@ -19,9 +19,7 @@ def are_lists(lists: Sequence[bytes], width: int) -> bool:
     if not lists:
         return True
     joined = b"\n".join(lists)
-    if width and are_plain(joined, len(lists), width, b"[", b"]"):
-        return is_text(joined)
-    return columns_of(lists, width) is not None
+    return are_plain(joined, len(lists), width) or columns_of(lists, width) is not None
 
 
 def columns_of(lists: Sequence[bytes], width: int) -> list[list[str]] | None:

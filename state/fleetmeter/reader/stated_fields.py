@@ -137,20 +137,26 @@ def _read(fields: Sequence[bytes]) -> tuple[list[Head | None], dict[tuple[str, s
     Fields of a layout are read together. Only if they are spelled otherwise than our writers do, each is read by
     itself.
     """
-    texts, ends = _parted(fields)
+    texts, joined = _parted(fields)
     heads: list[Head | None] = list(map(_Heads().__getitem__, texts))
     del texts
     places = _by_layout(heads)
     found: dict[tuple[str, str], PlainLists] = {}
     others = [places.pop(None, [])]
+    ends: list[bytes] = []  # only if one text of all is not enough
+    if joined.count(b"\n") != len(fields) - 1:
+        ends = _ends_of(fields)  # a line feed is in a field, which no writer would spell so
+    elif len(places) > 1 or others[0] or b"\\" in joined:
+        ends = joined.split(b"\n")
     for layout, at in places.items():
-        own = ends if len(at) == len(ends) else list(map(ends.__getitem__, at))
-        plain = next((end for end in own if b"\\" not in end), b"")
+        own = list(map(ends.__getitem__, at)) if ends else []
+        lines = b"\n".join(own) if own else joined
+        plain = next((end for end in own if b"\\" not in end), lines[: lines.find(b"\n") if b"\n" in lines else None])
         width = plain.count(b'"') // 2
-        lists = PlainLists.of(own, width, "", "]]")
+        lists = PlainLists.of_lines(lines, len(at), width, "", "]]")
         if lists is not None and layout is not None:
             found[layout] = lists
-        elif layout is None or columns_of_ends(own, width) is None:
+        elif layout is None or columns_of_ends(own or lines.split(b"\n"), width) is None:
             others.append(at)
     for place in chain.from_iterable(others):
         head = heads[place] = _head(fields[place])
@@ -159,15 +165,15 @@ def _read(fields: Sequence[bytes]) -> tuple[list[Head | None], dict[tuple[str, s
     return heads, found
 
 
-def _parted(fields: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
-    """What stands before the label values of each field, and what follows their opening bracket."""
-    joined = (b"\n" + _SERIES).join(fields)
-    pieces = joined.split(_SERIES)
-    if len(pieces) != 2 * len(fields) or joined.count(b"\n") != len(fields) - 1 or b"\n" in b"".join(pieces[::2]):
+def _parted(fields: Sequence[bytes]) -> tuple[list[bytes], bytes]:
+    """What stands before the label values of each field; and what follows their opening brackets, as lines."""
+    pieces = (b"\n" + _SERIES).join(fields).split(_SERIES)
+    texts, ends = pieces[::2], b"".join(pieces[1::2])
+    # if each line feed is in an end, it is the last of it: so each end but the last has one, and no text has any
+    if len(pieces) != 2 * len(fields) or ends.count(b"\n") != len(fields) - 1 or b"\n" in b"".join({*texts}):
         parted = [one.partition(_SERIES) for one in fields]
-        return [text for text, _, _ in parted], [end for _, _, end in parted]
-    # each line feed is the end of a piece, and none of them of a text: so each belongs to an end, but for the last
-    return pieces[::2], b"".join(pieces[1::2]).split(b"\n")
+        return [text for text, _, _ in parted], b"\n".join([end for _, _, end in parted])
+    return texts, ends
 
 
 def _by_layout(heads: Sequence[Head | None]) -> dict[tuple[str, str] | None, list[int]]:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from fleetmeter_exporter.exposition.block import filled
 
+
 @given(st.integers(0, 3), st.integers(1, 4))
 def test_lines_have_a_value_of_each_column_between_the_texts(width: int, count: int) -> None:
     """Line by line, in the order of the columns."""

@@ -12,7 +12,9 @@ from fleetmeter.reader import digits
 from fleetmeter.reader.digits import floats_in, numbers_in, spelled
 from fleetmeter.schema.scale import parse_number
 
-EDGES = [edge for one in (1e-5, 1e-4, 1e15, 1e16, 2.0**53, 2.0**63) for edge in (nextafter(one, 0), one, nextafter(one, inf))]
+EDGES = [
+    edge for one in (1e-5, 1e-4, 1e15, 1e16, 2.0**53, 2.0**63) for edge in (nextafter(one, 0), one, nextafter(one, inf))
+]
 NUMBERS = st.one_of(
     st.floats(),
     st.sampled_from([*EDGES, *(-edge for edge in EDGES), 0.0, -0.0, 5e-324, nan, inf]),
