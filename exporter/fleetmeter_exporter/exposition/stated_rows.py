@@ -159,16 +159,21 @@ class Rows:
             raise Unplain
         return texts
 
-    def _lines(self, texts: _Texts, width: int) -> Made:
-        """What makes the lines of rows: of their keys, which have `width` label values, or else of columns of these."""
-        if isinstance(texts, PlainLists) and self._make.fits_lists():
-            return lambda _, keys: self._make.of_lists(PlainLists.of_keys(keys, width))
-        columns = columns_of(texts)
+    def _lines(self, texts: _Texts) -> Made:
+        """What makes the lines of rows that have these label values."""
+        made = self._of_keys(texts.width) if isinstance(texts, PlainLists) else None
+        return made or self._of_columns(columns_of(texts))
 
-        def of_columns(some: Sequence[int], _: Sequence[str]) -> str:
+    def _of_keys(self, width: int) -> Made | None:
+        if not self._make.fits_lists():
+            return None
+        return lambda _, keys: self._make.of_lists(PlainLists.of_keys(keys, width))
+
+    def _of_columns(self, columns: Columns) -> Made:
+        def made(some: Sequence[int], _: Sequence[str]) -> str:
             return "\n".join(self._make.of([picker(some)(column) for column in columns], len(some)))
 
-        return of_columns
+        return made
 
 
 def _both(rows: Sequence[int], places: Sequence[int], most: int) -> list[int]:
@@ -229,8 +234,9 @@ class ReplicaRows(Rows):
         named = list(map(names.__getitem__, writers))
         every = "".join(names.values())
         if isinstance(texts, PlainLists) and not apart and not is_special(every) and "\0" not in every:
-            texts = texts.with_last(named)
-            keys, lines = texts.keys(), self._lines(texts, self._labels + 1)
+            behind = {writer: f"\0{name}" for writer, name in names.items()}
+            keys = list(map(add, texts.keys(), map(behind.__getitem__, writers)))
+            lines = self._of_keys(self._labels + 1) or self._of_columns([*texts.columns(), named])
         else:
             columns, shown = columns_of(texts), named
             if apart:
@@ -238,7 +244,7 @@ class ReplicaRows(Rows):
                 several = zip(zip(*columns, named, strict=True), named, writers, strict=True)
                 shown = [name if namesakes[one] == 1 else f"{name}-{writer}" for one, name, writer in several]
             keys = sort_keys([*columns, named, *([writers] if apart else [])], size)
-            lines = self._lines([*columns, shown], 0)
+            lines = self._of_columns([*columns, shown])
         self._take(fields, stated.places, change, (), keys, lines)
 
 
@@ -250,4 +256,4 @@ class MergedRows(Rows):
         change = self._since(fields, stated.places)
         texts = self._texts(stated, change.came)
         keys = sort_keys(texts, len(change.came))
-        self._take(fields, stated.places, change, (), keys, self._lines(texts, self._labels))
+        self._take(fields, stated.places, change, (), keys, self._lines(texts))

@@ -51,7 +51,7 @@ def floats_in(texts: Sequence[bytes]) -> list[float]:
             numbers = None
         # JSON has one zero among whole numbers, `float` reads `-0` as another
         if numbers is not None and not (b"-0," in joined or b"-0]" in joined):
-            return list(map(float, numbers))
+            return list(map(float, numbers)) if int in set(map(type, numbers)) else numbers
     return list(map(float, texts))
 
 

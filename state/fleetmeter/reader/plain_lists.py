@@ -44,10 +44,6 @@ class PlainLists:
         """The lists that have these keys, of which there is one at least."""
         return cls("\n".join(keys), len(keys), width)
 
-    def with_last(self, last: Sequence[str]) -> "PlainLists":
-        """The same lists, each with one more of these texts, which have nothing in them that these lists have not."""
-        return PlainLists("\n".join(map("\0".join, zip(self.keys(), last, strict=True))), self._count, self.width + 1)
-
     def __len__(self) -> int:
         """How many lists there are."""
         return self._count
@@ -84,8 +80,8 @@ def are_plain(joined: bytes, count: int, width: int, opening: str = "[", closing
     r"""Whether lines, joined by line feeds, are `count` lists of `width` texts; False may mean that nobody can say.
 
     One look at all of them finds it out. Without a backslash each quote begins or ends a text. So if each `","` becomes
-    one byte that was nowhere before, a line of three texts has the marks `"`, byte, byte, `"`, and no other. A text that
-    is a comma would be taken for what is between two texts: then the marks are others, and the answer is False.
+    one byte that was nowhere before, a line of three texts has the marks `"`, byte, byte, `"`, and no other. A text
+    that is a comma would be taken for what is between two texts: then the marks are others, and the answer is False.
     """
     if not count or not width or b"\\" in joined or b"\1" in joined:
         return False

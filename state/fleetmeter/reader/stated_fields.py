@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, compress
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, cast
 
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.plain_lists import PlainLists
@@ -16,6 +16,10 @@ _SERIES = b",["
 
 Columns = list[list[str]]
 """The label values of some fields: the first label's of all fields, then the second's, and so on."""
+
+
+_Places = dict[tuple[str, str] | None, list[int]]
+"""The places of fields by their layout; None has those of fields that are no statements."""
 
 
 class Head(NamedTuple):
@@ -84,8 +88,12 @@ class StatedFields:
 
     def __init__(self, fields: Fields, before: Self | None = None) -> None:
         self.fields = fields
-        self._heads, found = _read(fields) if before is None else (_with_new(fields, before), {})
-        places = _by_layout(self._heads)
+        found: dict[tuple[str, str], PlainLists] = {}
+        if before is None:
+            self._heads, places, found = _read(fields)
+        else:
+            self._heads = _with_new(fields, before)
+            places = _by_layout(self._heads)
         self.unreadable = places.pop(None, [])
         self._by_layout = {
             layout: self._stated(at, [found[layout]] if layout in found else [])
@@ -116,7 +124,7 @@ class StatedFields:
 
     def _stated(self, places: list[int], found: list[PlainLists]) -> Stated:
         if len(places) == len(self.fields):
-            return Stated(self.fields, places, [head for head in self._heads if head is not None], found)
+            return Stated(self.fields, places, cast("list[Head]", self._heads), found)
         heads = [head for head in map(self._heads.__getitem__, places) if head is not None]
         return Stated(list(map(self.fields.__getitem__, places)), places, heads, found)
 
@@ -131,16 +139,18 @@ def _with_new(fields: Fields, before: StatedFields) -> list[Head | None]:
     return change.carried(before.heads(), _read([fields[place] for place in change.came])[0])
 
 
-def _read(fields: Sequence[bytes]) -> tuple[list[Head | None], dict[tuple[str, str], PlainLists]]:
-    """The head of each field, None for one that is no statement; and the label values by layout, if none is escaped.
+def _read(fields: Sequence[bytes]) -> tuple[list[Head | None], _Places, dict[tuple[str, str], PlainLists]]:
+    """The head of each field, None if it is no statement; the places by layout; the label values, if none is escaped.
 
     Fields of a layout are read together. Only if they are spelled otherwise than our writers do, each is read by
     itself.
     """
     texts, joined = _parted(fields)
-    heads: list[Head | None] = list(map(_Heads().__getitem__, texts))
+    known = _Heads()
+    heads: list[Head | None] = list(map(known.__getitem__, texts))
     del texts
-    places = _by_layout(heads)
+    layouts = {head.layout if head is not None else None for head in known.values()}
+    places: _Places = {layouts.pop(): list(range(len(heads)))} if len(layouts) == 1 else _by_layout(heads)
     found: dict[tuple[str, str], PlainLists] = {}
     others = [places.pop(None, [])]
     ends: list[bytes] = []  # only if one text of all is not enough
@@ -162,7 +172,7 @@ def _read(fields: Sequence[bytes]) -> tuple[list[Head | None], dict[tuple[str, s
         head = heads[place] = _head(fields[place])
         if head is not None:
             found.pop(head.layout, None)
-    return heads, found
+    return heads, _by_layout(heads) if any(others) else places, found
 
 
 def _parted(fields: Sequence[bytes]) -> tuple[list[bytes], bytes]:
@@ -176,10 +186,10 @@ def _parted(fields: Sequence[bytes]) -> tuple[list[bytes], bytes]:
     return texts, ends
 
 
-def _by_layout(heads: Sequence[Head | None]) -> dict[tuple[str, str] | None, list[int]]:
+def _by_layout(heads: Sequence[Head | None]) -> _Places:
     """The places of the heads of each layout; None has those that are None."""
     different = dict(zip(map(id, heads), heads, strict=True))
-    places: dict[tuple[str, str] | None, list[int]] = {}
+    places: _Places = {}
     lists = {number: places.setdefault(None if head is None else head.layout, []) for number, head in different.items()}
     if len(places) == 1:
         return {layout: list(range(len(heads))) for layout in places}
