@@ -102,27 +102,22 @@ class GaugeBlock(StatedBlock):
         try:
             if self._read is not None and len(self._read) == len(picked):
                 changed = [place % count for place in compress(range(len(picked)), map(is_not, picked, self._read))]
-                for place in changed:
-                    self._values[place] = float(picked[place])
+                for place, value in zip(changed, floats_in([picked[place] for place in changed]), strict=True):
+                    self._values[place] = value
             else:
                 self._values = floats_in(picked[:count])
                 if self._mode == "sum":
                     self._values = [value + 0.0 for value in self._values]  # as in any sum, a negative zero is 0
                 changed = () if count == self.samples else range(count)
-                self._texts = [b""] * self.samples if changed else self._spelled()
+                self._texts = [b""] * self.samples if changed else _spelled(self._values)
         except ValueError:
             self._read = None
             return None
         self._read, set_us = picked, picked[count:]
-        for row in dict.fromkeys(map(self._row_of.__getitem__, changed)):
-            text = b"%a" % self._merged(row, set_us)
-            self._texts[row] = _NOT_FINITE.get(text, text)
+        rows = dict.fromkeys(map(self._row_of.__getitem__, changed))
+        for row, text in zip(rows, _spelled([self._merged(row, set_us) for row in rows]), strict=True):
+            self._texts[row] = text
         return self._text % tuple(self._texts)
-
-    def _spelled(self) -> list[bytes]:
-        """The values as lines show them."""
-        found = spelled(self._values)
-        return found if all(map(isfinite, self._values)) else [_NOT_FINITE.get(text, text) for text in found]
 
     def _merged(self, row: int, set_us: Sequence[bytes]) -> float:
         """The value of a row."""
@@ -136,3 +131,9 @@ class GaugeBlock(StatedBlock):
 
 def _age(value: tuple[int, str, float]) -> tuple[int, str]:
     return value[0], value[1]
+
+
+def _spelled(values: list[float]) -> list[bytes]:
+    """The values as lines show them."""
+    found = spelled(values)
+    return found if all(map(isfinite, values)) else [_NOT_FINITE.get(text, text) for text in found]

@@ -85,7 +85,8 @@ class Rows:
         came = sorted({*change.came, *again}) if again else change.came
         new = list(map(members.__getitem__, came))
         went = {*change.gone, *(self._known_at(change, again) if again else ())}
-        gone = list(compress(count(), map({self._members[at] for at in went}.__contains__, self.places)))
+        places = {self._members[at] for at in went}
+        gone = list(compress(count(), map(places.__contains__, self.places))) if places else []
         numbers, first = self._numbers(keys)
         known, before = len(self.arrangement), len(self.places)
         alone = known == before and len(first) == len(keys)  # each row has one statement
