@@ -6,12 +6,14 @@ from math import lcm
 from operator import add, ne
 from typing import TYPE_CHECKING, Any
 
+from fleetmeter.reader.digits import spelled
 from fleetmeter.reader.families import Amounts
+from fleetmeter.reader.plain_lists import PlainLists, are_plain
 from fleetmeter.reader.returned import telling_number
 from fleetmeter.schema.exemplars import newer
 from fleetmeter.schema.scale import in_finer_units, unscaled
-from fleetmeter_exporter.exposition.arrangement import with_ends
-from fleetmeter_exporter.exposition.block import Lines, Subject, spelled
+from fleetmeter_exporter.exposition.arrangement import Made, with_ends
+from fleetmeter_exporter.exposition.block import Lines, Subject
 from fleetmeter_exporter.exposition.columns import Columns, in_units
 from fleetmeter_exporter.exposition.lines import UnfitName, exemplar_text, number_text
 from fleetmeter_exporter.exposition.series import Series
@@ -41,7 +43,7 @@ class AddedBlock:
         self._spells = False
         self._makers = self._made()
         widths = list(map(len, self._lines))
-        self._series = Series(subject, self._columns, self._make, widths)
+        self._series = Series(subject, self._columns, self._fill, self._make, widths)
         self._learned: Sequence[Amounts] | None = None
         self._plain = False
         self._kept: tuple[Sequence[float | None], list[bytes]] = (), []
@@ -82,6 +84,21 @@ class AddedBlock:
             some = zip(self._lines, ends, strict=False)
             makers.append([Lines(layout.name, names, lines, self.subject, end) for lines, end in some])
         return makers
+
+    def _fill(self, keys: Sequence[bytes]) -> list[Made] | None:
+        layout, makers = self.subject.layouts[0], self._makers[0]
+        size, width, closing = len(keys), len(layout.labels), "" if layout.has_parts else "]"
+        if not size or not all(maker.fits_lists() for maker in makers):
+            return None
+        if not are_plain(b"\n".join(keys), size, width, closing=closing):
+            return None
+
+        def made(maker: Lines) -> Made:
+            return lambda _, ordered: maker.of_lists(
+                PlainLists.of_plain(b"\n".join(ordered), size, width, "[", closing)
+            )
+
+        return list(map(made, makers))
 
     def _make(self, at: int, columns: Sequence[Sequence[str]], count: int) -> list[list[str]]:
         return [maker.of(columns, count) for maker in self._makers[at]]

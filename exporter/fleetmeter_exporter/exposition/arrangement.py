@@ -1,60 +1,117 @@
 """Rows in their order, and the lines of all rows as one text."""
 
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, pairwise, repeat
 from typing import Any, TypeVar
 
+from fleetmeter.reader.change import Change, Splice, merged
+from fleetmeter_exporter.exposition.block import picker
+
 T = TypeVar("T")
+
+Made = Callable[[Sequence[int], Sequence[Any]], str]
+"""Takes the order of new rows, and their keys in that order; returns their lines, joined by line feeds."""
 
 
 class Arrangement:
     """Rows in the order of their `keys`, with some texts: each holds `widths` lines of every row, row by row.
 
-    A text is kept whole, because a text for each line takes twice as much memory. It is taken apart into its lines when
-    rows come or go.
+    A text is kept whole, because a text for each line takes twice as much memory. When rows come or go, it is cut where
+    they are.
     """
 
     def __init__(self, widths: Sequence[int]) -> None:
         self.keys: list[Any] = []
         self.texts = [b""] * len(widths)
-        self.order: Sequence[int] = ()
-        """For each row its number before the last change; new rows have the numbers behind."""
         self._widths = widths
+        self._sizes: list[Sequence[int]] = [()] * len(widths)
+        self.moves: Change = Splice(0, ())
+        """What the last change did to the rows."""
+        self.order: Sequence[int] = ()
+        """The new rows of the last change in their order: the places of what they were given as."""
 
-    def change(self, stays: Sequence[int] | None, keys: Sequence[Any], lines: Sequence[Sequence[str]]) -> None:
-        """Keep the rows that have the numbers `stays`, all if that is None, and put in rows with these new keys.
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.keys)
 
-        Of each text `lines` has the new rows' lines, those of a row joined by line feeds.
+    def change(self, gone: Sequence[int], keys: Sequence[Any], lines: Sequence[Made]) -> None:
+        """Take out the rows at these ascending places, and put in rows with these new keys.
+
+        `lines` has what makes the new rows' lines of each text. If one of them raises, nothing was changed.
         """
         count = len(self.keys)
-        if stays is None and not keys:
-            self.order = range(count)
-            return
-        pool = [*self.keys, *keys]
-        new = sorted(range(count, len(pool)), key=pool.__getitem__)
-        old = range(count) if stays is None else stays
-        # two pieces that are in order are merged in less time than what is in no order
-        order = sorted([*old, *new], key=pool.__getitem__) if old else new
-        self.order, self.keys = order, list(map(pool.__getitem__, order))
-        for at, (width, fresh) in enumerate(zip(self._widths, lines, strict=True)):
-            rows = [*(self._rows(at, width) if count else ()), *fresh]
-            self.texts[at] = "\n".join(["", *map(rows.__getitem__, order)]).encode()
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        added = picker(order)(keys)
+        made = [make(order, added) for make in lines] if added else []
+        # nothing may be changed before here, because a line may be one that cannot be shown
+        self.order = order
+        stayed = Splice(count, (), gone).stayed(self.keys)
+        self.moves = Splice(count, merged(stayed, added), gone)
+        self.keys = self.moves.carried(self.keys, added)
+        if gone:
+            for at in range(len(self.texts)):
+                self._cut(at, gone)
+        for at, text in enumerate(made):
+            self._put(at, text)
 
     def carried(self, before: Sequence[T], new: T) -> list[T]:
         """Something of each row, given what it was before the last change; that of a new row is `new`."""
-        return list(map([*before, *repeat(new, len(self.order))].__getitem__, self.order))
+        return self.moves.carried(before, repeat(new, len(self.order)))
 
     def ranks(self) -> list[int]:
-        """By the number that a row had before the last change, its place now; of rows that went it means nothing."""
-        ranks = [0] * (max(self.order, default=-1) + 1)
-        for rank, number in enumerate(self.order):
-            ranks[number] = rank
+        """The places of rows now: of those there were before the last change, then of the new ones as they were given.
+
+        That of a row that went is -1.
+        """
+        ranks = self.moves.moved[:-1]
+        known = len(ranks)
+        ranks += [0] * len(self.order)
+        for number, place in zip(self.order, self.moves.came, strict=True):
+            ranks[known + number] = place
         return ranks
 
-    def _rows(self, at: int, width: int) -> list[str]:
-        """The lines of each row."""
-        lines = self.texts[at].decode().split("\n")[1:]
-        return lines if width == 1 else list(map("\n".join, zip(*repeat(iter(lines), width), strict=True)))
+    def _cut(self, at: int, gone: Sequence[int]) -> None:
+        text, sizes = self.texts[at], self._sizes_of(at)
+        ends = [0, *accumulate(sizes)]
+        self.texts[at] = b"".join([text[ends[row + 1] : ends[end]] for row, end in pairwise([-1, *gone, len(sizes)])])
+        self._sizes[at] = array("I", Splice(len(sizes), (), gone).stayed(sizes))
+
+    def _put(self, at: int, lines: str) -> None:
+        """Put the lines of new rows in their places of a text."""
+        fresh = f"\n{lines}".encode()
+        before = self.texts[at]
+        if not before:
+            self.texts[at], self._sizes[at] = fresh, ()
+            return
+        sizes, new = self._sizes_of(at), _sizes(fresh, self._widths[at])
+        stayed, added = [0, *accumulate(sizes)], [0, *accumulate(new)]
+        pieces: list[bytes] = []
+        last, run = 0, 0
+        came = self.moves.came
+        for number, place in enumerate(came):
+            there = place - number
+            if there != last:  # what was new up to here stands before these rows
+                pieces += (fresh[added[run] : added[number]], before[stayed[last] : stayed[there]])
+                last, run = there, number
+        pieces += (fresh[added[run] :], before[stayed[last] :])
+        self.texts[at] = b"".join(pieces)
+        self._sizes[at] = array("I", Splice(len(sizes), came).carried(sizes, new))
+
+    def _sizes_of(self, at: int) -> Sequence[int]:
+        """Bytes of each row's lines in a text: found when the text changes for the first time."""
+        return self._sizes[at] or _sizes(self.texts[at], self._widths[at])
+
+
+def of_rows(lines: Sequence[str]) -> Made:
+    """What makes the lines of new rows, if those of each row are there, joined by line feeds."""
+    return lambda order, _: "\n".join(picker(order)(lines))
+
+
+def _sizes(text: bytes, width: int) -> list[int]:
+    """Bytes of the lines of each row, with the line feeds that they begin with."""
+    sizes = [size + 1 for size in map(len, text.split(b"\n")[1:])]
+    return list(map(sum, zip(*repeat(iter(sizes), width), strict=True))) if width > 1 else sizes
 
 
 def with_ends(text: bytes, ends: Iterable[tuple[int, bytes]], *, without: Iterable[int] = ()) -> bytes:

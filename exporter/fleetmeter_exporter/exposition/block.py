@@ -8,7 +8,6 @@ finite numbers, or fields in other JSON. Then the general way is taken.
 Each line begins with its line feed, so that the text of a block can follow any other text.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,7 @@ from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
+from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.sample import Labels
 from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.exposition.formats import Format
@@ -57,7 +57,7 @@ class Lines:
         constant = dict(subject.constant)
 
         @cache
-        def pattern() -> tuple[str, list[int]]:
+        def pattern() -> tuple[str, list[int], list[str] | None]:
             found: list[str] = []
             places: list[int] = []
             for (suffix, more), end in zip(lines, ends, strict=True):
@@ -69,7 +69,9 @@ class Lines:
                 start = line.pattern([values[place] for place in order]).replace("%%", "%%%%")
                 found.append(start + end.replace("%", "%%"))
                 places += [place for place in order if place < len(names)]
-            return "\n".join(found), places
+            whole = "\n".join(found)
+            texts = (whole % (("\0",) * len(places))).split("\0")
+            return whole, places, texts if "\n" not in whole and len(texts) == len(places) + 1 else None
 
         self._pattern = pattern
 
@@ -80,13 +82,21 @@ class Lines:
         """
         if not count:
             return []
-        pattern, places = self._pattern()
-        columns = [list(map(_shown, column)) if _is_special("".join(column)) else column for column in columns]
+        pattern, places, texts = self._pattern()
+        columns = [list(map(_shown, column)) if is_special("".join(column)) else column for column in columns]
         values = [columns[place] for place in places]
-        texts = (pattern % (("\0",) * len(values))).split("\0")
-        if "\n" not in pattern and len(texts) == len(values) + 1:
+        if texts is not None:
             return filled(texts, values, count)
         return list(map(pattern.__mod__, zip(*values, strict=True) if values else repeat((), count)))
+
+    def fits_lists(self) -> bool:
+        """Whether `of_lists` can make lines: one for each series, with its label values in their order."""
+        _, places, texts = self._pattern()
+        return texts is not None and len(places) > 0 and places == [*range(len(places))]
+
+    def of_lists(self, lists: PlainLists) -> str:
+        """The lines of series, joined by line feeds, given the label values of each as a list."""
+        return lists.filled(self._pattern()[2] or ())
 
 
 def filled(texts: Sequence[str], columns: Sequence[Sequence[str]], count: int) -> list[str]:
@@ -107,34 +117,13 @@ def filled(texts: Sequence[str], columns: Sequence[Sequence[str]], count: int) -
     return "".join([*pieces, middle[-1]]).split("\n")
 
 
-def _is_special(text: str) -> bool:
+def is_special(text: str) -> bool:
     """Whether a text must be escaped in a line, or in a pattern."""
     return "\\" in text or '"' in text or "\n" in text or "%" in text
 
 
 def _shown(text: str) -> str:
     return escaped(text).replace("%", "%%")
-
-
-def spelled(numbers: Sequence[float]) -> list[bytes]:
-    """The texts of numbers, as `repr` has them."""
-    return (b"%a\n" * len(numbers) % tuple(numbers)).split(b"\n")[:-1]
-
-
-_SHORT = re.compile(
-    rb"(?:(?:-?[1-9][0-9]{0,14}+|0|(?=[^\n]{3,16}\n)-?(?:0\.(?!0000)|[1-9][0-9]*+\.)[0-9]*+(?<=[1-9]))\n)*+"
-)
-"""Lines of numbers with at most 15 digits and no zero too much, all of which `repr` shows, too."""
-
-
-def seen_spelled(texts: Sequence[bytes]) -> list[bytes] | None:
-    """The texts of the numbers in these texts as `repr` has them; None if that is not seen without reading them.
-
-    A number of 15 digits is told apart from any other by a float, so `repr` finds the same digits again.
-    """
-    if _SHORT.fullmatch(b"\n".join([*texts, b""])) is None:
-        return None
-    return [text if b"." in text else text + b".0" for text in texts]
 
 
 def picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:

@@ -57,10 +57,11 @@ class StateBlock(StatedBlock):
         self._rows = [ReplicaRows(layout, lines, subject, newest.name) for layout in subject.layouts]
 
     def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str], fields: Fields) -> None:
-        places = [rows.places(shown, replicas, fields) for rows, shown in zip(self._rows, members, strict=True)]
-        self._pick = picker(list(chain.from_iterable(places)))
+        for rows, shown in zip(self._rows, members, strict=True):
+            rows.learn(shown, replicas, fields)
+        self._pick = picker(list(chain.from_iterable(rows.places for rows in self._rows)))
         self._text = b"".join(rows.text for rows in self._rows)
-        self.samples = len(self._place) * sum(map(len, places))
+        self.samples = len(self._place) * sum(len(rows.places) for rows in self._rows)
 
     def _picked(self, statements: Statements) -> _Texts:
         return self._pick(statements.texts)

@@ -1,15 +1,18 @@
 """The rows of an info: one for each set of facts, however many writers state it."""
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, compress, count, repeat
+from operator import ne
 
 from fleetmeter.reader.fields import Fields
+from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.spelling import objects_of
 from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.statements import facts_of
 from fleetmeter.schema.definition import Definition
-from fleetmeter_exporter.exposition.block import Lines, Subject, filled
-from fleetmeter_exporter.exposition.stated_rows import Rows, Unplain, carried, sort_keys
+from fleetmeter_exporter.exposition.arrangement import Made, of_rows
+from fleetmeter_exporter.exposition.block import Lines, Subject, is_special
+from fleetmeter_exporter.exposition.stated_rows import Rows, columns_of, sort_keys
 
 _Columns = dict[str, Sequence[str]]
 """Label values by label name, one for each statement."""
@@ -21,51 +24,61 @@ class FactRows(Rows):
     def __init__(self, layout: Definition, subject: Subject) -> None:
         super().__init__(layout, [("_info", ())], subject)
         self._subject, self._names = subject, sorted(layout.labels)
-        self._texts: Sequence[bytes] = ()
+        self._said: Sequence[bytes] = ()
         self._by_names: dict[tuple[str, ...], Lines] = {}
+        self._common: tuple[str, ...] = ()  # the names of all rows' labels
+        self._mixed = False  # if rows have other names than others, the names must be in the keys
 
     def learn(self, fields: Fields, stated: Stated, texts: Sequence[bytes]) -> None:
         """Find the rows of these statements, given what they say; `fields` are those of the hash.
 
         Raises `Unplain`, and what `facts_of` raises.
         """
-        members = fields, stated.places
-        numbers = carried(self._members, self._rows, members, None)
-        said = carried(self._members, self._texts, members, b"")
-        new = [at for at, number in enumerate(numbers) if number is None or said[at] != texts[at]]
-        own = dict(zip(self._names, self._columns(stated, new), strict=True))
+        change = self._since(fields, stated.places)
+        said = change.carried(self._said, repeat(None, len(change.came)))
+        new = list(compress(count(), map(ne, texts, said)))
+        own = dict(zip(self._names, columns_of(self._texts(stated, new)), strict=True))
         facts = _facts([texts[at] for at in new])
-        if len(facts) == 1:
-            keys, lines = self._spelled(own | facts[0][1], len(new))
+        names = {tuple(sorted({*own, *found})) for _, found in facts}
+        if not self._mixed and len(names.union((self._common,) if self._members else ())) > 1:
+            self._mixed, self._said = True, ()
+            self._forget()
+            self.learn(fields, stated, texts)
+            return
+        if not self._mixed:
+            labels = own | (facts[0][1] if facts else {})
+            self._common = tuple(sorted(labels))
+            keys, lines = self._values(labels, len(new))
         else:
-            keys, lines = [""] * len(new), [""] * len(new)
+            keys, shown = [""] * len(new), [""] * len(new)
             for some, found in facts:
                 labels = {name: [values[at] for at in some] for name, values in own.items()} | found
-                for at, key, line in zip(some, *self._spelled(labels, len(some)), strict=True):
-                    keys[at], lines[at] = key, line
-        self._merge(members, numbers, new, keys, lambda first: [lines[at] for at in first])
-        self._texts = texts
+                for at, key, line in zip(some, *self._pairs(labels, len(some)), strict=True):
+                    keys[at], shown[at] = key, line
+            lines = of_rows(shown)
+        again = set(new).difference(change.came) if len(new) > len(change.came) else ()
+        self._take(fields, stated.places, change, again, keys, lines)
+        self._said = texts
 
-    def _spelled(self, labels: _Columns, count: int) -> tuple[list[str], list[str]]:
-        """The keys of rows with these labels, and their lines."""
+    def _values(self, labels: _Columns, count: int) -> tuple[list[str], Made]:
+        """The keys of rows that all have these labels' names, and what makes their lines."""
+        columns = [labels[name] for name in sorted(labels)]
+        keys, maker = sort_keys(columns, count), self._lines_of(tuple(sorted(labels)))
+        if keys and maker.fits_lists() and not any(is_special("".join(column)) for column in columns):
+            return keys, lambda _, ordered: maker.of_lists(PlainLists.of_keys(ordered, len(columns)))
+        return keys, of_rows(maker.of(columns, count))
+
+    def _pairs(self, labels: _Columns, count: int) -> tuple[list[str], list[str]]:
+        """The keys of rows with these labels, with their names, and their lines."""
         names = tuple(sorted(labels))
         columns = [labels[name] for name in names]
+        pairs = chain.from_iterable(([name] * count, column) for name, column in zip(names, columns, strict=True))
+        return sort_keys(list(pairs), count), self._lines_of(names).of(columns, count)
+
+    def _lines_of(self, names: tuple[str, ...]) -> Lines:
         if names not in self._by_names:
             self._by_names[names] = Lines(self._subject.newest.name, names, [("_info", ())], self._subject, ["1.0"])
-        return _pairs(names, columns, count), self._by_names[names].of(columns, count)
-
-
-def _pairs(names: Sequence[str], columns: Sequence[Sequence[str]], count: int) -> list[str]:
-    """A text for each row that sorts as its labels do, with their names. Raises `Unplain`."""
-    texts = "".join([*names, *map("".join, columns)])
-    if "\n" in texts:
-        pairs = chain.from_iterable(([name] * count, column) for name, column in zip(names, columns, strict=True))
-        return sort_keys(list(pairs), count)
-    if "\0" in texts:
-        raise Unplain
-    starts = [f"\0{name}\0" for name in names]
-    starts[:1] = [f"{name}\0" for name in names[:1]]
-    return filled([*starts, ""], columns, count)
+        return self._by_names[names]
 
 
 def _facts(texts: Sequence[bytes]) -> list[tuple[Sequence[int], _Columns]]:

@@ -2,17 +2,19 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate, compress, pairwise
+from itertools import accumulate, chain, compress, pairwise, repeat
 from math import isfinite
 from operator import is_not
 
+from fleetmeter.reader.change import joined
+from fleetmeter.reader.digits import floats_in, spelled
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.statements import Statements, comparable
-from fleetmeter_exporter.exposition.block import Subject, picker, seen_spelled, spelled
+from fleetmeter_exporter.exposition.block import Subject, picker
 from fleetmeter_exporter.exposition.lines import NOT_FINITE
 from fleetmeter_exporter.exposition.stated_block import StatedBlock
-from fleetmeter_exporter.exposition.stated_rows import Members, MergedRows, ReplicaRows, carried
+from fleetmeter_exporter.exposition.stated_rows import MergedRows, ReplicaRows
 
 _MERGE: dict[str, Callable[[list[float]], float]] = {
     "sum": sum,
@@ -31,8 +33,7 @@ class GaugeBlock(StatedBlock):
         self._mode = subject.newest.mode.removeprefix("live")
         self._merges = self._mode in _MERGE or self._mode == "mostrecent"
         super().__init__(subject, living=live, folded=self._merges)
-        self._known: Members = Fields(), ()
-        self._row_of: list[int] = []
+        self._row_of: Sequence[int] = ()
         self._read: Sequence[bytes | None] | None = None  # what the values below were read from
         self._values: list[float] = []
         self._texts: list[bytes] = []
@@ -40,51 +41,56 @@ class GaugeBlock(StatedBlock):
         self._rows = [rows(layout, [("", ())], subject) for layout in subject.layouts]
 
     def _learn(self, members: Sequence[Stated], replicas: Mapping[str, str], fields: Fields) -> None:
-        places: list[int] = []
-        row_of: list[int] = []
-        self._writers: list[str] = []
+        read, self._read = self._read, None  # nothing holds any more if one of the layouts cannot be learnt
         for rows, shown in zip(self._rows, members, strict=True):
-            first = row_of[-1] + 1 if row_of else 0
             if isinstance(rows, MergedRows):
-                own, at = rows.places(shown, fields)
-                row_of += [first + row for row in at] if first else at
+                rows.learn(shown, fields)
             else:
-                own = rows.places(shown, replicas, fields)
-                row_of += range(first, first + len(own))
-            places += own
-            if self._mode == "mostrecent":
-                writers = dict(zip(shown.places, shown.writers, strict=True))
-                self._writers += map(writers.__getitem__, own)
-        self._keep(places, row_of, fields)
+                rows.learn(shown, replicas, fields)
+        places = list(chain.from_iterable(rows.places for rows in self._rows))
+        self._row_of = self._rows[0].row_of if len(self._rows) == 1 else self._every_row()
+        self.samples = sum(len(rows.arrangement) for rows in self._rows)
+        self._writers = self._every_writer(members) if self._mode == "mostrecent" else []
+        self._keep(read, len(places))
         self._pick = picker(places)
         self._text = b"".join(rows.text for rows in self._rows)
-        self.samples = row_of[-1] + 1 if row_of else 0
         self._spans: list[tuple[int, int]] = []
         if self.samples < len(places):  # else no row has more than one statement
-            sizes = Counter(row_of)
+            sizes = Counter(self._row_of)
             self._spans = list(pairwise(accumulate(map(sizes.__getitem__, range(self.samples)), initial=0)))
 
-    def _keep(self, places: list[int], row_of: list[int], fields: Fields) -> None:
-        """Keep what is known of the statements that are at these places of the hash now, and belong to these rows."""
-        known, rows_before, before = self._known, self._row_of, self._known[1]
-        self._known, self._row_of = (fields, places), row_of
-        if self._read is None:
+    def _every_row(self) -> list[int]:
+        """The row of each statement, over all layouts."""
+        found: list[int] = []
+        first = 0
+        for rows in self._rows:
+            found += [first + row for row in rows.row_of]
+            first += len(rows.arrangement)
+        return found
+
+    def _every_writer(self, members: Sequence[Stated]) -> list[str]:
+        """The writer of each statement, row by row."""
+        found: list[str] = []
+        for rows, shown in zip(self._rows, members, strict=True):
+            writers = dict(zip(shown.places, shown.writers, strict=True))
+            found += map(writers.__getitem__, rows.places)
+        return found
+
+    def _keep(self, read: Sequence[bytes | None] | None, size: int) -> None:
+        """Keep what is known of the statements that were there before, given what their values were `read` from."""
+        if read is None or any(rows.change is None for rows in self._rows):
             return
-        olds = carried(known, range(len(before)), self._known, -1)  # of a new one each list below has its last item
-        rows = row_of[-1] + 1 if row_of else 0
-        if len(before) > len(olds) - olds.count(-1) and (rows < len(places) or len(self._texts) < len(before)):
-            self._read = None  # a row may have lost some of its statements
+        of_values = joined((rows.change, len(rows.places)) for rows in self._rows if rows.change is not None)
+        of_rows = joined((rows.arrangement.moves, len(rows.arrangement)) for rows in self._rows)
+        if of_values is None or of_rows is None:
             return
-        parts = self._read[: len(before)], self._read[len(before) :]
-        self._read = [one for part in parts if part for one in map([*part, None].__getitem__, olds)]
-        self._values = list(map([*self._values, 0.0].__getitem__, olds))
-        if len(self._texts) == len(before) and rows == len(places):  # each row has one statement
-            self._texts = list(map([*self._texts, b""].__getitem__, olds))
-            return
-        texts, self._texts = self._texts, [b""] * rows
-        for row, old in zip(row_of, olds, strict=True):
-            if old >= 0:
-                self._texts[row] = texts[rows_before[old]]
+        if of_values.gone and (self._spans or self.samples < size):
+            return  # a row may have lost some of its statements
+        before = of_values.count
+        parts = read[:before], read[before:]
+        self._read = [one for part in parts if part for one in of_values.carried(part, repeat(None, size))]
+        self._values = of_values.carried(self._values, repeat(0.0, size))
+        self._texts = of_rows.carried(self._texts, repeat(b"", size))
 
     def _picked(self, statements: Statements) -> Sequence[bytes]:
         texts = self._pick(statements.texts)
@@ -96,30 +102,22 @@ class GaugeBlock(StatedBlock):
         try:
             if self._read is not None and len(self._read) == len(picked):
                 changed = [place % count for place in compress(range(len(picked)), map(is_not, picked, self._read))]
-                for place in changed:
-                    self._values[place] = float(picked[place])
+                for place, value in zip(changed, floats_in([picked[place] for place in changed]), strict=True):
+                    self._values[place] = value
             else:
-                self._values = list(map(float, picked[:count]))
+                self._values = floats_in(picked[:count])
                 if self._mode == "sum":
                     self._values = [value + 0.0 for value in self._values]  # as in any sum, a negative zero is 0
                 changed = () if count == self.samples else range(count)
-                self._texts = [b""] * self.samples if changed else self._spelled(picked[:count])
+                self._texts = [b""] * self.samples if changed else _spelled(self._values)
         except ValueError:
             self._read = None
             return None
         self._read, set_us = picked, picked[count:]
-        for row in dict.fromkeys(map(self._row_of.__getitem__, changed)):
-            text = b"%a" % self._merged(row, set_us)
-            self._texts[row] = _NOT_FINITE.get(text, text)
+        rows = dict.fromkeys(map(self._row_of.__getitem__, changed))
+        for row, text in zip(rows, _spelled([self._merged(row, set_us) for row in rows]), strict=True):
+            self._texts[row] = text
         return self._text % tuple(self._texts)
-
-    def _spelled(self, texts: Sequence[bytes]) -> list[bytes]:
-        """The values as lines show them; `texts` are what they were read from."""
-        seen = seen_spelled(texts)
-        if seen is not None:
-            return seen
-        found = spelled(self._values)
-        return found if all(map(isfinite, self._values)) else [_NOT_FINITE.get(text, text) for text in found]
 
     def _merged(self, row: int, set_us: Sequence[bytes]) -> float:
         """The value of a row."""
@@ -133,3 +131,9 @@ class GaugeBlock(StatedBlock):
 
 def _age(value: tuple[int, str, float]) -> tuple[int, str]:
     return value[0], value[1]
+
+
+def _spelled(values: list[float]) -> list[bytes]:
+    """The values as lines show them."""
+    found = spelled(values)
+    return found if all(map(isfinite, values)) else [_NOT_FINITE.get(text, text) for text in found]

@@ -1,23 +1,24 @@
 """The rows of statements: one for each series and writer, or one for each series over all writers."""
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import count, islice, repeat
-from typing import Any, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from itertools import compress, count, repeat
+from operator import add, mul
 
+from fleetmeter.reader.change import Change, Shuffle, Splice, change_of, merged
 from fleetmeter.reader.fields import Fields
+from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.sample import Labels
 from fleetmeter.reader.stated_fields import Columns, Stated
 from fleetmeter.reader.statements import replica_label
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import FOLDED_WRITER
-from fleetmeter_exporter.exposition.arrangement import Arrangement
-from fleetmeter_exporter.exposition.block import Lines, Subject
+from fleetmeter_exporter.exposition.arrangement import Arrangement, Made
+from fleetmeter_exporter.exposition.block import Lines, Subject, is_special, picker
 
-Members = tuple[Fields, Sequence[int]]
-"""Some statements of a hash: all fields, and the places of these among them."""
-
-T = TypeVar("T")
+_Texts = PlainLists | Columns
+"""The label values of some statements."""
 
 
 class Unplain(Exception):
@@ -37,88 +38,160 @@ class Rows:
         names = [*sorted(layout.labels), *([label] if label else [])]
         self._make = Lines(layout.name, names, lines, subject, ["%b"] * len(lines))
         self._labels, self._width = len(layout.labels), len(lines)
-        self._members: Members = Fields(), ()  # those whose rows are known
-        self._rows: Sequence[int] = ()  # the place of each one's row
-        self.arrangement = Arrangement([len(lines)])
+        self._forget()
 
     @property
     def text(self) -> bytes:
         """The lines of all rows, with a place for a text in each."""
         return self.arrangement.texts[0]
 
-    def _numbers(self, members: Members) -> tuple[list[Any], list[int]]:
-        """The place of each statement's row, None for new statements; and which the new ones are."""
-        numbers = carried(self._members, self._rows, members, None)
-        return numbers, [at for at, number in enumerate(numbers) if number is None]
-
-    def _change(self, members: Members, numbers: Sequence[int], keys: Sequence[str], lines: Sequence[str]) -> None:
-        """Put in new rows, and take out those that no statement has any more.
-
-        `numbers` are the places of all statements' rows, those of new rows behind the known ones.
-        """
-        known = len(self.arrangement.keys)
-        here = set(numbers) if known else ()
-        stay = sorted(number for number in here if number < known) if known and len(here) < known + len(keys) else None
-        self.arrangement.change(stay, keys, [lines])
-        self._members, self._rows = members, list(map(self.arrangement.ranks().__getitem__, numbers))
-
-    def _merge(
-        self,
-        members: Members,
-        numbers: list[Any],
-        new: Sequence[int],
-        keys: Sequence[str],
-        lines: Callable[[Sequence[int]], list[str]],
-    ) -> None:
-        """Let new statements with equal keys share a row; `lines` are those of some of the new statements."""
-        before = len(self.arrangement.keys)
-        if not before and len(set(keys)) == len(numbers):  # each has a row of its own
-            self._change(members, range(len(keys)), keys, lines(range(len(keys))))
-            return
-        known = dict(zip(dict.fromkeys([*self.arrangement.keys, *keys]), count(), strict=False))
-        first: Sequence[int] = range(len(keys))  # of each new row its first statement, among the new ones
-        if len(known) < before + len(keys):
-            places = dict(zip(reversed(keys), reversed(first), strict=True))
-            first = [places[key] for key in islice(known, before, None)]
-        for place, number in zip(new, map(known.__getitem__, keys), strict=True):
-            numbers[place] = number
-        self._change(members, numbers, list(islice(known, before, None)), lines(first))
-
-    def _columns(self, stated: Stated, some: Sequence[int]) -> Columns:
-        """The label values of some statements. Raises `Unplain` if our writers would not spell one of the fields so."""
-        columns = stated.columns(self._labels, some)
-        if columns is None:
-            raise Unplain
-        return columns
-
-    def _by_row(self, members: Stated) -> list[int]:
-        """The place of each row's statement, if each row has one."""
-        at = [0] * len(self._rows)
-        for row, place in zip(self._rows, members.places, strict=True):
-            at[row] = place
-        return at
-
     def _forget(self) -> None:
-        self._members, self._rows, self.arrangement = (Fields(), ()), (), Arrangement([self._width])
+        self._fields = Fields()
+        self._members: Sequence[int] = ()  # the places of the statements whose rows are known
+        self.places: Sequence[int] = ()
+        """The places of all statements, row by row, those of a row in the order of the hash."""
+        self.row_of: Sequence[int] = ()
+        """The row of each of them."""
+        self.change: Change | None = None
+        """What the last change did to `places`; None if nothing of them stands for the same any more."""
+        self.arrangement = Arrangement([self._width])
+
+    def _since(self, fields: Fields, members: Sequence[int]) -> Change:
+        """What changed of the statements, which are at these places of the hash."""
+        among, before = self._fields, self._members
+        if not before:
+            return Splice(0, range(len(members)))
+        if fields is among:
+            return change_of(before, members) if before != members else Splice(len(members), ())
+        change = fields.since(among)
+        if len(before) == len(among) and len(members) == len(fields):
+            return change
+        return change_of(list(picker(before)(change.moved)), members)
+
+    def _take(
+        self,
+        fields: Fields,
+        members: Sequence[int],
+        change: Change,
+        again: Collection[int],
+        keys: Sequence[str],
+        lines: Made,
+    ) -> None:
+        """Find the rows of new statements, and let go of those that no statement has any more.
+
+        `again` says which statements, of those that there were before, must be seen as new ones. `keys` are of the new
+        ones, and `lines` makes the lines of some of them. Statements with equal keys share a row.
+        """
+        came = sorted({*change.came, *again}) if again else change.came
+        new = list(map(members.__getitem__, came))
+        went = {*change.gone, *(self._known_at(change, again) if again else ())}
+        places = {self._members[at] for at in went}
+        gone = list(compress(count(), map(places.__contains__, self.places))) if places else []
+        numbers, first = self._numbers(keys)
+        known, before = len(self.arrangement), len(self.places)
+        alone = known == before and len(first) == len(keys)  # each row has one statement
+        lost = [self.row_of[at] for at in gone]
+        if gone and not alone:
+            left = {*numbers, *Splice(before, (), gone).stayed(self.row_of)}
+            lost = sorted({*lost}.difference(left))
+        rows = picker(first)(keys) if len(first) < len(keys) else keys
+        every = len(first) == len(keys)
+        made: Made = lines if every else lambda order, ordered: lines(picker(order)(first), ordered)
+        self.arrangement.change(lost, rows, [made])
+        moved = self.places
+        if fields is not self._fields and self._fields:
+            moved = picker(moved)(fields.since(self._fields).moved)
+        if alone:
+            self.change = self.arrangement.moves
+            self.places = self.change.carried(moved, picker(self.arrangement.order)(new))
+            self.row_of = range(len(self.places))
+        else:
+            self._arrange(moved, gone, new, numbers, len(fields), shuffled=isinstance(change, Shuffle))
+        self._fields, self._members = fields, members
+
+    def _numbers(self, keys: Sequence[str]) -> tuple[Sequence[int], Sequence[int]]:
+        """The row of each new statement, those of new rows behind the known ones; and of each new row a statement."""
+        known = len(self.arrangement)
+        distinct = dict(zip(keys, range(len(keys)), strict=True))
+        rows = {}
+        if known:
+            here = self.arrangement.keys
+            found = {key: bisect_left(here, key) for key in distinct}
+            rows = {key: at for key, at in found.items() if at < known and here[at] == key}
+        if len(distinct) == len(keys) and not rows:
+            return range(known, known + len(keys)), range(len(keys))
+        first = [at for key, at in distinct.items() if key not in rows]
+        rows.update(zip((keys[at] for at in first), count(known), strict=False))
+        return list(map(rows.__getitem__, keys)), first
+
+    def _known_at(self, change: Change, again: Collection[int]) -> list[int]:
+        """The places that some statements had among the known ones."""
+        now = dict(zip(change.moved, count(), strict=False))
+        return [now[at] for at in again]
+
+    def _arrange(
+        self,
+        moved: Sequence[int],
+        gone: Sequence[int],
+        new: Sequence[int],
+        numbers: Sequence[int],
+        most: int,
+        *,
+        shuffled: bool,
+    ) -> None:
+        """Bring statements into the order of their rows, given the places of known and new ones in a hash of `most`."""
+        ranks = self.arrangement.ranks()
+        went = Splice(len(moved), (), gone)
+        # row and place as one number, by which they are in order
+        old = _both(picker(went.stayed(self.row_of))(ranks), went.stayed(moved), most)
+        added = sorted(_both(picker(numbers)(ranks), new, most))
+        if shuffled or not moved:
+            self.change, every = None, sorted([*old, *added])
+        else:
+            self.change = Splice(len(moved), merged(old, added), gone)
+            every = Splice(len(old), self.change.came).carried(old, added)
+        self.row_of = [one // most for one in every]
+        self.places = [one % most for one in every]
+
+    def _texts(self, stated: Stated, some: Sequence[int]) -> _Texts:
+        """The label values of some statements. Raises `Unplain` if our writers would not spell one of the fields so."""
+        texts = stated.texts(self._labels, some)
+        if texts is None:
+            raise Unplain
+        return texts
+
+    def _lines(self, texts: _Texts) -> Made:
+        """What makes the lines of rows that have these label values."""
+        made = self._of_keys(texts.width) if isinstance(texts, PlainLists) else None
+        return made or self._of_columns(columns_of(texts))
+
+    def _of_keys(self, width: int) -> Made | None:
+        if not self._make.fits_lists():
+            return None
+        return lambda _, keys: self._make.of_lists(PlainLists.of_keys(keys, width))
+
+    def _of_columns(self, columns: Columns) -> Made:
+        def made(some: Sequence[int], _: Sequence[str]) -> str:
+            return "\n".join(self._make.of([picker(some)(column) for column in columns], len(some)))
+
+        return made
 
 
-def carried(before: Members, values: Sequence[T], now: Members, new: T) -> list[T]:
-    """Something of each statement `now`, given the `values` of those `before`; that of a new one is `new`."""
-    (among, places), (fields, at) = before, now
-    if not places:
-        return [new] * len(at)
-    by_place = [new] * (len(among) + len(fields))
-    for place, value in zip(places, values, strict=True):
-        by_place[place] = value
-    if fields is among:
-        return list(map(by_place.__getitem__, at))
-    return list(map(by_place.__getitem__, map(fields.places_in(among).__getitem__, at)))
+def _both(rows: Sequence[int], places: Sequence[int], most: int) -> list[int]:
+    return list(map(add, map(mul, rows, repeat(most)), places))
 
 
-def sort_keys(columns: Sequence[Sequence[str]], rows: int) -> list[str]:
+def columns_of(texts: _Texts) -> Columns:
+    """Label values as columns."""
+    return texts.columns() if isinstance(texts, PlainLists) else texts
+
+
+def sort_keys(texts: PlainLists | Sequence[Sequence[str]], rows: int) -> list[str]:
     """A text for each row that sorts as its texts do. Raises `Unplain` if a text has the separator in it."""
-    keys = list(map("\0".join, zip(*columns, strict=True) if columns else repeat((), rows)))
-    if "".join(keys).count("\0") != max(0, len(columns) - 1) * rows:
+    if isinstance(texts, PlainLists):
+        return texts.keys()
+    keys = list(map("\0".join, zip(*texts, strict=True) if texts else repeat((), rows)))
+    if "".join(keys).count("\0") != max(0, len(texts) - 1) * rows:
         raise Unplain
     return keys
 
@@ -148,56 +221,40 @@ class ReplicaRows(Rows):
         self._names: Mapping[str, str] = {}
         self._apart = False
 
-    def places(self, members: Stated, replicas: Mapping[str, str], fields: Fields) -> list[int]:
-        """The place of each row's statement. If two writers of a series have one name, their ids follow the name.
-
-        Raises `Unplain`.
-        """
-        names = {writer: replicas.get(writer, writer) for writer in members.every_writer}
+    def learn(self, stated: Stated, replicas: Mapping[str, str], fields: Fields) -> None:
+        """Find the rows. If two writers of a series have one name, their ids follow the name. Raises `Unplain`."""
+        names = {writer: replicas.get(writer, writer) for writer in stated.every_writer}
         apart = len(set(names.values())) < len(names)
         if apart or self._apart or any(names.get(writer, name) != name for writer, name in self._names.items()):
             self._forget()
         self._names, self._apart = names, apart
-        numbers, new = self._numbers((fields, members.places))
-        columns = self._columns(members, new)
-        writers = list(map(members.writers.__getitem__, new))
-        shown = named = list(map(names.__getitem__, writers))
-        if apart:
-            namesakes = Counter(zip(*columns, named, strict=True))
-            several = zip(zip(*columns, named, strict=True), named, writers, strict=True)
-            shown = [name if namesakes[one] == 1 else f"{name}-{writer}" for one, name, writer in several]
-        if len(new) == len(numbers):
-            numbers = list(range(len(self.arrangement.keys), len(self.arrangement.keys) + len(new)))
+        change = self._since(fields, stated.places)
+        new, size = change.came, len(change.came)
+        texts: _Texts = self._texts(stated, new)
+        writers = list(map(stated.writers.__getitem__, new))
+        named = list(map(names.__getitem__, writers))
+        every = "".join(names.values())
+        if isinstance(texts, PlainLists) and not apart and not is_special(every) and "\0" not in every:
+            behind = {writer: f"\0{name}" for writer, name in names.items()}
+            keys = list(map(add, texts.keys(), map(behind.__getitem__, writers)))
+            lines = self._of_keys(self._labels + 1) or self._of_columns([*texts.columns(), named])
         else:
-            for number, place in enumerate(new, start=len(self.arrangement.keys)):
-                numbers[place] = number
-        keys = sort_keys([*columns, named, writers], len(new))
-        self._change((fields, members.places), numbers, keys, self._make.of([*columns, shown], len(new)))
-        return self._by_row(members)
+            columns, shown = columns_of(texts), named
+            if apart:
+                namesakes = Counter(zip(*columns, named, strict=True))
+                several = zip(zip(*columns, named, strict=True), named, writers, strict=True)
+                shown = [name if namesakes[one] == 1 else f"{name}-{writer}" for one, name, writer in several]
+            keys = sort_keys([*columns, named, *([writers] if apart else [])], size)
+            lines = self._of_columns([*columns, shown])
+        self._take(fields, stated.places, change, (), keys, lines)
 
 
 class MergedRows(Rows):
     """One row for each series, over all writers that state it."""
 
-    def places(self, members: Stated, fields: Fields) -> tuple[list[int], list[int]]:
-        """The places of all statements, row by row, those of a row in the order of the hash; and each one's row.
-
-        Raises `Unplain`.
-        """
-        numbers, new = self._numbers((fields, members.places))
-        columns = self._columns(members, new)
-        keys = sort_keys(columns, len(new))
-        self._merge(
-            (fields, members.places),
-            numbers,
-            new,
-            keys,
-            lambda first: self._make.of(
-                columns if len(first) == len(keys) else [[column[at] for at in first] for column in columns], len(first)
-            ),
-        )
-        rows = self._rows
-        if len(self.arrangement.keys) == len(rows):  # each has one statement
-            return self._by_row(members), list(range(len(rows)))
-        order = sorted(range(len(rows)), key=rows.__getitem__)
-        return list(map(members.places.__getitem__, order)), list(map(rows.__getitem__, order))
+    def learn(self, stated: Stated, fields: Fields) -> None:
+        """Find the rows. Raises `Unplain`."""
+        change = self._since(fields, stated.places)
+        texts = self._texts(stated, change.came)
+        keys = sort_keys(texts, len(change.came))
+        self._take(fields, stated.places, change, (), keys, self._lines(texts))

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import compress, repeat
 from math import inf
-from operator import gt, lt, ne
+from operator import gt, ne
 from typing import Self
 
 from fleetmeter.errors import StateError
-from fleetmeter.reader.fields import Fields, carried
-from fleetmeter.schema.definition import read_json
+from fleetmeter.reader.digits import numbers_in
+from fleetmeter.reader.fields import Fields
 from fleetmeter.schema.scale import parse_number
 
 _FLOATS = 10**307
@@ -18,8 +18,6 @@ _FLOATS = 10**307
 
 _MOST_CHANGED = 0.4
 """The part of the numbers up to which it takes less time to look for those that changed than to read them all."""
-
-_KINDS = frozenset((int, float))
 
 
 class LikeAHash(Mapping[bytes, bytes]):
@@ -90,9 +88,9 @@ class Hash(Mapping[bytes, bytes]):
         if before.fields is not self.fields:
             if float not in set(map(type, numbers)):
                 return _numbers_of(self.texts)  # whole ones are read as fast as they are found
-            places = self.fields.places_in(before.fields)
-            texts = carried(texts, repeat(None, len(places)), places)
-            numbers = carried(numbers, repeat(0, len(places)), places)
+            change = self.fields.since(before.fields)
+            texts = change.carried(texts, repeat(None, len(change.came)))
+            numbers = change.carried(numbers, repeat(0, len(change.came)))
         changed = list(compress(range(len(texts)), map(ne, self.texts, texts)))
         if len(changed) > _MOST_CHANGED * len(texts):
             return _numbers_of(self.texts)
@@ -112,14 +110,8 @@ class Hash(Mapping[bytes, bytes]):
         if before is None or now is None:
             return {field: text for field, text in served.items() if _below(self.get(field), text)}
         if not (self.fields is served.fields or self.fields == served.fields):
-            places = self.fields.places_in(served.fields)
-            known = sum(map(len(before).__gt__, places))
-            if known == len(before) and not any(map(lt, now, carried(before, repeat(-inf, len(now)), places))):
-                return {}
-            stored = [*repeat(-inf, len(before) + len(now))]
-            for place, number in zip(places, now, strict=True):
-                stored[place] = number
-            now = stored[: len(before)]
+            change = self.fields.since(served.fields)
+            now = list(map([*now, -inf].__getitem__, change.moved[:-1])) if change.gone else [*change.here(now)]
         lower = list(map(gt, before, now))
         return dict(compress(zip(served.fields, served.texts, strict=True), lower)) if any(lower) else {}
 
@@ -162,17 +154,5 @@ def _numbers_of(texts: list[bytes]) -> list[float]:
     joined = b",".join(texts)
     if joined.replace(b",", b"").isdigit() and all(texts):
         return list(map(int, texts))
-    numbers = _together(joined, len(texts)) or list(map(parse_number, texts))
+    numbers = numbers_in(texts) or list(map(parse_number, texts))
     return [number + 0 for number in numbers] if b"-" in joined else numbers  # a negative zero is 0
-
-
-def _together(joined: bytes, count: int) -> list[float] | None:
-    """`count` texts, joined by commas, parsed into numbers together; None if they must be parsed one by one.
-
-    If the result has as many numbers as there are texts, and nothing else, no text had a comma in it.
-    """
-    try:
-        numbers = read_json(b"[" + joined + b"]")
-    except ValueError:
-        return None  # such as `inf` or `007`, which JSON does not know
-    return numbers if len(numbers) == count and set(map(type, numbers)) <= _KINDS else None

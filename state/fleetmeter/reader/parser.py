@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from fleetmeter.connection.multi_exec import Command
@@ -143,8 +144,7 @@ class Parser:
             new = fields.not_in(before)
             if len(fields) - len(new) < len(before):  # some went, perhaps with their writers
                 new, writers = fields, frozenset()
-            names = {raw.partition(b" ")[0] for raw in new}
-            self._stating = fields, writers | {name.decode("utf-8", "replace") for name in names}
+            self._stating = fields, writers | {name.decode("utf-8", "replace") for name in _first_words(new)}
         return self._stating[1]
 
     def _by_field(self, asked: list[bytes], replies: Sequence[Any]) -> Iterator[tuple[bytes, list[Any]]]:
@@ -189,6 +189,15 @@ def _horizon(text: bytes | None) -> int:
         return int(text)
     except ValueError as error:
         raise StateError(f"retired[{HORIZON_FIELD}]", f"{text!r} is no time") from error
+
+
+def _first_words(fields: Sequence[bytes]) -> Collection[bytes]:
+    """The different texts before the first space of each. Ids of writers are equally long, so one look finds them."""
+    size = fields[0].find(b" ") + 1 if fields else 0
+    heads = set(map(itemgetter(slice(0, size)), fields))
+    if size and all(head.find(b" ") == size - 1 for head in heads):
+        return [head[:-1] for head in heads]
+    return {field.partition(b" ")[0] for field in fields}
 
 
 def _is_error(reply: Any) -> bool:

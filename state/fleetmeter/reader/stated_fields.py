@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain, compress, repeat
-from typing import NamedTuple, Self
+from itertools import chain, compress
+from typing import NamedTuple, Self, cast
 
-from fleetmeter.reader.fields import Fields, carried
+from fleetmeter.reader.fields import Fields
+from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.spelling import columns_of, columns_of_ends, lists_of
 from fleetmeter.schema.definition import read_json, texts_of
 
@@ -15,6 +16,10 @@ _SERIES = b",["
 
 Columns = list[list[str]]
 """The label values of some fields: the first label's of all fields, then the second's, and so on."""
+
+
+_Places = dict[tuple[str, str] | None, list[int]]
+"""The places of fields by their layout; None has those of fields that are no statements."""
 
 
 class Head(NamedTuple):
@@ -34,7 +39,7 @@ class Stated:
     fields: list[bytes] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
-    found: list[Columns] = field(default_factory=list, repr=False)
+    found: list[PlainLists] = field(default_factory=list, repr=False)
 
     @cached_property
     def writers(self) -> list[str]:
@@ -54,22 +59,22 @@ class Stated:
         """All writers among them."""
         return frozenset(self.writers)
 
-    def columns(self, width: int, some: Sequence[int]) -> Columns | None:
+    def texts(self, width: int, some: Sequence[int]) -> PlainLists | Columns | None:
         """The `width` label values of some of them, by sorted name; None if a field is not spelled as our writers do.
 
-        What was found when the fields were read is given away, because it takes more memory than the fields.
+        What was found when the fields were read is given away, because it takes as much memory as the fields.
         """
         found = self.found.pop() if self.found else None
-        if found is not None and len(found) == width and len(some) == len(self.fields):
+        if found is not None and found.width == width and len(some) == len(self.fields):
             return found
-        return columns_of_ends(_ends_of(map(self.fields.__getitem__, some)), width)
+        ends = _ends_of(map(self.fields.__getitem__, some))
+        return PlainLists.of(ends, width, "", "]]") or columns_of_ends(ends, width)
 
     def only(self, stays: Sequence[bool]) -> "Stated":
         """Those of them that stay."""
-        found = [[list(compress(column, stays)) for column in columns] for columns in self.found]
         self.found.clear()
         fields, places = list(compress(self.fields, stays)), list(compress(self.places, stays))
-        return Stated(fields, places, list(compress(self.heads, stays)), found)
+        return Stated(fields, places, list(compress(self.heads, stays)))
 
 
 _NOTHING = Stated()
@@ -83,8 +88,12 @@ class StatedFields:
 
     def __init__(self, fields: Fields, before: Self | None = None) -> None:
         self.fields = fields
-        self._heads, found = _read(fields) if before is None else (_with_new(fields, before), {})
-        places = _by_layout(self._heads)
+        found: dict[tuple[str, str], PlainLists] = {}
+        if before is None:
+            self._heads, places, found = _read(fields)
+        else:
+            self._heads = _with_new(fields, before)
+            places = _by_layout(self._heads)
         self.unreadable = places.pop(None, [])
         self._by_layout = {
             layout: self._stated(at, [found[layout]] if layout in found else [])
@@ -113,9 +122,9 @@ class StatedFields:
         """The head of each field; None for one that is no statement."""
         return self._heads
 
-    def _stated(self, places: list[int], found: list[Columns]) -> Stated:
+    def _stated(self, places: list[int], found: list[PlainLists]) -> Stated:
         if len(places) == len(self.fields):
-            return Stated(self.fields, places, [head for head in self._heads if head is not None], found)
+            return Stated(self.fields, places, cast("list[Head]", self._heads), found)
         heads = [head for head in map(self._heads.__getitem__, places) if head is not None]
         return Stated(list(map(self.fields.__getitem__, places)), places, heads, found)
 
@@ -126,50 +135,61 @@ def _ends_of(fields: Iterable[bytes]) -> list[bytes]:
 
 
 def _with_new(fields: Fields, before: StatedFields) -> list[Head | None]:
-    known, places = len(before.fields), fields.places_in(before.fields)
-    new = [place - known for place in places if place >= known]
-    now: list[Head | None] = [*repeat(None, len(fields))]
-    for place, head in zip(new, _read([fields[place] for place in new])[0], strict=True):
-        now[place] = head
-    return carried(before.heads(), now, places)
+    change = fields.since(before.fields)
+    return change.carried(before.heads(), _read([fields[place] for place in change.came])[0])
 
 
-def _read(fields: Sequence[bytes]) -> tuple[list[Head | None], dict[tuple[str, str], Columns]]:
-    """The head of each field, None for one that is no statement; and the label values by layout.
+def _read(fields: Sequence[bytes]) -> tuple[list[Head | None], _Places, dict[tuple[str, str], PlainLists]]:
+    """The head of each field, None if it is no statement; the places by layout; the label values, if none is escaped.
 
     Fields of a layout are read together. Only if they are spelled otherwise than our writers do, each is read by
-    itself, and the layout has no label values here.
+    itself.
     """
+    texts, joined = _parted(fields)
     known = _Heads()
-    heads: list[Head | None] = []
-    ends: list[bytes] = []
-    put_head, put_end = heads.append, ends.append
-    for one in fields:
-        text, _, end = one.partition(_SERIES)
-        put_head(known[text])
-        put_end(end)
-    places = _by_layout(heads)
-    found: dict[tuple[str, str], Columns] = {}
+    heads: list[Head | None] = list(map(known.__getitem__, texts))
+    del texts
+    layouts = {head.layout if head is not None else None for head in known.values()}
+    places: _Places = {layouts.pop(): list(range(len(heads)))} if len(layouts) == 1 else _by_layout(heads)
+    found: dict[tuple[str, str], PlainLists] = {}
     others = [places.pop(None, [])]
+    ends: list[bytes] = []  # only if one text of all is not enough
+    if joined.count(b"\n") != len(fields) - 1:
+        ends = _ends_of(fields)  # a line feed is in a field, which no writer would spell so
+    elif len(places) > 1 or others[0] or b"\\" in joined:
+        ends = joined.split(b"\n")
     for layout, at in places.items():
-        own = ends if len(at) == len(ends) else list(map(ends.__getitem__, at))
-        plain = next((end for end in own if b"\\" not in end), b"")
-        columns = columns_of_ends(own, plain.count(b'"') // 2)
-        if columns is None or layout is None:
+        own = list(map(ends.__getitem__, at)) if ends else []
+        lines = b"\n".join(own) if own else joined
+        plain = next((end for end in own if b"\\" not in end), lines[: lines.find(b"\n") if b"\n" in lines else None])
+        width = plain.count(b'"') // 2
+        lists = PlainLists.of_lines(lines, len(at), width, "", "]]")
+        if lists is not None and layout is not None:
+            found[layout] = lists
+        elif layout is None or columns_of_ends(own or lines.split(b"\n"), width) is None:
             others.append(at)
-        else:
-            found[layout] = columns
     for place in chain.from_iterable(others):
         head = heads[place] = _head(fields[place])
         if head is not None:
             found.pop(head.layout, None)
-    return heads, found
+    return heads, _by_layout(heads) if any(others) else places, found
 
 
-def _by_layout(heads: Sequence[Head | None]) -> dict[tuple[str, str] | None, list[int]]:
+def _parted(fields: Sequence[bytes]) -> tuple[list[bytes], bytes]:
+    """What stands before the label values of each field; and what follows their opening brackets, as lines."""
+    pieces = (b"\n" + _SERIES).join(fields).split(_SERIES)
+    texts, ends = pieces[::2], b"".join(pieces[1::2])
+    # if each line feed is in an end, it is the last of it: so each end but the last has one, and no text has any
+    if len(pieces) != 2 * len(fields) or ends.count(b"\n") != len(fields) - 1 or b"\n" in b"".join({*texts}):
+        parted = [one.partition(_SERIES) for one in fields]
+        return [text for text, _, _ in parted], b"\n".join([end for _, _, end in parted])
+    return texts, ends
+
+
+def _by_layout(heads: Sequence[Head | None]) -> _Places:
     """The places of the heads of each layout; None has those that are None."""
     different = dict(zip(map(id, heads), heads, strict=True))
-    places: dict[tuple[str, str] | None, list[int]] = {}
+    places: _Places = {}
     lists = {number: places.setdefault(None if head is None else head.layout, []) for number, head in different.items()}
     if len(places) == 1:
         return {layout: list(range(len(heads))) for layout in places}

@@ -1,6 +1,5 @@
 """Statements: values that a writer replaces and does not add up. Gauges merged by their mode, infos, state sets."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import compress, repeat
@@ -9,8 +8,8 @@ from operator import ne
 from typing import NamedTuple
 
 from fleetmeter.errors import StateError
-from fleetmeter.reader.fields import carried
 from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.plain_lists import is_text
 from fleetmeter.reader.sample import Labels, Sample
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.stated_fields import Stated, StatedFields
@@ -22,8 +21,8 @@ STATED_TYPES = frozenset(("gauge", "info", "stateset"))
 """The types whose values are replaced, not added up."""
 
 
-_STATEMENTS = re.compile(rf"(?:[0-9]{{1,{TIME_DIGITS}}}+ [^ \n]*+\n)*+")
-"""Lines of a time, a space, and a text without one."""
+_OTHERS = bytes(sorted({*range(256)} - {*b" \n"}))
+"""All bytes but spaces and line feeds."""
 
 
 class GaugeValue(NamedTuple):
@@ -48,15 +47,14 @@ class Statements:
         self.raw = gauges.texts
         self.fields: StatedFields = StatedFields.of(gauges.fields, before.fields if before is not None else None)
         illegible = frozenset[int]()
-        changed: Sequence[int] = ()
         if before is None:
             self.set_us, self.texts, legible = _parted(self.raw)
-            changed = () if legible else range(len(self.raw))
+            unsure: Sequence[int] = () if legible else range(len(self.raw))
         else:
-            illegible, changed = self._carried(before)
-            for place in changed:
+            illegible, unsure = self._carried(before)
+            for place in unsure:
                 self.set_us[place], _, self.texts[place] = self.raw[place].partition(b" ")
-        self.illegible: frozenset[int] = illegible.difference(changed) | self._found_illegible(changed)
+        self.illegible: frozenset[int] = illegible.difference(unsure) | self._found_illegible(unsure)
         self._unreadable = self.illegible.union(self.fields.unreadable)
         self.problems = [
             _bad("gauges", f"{gauges.fields[place]!r} → {gauges.texts[place]!r} is no gauge")
@@ -98,23 +96,20 @@ class Statements:
         raw: Sequence[bytes | None] = before.raw
         self.set_us, self.texts, illegible = before.set_us[:], before.texts[:], before.illegible
         if before.fields is not self.fields:
-            places, new = self.fields.fields.places_in(before.fields.fields), len(self.raw)
-            self.set_us = carried(self.set_us, repeat(b"", new), places)
-            self.texts = carried(self.texts, repeat(b"", new), places)
-            raw = carried(raw, repeat(None, new), places)
+            change = self.fields.fields.since(before.fields.fields)
+            new = len(change.came)
+            self.set_us = change.carried(self.set_us, repeat(b"", new))
+            self.texts = change.carried(self.texts, repeat(b"", new))
+            raw = change.carried(raw, repeat(None, new))
             if illegible:
-                illegible = frozenset(place for place, known in enumerate(places) if known in illegible)
+                illegible = frozenset(map(change.moved.__getitem__, illegible)).difference((-1,))
         return illegible, list(compress(range(len(self.raw)), map(ne, self.raw, raw)))
 
     def _found_illegible(self, places: Sequence[int]) -> frozenset[int]:
         """The places whose text is not a time and a text. Mostly there are none, as two checks of all show."""
         times = [self.set_us[place] for place in places]
-        try:
-            b"\n".join([self.texts[place] for place in places]).decode()
-            if all(times) and b"".join(times).isdigit() and max(map(len, times)) <= TIME_DIGITS:
-                return frozenset()
-        except ValueError:
-            pass  # at least one
+        if not times or (_are_times(times) and is_text(b"\n".join([self.texts[place] for place in places]))):
+            return frozenset()
         return frozenset(place for place in places if not self._legible(place))
 
     def _legible(self, place: int) -> bool:
@@ -190,16 +185,17 @@ class Statements:
 
 def _parted(raw: list[bytes]) -> tuple[list[bytes], list[bytes], bool]:
     """The times and the texts of statements; and whether they were all seen to be a time and a text in UTF-8."""
-    lines = b"\n".join([*raw, b""])
-    try:
-        plain = _STATEMENTS.fullmatch(lines.decode()) is not None
-    except UnicodeDecodeError:
-        plain = False
-    pieces = b" ".join(raw).split(b" ") if plain else []
-    if raw and len(pieces) == 2 * len(raw):  # as each line has one space, there are as many lines: none has a feed
-        return pieces[::2], pieces[1::2], True
+    joined = b"\n".join(raw)
+    # if each has one space and no line feed, the texts between spaces are times and texts in turn
+    if raw and joined.translate(None, _OTHERS) == b" \n" * (len(raw) - 1) + b" ":
+        pieces = joined.replace(b"\n", b" ").split(b" ")
+        return pieces[::2], pieces[1::2], _are_times(pieces[::2]) and is_text(joined)
     parted = [text.partition(b" ") for text in raw]
     return [time for time, _, _ in parted], [text for _, _, text in parted], False
+
+
+def _are_times(times: Sequence[bytes]) -> bool:
+    return all(times) and b"".join(times).isdigit() and max(map(len, times)) <= TIME_DIGITS
 
 
 def replica_label(others: Collection[str]) -> str:

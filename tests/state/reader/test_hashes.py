@@ -2,6 +2,7 @@
 
 import pytest
 
+from fleetmeter.reader.change import Shuffle, Splice
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.hashes import Hash
 
@@ -50,12 +51,12 @@ def test_fields_know_where_they_were() -> None:
     """Of another hash, too, each says its place there; the same fields are the same objects."""
     first = Fields(FIELDS)
     second = Fields.after(first, [b"d", b"x", b"a"])
-    assert second.places_in(first) == [3, 4 + 1, 0]
+    assert second.since(first) == Shuffle(4, [3, 4, 0])
     assert second[0] is first[3]
     third = Fields.after(second, [b"x", b"b"])
-    assert third.places_in(second) == [1, 3 + 1]
-    assert third.places_in(first) == [4 + 0, 1]
-    assert second.places_in(first) == [3, 4 + 1, 0]
+    assert third.since(second) == Splice(3, [1], [0, 2])
+    assert third.since(first) == Splice(4, [0], [0, 2, 3])
+    assert second.since(first) == Shuffle(4, [3, 4, 0])
 
 
 def test_numbers_follow_when_series_come_and_go() -> None:

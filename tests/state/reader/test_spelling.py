@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetmeter.reader.fields import Fields, carried
 from fleetmeter.reader.spelling import are_lists, columns_of, columns_of_ends, objects_of
 from fleetmeter.schema.definition import compact_json
 
@@ -89,14 +88,3 @@ def test_the_ends_of_fields_of_gauges(lists: list[list[str]]) -> None:
     ):
         assert columns_of_ends([*ends, wrong], width) is None
         assert columns_of_ends([wrong, *ends], width) is None
-
-
-@given(st.lists(st.integers(0, 200), unique=True), st.lists(st.integers(0, 200), unique=True), st.integers(1, 3))
-def test_places_are_found_whatever_came_went_or_moved(before: list[int], now: list[int], way: int) -> None:
-    """Followed side by side or looked up, each field's place is where it stands among the earlier ones."""
-    now = {1: now, 2: [*before[: len(before) // 2], *now, *before[len(before) // 2 :]], 3: [*now, *before]}[way]
-    fields = Fields(b"%d" % number for number in dict.fromkeys(now))
-    others = [b"%d" % number for number in before]
-    expected = [others.index(one) if one in others else len(others) + at for at, one in enumerate(fields)]
-    assert list(fields.places_in(others)) == expected
-    assert carried(others, fields, expected) == fields

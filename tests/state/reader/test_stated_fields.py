@@ -1,6 +1,7 @@
 """Statements that are read together: each as if it were read by itself."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hypothesis import given
@@ -8,8 +9,9 @@ from hypothesis import strategies as st
 
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.snapshot import Snapshot
-from fleetmeter.reader.stated_fields import Head, StatedFields
+from fleetmeter.reader.stated_fields import Head, Stated, StatedFields
 from fleetmeter.reader.statements import Statements
 from fleetmeter.schema.definition import compact_json, read_json
 
@@ -62,6 +64,12 @@ def test_fields_that_are_read_together_say_what_each_says(first: list[bytes], se
     assert_right(StatedFields.of(Fields.after(fields, second), stated), "all")
 
 
+def columns(part: Stated, width: int, some: Sequence[int]) -> list[list[str]] | None:
+    """The label values of some statements, in whichever form they were found."""
+    texts = part.texts(width, some)
+    return texts.columns() if isinstance(texts, PlainLists) else texts
+
+
 def assert_right(stated: StatedFields, taken: str) -> None:
     """That all is said as each field says it, also the label values of `all` or `some` of them."""
     read = [by_itself(field) for field in stated.fields]
@@ -82,10 +90,11 @@ def assert_right(stated: StatedFields, taken: str) -> None:
         plain = all(is_spelled_so(stated.fields[place]) and len(values) == width for place, _, values in members)
         expected = [[values[at] for _, _, values in members] for at in range(width)] if plain else None
         for _ in range(2):  # what was found at first is given away
-            assert part.columns(width, range(len(members))) == expected
-        assert not members or part.columns(width + 1, range(len(members))) is None
+            texts = part.texts(width, range(len(members)))
+            assert (texts.columns() if isinstance(texts, PlainLists) else texts) == expected
+        assert not members or columns(part, width + 1, range(len(members))) is None
         if plain and members:
-            assert part.columns(width, [0]) == [[text] for text in members[0][2]]
+            assert columns(part, width, [0]) == [[text] for text in members[0][2]]
 
 
 RAW = st.tuples(

@@ -1,0 +1,75 @@
+"""Many numbers read from texts, or spelled, in one go: ten times faster if orjson is there.
+
+Python's own `float` and `repr` decide what the numbers and the texts are. orjson finds the same in ordinary cases, and
+is not asked in others.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fleetmeter.schema.definition import read_json
+
+try:
+    import orjson
+except ImportError:  # an implementation of Python, or a machine, for which there is none
+    orjson = None  # type: ignore[assignment]
+
+_KINDS = frozenset((int, float))
+_EXACT = 2**63
+"""Whole numbers from here on may come from orjson as floats."""
+
+_LEAST, _MOST = 1e-4, 1e16
+"""Absolute values from here, and below there, that `repr` spells without an exponent, as orjson does."""
+
+
+def numbers_in(texts: Sequence[bytes]) -> list[float] | None:
+    """The numbers in these texts, those that are whole as `int`; None if they must be read one by one.
+
+    That is so if JSON would not spell one of them so, as `inf` or `007`.
+    """
+    joined = b"[" + b",".join(texts) + b"]"
+    if orjson is not None:
+        try:
+            numbers = _checked(orjson.loads(joined), len(texts))
+            if numbers is not None and (not numbers or max(numbers) < _EXACT > -min(numbers)):
+                return numbers
+        except ValueError:
+            pass  # such as a number that is too large for orjson, and not for Python
+    try:
+        return _checked(read_json(joined), len(texts))
+    except ValueError:
+        return None
+
+
+def floats_in(texts: Sequence[bytes]) -> list[float]:
+    """The numbers in these texts as `float` reads them. Raises `ValueError` if one is no number."""
+    if orjson is not None:
+        joined = b"[" + b",".join(texts) + b"]"
+        try:
+            numbers = _checked(orjson.loads(joined), len(texts))
+        except ValueError:
+            numbers = None
+        # JSON has one zero among whole numbers, `float` reads `-0` as another
+        if numbers is not None and not (b"-0," in joined or b"-0]" in joined):
+            return list(map(float, numbers)) if int in set(map(type, numbers)) else numbers
+    return list(map(float, texts))
+
+
+def spelled(numbers: Sequence[float]) -> list[bytes]:
+    """The texts of numbers, as `repr` has them."""
+    if numbers and orjson is not None:
+        try:
+            joined = orjson.dumps(list(numbers))
+        except TypeError:
+            pass  # a whole number of more than 64 bits
+        else:
+            sizes = list(map(abs, numbers))
+            small = min(sizes) < _LEAST and any(0 < size < _LEAST for size in sizes)
+            if not small and max(sizes) < _MOST and b"null" not in joined:  # `null` is what is not finite
+                return joined[1:-1].split(b",")
+    return (b"%a\n" * len(numbers) % tuple(numbers)).split(b"\n")[:-1]
+
+
+def _checked(found: Any, count: int) -> list[float] | None:
+    """The value itself if it is a list of `count` numbers: then no text had a comma in it, and each is a number."""
+    return found if type(found) is list and len(found) == count and set(map(type, found)) <= _KINDS else None
