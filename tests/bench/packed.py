@@ -52,6 +52,8 @@ def main() -> None:
         times = {name: Times() for name in turns}
         for _ in range(TURNS):
             for name, (turn, share) in turns.items():
+                twins.beat()
+                turn(Times())  # from here on no more than the share changes
                 twins.change(share)
                 twins.beat()
                 turn(times[name])

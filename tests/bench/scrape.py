@@ -113,17 +113,17 @@ def ways(samples: int, store: EmbeddedStore, namespace: Namespace, ends: ExitSta
     found = {
         DRAIN: Way(lambda times: times.took(drain.seconds(), len(drain.reply())), namespace, SHARE),
         "hiredis alone": Way(partial(_parse, drain), namespace, SHARE),
-        OURS: Way(partial(ask, exporter, samples), namespace, SHARE),
-        "the same, 100 % changed": Way(partial(ask, exporter, samples), namespace, 1),
-        "text, gzip": Way(partial(ask, exporter, samples, coding="gzip"), namespace, SHARE),
+        OURS: Way(partial(ask, exporter, samples), namespace, SHARE, remembers=True),
+        "the same, 100 % changed": Way(partial(ask, exporter, samples), namespace, 1, remembers=True),
+        "text, gzip": Way(partial(ask, exporter, samples, coding="gzip"), namespace, SHARE, remembers=True),
         STOCK: Way(partial(_render, stock, samples), namespace, SHARE),
     }
     if samples == SAMPLES:
         found |= {
-            "the same, nothing changed": Way(partial(ask, exporter, samples), namespace, 0),
-            "OpenMetrics": Way(partial(ask, exporter, samples, accept=OPENMETRICS), namespace, SHARE),
+            "the same, nothing changed": Way(partial(ask, exporter, samples), namespace, 0, remembers=True),
+            "OpenMetrics": Way(partial(ask, exporter, samples, accept=OPENMETRICS), namespace, SHARE, remembers=True),
             "OpenMetrics, gzip": Way(
-                partial(ask, exporter, samples, accept=OPENMETRICS, coding="gzip"), namespace, SHARE
+                partial(ask, exporter, samples, accept=OPENMETRICS, coding="gzip"), namespace, SHARE, remembers=True
             ),
         }
     for copies in (1, COPIES) if samples == SAMPLES else (1,):

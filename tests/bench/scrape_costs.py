@@ -49,7 +49,7 @@ def _writers() -> None:
             ends.callback(namespace.close)
             exporter = ends.enter_context(Exporter(namespace.address))
             checked(exporter.first(), SAMPLES)
-            asked[fleet] = Way(partial(ask, exporter, SAMPLES), namespace, SHARE)
+            asked[fleet] = Way(partial(ask, exporter, SAMPLES), namespace, SHARE, remembers=True)
         times = measured(asked)
     one = times["1"]
     show(

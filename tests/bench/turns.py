@@ -61,12 +61,16 @@ class Times:
 
 @dataclass(frozen=True)
 class Way:
-    """One way: what a turn does, which part of a namespace's numbers changes before, and how many count at least."""
+    """One way: what a turn does, which part of a namespace's numbers changes before, and how many count at least.
+
+    One that `remembers` has a turn that does not count before each change, else what changed for others would count.
+    """
 
     turn: Callable[[Times], None]
     namespace: Namespace
     share: float
     fewest: int = FEWEST
+    remembers: bool = False
 
 
 def measured(ways: Mapping[str, Way]) -> dict[str, Times]:
@@ -76,6 +80,9 @@ def measured(ways: Mapping[str, Way]) -> dict[str, Times]:
         for name, way in ways.items():
             if times[name].enough:
                 continue
+            if way.remembers:
+                way.namespace.beat()
+                way.turn(Times())
             if way.share:
                 way.namespace.change(way.share)
             way.namespace.beat()

@@ -10,14 +10,14 @@ from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.scale import ADDED_TYPES
 from fleetmeter_exporter.exposition.added_block import AddedBlock
 from fleetmeter_exporter.exposition.block import Subject
-from fleetmeter_exporter.exposition.body import Body, Text
+from fleetmeter_exporter.exposition.body import Body
 from fleetmeter_exporter.exposition.fact_blocks import InfoBlock, StateBlock
 from fleetmeter_exporter.exposition.formats import Format
 from fleetmeter_exporter.exposition.gauge_block import GaugeBlock
 from fleetmeter_exporter.exposition.groups import groups_of
 from fleetmeter_exporter.exposition.lines import SampleLines, UnfitName, created_head, head, own_labels
 from fleetmeter_exporter.exposition.own_metrics import constant_labels, own_families
-from fleetmeter_exporter.exposition.packed_block import PackedBlock
+from fleetmeter_exporter.exposition.packed_block import LayoutNumbers, PackedBlock
 from fleetmeter_exporter.fleet import Scrape
 
 Block = AddedBlock | PackedBlock | GaugeBlock | InfoBlock | StateBlock
@@ -59,16 +59,18 @@ class Exposition:
         """
         self._used = set()
         series = dict.fromkeys((scrape.namespace for scrape in scrapes), 0)
-        parts: list[Text] = []
+        parts: list[bytes] = []
         for group in groups_of(scrapes, self._form.escaping):
-            texts, after = [], []
+            texts: list[bytes] = []
+            after, found_any = [], False
             for scrape, source in group.members:
                 found = self._member(scrape, source, constant_labels(scrape, scrapes), names)
                 if found is not None:
                     series[scrape.namespace] += found[0]
-                    texts.append(found[1])
+                    found_any = True
+                    texts += found[1]
                     after.append(found[2])
-            if any(texts) or (texts and not names):
+            if any(texts) or (found_any and not names):
                 parts += (_head(group.definition, self._form).encode(), *texts)
             if any(after):
                 parts += (created_head(group.definition, self._form).encode(), *after)
@@ -83,7 +85,7 @@ class Exposition:
 
     def _member(
         self, scrape: Scrape, source: Source, constant: Labels, names: Collection[str]
-    ) -> tuple[int, Text, bytes] | None:
+    ) -> tuple[int, Sequence[bytes], bytes] | None:
         """One namespace's part of a family: the number of its lines, the lines, and the lines of creation times.
 
         If it cannot be shown, that is noted, and the result is None.
@@ -102,7 +104,7 @@ class Exposition:
             scrape.note(source.newest.name, "conflict", f"family {source.newest.name!r} is not served: {error}")
             return None
 
-    def _by_block(self, scrape: Scrape, source: Source, constant: Labels) -> tuple[int, Text, bytes] | None:
+    def _by_block(self, scrape: Scrape, source: Source, constant: Labels) -> tuple[int, Sequence[bytes], bytes] | None:
         """The same, from a block; None if the general way must be taken."""
         if scrape.shown is None or scrape.families is None:
             return None
@@ -112,15 +114,17 @@ class Exposition:
             scrape, source, constant, PackedBlock if packed is not None else _BLOCKS[source.newest.type]
         )
         if isinstance(block, PackedBlock) and packed is not None:
-            examples = scrape.families.exemplars.of(source.layouts[0].field) if exemplars else {}
-            text: Text | None = block.text(packed, examples)
-        elif isinstance(block, AddedBlock):
+            fields = [layout.field for layout in source.layouts]
+            examples = [scrape.families.exemplars.of(field) if exemplars else {} for field in fields]
+            texts = block.text(list(map(LayoutNumbers, packed, examples)))
+            return (block.samples, texts, block.created_lines) if texts is not None else None
+        if isinstance(block, AddedBlock):
             text = block.text([scrape.families.amounts(layout, exemplars=exemplars) for layout in source.layouts])
         elif isinstance(block, PackedBlock) or scrape.families.is_read(source):
             return None
         else:
             text = block.text(scrape.families.statements, scrape.shown.snapshot)
-        return (block.samples, text, block.created_lines) if text is not None else None
+        return (block.samples, [text], block.created_lines) if text is not None else None
 
     def _block(self, scrape: Scrape, source: Source, constant: Labels, kind: Callable[[Subject], Block]) -> Block:
         key = (scrape.namespace, source.newest.name)
@@ -134,7 +138,7 @@ class Exposition:
 
     def _general(
         self, key: tuple[str, str], definition: Definition, samples: Sequence[Sample], names: Collection[str]
-    ) -> tuple[int, bytes, bytes]:
+    ) -> tuple[int, Sequence[bytes], bytes]:
         if names:
             samples = [sample for sample in samples if definition.name + sample.suffix in names]
             lines = SampleLines(definition, self._form).of(samples)
@@ -145,7 +149,7 @@ class Exposition:
         aside = [sample.suffix == "_created" and not self._form.openmetrics for sample in samples]
         among = "".join(line for line, away in zip(lines, aside, strict=True) if not away)
         after = "".join(line for line, away in zip(lines, aside, strict=True) if away)
-        return len(samples), among.encode(), after.encode()
+        return len(samples), [among.encode()], after.encode()
 
     def _own(self, family: Family, names: Collection[str]) -> bytes:
         samples = [sample for sample in family.samples if not names or family.definition.name in names]

@@ -1,141 +1,158 @@
-"""The lines of packed numbers, of one layout: only the lines of series that changed are made anew."""
+"""The lines of families whose layouts are all packed."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
-from operator import mod
-from typing import TYPE_CHECKING, Any
+from operator import is_
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fleetmeter.reader.packed import PackedNumbers
 from fleetmeter.reader.places import Places
 from fleetmeter.reader.spelling import columns_of
-from fleetmeter_exporter.exposition.block import Lines, Subject, picker
+from fleetmeter.schema.definition import Definition
+from fleetmeter_exporter.exposition.block import Lines, Subject
 from fleetmeter_exporter.exposition.columns import Columns
 from fleetmeter_exporter.exposition.example_lines import ExampleLines
 from fleetmeter_exporter.exposition.lines import UnfitName
 from fleetmeter_exporter.exposition.packed_columns import PackedColumns
+from fleetmeter_exporter.exposition.row_patterns import RowPatterns
 
 if TYPE_CHECKING:
     from prometheus_client.samples import Exemplar
 
+_Examples = dict[int, dict[int, bytes]]
 
-@dataclass
-class _Known:
-    """What a block knows of its rows: their lines, or what those are made of, and what they were made for last."""
 
-    places: Places | None = None
-    numbers: PackedNumbers | None = None
-    rows: list[bytes] = field(default_factory=list)
-    patterns: list[bytes] = field(default_factory=list)
-    order: Sequence[int] = ()
-    pick: Callable[[Sequence[Any]], Sequence[Any]] = field(default_factory=lambda: picker(()))
-    negative: set[int] = field(default_factory=set)
+class LayoutNumbers(NamedTuple):
+    """The numbers of a layout, and its exemplars by the field of their number."""
+
+    numbers: PackedNumbers
+    exemplars: Mapping[bytes, "Exemplar"]
+
+
+class _Shown(NamedTuple):
+    """What was shown last; the texts only if it was shown twice."""
+
+    numbers: list[PackedNumbers]
+    examples: _Examples
+    texts: list[bytes]
 
 
 class PackedBlock:
-    """The lines of its subject, which has one layout and no times of creation; see `block`.
+    """The lines of its subject, which has no times of creation; see `block`.
 
-    Each series has a row, in the order of birth, with its lines as a text. The one line of a counter is made anew from
-    the old one; what others are made of is kept. `samples` is the number of lines.
+    No two of its layouts have the same labels. Each series has a row: of two layouts, the first one has the rows 0, 2
+    and 4, in the order of birth, and the other one has 1, 3 and 5. What is kept from scrape to scrape are patterns. If
+    any number changed, all are put in: to find those that did would take longer. `samples` is the number of lines.
     """
 
     created_lines = b""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
-        columns, layout = Columns(subject), subject.layouts[0]
+        self._columns = columns = Columns(subject)
         ends = ["%d"] * columns.dear + ["%a"] * (len(columns.lines) - columns.dear)
-        self._make = Lines(layout.name, sorted(layout.labels), columns.lines, subject, ends)
-        self._columns = columns
-        self._packed = PackedColumns(columns, layout)
-        self._examples = ExampleLines(columns, layout)
-        self._known = _Known()
+        layouts = subject.layouts
+        self._lines = [Lines(one.name, sorted(one.labels), columns.lines, subject, ends) for one in layouts]
+        self._packed = [PackedColumns(columns, layout) for layout in layouts]
+        self._examples = [ExampleLines(columns, layout) for layout in layouts]
+        self._places: list[Places] = []
+        self._patterns = RowPatterns(len(columns.lines))
+        self._shown: _Shown | None = None
         self.samples = 0
 
-    def text(self, numbers: PackedNumbers, exemplars: Mapping[bytes, "Exemplar"]) -> Sequence[bytes] | None:
-        """The lines in the order of an exposition, as a text for each series; None for the general way."""
+    def text(self, layouts: Sequence[LayoutNumbers]) -> Sequence[bytes] | None:
+        """The lines in the order of an exposition, as some texts; None for another way."""
+        numbers, examples = [layout.numbers for layout in layouts], self._exemplars(layouts)
+        before = self._shown
+        again = before is not None and _same(before.numbers, numbers) and before.examples == examples
+        if before is not None and again and before.texts:
+            return before.texts
         try:
-            possible = self._columns.possible and self._learn(numbers.places) and self._update(numbers)
+            possible = self._columns.possible and self._learn([one.places for one in numbers])
         except UnfitName:  # the general way says what is wrong, as there may be more than this
             possible = False
-        if not possible:
-            self._known = _Known()
-            return None
-        return self._texts(exemplars, numbers.places)
-
-    def _learn(self, places: Places) -> bool:
-        """Get to know new series. False if no writer would spell one so, or name such a part. Raises `UnfitName`."""
-        if self._known.places is places:
-            return True
-        if self._known.places is None or not places.grew_from(self._known.places):
-            self._known = _Known()
-        known = len(self._known.rows)
-        fresh = places.series[known:]
-        columns = columns_of(fresh, len(self.subject.layouts[0].labels))
-        if columns is None or not self._packed.learn(places):
-            return False
-        patterns = [f"\n{lines}".encode() for lines in self._make.of(columns, len(fresh))]
-        if len(self._columns.lines) == 1:
-            self._known.rows += map(mod, patterns, repeat(0))
-        else:
-            self._known.patterns += patterns
-            self._known.rows += repeat(b"", len(fresh))
-        self._known.order = sorted([*self._known.order, *range(known, len(places))], key=places.series.__getitem__)
-        self._known.pick = picker(self._known.order)
-        self._known.places = places
-        return True
-
-    def _update(self, numbers: PackedNumbers) -> bool:
-        """Make the lines of all rows that changed. False if no block can show their numbers."""
-        rows = self._changed(numbers)
-        self._known.numbers = numbers
-        if rows is not None and not rows:
-            return True
-        shown = self._packed.of(numbers, rows)
+        shown = self._numbers(numbers) if possible else None
         if shown is None:
-            return False
-        places = range(len(self._known.rows)) if rows is None else rows
-        if not self._known.patterns:
-            lines = self._known.rows if rows is None else picker(rows)(self._known.rows)
-            ended = b"%b %d" if set(map(type, shown[0])) <= {int} else b"%b %a"
-            heads = [line[: line.rindex(b" ")] for line in lines]
-            made: Iterable[bytes] = map(mod, repeat(ended), zip(heads, *shown, strict=True))
-        else:
-            patterns = self._known.patterns if rows is None else picker(rows)(self._known.patterns)
-            made = map(mod, patterns, zip(*shown, strict=True))
-        if rows is None:
-            self._known.rows = list(made)
-        else:
-            for row, text in zip(rows, made, strict=True):
-                self._known.rows[row] = text
-        if self.subject.form.openmetrics:
-            self._known.negative.difference_update(places)
-            self._known.negative.update(places[at] for at in self._columns.negative_sums(shown))
+            self._places, self._shown = [], None
+            return None
+        texts = self._changed(self._patterns.filled(shown), shown, examples)
+        # most numbers change from scrape to scrape, and then it would take memory for nothing to keep the texts
+        self._shown = _Shown(numbers, examples, texts if again else [])
+        return texts
+
+    def _exemplars(self, layouts: Sequence[LayoutNumbers]) -> _Examples:
+        return {
+            at + len(layouts) * row: lines
+            for at, (finder, layout) in enumerate(zip(self._examples, layouts, strict=True))
+            for row, lines in finder.of(layout.exemplars, layout.numbers.places).items()
+        }
+
+    def _learn(self, places: list[Places]) -> bool:
+        """Get to know new series. False if no writer would spell one so, or name such a part. Raises `UnfitName`."""
+        if _same(self._places, places):
+            return True
+        grew = [one.grew_from(before) for one, before in zip(places, self._places, strict=False)]
+        known = list(map(len, self._places)) if grew and all(grew) else [0] * len(places)
+        if not any(known):
+            self._patterns = RowPatterns(len(self._columns.lines))
+        numbers: list[int] = []
+        patterns: list[str] = []
+        keys: list[Any] = []
+        for at, (layout, one) in enumerate(zip(self.subject.layouts, places, strict=True)):
+            fresh = one.series[known[at] :]
+            columns = columns_of(fresh, len(layout.labels))
+            if columns is None or not self._packed[at].learn(one):
+                return False
+            patterns += self._lines[at].of(columns, len(fresh))
+            numbers += range(at + len(places) * known[at], at + len(places) * len(one), len(places))
+            keys += fresh if len(places) == 1 else self._sortable(layout, fresh, columns)
+        self._patterns.add(numbers, patterns, keys)
+        self._places = places
         return True
 
-    def _changed(self, numbers: PackedNumbers) -> Sequence[int] | None:
-        """The rows that changed since they were made; None for all."""
-        before = self._known.numbers
-        if before is numbers:
-            return []
-        if before is None or not numbers.follows(before):
-            return None
-        groups, changed = numbers.places.groups, numbers.changed(before)
-        if len(groups) == 1:
-            return changed[0]
-        return sorted({group.rows[at] for group, places in zip(groups, changed, strict=True) for at in places})
+    def _sortable(
+        self, layout: Definition, series: Iterable[bytes], columns: Sequence[Sequence[str]]
+    ) -> Iterator[tuple[bytes, tuple[tuple[str, str], ...]]]:
+        """What the series of several layouts are sorted by, as in the general way: their keys, then their labels."""
+        newest = self.subject.newest.labels
+        own = dict(zip(sorted(layout.labels), columns, strict=True))
+        shown = [zip(repeat(name), own[name]) for name in (newest if own.keys() == {*newest} else layout.labels)]
+        keys = (one[:-1] if one != b"[]" else b"" for one in series) if layout.has_parts else series
+        return zip(keys, zip(*shown, strict=True) if shown else repeat(()), strict=False)
 
-    def _texts(self, exemplars: Mapping[bytes, "Exemplar"], places: Places) -> Sequence[bytes]:
-        """All lines; those of a row with exemplars, or with a sum that OpenMetrics forbids, are changed for it."""
-        rows, without = self._known.rows, self._columns.without_sum()
-        examples = self._examples.of(exemplars, places)
-        if examples or self._known.negative:
-            rows = rows[:]
-            for row in {*examples, *self._known.negative}:
-                lines = rows[row].split(b"\n")
+    def _numbers(self, numbers: Sequence[PackedNumbers]) -> list[Sequence[float]] | None:
+        """The numbers of each line, row by row; None if no block can show them."""
+        found: list[list[Sequence[float]]] = []
+        for packed, one in zip(self._packed, numbers, strict=True):
+            columns = packed.of(one)
+            if columns is None:
+                return None
+            found.append(columns)
+        return found[0] if len(found) == 1 else list(map(_interleaved, zip(*found, strict=True)))
+
+    def _changed(self, texts: list[bytes], shown: Sequence[Sequence[float]], examples: _Examples) -> list[bytes]:
+        """The texts with exemplars, and without the lines that OpenMetrics forbids if a sum is negative."""
+        openmetrics = self.subject.form.openmetrics
+        negative = set(self._columns.negative_sums(shown)) if openmetrics else set[int]()
+        gone = self._columns.without_sum()
+        self.samples = sum(map(len, self._places)) * len(self._columns.lines) - len(negative) * len(gone)
+        for at, rows in self._patterns.texts_of({*examples, *negative}).items():
+            lines = texts[at].split(b"\n")[1:]
+            for row, first in rows.items():
                 for line, example in examples.get(row, {}).items():
-                    lines[line + 1] += example
-                gone = without if row in self._known.negative else ()
-                rows[row] = b"\n".join([text for line, text in enumerate(lines, -1) if line not in gone])
-        self.samples = len(rows) * len(self._columns.lines) - len(self._known.negative) * len(without)
-        return self._known.pick(rows)
+                    lines[first + line] += example
+            without = {first + line for row, first in rows.items() if row in negative for line in gone}
+            texts[at] = b"".join([b"\n" + text for line, text in enumerate(lines) if line not in without])
+        return texts
+
+
+def _interleaved(columns: Sequence[Sequence[float]]) -> list[float]:
+    """A number of each column in turn, and 0 for those of which a shorter one has no more."""
+    found = [0.0] * (len(columns) * max(map(len, columns)))
+    for at, column in enumerate(columns):
+        found[at : len(columns) * len(column) : len(columns)] = column
+    return found
+
+
+def _same(some: Sequence[object], others: Sequence[object]) -> bool:
+    return len(some) == len(others) and all(map(is_, some, others))

@@ -1,13 +1,14 @@
 """What the lines of packed series show: columns of numbers, taken out of the slots for many series at once."""
 
 from collections.abc import Sequence
-from itertools import repeat
-from operator import add, truediv
+from itertools import compress, repeat
+from operator import add, mul, truediv
 from typing import Any
 
 from fleetmeter.reader.packed import PackedNumbers, values_of
 from fleetmeter.reader.places import Places
 from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.packing import FRACTION
 from fleetmeter.schema.scale import Scale
 from fleetmeter_exporter.exposition.block import picker
 from fleetmeter_exporter.exposition.columns import Columns
@@ -38,33 +39,37 @@ class PackedColumns:
             self._blocks.append(blocks)
         return True
 
-    def of(self, numbers: PackedNumbers, rows: Sequence[int] | None) -> list[Sequence[float]] | None:
-        """The numbers of each line, for some rows or for all; None if no block can show them."""
-        count = len(numbers.places) if rows is None else len(rows)
+    def of(self, numbers: PackedNumbers) -> list[Sequence[float]] | None:
+        """The numbers of each line, row by row; None if no block can show them."""
         found: list[Sequence[float]] = [()] * self._columns.count
         values: list[Sequence[int]] = []
         for group, parts, blocks in zip(numbers.places.groups, self._parts, self._blocks, strict=True):
             columns: list[Sequence[int]] = [pick(numbers.slots) for pick in group.all_picks]
             if len(self._blocks) > 1:
-                columns = [[*column, 0] for column in columns]
-            if len(self._blocks) > 1 or rows is not None:
-                columns = list(map(picker(blocks if rows is None else picker(rows)(blocks)), columns))
+                columns = [picker(blocks)([*column, 0]) for column in columns]
             value = group.shape.value
             values = list(map(_sum, values, columns)) if values else columns[:value]
             for place, column in zip(parts[1:], columns[value:], strict=True):
                 found[place] = _sum(found[place], column) if found[place] else column
         found[self._columns.scaled] = self._shown(values) if values else ()
-        none = [0] * count
+        none = [0] * len(numbers.places)
         return self._columns.shown([column or none for column in found])
 
     def _shown(self, slots: Sequence[Sequence[int]]) -> Sequence[float]:
-        """Values in the family's unit, those without a unit as whole numbers if they are."""
-        if self._scale == Scale.FEMTO and not any(slots[0]) and not any(slots[2]):
-            return slots[1]
-        units = values_of(slots)
-        if self._scale == Scale.FEMTO:
-            return [unit / self._scale if unit % self._scale else unit // self._scale for unit in units]
-        return list(map(truediv, units, repeat(self._scale)))
+        """Values in the family's unit. Those without a unit are `int` if they have no fraction."""
+        if self._scale != Scale.FEMTO:
+            return list(map(truediv, values_of(slots), repeat(self._scale)))
+        high, whole, fractions = slots
+        if any(high):
+            whole = values_of([high, whole])
+        if not any(fractions):
+            return whole
+        places = list(compress(range(len(whole)), fractions))
+        pick, shown = picker(places), list[float](whole)
+        units = map(add, map(mul, pick(whole), repeat(FRACTION)), pick(fractions))
+        for place, value in zip(places, map(truediv, units, repeat(FRACTION)), strict=True):
+            shown[place] = value
+        return shown
 
 
 def _sum(some: Sequence[float], others: Sequence[int]) -> list[Any]:

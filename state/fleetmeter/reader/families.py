@@ -100,10 +100,16 @@ class Families:
         examples = self.exemplars.of(layout.field) if exemplars else {}
         return Amounts(stored.fields, stored.numbers, examples, self.snapshot.returned.of(layout.field))
 
-    def packed(self, source: Source) -> PackedNumbers | None:
-        """The numbers of a family whose only layout is packed; None for any other, and while older numbers are held."""
-        found = self.snapshot.numbers.get(source.layouts[0].field) if len(source.layouts) == 1 else None
-        return found if isinstance(found, PackedNumbers) else None
+    def packed(self, source: Source) -> list[PackedNumbers] | None:
+        """The numbers of each layout.
+
+        None if one is not packed, if older numbers are held, or if two layouts have the same labels, so that a series
+        may be in both.
+        """
+        found = [self.snapshot.numbers.get(layout.field) for layout in source.layouts]
+        packed = [numbers for numbers in found if isinstance(numbers, PackedNumbers)]
+        sets = {frozenset(layout.labels) for layout in source.layouts}
+        return packed if len(packed) == len(sets) == len(found) else None
 
     def is_read(self, source: Source) -> bool:
         """Whether a gauge shows the samples of a `GaugeRead`: one is registered, and nobody has set the gauge."""

@@ -1,33 +1,25 @@
 """The numbers of a packed layout, as one read found them.
 
 They pass for a hash: whatever is made of a hash's fields and texts can be made of them. But that takes as long as a
-hash does. What must be fast takes the slots of many series at once, and looks only at rows that changed.
+hash does. What must be fast takes the slots of many series at once.
 """
 
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
-from itertools import chain, compress, repeat
-from operator import add, lt, mul, ne
-from typing import NamedTuple
+from functools import cached_property, lru_cache
+from itertools import compress, repeat
+from operator import add, lt, mul
 
 from fleetmeter.reader.hashes import Hash, LikeAHash
 from fleetmeter.reader.places import Group, Places
-from fleetmeter.schema.packing import BASE, FRACTION, joined_value
+from fleetmeter.schema.packing import BASE, FRACTION, SLOT, joined_value
 
-_NARROW = 4
-"""Slots of a block up to which it takes less time to compare columns of slots than to compare blocks."""
+_AT_ONCE = 1 << 13
+"""Slots that are compared at once: few enough for the processor's cache."""
 
-
-class _Since(NamedTuple):
-    """How numbers differ from earlier ones: the places of blocks that changed, and of those with a lower slot.
-
-    A slot is lower if its number is, or after a carry to the next.
-    """
-
-    changed: list[list[int]]
-    lower: list[list[int]]
+_SIGN = b"\x80" + bytes(SLOT - 1)
+"""A slot of which only the sign is set."""
 
 
 class PackedNumbers(LikeAHash):
@@ -36,8 +28,6 @@ class PackedNumbers(LikeAHash):
     def __init__(self, places: Places, raw: bytes) -> None:
         self.places = places
         self.raw = raw
-        self.compared: tuple[PackedNumbers, _Since] | None = None
-        """How these differ from numbers of an earlier read."""
         self._hash: Hash | None = None
 
     @cached_property
@@ -69,19 +59,22 @@ class PackedNumbers(LikeAHash):
         """Whether rows and blocks are where they were before, with new ones behind them."""
         return self.places is before.places or self.places.grew_from(before.places)
 
-    def changed(self, before: "PackedNumbers") -> list[list[int]]:
-        """The places of the blocks in each group that changed, or came, since numbers that these follow."""
-        return self._since(before).changed
-
     def below(self, served: "PackedNumbers") -> dict[bytes, bytes]:
         """The served numbers that are lower here or missing, as they were served."""
         if self is served:
             return {}
-        if not self.follows(served) or (len(self.places.groups) > 1 and any(self._since(served).lower)):
+        if not self.follows(served):
+            return self.as_hash().below(served.as_hash())
+        several = (
+            len(self.places.groups) > 1
+        )  # then a new block may make a number lower that another one holds a part of
+        if not may_be_lower(self.raw, served.raw if not several else served.raw.ljust(len(self.raw), b"\0")):
+            return {}
+        if several:
             return self.as_hash().below(served.as_hash())
         found: dict[bytes, bytes] = {}
-        for group, places in zip(self.places.groups, self._since(served).lower, strict=True):
-            for place in places:
+        for group, known in zip(self.places.groups, served.places.groups, strict=True):
+            for place in self._lower(served, known):
                 before = served.block(group, place)
                 lower = map(lt, self.block(group, place), before)
                 fields = self.places.fields_of(group, place)
@@ -96,49 +89,13 @@ class PackedNumbers(LikeAHash):
         slots = self.slots[start : start + group.shape.slots].tolist()
         return [joined_value(slots[:value]), *slots[value:]]
 
-    def _since(self, before: "PackedNumbers") -> "_Since":
-        known = self.compared  # another thread may write an older exposition out
-        if known is None or known[0] is not before:
-            known = self.compared = before, self._compare(before)
-            before.compared = None
-        return known[1]
-
-    def _compare(self, before: "PackedNumbers") -> "_Since":
-        found = _Since([], [])
-        known = [len(group.starts) for group in before.places.groups]
-        for group, count in zip(self.places.groups, chain(known, repeat(0)), strict=False):
-            compare = self._narrow if group.shape.slots <= _NARROW else self._wide
-            changed, lower = compare(before, group, count)
-            came = range(count, len(group.starts))
-            if len(self.places.groups) > 1:  # perhaps a further block of a known series
-                lower += [place for place in came if min(self.block(group, place)) < 0]
-            found.changed.append([*changed, *came])
-            found.lower.append(lower)
-        return found
-
-    def _narrow(self, before: "PackedNumbers", group: Group, count: int) -> tuple[list[int], list[int]]:
-        """Compare the first blocks of a group, slot for slot."""
-        changed: set[int] = set()
+    def _lower(self, served: "PackedNumbers", group: Group) -> list[int]:
+        """The places of the blocks of a group of which a slot is lower than in numbers that these follow."""
         lower: set[int] = set()
-        for pick in group.all_picks if count == len(group.starts) else group.picks(count):
-            now, then = pick(self.slots), pick(before.slots)
-            if now != then:
-                now, then = _list(now), _list(then)
-                places = list(compress(range(count), map(ne, now, then)))
-                changed.update(places)
-                lower.update(place for place in places if now[place] < then[place])
-        return sorted(changed), sorted(lower)
-
-    def _wide(self, before: "PackedNumbers", group: Group, count: int) -> tuple[list[int], list[int]]:
-        """Compare the first blocks of a group, block for block."""
-        cut = group.cut if count == len(group.starts) else group.cuts(count)
-        changed = list(compress(range(count), map(ne, cut(self.raw), cut(before.raw))))
-        lower: set[int] = set()
-        for pick in group.all_picks if count == len(group.starts) else group.picks(count):
-            now, then = _list(pick(self.slots)), _list(pick(before.slots))
-            if any(map(lt, now, then)):
-                lower.update(compress(range(count), map(lt, now, then)))
-        return changed, sorted(lower)
+        for pick in group.all_picks:
+            now, then = pick(self.slots), pick(served.slots)
+            lower.update(compress(range(len(group.starts)), map(lt, now, then)))
+        return sorted(lower)
 
     def _numbers(self) -> list[int]:
         """The numbers of each group, block by block."""
@@ -163,9 +120,27 @@ class PackedNumbers(LikeAHash):
         return len(self.places.fields)
 
 
-def _list(slots: "array[int] | tuple[int, ...]") -> Sequence[int]:
-    """The same as objects, which are compared in less time."""
-    return slots.tolist() if isinstance(slots, array) else slots
+def may_be_lower(now: bytes, then: bytes) -> bool:
+    """Whether a slot is lower now than it was then, or may be, because it is or was negative and not the same.
+
+    `now` may have more slots. Many slots are compared at once, as one large whole number each: the sign of each slot is
+    set in the one that the other is taken from, and is still set after that unless the slot was lower.
+    """
+    size = SLOT * _AT_ONCE
+    for start in range(0, len(then), size):
+        before = then[start : start + size]
+        after = now[start : start + len(before)]
+        if after != before:
+            larger, smaller = int.from_bytes(after, "big"), int.from_bytes(before, "big")
+            signs = _signs(len(before) // SLOT)
+            if (larger | smaller) & signs or ((larger | signs) - smaller) & signs != signs:
+                return True
+    return False
+
+
+@lru_cache(maxsize=16)
+def _signs(slots: int) -> int:
+    return int.from_bytes(_SIGN * slots, "big")
 
 
 def values_of(columns: Sequence[Sequence[int]]) -> list[int]:

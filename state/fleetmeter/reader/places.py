@@ -9,7 +9,7 @@ from fleetmeter.errors import StateError
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.names import Names
 from fleetmeter.schema.definition import compact_json
-from fleetmeter.schema.packing import SLOT, Shape
+from fleetmeter.schema.packing import Shape
 
 Pick = Callable[[Any], Any]
 """Takes slots out of all slots."""
@@ -25,30 +25,15 @@ class Group:
         self.ends = [compact_json([part]).encode()[1:] for part in shape.parts] if shape.parts != ("",) else None
         """What the fields of a block's numbers end with; None if it has one number."""
 
-    def picks(self, count: int | None = None) -> list[Pick]:
-        """For each slot of a block, what takes it of all blocks, or of the first `count`."""
-        starts, step = self.starts[:count], self.shape.slots
+    @cached_property
+    def all_picks(self) -> list[Pick]:
+        """For each slot of a block, what takes it of all blocks."""
+        starts, step = self.starts, self.shape.slots
         if not starts:
             return [itemgetter(slice(0, 0))] * step
         if starts[-1] - starts[0] == step * (len(starts) - 1):  # blocks never overlap, so none is elsewhere
             return [itemgetter(slice(starts[0] + at, starts[-1] + at + 1, step)) for at in range(step)]
         return [itemgetter(*(start + at for start in starts)) for at in range(step)]
-
-    def cuts(self, count: int) -> Callable[[bytes], Sequence[bytes]]:
-        """What cuts the first `count` blocks out of a string of numbers."""
-        size = SLOT * self.shape.slots
-        slices = [slice(SLOT * start, SLOT * start + size) for start in self.starts[:count]]
-        return itemgetter(*slices, slice(0, 0)) if slices else lambda _: ()
-
-    @cached_property
-    def cut(self) -> Callable[[bytes], Sequence[bytes]]:
-        """The same for all blocks; there may be one more piece behind, which is empty."""
-        return self.cuts(len(self.starts))
-
-    @cached_property
-    def all_picks(self) -> list[Pick]:
-        """The same for all blocks."""
-        return self.picks()
 
 
 class Places:

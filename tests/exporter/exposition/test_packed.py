@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from fleetmeter.schema.packing import BASE, FRACTION
 from fleetmeter_exporter.exposition.exposition import Exposition
 from fleetmeter_exporter.exposition.formats import TEXT, Format
 from fleetmeter_exporter.exposition.packed_block import PackedBlock
+from fleetmeter_exporter.exposition.row_patterns import TOGETHER
 from fleetmeter_exporter.fleet import Fleet, fleet_settings
 from fuzz.comparison import check, masked
 from fuzz.expected import Expected, expected
@@ -129,8 +131,16 @@ class Fleetful:
         self.fleet.close()
 
 
+@pytest.fixture(params=[TOGETHER, 700], ids=["one-text", "many-texts"])
+def _together(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes of patterns that become one text: of all rows here, or of a few."""
+    monkeypatch.setattr("fleetmeter_exporter.exposition.row_patterns.TOGETHER", request.param)
+
+
 @pytest.fixture(params=FORMATS, ids=["text", "openmetrics"])
-def begin(request: pytest.FixtureRequest, store: StoreAddress, client: Any) -> Iterator[Callable[..., Fleetful]]:
+def begin(
+    request: pytest.FixtureRequest, store: StoreAddress, client: Any, _together: None
+) -> Iterator[Callable[..., Fleetful]]:
     """What makes a fleet of a kind."""
     made = []
 
@@ -256,6 +266,45 @@ def test_both_formats_side_by_side(kind: str, begin: Callable[..., Fleetful], st
         fleet.again()
 
 
+@pytest.mark.parametrize("kind", ["counters, fractions", "histograms, seconds", "histograms, negative"])
+def test_layouts_with_other_labels(kind: str, begin: Callable[..., Fleetful], client: Any, store: StoreAddress) -> None:
+    """After a deploy that changed labels, series of both sets stand side by side, and come and change in both."""
+    fleet = begin(*KINDS[kind])
+    fleet.change(range(30))
+    fleet.shown()
+    definition = fleet.blocks.definition
+    others = [
+        Blocks(packed(definition.name, definition.type, labels, definition.bounds)) for labels in (["team", "k"], [])
+    ]
+    for number in (3, 0, 1):
+        others[0].add([f"t{number}", "x"], dict.fromkeys(parts(others[0]), 4 * FRACTION))
+        others[1].add([], dict.fromkeys(parts(others[1]), 2))
+        for blocks in others:
+            blocks.store(client, store.keys)
+        text = compact_json({"labels": {"trace_id": "a"}, "value": 1, "timestamp": 1790000000.5})
+        field = others[0].definition.series_field([f"t{number}", "x"], "+Inf" if definition.has_parts else None)
+        client.hset(store.keys.exemplars, f"{others[0].definition.field} {field}", f"1 {text}")
+        fleet.shown()
+        fleet.change([number, 30 + number])
+        fleet.shown()
+    others[0].remove(["t0", "x"])
+    others[0].store(client, store.keys)
+    client.hset(
+        store.keys.removed, f"{others[0].definition.field} {others[0].definition.series_field(['t0', 'x'])}", "5"
+    )
+    fleet.again()
+
+
+def test_layouts_with_the_same_labels(begin: Callable[..., Fleetful], client: Any, store: StoreAddress) -> None:
+    """A series that was in dollars of its own and in nano-dollars is added up."""
+    fleet = begin(packed("x", "counter", LABELS), whole)
+    fleet.change(range(5))
+    fleet.shown()
+    nano = replace(fleet.blocks.definition, scale=10**9)
+    Blocks(nano).add(fleet.series(3), {"": 5}).add(["z", "z"], {"": 7}).store(client, store.keys)
+    fleet.again(fast=False)
+
+
 def test_series_of_other_spellings_are_served_in_the_general_way(store: StoreAddress, client: Any) -> None:
     """Nobody but this library's writers spells them so; still nothing is lost."""
     blocks = Blocks(packed("x", "counter", LABELS)).add(["a", "b"], {"": FRACTION})
@@ -303,3 +352,24 @@ def test_an_older_scrape_may_be_written_out_after_a_newer_one(kind: str, begin: 
     wanted = [Exposition(fleet.form).text([scrape], 0.0) for scrape in scrapes]
     for at in (4, 1, 3, 2, 4, 0, 2, 1):
         assert masked(fleet.exposition.text([scrapes[at]], 0.0)) == masked(wanted[at])
+
+
+def test_texts_are_kept_if_they_are_shown_again(begin: Callable[..., Fleetful]) -> None:
+    """Most numbers change from scrape to scrape; those that did not twice are written out no more."""
+    fleet = begin(*KINDS["counters, whole"])
+
+    def shown() -> Sequence[bytes] | None:
+        fleet.again()
+        block = fleet.exposition._blocks[(fleet.fleet.namespace, "x")]
+        assert isinstance(block, PackedBlock)
+        return block._shown.texts if block._shown is not None else None
+
+    fleet.change(range(40))
+    fleet.store()
+    first, second, third = shown(), shown(), shown()
+    assert not first
+    assert second
+    assert third is second
+    fleet.change([1])
+    fleet.store()
+    assert not shown()

@@ -1,11 +1,15 @@
 """Packed numbers, compared with earlier ones and with what a hash would say."""
 
 import random
+import struct
+from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fleetmeter.reader.hashes import Hash
-from fleetmeter.reader.packed import PackedNumbers
+from fleetmeter.reader.packed import PackedNumbers, may_be_lower
 from fleetmeter.reader.packed_layout import PackedLayout
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.packing import BASE, FRACTION
@@ -19,6 +23,11 @@ LAYOUTS = [
     packed("x_seconds", "histogram", ["k"], ("+Inf",)),
     packed("x", "summary", ["k"]),
 ]
+
+
+def raw_slots(slots: Sequence[int]) -> bytes:
+    """A string of numbers with these slots."""
+    return struct.pack(f">{len(slots)}q", *slots)
 
 
 class Following:
@@ -73,27 +82,20 @@ def test_what_is_lower_is_what_is_lower_in_a_hash(seed: int) -> None:
             before, stored = now, wanted
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_every_row_that_changed_is_known(seed: int) -> None:
-    """A row of which a number changed, or that came, is among the changed ones; others need not be looked at."""
-    dice = random.Random(seed)
-    definition = LAYOUTS[seed % len(LAYOUTS)]
-    following, blocks = Following(definition), Blocks(definition).add(["s0"], {})
-    before = following.read(blocks)
-    for _ in range(12):
-        drawn(dice, blocks, 30, lower=True)
-        now = following.read(blocks)
-        assert now.follows(before)
-        assert not before.follows(now) or len(now.places) == len(before.places)
-        known = [len(group.starts) for group in before.places.groups] + [0] * len(now.places.groups)
-        for at, group in enumerate(now.places.groups):
-            wanted = [
-                place
-                for place in range(len(group.starts))
-                if place >= known[at] or now.block(group, place) != before.block(group, place)
-            ]
-            assert now.changed(before)[at] == wanted
-        before = now
+SLOTS = st.one_of(st.integers(0, 3), st.integers(-2, 2), st.integers(-(2**63), 2**63 - 1))
+
+
+@given(st.lists(st.tuples(SLOTS, SLOTS)), st.lists(SLOTS), st.integers(1, 3))
+def test_a_lower_slot_is_seen_among_many(pairs: list[tuple[int, int]], new: list[int], at_once: int) -> None:
+    """However many slots are compared at once, and whatever the neighbours of a slot do; new ones do not count."""
+    then, now = [before for before, _ in pairs], [after for _, after in pairs]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fleetmeter.reader.packed._AT_ONCE", at_once)
+        found = may_be_lower(raw_slots([*now, *new]), raw_slots(then))
+    lower = any(after < before for before, after in pairs)
+    assert found >= lower
+    if not any(min(pair) < 0 for pair in pairs):
+        assert found == lower
 
 
 def test_slots_that_mean_the_same_number_are_not_lower() -> None:
