@@ -25,7 +25,7 @@ KEEP_BYTES = 8 * 2**20
 """How much is kept, compressed: 582 bytes for each batch of an hour, four a second. A gateway under load needs 350."""
 
 BUNDLE = 16
-"""Batches that are packed together once so many have come. A gateway's then take a third of the bytes, and one object."""
+"""Batches that are packed together once so many have come. A gateway's take a third of the bytes then."""
 
 _SMALL = 2**15
 """Bytes that they may take before that, all together. The compression looks back 32 KiB: larger ones gain little."""
