@@ -1,4 +1,4 @@
-"""How the exporter's program keeps its memory small. A library in another program's process must not do this."""
+"""How the programs keep their memory small. A library in another program's process must not do this."""
 
 import ctypes
 import gc
@@ -28,6 +28,11 @@ _M_MMAP_THRESHOLD = -3
 def tune() -> None:
     """Make Python look for cycles less often, and the C library give large blocks back."""
     gc.set_threshold(COLLECT_AFTER)
+    map_large_blocks()
+
+
+def map_large_blocks() -> None:
+    """Make the C library give large blocks back as soon as they are free, however many come and go."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:  # other C libraries do not have it
         mallopt(_M_MMAP_THRESHOLD, OWN_MAPPING)
@@ -41,7 +46,7 @@ class Shrinking:
     """
 
     def __init__(self, give_back: Callable[[], object] | None = None) -> None:
-        self._give_back = give_back or _malloc_trim
+        self._give_back = give_back or malloc_trim
         self._most = 0
         self._due = False
 
@@ -55,8 +60,8 @@ class Shrinking:
         self._most = max(self._most, samples)
 
 
-def _malloc_trim() -> None:
-    """Call glibc's malloc_trim(3). Other C libraries do not have it, and keep less memory."""
+def malloc_trim() -> None:
+    """Give back what is free, by a call of glibc. Other C libraries do not have it, and keep less memory."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -3,6 +3,8 @@
 import json
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -158,6 +160,22 @@ def test_every_line_is_json_and_none_shows_a_secret_or_a_prompt(
 def replica_text(lines: list[dict[str, object]]) -> str:
     """All that was logged."""
     return json.dumps(lines, ensure_ascii=False)
+
+
+LARGE_BLOCK = """
+from fleetmeter_app.main import main
+main(["--check"])
+bytes(30 << 20)  # by default the C library extends its heap for blocks up to this size, once this one is free
+block = bytes(20 << 20)
+(heap,) = [line.split()[0].split("-") for line in open("/proc/self/maps") if line.endswith("[heap]\\n")]
+print(int(heap[0], 16) <= id(block) < int(heap[1], 16))
+"""
+
+
+def test_a_large_block_leaves_no_hole_in_the_heap() -> None:
+    """It has memory of its own, which is the system's again when it is freed: what comes and goes does not add up."""
+    found = subprocess.run([sys.executable, "-c", LARGE_BLOCK], check=True, capture_output=True, text=True)
+    assert found.stdout.splitlines()[-1] == "False"
 
 
 def test_the_programs_have_the_same_flags_for_logs(capsys: pytest.CaptureFixture[str]) -> None:

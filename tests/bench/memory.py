@@ -9,6 +9,7 @@ import os
 import resource
 import sys
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from bench.flush import flush_of
@@ -17,7 +18,8 @@ from bench.tables import show
 from fleetmeter.connection.client import connect
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.schema.keys import Keys
-from fleetmeter.writer.replay import KEEP_BYTES, ReplayLog
+from fleetmeter.values.delta import Delta
+from fleetmeter.writer.replay import BUNDLE, KEEP_BYTES, ReplayLog
 
 SERIES = 100_000
 PER_FAMILY = 10_000
@@ -68,10 +70,12 @@ def _stored(store: EmbeddedStore, series: int) -> float:
 
 
 def _logged(series: int) -> list[str]:
-    """One size of flush: what the log keeps for it."""
-    log, flushes = ReplayLog(), 200
+    """One size of flush: what the log keeps for it. The names are the same in each, the amounts are not."""
+    log, flushes, amounts = ReplayLog(), 20 * BUNDLE + 1, Random(5)
+    names = flush_of(series, min(series, 10), parted=False).adds
     for _ in range(flushes):
-        log.append(flush_of(series, min(series, 10), parted=False), 0.0)
+        adds = {family: {name: amounts.randrange(1, 1_000) for name in numbers} for family, numbers in names.items()}
+        log.append(Delta(adds=adds), 0.0)
     each = log.size / flushes
     return [f"{series:,} series", f"{each:,.0f}", f"{each / series:.1f}", f"{min(60.0, KEEP_BYTES / each / 240):.0f}"]
 

@@ -27,7 +27,7 @@ def test_the_c_library_is_asked(monkeypatch: pytest.MonkeyPatch, has_it: bool) -
     asked: list[int] = []
     library = SimpleNamespace(malloc_trim=asked.append) if has_it else SimpleNamespace()
     monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
-    memory._malloc_trim()
+    memory.malloc_trim()
     assert asked == ([0] if has_it else [])
 
 

@@ -40,6 +40,7 @@ class Fleet:
     environ: dict[str, str]
     ports: list[int]
     replicas: list[Program]
+    config: str = CONFIG
 
     @property
     def addresses(self) -> list[str]:
@@ -65,7 +66,7 @@ class Fleet:
 
     def _started(self, port: int) -> Program:
         path = self.programs.folder / "gateway.toml"
-        path.write_text(CONFIG, encoding="utf-8")
+        path.write_text(self.config, encoding="utf-8")
         return self.programs.start(GATEWAY, "--port", str(port), "--config", str(path), environ=self.environ)
 
     def shown(self) -> dict[str, int]:
@@ -88,8 +89,8 @@ class Fleet:
 
 
 @contextmanager
-def running(replicas: int) -> Iterator[Fleet]:
-    """A fleet that answers."""
+def running(replicas: int, config: str = CONFIG, **more: str) -> Iterator[Fleet]:
+    """A fleet that answers; `more` is of its environment."""
     options = {"appendonly": "yes", "appendfsync": "everysec"}
     with Node(options) as store, running_upstream(UPSTREAM) as upstream, Programs() as programs:
         environ = {
@@ -98,7 +99,8 @@ def running(replicas: int) -> Iterator[Fleet]:
             "FLEETMETER_FLUSH_INTERVAL": str(FLUSHED),
             "OPENAI_API_KEY": "sk-soak",
             "OPENAI_BASE_URL": upstream.base_url,
+            **more,
         }
-        fleet = Fleet(store, upstream, programs, environ, [free_port() for _ in range(replicas)], [])
+        fleet = Fleet(store, upstream, programs, environ, [free_port() for _ in range(replicas)], [], config)
         fleet.start()
         yield fleet

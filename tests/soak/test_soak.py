@@ -1,8 +1,13 @@
 """The gateway under load, in short: a store that restarts loses no count, a killed replica what it held at most."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
+from soak.fleet import CONFIG, running
 from soak.memory import Memory
+from soak.objects import CLASSIFIER, FILE, left_behind
 from soak.runs import minutes, requests
 
 
@@ -27,6 +32,16 @@ def test_each_request_of_many_is_counted() -> None:
     assert report.problems() == []
     assert report.tally.statuses == {200: 1000}
     assert report.kept > 0
+
+
+def test_requests_leave_no_object_behind(tmp_path: Path) -> None:
+    """After 800 requests of every kind, answered, failed, refused and left, there are as many objects as before.
+
+    One that stays of each would be 800; connections that come and go are up to 100 more or less.
+    """
+    environ = {FILE: str(tmp_path / "objects"), "PYTHONPATH": str(Path(__file__).parents[1])}
+    with running(1, f'classifier = "{CLASSIFIER}"\n{CONFIG}', **environ) as fleet:
+        assert asyncio.run(left_behind(fleet, 40)) < 300
 
 
 def test_a_slope_is_that_of_the_settled_part() -> None:

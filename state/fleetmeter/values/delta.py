@@ -96,3 +96,14 @@ def unpacked(data: bytes) -> Adds:
     """The amounts that `packed` was given."""
     adds: dict[str, dict[str, float]] = json.loads(zlib.decompress(data))
     return adds
+
+
+def packed_together(every: Iterable[bytes]) -> bytes:
+    """What `packed` has made of several batches, as one. Their names are the same, so this takes a third."""
+    return zlib.compress(b"[%b]" % b",".join(map(zlib.decompress, every)))
+
+
+def unpacked_all(data: bytes) -> list[Adds]:
+    """The amounts of each batch that `packed_together` was given."""
+    every: list[Adds] = json.loads(zlib.decompress(data))
+    return every

@@ -13,12 +13,13 @@ from fleetmeter.errors import StoreError
 from fleetmeter.llm import catalogue
 from fleetmeter_app.errors import ConfigError
 from fleetmeter_app.guarding.breaker.breakers import Breakers
-from fleetmeter_app.guarding.breaker.circuit import MOST_ASKED
+from fleetmeter_app.guarding.breaker.circuit import MOST_ASKED, Circuit, Told
 from fleetmeter_app.guarding.breaker.config import BreakerConfig, read_breaker
 from fleetmeter_app.guarding.door import Door
 from fleetmeter_app.store.script import Script
 from fleetmeter_app.tables import Table
 from support.guards import breakers, opened, until
+from support.reachable import reachable
 from support.store import StoreAddress
 
 RULES = BreakerConfig(consecutive_failures=3, open_seconds=0.2, longest_seconds=0.5, minimum_calls=10)
@@ -130,7 +131,7 @@ def test_a_failed_probe_opens_it_for_longer(store: StoreAddress, client: Any) ->
             await until(partial(opened_so_often, opening))
             await probing(one)
             one.report("a", failed=opening < 3)
-        await until(lambda: one._circuits["a"].wants_change == 0)
+        await until(lambda: one._circuits["a"].change is None)
         assert openings() == 0
 
     use(store, work)
@@ -199,6 +200,29 @@ def test_without_the_store_each_replica_goes_alone(store: StoreAddress, caplog: 
     with caplog.at_level(logging.WARNING, "fleetmeter.app"):
         asyncio.run(run())
     assert sum("go by what was known last" in message for message in caplog.messages) == 1
+
+
+def test_a_long_outage_leaves_the_last_change_to_tell() -> None:
+    """However often a circuit opens and closes meanwhile, the store is told where it stands, in one word."""
+    circuit = Circuit("a", "m")
+
+    def flap(times: int) -> int:
+        for _ in range(times):
+            for _ in range(RULES.consecutive_failures):
+                circuit.report(RULES, 0.0, failed=True, retry_after=None)
+            assert circuit.refuses(1.0) is not None
+            circuit.probe_alone(RULES, 1.0)
+            circuit.report(RULES, 1.0, failed=False, retry_after=None)
+        return reachable(circuit)
+
+    assert flap(1) == flap(100)
+    sent = circuit.change
+    assert circuit.take_events(1.0) == [["a", "close", 0]]
+    flap(1)
+    stored = Told("open", 1, 60.0, "-")
+    assert (circuit.told(stored, sent, "replica"), circuit.state) == (False, "closed")  # of what it does not know yet
+    assert circuit.told(stored, circuit.change, "replica")
+    assert (circuit.state, circuit.change) == ("open", None)
 
 
 def test_what_was_known_last_holds_while_the_store_is_away(

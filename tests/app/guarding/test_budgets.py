@@ -20,6 +20,7 @@ from fleetmeter_app.guarding.budgets.windows import WINDOWS, Window, end_of, sta
 from fleetmeter_app.guarding.door import Door
 from fleetmeter_app.store.script import Script
 from support.guards import USD, budgets, budgets_of, opened, scopes, until
+from support.reachable import reachable
 from support.store import StoreAddress
 
 DAY = '[all]\nlimit_usd = 1\nwindow = "day"\n'
@@ -217,6 +218,28 @@ def test_an_alert_lets_calls_go_on(store: StoreAddress, caplog: pytest.LogCaptur
         asyncio.run(run())
     assert catalogue.BUDGET_REJECTIONS.labels("watch", "alert")._value.get() - before == 3
     assert caplog.messages == ["the budget watch is used up: 2 of 1 USD; calls go on"]
+
+
+def test_periods_that_were_used_up_leave_nothing_behind(store: StoreAddress, caplog: pytest.LogCaptureFixture) -> None:
+    """The log tells of each period, and a replica that runs for years remembers the last one only."""
+    found = Budgets(
+        Door(store.url, store.keys), budgets_of('[watch]\nlimit_usd = 1\nwindow = "hour"\naction = "alert"\n')
+    )
+    charges = found._accounts.of(CALL)
+    account = charges[0].account
+    account.spent = USD
+
+    def pass_hours(first: int, last: int) -> int:
+        for hour in range(first, last):
+            account.start = 3600 * hour
+            for _ in range(2):
+                found._alert(charges)
+        return reachable(found)
+
+    with caplog.at_level(logging.WARNING, "fleetmeter.app"):
+        held = pass_hours(500_000, 500_003)
+        assert pass_hours(500_003, 500_100) == held
+    assert len(caplog.messages) == 100
 
 
 def test_gauges_show_what_is_spent_and_not_what_is_held(store: StoreAddress) -> None:

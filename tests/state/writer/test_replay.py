@@ -1,10 +1,13 @@
 """The log of acknowledged batches: what is sent again is the exact sum of what is asked for, in bounded memory."""
 
 import random
+import tracemalloc
+from collections import Counter
 
 from fleetmeter.schema.packing import Shape
 from fleetmeter.values.delta import Delta
-from fleetmeter.writer.replay import ReplayLog
+from fleetmeter.writer.replay import BUNDLE, KEEP_BYTES, ReplayLog
+from support.reachable import reachable
 
 
 def batch(**amounts: float) -> Delta:
@@ -21,6 +24,75 @@ def test_the_sum_after_any_number_is_exact() -> None:
     assert log.after(0).adds == {"f": {"a": 2**63, "b": 0.1 + 0.2, "c": -3, "z": 0}}
     assert log.after(2).adds == {"f": {"b": 0.2, "c": -3}}
     assert log.after(1).has_parts == {"f"}
+
+
+def busy(numbers: random.Random) -> Delta:
+    """A batch of a gateway under load: 100 numbers of 10 families, with the same names in each batch."""
+    return Delta(
+        adds={
+            f"openai_request_duration_seconds_{family}:0123abcd": {
+                f'["chat.completions","general","gpt-6-luna","{bucket}"]': numbers.randrange(1_000)
+                for bucket in range(10)
+            }
+            for family in range(10)
+        }
+    )
+
+
+def test_the_sum_after_any_number_is_exact_whatever_was_packed_together() -> None:
+    """From each number on, also from the midst of a bundle, while old batches go: the sum of those that are kept."""
+    numbers = random.Random(3)
+    log = ReplayLog(keep_seconds=50.0)
+    amounts: list[int] = []
+    for at in range(5 * BUNDLE + 3):
+        amounts.append(numbers.randrange(10**20))
+        log.append(batch(a=amounts[-1]), float(at))
+        if at % 7 == 0:
+            for number in range(log.base, log.newest):
+                assert log.after(number).adds == {"f": {"a": sum(amounts[number:])}}
+    assert 0 < log.base <= log.newest - 51
+
+
+def test_an_hour_of_a_gateway_under_load_is_in_the_log() -> None:
+    """Of 14,400 batches of 100 numbers, four a second, a tenth takes a tenth of the bound, in an object for 16 each."""
+    numbers = random.Random(7)
+    log = ReplayLog()
+    held = reachable(log)
+    for number in range(4 * 360):
+        log.append(busy(numbers), number / 4)
+    assert (log.base, log.newest) == (0, 4 * 360)
+    assert log.size < KEEP_BYTES / 10
+    assert reachable(log) - held < 4 * (log.newest / BUNDLE + BUNDLE)
+
+
+def test_large_batches_go_one_by_one() -> None:
+    """Batches of which a few fill the log are not packed together, so that the newest of them always stay."""
+    numbers = random.Random(9)
+    log, largest = ReplayLog(keep_bytes=100_000), 0
+    for _ in range(5 * BUNDLE):
+        before = log.size
+        log.append(batch(**{f"s{numbers.random()}": 1 for _ in range(500)}), 0.0)
+        largest = max(largest, log.size - before)
+        assert log.base == 0 or log.size > 100_000 - 2 * largest
+    assert 0 < log.base < log.newest - 5
+
+
+def test_sending_everything_again_takes_the_memory_of_a_few_batches() -> None:
+    """A store that lost an hour is told its sum, which takes little; not the hour's batches side by side."""
+    numbers = random.Random(11)
+    log = ReplayLog()
+    amounts: Counter[str] = Counter()
+    for _ in range(1_000):
+        delta = busy(numbers)
+        log.append(delta, 0.0)
+        for names in delta.adds.values():
+            amounts.update(names)
+    tracemalloc.start()
+    again = log.after(0)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sum(amount for names in again.adds.values() for amount in names.values()) == sum(amounts.values())
+    assert most < 1_000_000, "unpacked, the batches take more than 5 MB"
 
 
 def test_what_is_newest_is_added_on_top() -> None:

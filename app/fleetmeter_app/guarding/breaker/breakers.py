@@ -72,7 +72,7 @@ class Breakers:
     async def close(self) -> None:
         """Stop, after what changed here was told."""
         begun = await self._background.stop()
-        if begun and not self._away and any(circuit.wants_change for circuit in self._circuits.values()):
+        if begun and not self._away and any(circuit.change for circuit in self._circuits.values()):
             await self._share()
 
     def refuses(self, deployment: str) -> float | None:
@@ -129,7 +129,7 @@ class Breakers:
         """Tell the store what happened here, and take in what happened elsewhere."""
         now = self._clock()
         circuits = dict(self._circuits)
-        wanted = {name: circuit.wants_change for name, circuit in circuits.items()}
+        sent = {name: circuit.change for name, circuit in circuits.items()}
         events = [event for circuit in circuits.values() for event in circuit.take_events(now)]
         keys = self._door.keys
         try:
@@ -148,7 +148,7 @@ class Breakers:
         news = [
             circuit
             for name, circuit in circuits.items()
-            if circuit.told(told.get(name, nothing), wanted[name], self._replica)
+            if circuit.told(told.get(name, nothing), sent[name], self._replica)
         ]
         for deployment, state in zip(changes[::2], changes[1::2], strict=True):
             self._tell(deployment.decode("utf-8", "replace"), state.decode())

@@ -1,6 +1,6 @@
 """A circuit as one replica knows it: state, what it counted since it last told, and what it wants changed. No I/O."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from fleetmeter_app.guarding.breaker.config import BreakerConfig
@@ -30,7 +30,9 @@ class Told:
 class Circuit:
     """One deployment's circuit. Times are seconds of this process's monotonic clock.
 
-    `ours` says that this replica may make the one probe of the fleet, `probing` that it is under way.
+    `ours` says that this replica may make the one probe of the fleet, `probing` that it is under way. `change` is what
+    the store is to be told of the newest change here, None if it knows. While the store is away a circuit may open and
+    close any number of times, and only the last of these counts.
     """
 
     deployment: str
@@ -42,11 +44,11 @@ class Circuit:
     probing: bool = False
     wanted: bool = False
     row: int = 0
+    change: Event | None = None
     _calls: int = 0
     _failures: int = 0
     _row: int = 0
     _asked: float = 0.0
-    _events: list[Event] = field(default_factory=list)
 
     def refuses(self, now: float) -> float | None:
         """None if it may be called now, else the seconds until that may be so."""
@@ -73,7 +75,7 @@ class Circuit:
                 self._open(config, now, asked)
             else:
                 self.state, self.until = "closed", 0.0
-                self._events.append([self.deployment, "close", self.changes])
+                self.change = [self.deployment, "close", self.changes]
             return True
         if self.state == "closed" and self.row >= config.consecutive_failures:
             self._open(config, now, self._asked)
@@ -82,11 +84,11 @@ class Circuit:
 
     def _open(self, config: BreakerConfig, now: float, asked: float) -> None:
         self.state, self.until, self.row = "open", now + max(config.open_seconds, asked), 0
-        self._events.append([self.deployment, "open", self.changes, round(asked * 1e6)])
+        self.change = [self.deployment, "open", self.changes, round(asked * 1e6)]
 
     def take_events(self, now: float) -> list[Event]:
         """What the store is to be told; the circuit forgets the counts, and `told` what it wants changed."""
-        events = list(self._events)
+        events = [] if self.change is None else [self.change]
         if self._calls and not events:
             row = self._row if self._row < self._calls else self._calls
             events.append([self.deployment, "calls", self._calls, self._failures, row, round(self._asked * 1e6)])
@@ -98,14 +100,14 @@ class Circuit:
         self._asked = 0.0
         return events
 
-    def told(self, told: Told, sent: int, replica: str) -> bool:
+    def told(self, told: Told, sent: Event | None, replica: str) -> bool:
         """Take in what the store says, unless something happened since that it does not know; whether it is news.
 
-        `sent` is how many of the wanted changes the store was told.
+        `sent` is the `change` that the store was told.
         """
-        del self._events[:sent]
-        if self._events:
+        if self.change is not sent:
             return False
+        self.change = None
         was = self.state
         began = told.prober == replica and told.changes != self.changes
         if told.state != "half_open" or told.prober != replica:
@@ -116,11 +118,6 @@ class Circuit:
             self.row = 0
         self.state, self.changes, self.until, self.wanted = told.state, told.changes, told.until, False
         return was != told.state
-
-    @property
-    def wants_change(self) -> int:
-        """How many changes the store does not know yet."""
-        return len(self._events)
 
     def probe_alone(self, config: BreakerConfig, now: float) -> None:
         """Try it without asking: the store is away, and its time is over."""

@@ -35,7 +35,8 @@ class Statement:
 class Account:
     """One account; `key` is where the store keeps it.
 
-    `start` is the period that the store named last, None before it was ever asked.
+    `start` is the period that the store named last, None before it was ever asked. `alerted` is the last period of
+    which the log has said that the budget is used up.
     """
 
     key: str
@@ -45,6 +46,7 @@ class Account:
     held: int = 0
     assumed: int = 0
     rows: dict[int, Row] = field(default_factory=dict)
+    alerted: int | None = None
     _own: int = 0
 
     @property

@@ -34,7 +34,6 @@ class Budgets:
     ) -> None:
         self._accounts = Accounts(config, door.keys.budget)
         self._conversation = Conversation(door, self._accounts, clock, wall_clock)
-        self._alerted: set[tuple[str, int]] = set()
         self.configure(config, fail_open=fail_open)
 
     def configure(self, config: BudgetsConfig, *, fail_open: bool) -> None:
@@ -121,8 +120,8 @@ class Budgets:
             budget, account = charge.budget, charge.account
             if budget.action == "alert" and account.spent >= budget.limit_nanodollars:
                 record_budget_rejection(budget.name, "alert")
-                if (account.key, account.start or 0) not in self._alerted:
-                    self._alerted.add((account.key, account.start or 0))
+                if account.alerted != account.start:
+                    account.alerted = account.start
                     spent, limit = usd(account.spent), usd(budget.limit_nanodollars)
                     log.warning("the budget %s is used up: %s of %s USD; calls go on", budget.name, spent, limit)
 
