@@ -82,7 +82,7 @@ class SentinelStore:
         them change the two once more.
         """
         master = self.master
-        node.start("--replicaof", f"127.0.0.1 {master.port}").ready()
+        node.start("--replicaof", "127.0.0.1", str(master.port)).ready()
         until("a replica that follows", lambda: _linked(self.replica), within=40.0)
 
     def switch(self) -> Node:
