@@ -77,6 +77,8 @@ def test_series_come_and_go_anywhere_among_others(store: StoreAddress, fleet: Fl
                     if come and (number := series[name]) % come == 0
                 }
                 gone = [name for name, number in series.items() if go and number % go == 1 % go]
+                if step % 2:  # of several writers' statements some stay
+                    gone = [name for name in gone if not name.startswith("writer-1 ")]
                 if came:
                     client.hset(key, mapping=came)
                 if gone:
