@@ -1,6 +1,7 @@
 """Every kind of number: written from cached parts, and what prometheus_client makes of it."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -55,6 +56,37 @@ def test_every_kind_is_written_from_cached_parts(store: StoreAddress, fleet: Fle
             text = exposition.text([fleet.scrape()], 0.0)
             check(text.decode(), general(store, form))
             assert exposition.samples == state.samples
+            assert not exposition._lines
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "packed" not in kind])
+def test_series_come_and_go_anywhere_among_others(store: StoreAddress, fleet: Fleet, kind: str) -> None:
+    """Before, among and behind the known ones, some at once with others that go: all is shown as if read anew."""
+    form = FORMATS["exemplars" in kind]
+    exposition = Exposition(form)
+    with closing(State(store.url, store.namespace, KINDS[kind](FEW))) as state, closing(store.client()) as client:
+        exposition.text([fleet.scrape()], 0.0)
+        for step, (come, go) in enumerate([(3, 0), (0, 4), (5, 3), (1, 0), (40, 2), (2, 1)], start=1):
+            for key, fields in state.stored.items():
+                series = {name: int(found[1]) for name in fields if (found := re.search(r"intent-(\d+)", name))}
+                came = {
+                    re.sub(r"intent-\d+", f"{'!' if number % 2 else 'intent-'}{number:06}-{step}", name): draw(
+                        state._dice
+                    )
+                    for name, draw in fields.items()
+                    if come and (number := series[name]) % come == 0
+                }
+                gone = [name for name, number in series.items() if go and number % go == 1 % go]
+                if step % 2:  # of several writers' statements some stay
+                    gone = [name for name in gone if not name.startswith("writer-1 ")]
+                if came:
+                    client.hset(key, mapping=came)
+                if gone:
+                    client.hdel(key, *gone)
+                    notes = {part.definition.field: str(step) for part in state.parts if not part.stated}
+                    client.hset(state.keys.removed, mapping=notes or {"nothing:": "1"})
+            state.beat()
+            check(exposition.text([fleet.scrape()], 0.0).decode(), general(store, form))
             assert not exposition._lines
 
 
