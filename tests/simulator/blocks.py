@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from fleetmeter.schema.packing import BASE, FRACTION, SLOT, STATE, Shape, digest_of, joined_value
+from fleetmeter.schema.packing import BASE, FRACTION, SLOT, STATE, Shape, digest_of, index_entry, joined_value
 from simulator.hashes import Hashes
 
 CARRIED = 2**62 + 2**9
@@ -51,13 +51,14 @@ def _take(chain: Chain, kind: str, rest: str) -> None:
     if kind == "s":
         chain.shapes.append(Shape.parse(rest))
     elif kind == "b":
-        slot, shape, series = rest.split(" ", 2)
+        slot, shape, lines = rest.split(" ", 2)
         if int(slot) != chain.slots:
-            raise ValueError(f"the block of {series} begins at {slot}, the next free slot is {chain.slots}")
-        if (series, int(shape)) in chain.blocks.values():
-            raise ValueError(f"{series} has two blocks of one shape")
-        chain.blocks[chain.slots] = series, int(shape)
-        chain.slots += chain.shapes[int(shape)].slots
+            raise ValueError(f"the block of {lines} begins at {slot}, the next free slot is {chain.slots}")
+        for series in lines.split("\n"):
+            if (series, int(shape)) in chain.blocks.values():
+                raise ValueError(f"{series} has two blocks of one shape")
+            chain.blocks[chain.slots] = series, int(shape)
+            chain.slots += chain.shapes[int(shape)].slots
     elif kind == "d":
         _, shape_number = chain.blocks.pop(int(rest))
         chain.gone.append((int(rest), chain.shapes[shape_number].slots))
@@ -76,8 +77,7 @@ def is_sound(hashes: Hashes, places: Places) -> bool:
     if not found:
         return False
     state = found.get(STATE, "").split(" ")
-    lengths = str(len(hashes.items(names))), str(len(hashes.string(numbers)) // SLOT)
-    return tuple(state[1:3]) == lengths
+    return state[1:4:2] == [str(len(hashes.items(names))), str(len(hashes.string(numbers)) // SLOT)]
 
 
 def fault_of(hashes: Hashes, places: Places) -> str:
@@ -97,19 +97,17 @@ def fault_of(hashes: Hashes, places: Places) -> str:
         if any(abs(slot) > CARRIED for slot in lower):
             return f"a slot of {name} was not carried: {lower}"
     expected = {f"@shape {shape.text()}": str(number) for number, shape in enumerate(chain.shapes)}
-    texts = (chain.generation, len(hashes.items(names)), chain.slots, len(chain.shapes), chain.digest)
+    living = len({name for name, _ in chain.blocks.values()})
+    texts = (chain.generation, len(hashes.items(names)), chain.digest, chain.slots, len(chain.shapes), living)
     expected[STATE] = " ".join(map(str, texts))
-    found = {text: place for text, place in hashes.hash(series).items() if text[0] == "@"}
-    if found != expected:
-        return f"the series have {found}, the names {expected}"
-    stand = {
-        (name, *map(int, place.split(":")))
-        for name, text in hashes.hash(series).items()
-        if text and name[0] != "@"
-        for place in text.split(",")
-    }
-    if stand != {(name, shape, slot) for slot, (name, shape) in chain.blocks.items()}:
-        return f"the series are at {stand}, by their names at {chain.blocks}"
+    for start, (name, shape) in chain.blocks.items():
+        place, entry = index_entry(name, shape, start)
+        expected[place] = expected.get(place, "") + entry
+    found = hashes.hash(series)
+    if {place: sorted(text.split(";")) for place, text in found.items()} != {
+        place: sorted(text.split(";")) for place, text in expected.items()
+    }:
+        return f"the index has {found}, by the names it has {expected}"
     return ""
 
 

@@ -124,8 +124,8 @@ class Hashes:
     def _hexists(self, key: str, field: str) -> Reply:
         return int(field in self.hash(key))
 
-    def _exists(self, key: str) -> Reply:
-        return int(key in self._data)
+    def _exists(self, *keys: str) -> Reply:
+        return sum(key in self._data for key in keys)
 
     def _hmget(self, key: str, *fields: str) -> Reply:
         return [self.hash(key).get(field) for field in fields]

@@ -166,21 +166,19 @@ MUTATIONS = (
     Mutation(
         "the digest of the newest name that is known",
         (
-            ("apply", " and string.match(name, '^%x+') == ARGV[first + 2]", ""),
-            ("apply", "return layout.digest == ARGV[first + 2]", "return true"),
+            ("apply", " and string.sub(name, 1, #digest) == digest", ""),
+            ("apply", "string.sub(text, 1, #known) == known", "false"),
         ),
     ),
-    Mutation("the generation of slots", (("apply", " or layout.generation ~= ARGV[first]", ""),)),
-    Mutation(
-        "a new generation with a removal", (("apply", "    layout.generation = layout.digest\n    in_", "    in_"),)
-    ),
+    Mutation("the generation of slots", (("apply", " or layout.generation ~= generation", ""),)),
+    Mutation("a new generation with a removal", (("apply", "    layout.generation = layout.digest\n    k", "    k"),)),
     Mutation("zeroes where a block was", (("apply", "string.rep('\\0', 8 * slots)", "''"),)),
     Mutation(
         "a block is used once",
         (
-            ("apply", "        chain(layout, 'd ' .. slot)", "        layout.free = tonumber(slot)"),
-            ("apply", "{}, {}, {}, layout.slots", "{}, {}, {}, layout.free or layout.slots"),
-            ("apply", "    layout.slots = next_slot", "    layout.slots = math.max(layout.slots, next_slot)"),
+            ("apply", "      chain(layout, 'd ' .. slot)", "      layout.free = tonumber(slot)"),
+            ("apply", "local first, index = layout.slots, l", "local first, index = layout.free or layout.slots, l"),
+            ("apply", "= first + #series * width,", "= math.max(layout.slots, first + #series * width),"),
         ),
     ),
     Mutation("carrying", (("apply", "local FULL = 2 ^ 62", "local FULL = 2 ^ 64"),)),
@@ -188,6 +186,13 @@ MUTATIONS = (
     Mutation("names of the right length", (("apply", "redis.pcall('LLEN', names) ~= tonumber(count)", "false"),)),
     Mutation(
         "numbers of the right length", (("apply", "redis.pcall('STRLEN', numbers) ~= 8 * tonumber(slots)", "false"),)
+    ),
+    Mutation(
+        "keys that are all there",
+        (
+            ("apply", "unpack(keys, i, last)) ~= last - i + 1", "unpack(keys, i, last)) == -1"),
+            ("apply", "if looked_at and", "if false and"),
+        ),
     ),
     Mutation("forgetting what was known of other names", methods=((Directory, "learn", _learn_always),)),
     Mutation(

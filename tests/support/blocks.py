@@ -8,27 +8,50 @@ from typing import Any, Self
 
 from fleetmeter.schema.definition import Definition, compact_json
 from fleetmeter.schema.keys import Keys
-from fleetmeter.schema.packing import STATE, Shape, digest_of, joined_value, shape_of, split_value
+from fleetmeter.schema.packing import STATE, Shape, digest_of, index_entry, joined_value, shape_of, split_value
 
 _AT_ONCE = 5_000
 
 
 class Blocks:
-    """The slots, names and series of a packed layout. Nothing is in the store before `store`."""
+    """The slots, names and series of a packed layout. Nothing is in the store before `store`.
 
-    def __init__(self, definition: Definition, beginning: str = "1") -> None:
+    Series that come one after the other are one entry of the names, of at most `together`, as if a writer sent them in
+    one call; what came before `names` was looked at is another call.
+    """
+
+    def __init__(self, definition: Definition, beginning: str = "1", together: int = 200) -> None:
         self.definition = definition
         self.slots: list[int] = []
-        self.names: list[str] = []
         self.shapes: list[Shape] = []
         self.blocks: dict[tuple[str, Shape], int] = {}
+        self._together = together
+        self._names: list[str] = []
+        self._coming: list[str] = []
+        self._coming_as = ""
         self.generation = self.append(f"g {beginning}")
+
+    @property
+    def names(self) -> list[str]:
+        """The list of names."""
+        self._end_entry()
+        return self._names
 
     def append(self, what: str) -> str:
         """Append an entry to the names, whatever it says; its digest."""
-        digest = digest_of(self.names[-1][:16] if self.names else "", what)
-        self.names.append(f"{digest} {what}")
+        self._end_entry()
+        return self._append(what)
+
+    def _append(self, what: str) -> str:
+        digest = digest_of(self._names[-1][:16] if self._names else "", what)
+        self._names.append(f"{digest} {what}")
         return digest
+
+    def _end_entry(self) -> None:
+        """Let what comes from now on be an entry of its own."""
+        if self._coming:
+            self._append(self._coming_as + "\n".join(self._coming))
+            self._coming = []
 
     def add(self, values: Sequence[str], amounts: Mapping[str, int], bounds: Sequence[str] | None = None) -> Self:
         """Add amounts in stored units to a series; `bounds` are those of its block, if they are not the definition's.
@@ -67,18 +90,21 @@ class Blocks:
         """Put all of it into the store, in the place of what is there, with its definition."""
         field = self.definition.field
         numbers, series, names = keys.packed(field)
-        places: dict[str, list[str]] = {}
+        index: dict[str, str] = {}
         for (key, shape), slot in self.blocks.items():
-            places.setdefault(key, []).append(f"{self.shapes.index(shape)}:{slot}")
+            place, entry = index_entry(key, self.shapes.index(shape), slot)
+            index[place] = index.get(place, "") + entry
         pipeline = client.pipeline(transaction=True)
         pipeline.hset(keys.families, field, f"1 {defined_us} {self.definition.to_json()}")
         pipeline.delete(numbers, series, names)
         pipeline.set(numbers, self.raw())
         for first in range(0, len(self.names), _AT_ONCE):
             pipeline.rpush(names, *self.names[first : first + _AT_ONCE])
-        state = f"{self.generation} {len(self.names)} {len(self.slots)} {len(self.shapes)} {self.names[-1][:16]}"
+        living = len({key for key, _ in self.blocks})
+        ends = f"{len(self.names)} {self.names[-1][:16]} {len(self.slots)} {len(self.shapes)}"
+        state = f"{self.generation} {ends} {living}"
         shapes = {f"@shape {shape.text()}": at for at, shape in enumerate(self.shapes)}
-        fields = {STATE: state, **shapes, **{key: ",".join(found) for key, found in places.items()}}
+        fields = {STATE: state, **shapes, **index}
         pairs = [part for pair in fields.items() for part in pair]
         for first in range(0, len(pairs), 2 * _AT_ONCE):
             pipeline.hset(series, items=pairs[first : first + 2 * _AT_ONCE])
@@ -93,7 +119,12 @@ class Blocks:
             self.append(f"s {shape.text()}")
             self.shapes.append(shape)
         slot = self.blocks[series, shape] = len(self.slots)
-        self.append(f"b {slot} {self.shapes.index(shape)} {series}")
+        number = self.shapes.index(shape)
+        if len(self._coming) == self._together or (self._coming and self._coming_as.split(" ")[2] != str(number)):
+            self._end_entry()
+        if not self._coming:
+            self._coming_as = f"b {slot} {number} "
+        self._coming.append(series)
         self.slots += [0] * shape.slots
         return slot
 

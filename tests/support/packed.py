@@ -6,7 +6,7 @@ from typing import Any
 
 from fleetmeter.schema.definition import Definition, compact_json, read_json
 from fleetmeter.schema.keys import Keys
-from fleetmeter.schema.packing import SLOT, STATE, Shape, digest_of, joined_value, shape_of
+from fleetmeter.schema.packing import SLOT, STATE, Shape, digest_of, index_entry, joined_value, shape_of
 from fleetmeter.values.delta import Delta
 from fleetmeter.writer.messages import Answer, Apply, Hello
 from fleetmeter.writer.store import Store
@@ -40,20 +40,23 @@ def decoded(client: Any, keys: Keys, definition: Definition) -> dict[str, int]:
             shapes.append(Shape.parse(rest))
             assert held.pop(f"@shape {rest}") == str(len(shapes) - 1)
         elif kind == "b":
-            slot, shape, name = rest.split(" ", 2)
+            slot, shape, lines = rest.split(" ", 2)
             assert int(slot) == used, "a block begins where the one before ends"
-            used += shapes[int(shape)].slots
-            blocks[int(slot)] = (int(shape), name)
+            for name in lines.split("\n"):
+                blocks[used] = (int(shape), name)
+                used += shapes[int(shape)].slots
         elif kind == "d":
             number, _ = blocks.pop(int(rest))
             assert not any(slots[int(rest) : int(rest) + shapes[number].slots])
-    assert held.pop(STATE) == f"{generation} {len(entries)} {used} {len(shapes)} {digests[-1]}"
+    living = {name for _, name in blocks.values()}
+    assert held.pop(STATE) == f"{generation} {len(entries)} {digests[-1]} {used} {len(shapes)} {len(living)}"
     assert len(data) == SLOT * used
     stated: dict[str, list[str]] = {}
     for slot, (number, name) in blocks.items():
-        stated.setdefault(name, []).append(f"{number}:{slot}")
-    assert {name: sorted(text.split(",")) for name, text in held.items()} == {
-        name: sorted(texts) for name, texts in stated.items()
+        field, entry = index_entry(name, number, slot)
+        stated.setdefault(field, []).append(entry)
+    assert {field: sorted(text.split(";")) for field, text in held.items()} == {
+        field: sorted("".join(found).split(";")) for field, found in stated.items()
     }
     found: dict[str, int] = {}
     for slot, (number, name) in blocks.items():
@@ -104,6 +107,12 @@ class Hand:
 
 NewHand = Callable[..., Hand]
 """Makes writers of one namespace, by their names."""
+
+
+def generation_of(hand: Hand, definition: Definition) -> str:
+    """The generation of a layout as a writer knows it."""
+    generation: str = hand.known(definition).state.split(" ")[0]
+    return generation
 
 
 def adds_of(definition: Definition, numbers: dict[tuple[str, ...], int], **more: Any) -> Delta:

@@ -43,8 +43,9 @@ class PackedColumns:
         """The numbers of each line, row by row; None if no block can show them."""
         found: list[Sequence[float]] = [()] * self._columns.count
         values: list[Sequence[int]] = []
+        slots = numbers.slots()
         for group, parts, blocks in zip(numbers.places.groups, self._parts, self._blocks, strict=True):
-            columns: list[Sequence[int]] = [pick(numbers.slots) for pick in group.all_picks]
+            columns: list[Sequence[int]] = [pick(slots) for pick in group.all_picks]
             if len(self._blocks) > 1:
                 columns = [picker(blocks)([*column, 0]) for column in columns]
             value = group.shape.value

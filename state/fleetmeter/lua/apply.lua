@@ -19,8 +19,8 @@
 --   remove_packed  the same as remove; the key is that of a packed layout's numbers, as it is of the two that follow
 --   remove_twin, remove_packed_twin  the same for a layout that the writer does not add to, as it keeps the family in
 --                                            the other format; nothing is noted if there is nothing of it
---   indexed   generation, number of names and digest of the last that the writer knows; how many amounts of plain slots,
---             of wholes and of remainders follow; for each `INCRBY`, `i64`, `#<slot>` and amount, as BITFIELD takes them
+--   indexed   `<generation> <names> <digest of the last>` as the writer knows them; how many plain slots and how many
+--             wholes follow, the rest are remainders; for each `#<slot>` and amount, as BITFIELD takes them
 --   named     a shape, how many series; for each the series, how many amounts, a place in the block and each amount
 --   exemplar  item = field, `<µs> <exemplar>`  kept if it is newer than what is there, and its number is there
 -- The body holds the sum of the writer's batches after prev up to seq.
@@ -43,11 +43,14 @@
 --   stale     `<field>` of each packed layout that is the reason
 --   learned   `<field> <generation> <names> <digest of the last> <slot> …` for each section of `named`: where its blocks
 --             begin, in their order; `-` for a series that went to `__overflow__`
+--   grown     `<field> <generation> <names> <digest of the last>` of a layout with a section of `indexed` that has more
+--             names than this knew
 -- The row is written first, by `call`: out of memory, read-only and the like stop the script with nothing written.
 -- Each number follows by `pcall`, so that none can block a writer.
 -- Cost: O(number of items); define O(families); a section of remove O(numbers of the family + all exemplars, and all
 -- returns if it has a pattern with null), once for each such pattern; add_part to a family that may be full O(its
--- numbers), if these are not the ones that were last counted; remove_packed O(series of the layout).
+-- numbers), if these are not the ones that were last counted; remove_packed O(series that ever came to the layout) if a
+-- pattern has null; named O(its series * (1 + series of the layout / 256)).
 
 local FIXED, OVERFLOW, SUM = 8, '__overflow__', '"sum"]'
 
@@ -199,12 +202,18 @@ end
 --@include series
 --@include removal
 
-local declared = {}
-for i = FIXED + 1, #KEYS do
-  declared[KEYS[i]] = true
+local declared  -- key → its place in KEYS, once one was asked for
+local function place_of(key)
+  if not declared then
+    declared = {}
+    for i = FIXED + 1, #KEYS do
+      declared[KEYS[i]] = i
+    end
+  end
+  return declared[key]
 end
 
-local add_indexed, add_named, remove_packed, lacks
+local add_indexed, add_named, remove_packed, lacks, tell_grown
 if any_packed then -- else these functions would be made for nothing
 
 --@include blocks
@@ -213,17 +222,18 @@ if any_packed then -- else these functions would be made for nothing
 --@include slots
 --@include packed
 
-  local outdated = {}
-  for _, section in ipairs(sections) do
-    local operation, key, first, last, _, index = unpack(section)
-    if form_of[operation] and not form_of[operation](first, last) then
-      return malformed(operation .. ' of ' .. key)
-    end
-    if operation == 'indexed' and not is_current(index, first) then
-      outdated[#outdated + 1] = 'stale'
-      outdated[#outdated + 1] = string.sub(key, #numbers_stem + 1)
+  local indexed = {}
+  for i = 1, #sections do
+    local section = sections[i]
+    local operation = section[1]
+    if read[operation] then
+      if not read[operation](section, section[3], section[4]) then
+        return malformed(operation .. ' of ' .. section[2])
+      end
+      indexed[#indexed + 1] = operation == 'indexed' and section or nil
     end
   end
+  local outdated = outdated_of(indexed)
   if #outdated > 0 then
     local lost, held = string.match(known, '^%d+ ?(%d*) ?%d* ?%S* ?(%S*)')
     return { 'stale', applied, lost, held, epoch, now, '0', unpack(outdated, 1, math.min(#outdated, MOST_ARGUMENTS)) }
@@ -233,7 +243,7 @@ end
 local function exemplar(key, field, text)
   local family, number_field = split_note(field)
   local numbers = stem .. (family or '')
-  local missing = declared[numbers] and redis.pcall('HEXISTS', numbers, number_field) == 0
+  local missing = place_of(numbers) and redis.pcall('HEXISTS', numbers, number_field) == 0
   if missing or lacks and family and lacks(family, number_field) then
     return -- its series went to `__overflow__`
   end
@@ -287,9 +297,9 @@ for _, section in ipairs(sections) do
       end
     end
   elseif operation == 'indexed' then
-    add_indexed(index, first)
+    add_indexed(index, first, section.counts)
   elseif operation == 'named' then
-    add_named(index, first)
+    add_named(index, section)
   elseif removal[operation] then
     local packed_one = of_three_keys[operation]
     local series = packed_one and KEYS[index + 1] or key
@@ -303,6 +313,9 @@ for _, section in ipairs(sections) do
       act(key, ARGV[i], ARGV[i + 1])
     end
   end
+end
+if any_packed then
+  tell_grown()
 end
 local reply = { 'applied', ARGV[5], ARGV[7], token, epoch, now, tostring(refused) }
 for i = 1, #notes do

@@ -1,6 +1,8 @@
--- A part of apply.lua, forget.lua and reset.lua: the blocks of a packed layout, and the chain of its names; see schema/packing.py.
+-- A part of apply.lua, forget.lua and reset.lua: a packed layout, the chain of its names and the index of its series;
+-- see schema/packing.py.
 -- A layout that is worked on is a table: its keys `numbers`, `series` and `names`; `generation`, `count` of names,
--- `slots`, `shapes` and `digest` as `@state` has them; `entries` that are still to be appended to the names.
+-- `digest`, `slots`, `shapes` and `size` (how many series) as `@state` has them; `entries` that are still to be appended
+-- to the names; `index`, the fields of the index that were read, as they are to be.
 
 local MOST_ARGUMENTS = 2000
 
@@ -11,11 +13,11 @@ local function in_parts(command, key, arguments)
   end
 end
 
--- A layout as it stands; nil if its keys do not fit together: one was evicted, or nothing is there yet.
-local function standing(numbers, series, names)
-  local text = redis.pcall('HGET', series, '@state')
-  local generation, count, slots, shapes, digest =
-    string.match(type(text) == 'string' and text or '', '^(%x+) (%d+) (%d+) (%d+) (%x+)$')
+-- A layout as it stands; nil if its keys do not fit together: one was evicted, or nothing is there yet. `text` is its
+-- `@state`.
+local function as_stated(numbers, series, names, text)
+  local generation, count, digest, slots, shapes, size =
+    string.match(type(text) == 'string' and text or '', '^(%x+) (%d+) (%x+) (%d+) (%d+) (%d+)$')
   if not generation or redis.pcall('LLEN', names) ~= tonumber(count) then
     return nil
   end
@@ -24,8 +26,13 @@ local function standing(numbers, series, names)
   end
   return {
     numbers = numbers, series = series, names = names, generation = generation, digest = digest,
-    count = tonumber(count), slots = tonumber(slots), shapes = tonumber(shapes), entries = {},
+    count = tonumber(count), slots = tonumber(slots), shapes = tonumber(shapes), size = tonumber(size),
+    entries = {}, index = {},
   }
+end
+
+local function standing(numbers, series, names)
+  return as_stated(numbers, series, names, redis.pcall('HGET', series, '@state'))
 end
 
 -- Appends to the names; `keep` writes it.
@@ -35,11 +42,16 @@ local function chain(layout, what)
   table.insert(layout.entries, layout.digest .. ' ' .. what)
 end
 
+-- How far the names go, as a writer knows it.
+local function end_of(layout)
+  return layout.generation .. ' ' .. layout.count .. ' ' .. layout.digest
+end
+
 local function keep(layout)
   in_parts('RPUSH', layout.names, layout.entries)
   layout.entries = {}
-  local state = { layout.generation, layout.count, layout.slots, layout.shapes, layout.digest }
-  redis.pcall('HSET', layout.series, '@state', table.concat(state, ' '))
+  local sizes = ' ' .. layout.slots .. ' ' .. layout.shapes .. ' ' .. layout.size
+  redis.pcall('HSET', layout.series, '@state', end_of(layout) .. sizes)
 end
 
 -- How many slots the value of a block of this shape has, and the whole block; nil if the text is no shape.
@@ -51,61 +63,102 @@ local function slots_of(shape)
   end
 end
 
--- The blocks of a series as its field has them, `<shape>:<slot>` with commas between them.
-local function blocks_in(held)
-  return string.gmatch(type(held) == 'string' and held or '', '(%d+):(%d+)')
+-- Reads what the index has of some series into `layout.index`. Returns, in their order, the field of each, and what its
+-- entries in there begin with.
+local function look_up(layout, series)
+  local index, fields, keys, unread = layout.index, {}, {}, {}
+  for i = 1, #series do
+    local digest = redis.sha1hex(series[i])
+    local field = string.sub(digest, 1, 2)
+    fields[i], keys[i] = field, string.sub(digest, 3, 20)
+    if not index[field] then
+      index[field] = ''
+      unread[#unread + 1] = field
+    end
+  end
+  if #unread > 0 then -- at most 256
+    for i, text in ipairs(redis.pcall('HMGET', layout.series, unpack(unread))) do
+      index[unread[i]] = text or ''
+    end
+  end
+  return fields, keys
 end
 
--- The numbers of shapes, each with the slots of its value and of its blocks, and the fields that are series.
-local function contents(layout)
-  local shapes, fields = {}, {}
+-- The numbers of shapes, each with the slots of its value and of its blocks.
+local function shapes_of(layout)
+  local shapes = {}
   for _, field in ipairs(redis.pcall('HKEYS', layout.series)) do
     local shape = string.match(field, '^@shape (.*)$')
     if shape then
       shapes[redis.pcall('HGET', layout.series, field)] = { slots_of(shape) }
-    elseif string.sub(field, 1, 1) == '[' then
-      fields[#fields + 1] = field
     end
   end
-  return shapes, fields
+  return shapes
+end
+
+-- How many numbers the blocks of a shape have.
+local function numbers_in(shape)
+  local value, slots = unpack(shape or { 1, 0 })
+  return slots - value + 1
 end
 
 -- How many numbers a layout has. Cost: O(series).
 local function numbers_of(layout)
-  local shapes, fields = contents(layout)
-  local numbers = 0
-  for _, field in ipairs(fields) do
-    for shape in blocks_in(redis.pcall('HGET', layout.series, field)) do
-      local value, slots = unpack(shapes[shape] or { 1, 0 })
-      numbers = numbers + slots - value + 1
+  local shapes, numbers = shapes_of(layout), 0
+  for _, text in ipairs(redis.pcall('HGETALL', layout.series)) do
+    for shape in string.gmatch(text, '%x:(%d+):%d+;') do
+      numbers = numbers + numbers_in(shapes[shape])
     end
   end
   return numbers
 end
 
--- Removes the series of which `gone` says so. Their blocks become zero, are never used again, and what anybody knew of
+-- Removes these of the series that are there. Their blocks become zero, are never used again, and what anybody knew of
 -- blocks is known no more. Returns how many numbers they had.
--- Cost: O(series).
-local function drop_series(layout, gone)
-  local shapes, fields = contents(layout)
-  local numbers, leaving = 0, {}
-  for _, field in ipairs(fields) do
-    if gone(field) then
-      for shape, slot in blocks_in(redis.pcall('HGET', layout.series, field)) do
-        local value, slots = unpack(shapes[shape] or {})
-        if slots then
-          redis.pcall('SETRANGE', layout.numbers, 8 * slot, string.rep('\0', 8 * slots))
-          numbers = numbers + slots - value + 1
-        end
-        chain(layout, 'd ' .. slot)
+-- Cost: O(these series).
+local function drop_blocks(layout, series)
+  local fields, keys = look_up(layout, series)
+  local shapes, numbers, changed = shapes_of(layout), 0, {}
+  for i, field in ipairs(fields) do
+    local left, count = string.gsub(layout.index[field], keys[i] .. ':(%d+):(%d+);', function(shape, slot)
+      local _, slots = unpack(shapes[shape] or {})
+      if slots then
+        redis.pcall('SETRANGE', layout.numbers, 8 * slot, string.rep('\0', 8 * slots))
+        numbers = numbers + numbers_in(shapes[shape])
       end
-      leaving[#leaving + 1] = field
+      chain(layout, 'd ' .. slot)
+      return ''
+    end)
+    if count > 0 then
+      layout.index[field], changed[field] = left, true
+      layout.size = layout.size - 1
     end
   end
-  if #leaving > 0 then
+  if next(changed) then
+    for field in pairs(changed) do
+      if layout.index[field] == '' then
+        redis.pcall('HDEL', layout.series, field)
+      else
+        redis.pcall('HSET', layout.series, field, layout.index[field])
+      end
+    end
     layout.generation = layout.digest
-    in_parts('HDEL', layout.series, leaving)
     keep(layout)
   end
   return numbers
+end
+
+-- The same for the series of which `gone` says so.
+-- Cost: O(series that ever came).
+local function drop_series(layout, gone)
+  local leaving, looked_at = {}, {}
+  for _, entry in ipairs(redis.pcall('LRANGE', layout.names, 0, -1)) do
+    for series in string.gmatch(string.match(entry, '^%x+ b %d+ %d+ (.*)$') or '', '[^\n]+') do
+      if not looked_at[series] then
+        looked_at[series] = true
+        leaving[#leaving + 1] = gone(series) and series or nil
+      end
+    end
+  end
+  return drop_blocks(layout, leaving)
 end

@@ -1,8 +1,10 @@
 -- A part of apply.lua: adding to packed layouts, by name or by slot.
 
-function add_indexed(index, first)
-  local plain, wholes, remainders = tonumber(ARGV[first + 3]), tonumber(ARGV[first + 4]), tonumber(ARGV[first + 5])
-  add_to_slots(KEYS[index], ARGV, first + 6, plain, wholes, remainders)
+-- How many series stand in one entry of the names, at most.
+local MOST_BORN = 500
+
+function add_indexed(index, first, counts)
+  add_to_slots(KEYS[index], ARGV, first + 3, unpack(counts))
 end
 
 -- Begins a layout, and drops what is left of one that was evicted in part.
@@ -10,7 +12,8 @@ local function begin(index)
   local numbers, series, names = KEYS[index], KEYS[index + 1], KEYS[index + 2]
   redis.pcall('DEL', numbers, series, names)
   local layout = {
-    numbers = numbers, series = series, names = names, digest = '', count = 0, slots = 0, shapes = 0, entries = {},
+    numbers = numbers, series = series, names = names, digest = '', count = 0, slots = 0, shapes = 0, size = 0,
+    entries = {}, index = {},
   }
   chain(layout, 'g ' .. now .. ' ' .. writer .. ' ' .. token)
   layout.generation = layout.digest
@@ -19,148 +22,168 @@ local function begin(index)
   return layout
 end
 
-local function held_by(key, series)
-  local held = {}
-  for i = 1, #series, MOST_ARGUMENTS do
-    local found = redis.pcall('HMGET', key, unpack(series, i, math.min(i + MOST_ARGUMENTS - 1, #series)))
-    for j = 1, #found do
-      held[i + j - 1] = found[j]
-    end
-  end
-  return held
+-- The slot of a block as the index has it, a text; nil if there is none. `kind` is `:<shape's number>:`.
+local function slot_in(text, key, kind)
+  local _, last = string.find(text, key .. kind, 1, true)
+  return last and string.match(text, '^%d+', last + 1)
 end
 
--- The block of one shape in what a series has; nil if it has none.
-local function slot_in(held, wanted)
-  for shape, slot in blocks_in(held) do
-    if shape == wanted then
-      return tonumber(slot)
+local function slot_of(layout, series, kind)
+  local fields, keys = look_up(layout, { series })
+  return slot_in(layout.index[fields[1]], keys[1], kind)
+end
+
+-- Which series get a block of a shape, out of a list with the places of those that have none: all, or if the layout has
+-- no room for so many, those that have a block of another shape, and others while there is room. If some get none, the
+-- series for them comes second; it is among the first if it has no block yet.
+local function admitted(layout, series, missing, fields, keys, kind)
+  local born, labels = {}, layout.size + #missing > limit and labels_of(series[1]) or 0
+  if labels == 0 then
+    for n, i in ipairs(missing) do
+      born[n] = series[i]
+    end
+    return born
+  end
+  local overflow, index = overflow_of(labels), layout.index
+  local its_fields, its_keys = look_up(layout, { overflow })
+  local known = string.find(index[its_fields[1]], its_keys[1], 1, true)
+  local size, asked = layout.size - (known and 1 or 0), false
+  for _, i in ipairs(missing) do
+    asked = asked or series[i] == overflow
+    local counted = series[i] == overflow or string.find(index[fields[i]], keys[i], 1, true)
+    if counted or size < limit then
+      born[#born + 1] = series[i]
+      size = size + (counted and 0 or 1)
     end
   end
+  if #born == #missing then
+    return born
+  end
+  if not asked and not slot_in(index[its_fields[1]], its_keys[1], kind) then
+    born[#born + 1] = overflow
+  end
+  return born, overflow
+end
+
+-- Makes blocks of a shape, one behind the other, for series that have none. Returns which of these are new to the layout;
+-- or nil and the error of a string that has no room.
+local function bear(layout, shape, number, width, series)
+  local first, index = layout.slots, layout.index
+  local grown = redis.pcall('SETRANGE', layout.numbers, 8 * (first + #series * width) - 1, '\0')
+  if type(grown) == 'table' then
+    return nil, grown
+  end
+  if number == layout.shapes then
+    chain(layout, 's ' .. shape)
+    redis.pcall('HSET', layout.series, '@shape ' .. shape, number)
+    layout.shapes = layout.shapes + 1
+  end
+  for i = 1, #series, MOST_BORN do
+    local some = table.concat(series, '\n', i, math.min(i + MOST_BORN - 1, #series))
+    chain(layout, 'b ' .. first + (i - 1) * width .. ' ' .. number .. ' ' .. some)
+  end
+  local fields, keys = look_up(layout, series)
+  local new, written, entered = {}, {}, {}
+  for i, field in ipairs(fields) do
+    if not string.find(index[field], keys[i], 1, true) then
+      new[#new + 1] = series[i]
+    end
+    index[field] = index[field] .. keys[i] .. ':' .. number .. ':' .. first + (i - 1) * width .. ';'
+    written[field] = true
+  end
+  for field in pairs(written) do
+    entered[#entered + 1], entered[#entered + 2] = field, index[field]
+  end
+  in_parts('HSET', layout.series, entered)
+  layout.slots, layout.size = first + #series * width, layout.size + #new
+  keep(layout)
+  return new
 end
 
 -- Gives blocks of a shape to series that have none, within what the layout may hold. `series` is a list, and the slots
 -- that it returns have the same order; `false` is that of a series that goes to `__overflow__`, whose slot is returned,
 -- too, if there is one. How many series did so comes last.
 local function place(layout, field, shape, width, parted, series)
-  local number = redis.pcall('HGET', layout.series, '@shape ' .. shape)
-  if type(number) ~= 'string' then
-    number = tostring(layout.shapes)
-  end
-  local held, slots, missing = held_by(layout.series, series), {}, 0
+  local found = redis.pcall('HGET', layout.series, '@shape ' .. shape)
+  local number = type(found) == 'string' and tonumber(found) or layout.shapes
+  local kind = ':' .. number .. ':'
+  local fields, keys = look_up(layout, series)
+  local index, slots, missing = layout.index, {}, {}
   for i = 1, #series do
-    slots[i] = slot_in(held[i], number)
-    missing = missing + (slots[i] and 0 or 1)
+    slots[i] = slot_in(index[fields[i]], keys[i], kind) or false
+    if not slots[i] then
+      missing[#missing + 1] = i
+    end
   end
-  if missing == 0 then
+  if #missing == 0 then
     return slots, nil, 0
   end
-  local size = redis.pcall('HLEN', layout.series) - 1 - layout.shapes
-  local overflow, overflowed = nil, 0
-  if size + missing > limit and labels_of(series[1]) > 0 then
-    overflow = overflow_of(labels_of(series[1]))
-    size = size - redis.pcall('HEXISTS', layout.series, overflow)
-  end
-  local born, fields, came_now, next_slot = {}, {}, {}, layout.slots
-  local function bear(name, before)
-    fields[#fields + 1] = name
-    fields[#fields + 1] = (before and before .. ',' or '') .. number .. ':' .. next_slot
-    born[#born + 1] = 'b ' .. next_slot .. ' ' .. number .. ' ' .. name
-    if not before then
-      came_now[#came_now + 1] = name
-    end
-    next_slot = next_slot + width
-    return next_slot - width
-  end
-  local shared
-  for i, name in ipairs(series) do
-    if not slots[i] then
-      if held[i] or not overflow or name == overflow or size < limit then
-        slots[i] = bear(name, held[i])
-        size = size + ((held[i] or name == overflow) and 0 or 1)
-        shared = name == overflow and slots[i] or shared
-      else
-        slots[i], overflowed = false, overflowed + 1
-      end
-    end
-  end
-  if overflowed > 0 and not shared then
-    local before = redis.pcall('HGET', layout.series, overflow)
-    shared = slot_in(before, number) or bear(overflow, before)
-  end
+  local born, overflow = admitted(layout, series, missing, fields, keys, kind)
+  local new, problem = {}, nil
   if #born > 0 then
-    local grown = redis.pcall('SETRANGE', layout.numbers, 8 * next_slot - 1, '\0')
-    if type(grown) == 'table' then -- a string has no room for them
-      for i, name in ipairs(series) do
-        if (slots[i] or next_slot) >= layout.slots then
-          slots[i] = false
-          check(grown, layout.numbers, name)
-        end
-      end
-      return slots, nil, 0
-    end
-    layout.slots = next_slot
-    if number == tostring(layout.shapes) then
-      chain(layout, 's ' .. shape)
-      fields[#fields + 1], fields[#fields + 2] = '@shape ' .. shape, number
-      layout.shapes = layout.shapes + 1
-    end
-    for _, what in ipairs(born) do
-      chain(layout, what)
-    end
-    in_parts('HSET', layout.series, fields)
-    keep(layout)
-    if had_removals(field, 1) then
-      for _, name in ipairs(came_now) do
-        came(field, parted and string.sub(name, 1, -2) .. (name == '[]' and '' or ',') .. SUM or name)
-      end
+    new, problem = bear(layout, shape, number, width, born)
+  end
+  local overflowed = 0
+  for _, i in ipairs(missing) do
+    if problem then
+      check(problem, layout.numbers, series[i])
+    else
+      slots[i] = slot_in(index[fields[i]], keys[i], kind) or false
+      overflowed = overflowed + (slots[i] and 0 or 1)
     end
   end
-  return slots, shared, overflowed
+  if new and new[1] and had_removals(field, 1) then
+    for _, name in ipairs(new) do
+      came(field, parted and string.sub(name, 1, -2) .. (name == '[]' and '' or ',') .. SUM or name)
+    end
+  end
+  return slots, overflowed > 0 and slot_of(layout, overflow, kind) or nil, overflowed
 end
 
-function add_named(index, first)
+-- Adds the amounts of some of a section's series to their blocks, none of which is there twice. `slots` has where each
+-- begins, or `shared` if that is false; there may be none, if the layout has no room.
+local function add_blocks(layout, section, slots, shared, from, to)
+  local value, starts = section.value, section.starts
+  local items, values, remainders = {}, {}, {} -- plain slots are the first items
+  for i = from, to do
+    local slot, start = slots[i] or shared, starts[i]
+    for j = start + 1, slot and start + 2 * naturals[ARGV[start]] or 0, 2 do
+      local offset, kind = naturals[ARGV[j]], items
+      if offset == 1 then
+        kind = values
+      elseif offset == 2 and value == 3 then
+        kind = remainders
+      end
+      local n = #kind
+      kind[n + 1], kind[n + 2] = '#' .. slot + offset, ARGV[j + 1]
+    end
+  end
+  local plain, wholes = #items / 2, #values / 2
+  items = plain > 0 and items or values
+  for _, kind in ipairs({ values, remainders }) do
+    for j = 1, kind ~= items and #kind or 0 do
+      items[#items + 1] = kind[j]
+    end
+  end
+  add_to_slots(layout.numbers, items, 1, plain, wholes, #remainders / 2)
+end
+
+function add_named(index, section)
   local layout = layout_at(index) or begin(index)
-  local shape, count, at = ARGV[first], tonumber(ARGV[first + 1]), first + 2
-  local value, width = slots_of(shape)
-  local series, starts = {}, {}
-  for i = 1, count do
-    series[i], starts[i] = ARGV[at], at + 1
-    at = at + 2 + 2 * tonumber(ARGV[at + 1])
-  end
-  local field = string.sub(layout.numbers, #numbers_stem + 1)
-  local slots, shared, overflowed = place(layout, field, shape, width, value .. ' [""]' ~= shape, series)
-  local function add_blocks(from, to)
-    local kinds = { {}, {}, {} } -- plain slots, wholes, remainders
-    for i = from, to do
-      local slot, start = slots[i] or shared, starts[i]
-      for j = start + 1, slot and start + 2 * tonumber(ARGV[start]) or 0, 2 do
-        local offset = tonumber(ARGV[j])
-        local kind = kinds[offset > 0 and offset < value and offset + 1 or 1]
-        kind[#kind + 1] = '#' .. slot + offset
-        kind[#kind + 1] = ARGV[j + 1]
-      end
-    end
-    local items = {}
-    for _, kind in ipairs(kinds) do
-      for j = 1, #kind, 2 do
-        local n = #items
-        items[n + 1], items[n + 2], items[n + 3], items[n + 4] = 'INCRBY', 'i64', kind[j], kind[j + 1]
-      end
-    end
-    add_to_slots(layout.numbers, items, 1, #kinds[1] / 2, #kinds[2] / 2, #kinds[3] / 2)
-  end
+  local series, field = section.series, string.sub(layout.numbers, #numbers_stem + 1)
+  local parted = section.shape ~= section.value .. ' [""]'
+  local slots, shared, overflowed = place(layout, field, section.shape, section.width, parted, series)
   if overflowed == 0 then
-    add_blocks(1, count)
+    add_blocks(layout, section, slots, shared, 1, #series)
   else -- one by one: several have the same block
-    for i = 1, count do
-      add_blocks(i, i)
+    for i = 1, #series do
+      add_blocks(layout, section, slots, shared, i, i)
     end
     note('overflow', overflowed .. ' ' .. layout.numbers)
   end
-  local told = { field, layout.generation, layout.count, layout.digest }
-  for i = 1, count do
-    told[#told + 1] = slots[i] or '-'
+  local told = { field, end_of(layout) }
+  for i = 1, #series do
+    told[i + 2] = slots[i] or '-'
   end
   note('learned', table.concat(told, ' '))
 end
@@ -170,21 +193,29 @@ function remove_packed(index, first, last)
   local taken, layout = taken_by(first, last), layout_at(index)
   if taken.every or not layout then
     redis.pcall('DEL', KEYS[index], KEYS[index + 1], KEYS[index + 2])
-    packed[index] = nil
-  else
+    packed[index], stated[index] = nil, ''
+  elseif #taken.loose > 0 then
     drop_series(layout, function(series)
       return goes(taken, taken.parted and string.sub(series, 1, -2) .. ',' or series, series)
     end)
+  else
+    local series = {}
+    for i = first, last, 3 do
+      series[#series + 1] = ARGV[i + 1]
+    end
+    drop_blocks(layout, series)
   end
   note_removal(taken, first, last)
 end
 
 -- Whether a packed layout of this call lacks the series of a number: it went to `__overflow__`.
 function lacks(layout, number_field)
-  local key = series_stem .. layout
-  if not declared[key] or redis.pcall('HEXISTS', key, number_field) == 1 then
+  local at = place_of(series_stem .. layout)
+  if not at then
     return false
   end
+  local its = packed[at - 1] or { series = KEYS[at], index = {} }
   local series = string.match(number_field, '^(.*),"[^"]*"%]$') -- without its part
-  return redis.pcall('HEXISTS', key, series and series .. ']' or '[]') == 0
+  local fields, keys = look_up(its, { number_field, series and series .. ']' or '[]' })
+  return not (string.find(its.index[fields[1]], keys[1], 1, true) or string.find(its.index[fields[2]], keys[2], 1, true))
 end

@@ -1,35 +1,54 @@
 -- A part of apply.lua: whether sections of packed layouts are whole, looked at before anything is written.
 
--- Whether a section of `indexed` has the length that it says, in ARGV from `first` to `last`.
-local function is_indexed(first, last)
-  local count, length = whole(ARGV[first + 1]), last - first - 5
-  for i = 3, 5 do
-    local number = whole(ARGV[first + i])
-    length = number and length - 4 * number or -1
-  end
-  return length == 0 and (count or 0) > 0
+-- Texts of whole numbers that are not negative → the numbers; false for any other text. Few texts are looked at often.
+local naturals = setmetatable({}, { __index = function(known, text)
+  local found = tonumber(text)
+  found = found and found >= 0 and found % 1 == 0 and found or false
+  known[text] = found
+  return found
+end })
+
+local DIGEST = string.rep('%x', 16)
+local KNOWN = '^' .. DIGEST .. ' [1-9]%d* ' .. DIGEST .. '$'
+
+-- Whether a section of `indexed`, in ARGV from `first` to `last`, is whole: it says what it knows, and has pairs. Its
+-- field `counts` says how many of them are plain slots, wholes and remainders.
+local function read_indexed(section, first, last)
+  local plain, wholes = naturals[ARGV[first + 1] or ''], naturals[ARGV[first + 2] or '']
+  local remainders = plain and wholes and (last - first - 2) / 2 - plain - wholes
+  section.counts = { plain, wholes, remainders }
+  return remainders and remainders >= 0 and remainders % 1 == 0 and string.find(ARGV[first], KNOWN)
 end
 
--- The same for a section of `named`, whose amounts all lie in their blocks.
-local function is_named(first, last)
-  local value, slots = slots_of(ARGV[first])
-  local count, at = whole(ARGV[first + 1]), first + 2
+local OPEN, CLOSE = string.byte('[]', 1, 2)
+
+-- Whether a section of `named` is whole: all amounts lie in their blocks. Its fields say its `shape`, how many slots the
+-- `value` of a block has and its `width`, the `series`, and where the amounts of each start in ARGV.
+local function read_named(section, first, last)
+  local value, width = slots_of(ARGV[first])
+  local count, at = naturals[ARGV[first + 1] or ''], first + 2
   if not (value and count) then
     return false
   end
-  for _ = 1, count do
-    local amounts = whole(ARGV[at + 1])
-    if not amounts or string.sub(ARGV[at], 1, 1) ~= '[' or at + 1 + 2 * amounts > last then
+  local series, starts = {}, {}
+  for i = 1, count do
+    local amounts = naturals[ARGV[at + 1] or '']
+    if not amounts or at + 1 + 2 * amounts > last then
       return false
     end
-    for i = at + 2, at + 1 + 2 * amounts, 2 do
-      if (whole(ARGV[i]) or slots) >= slots then
+    if string.byte(ARGV[at]) ~= OPEN or string.byte(ARGV[at], -1) ~= CLOSE or string.find(ARGV[at], '\n', 1, true) then
+      return false
+    end
+    series[i], starts[i] = ARGV[at], at + 1
+    for j = at + 2, at + 1 + 2 * amounts, 2 do
+      if (naturals[ARGV[j]] or width) >= width then
         return false
       end
     end
     at = at + 2 + 2 * amounts
   end
+  section.shape, section.value, section.width, section.series, section.starts = ARGV[first], value, width, series, starts
   return at == last + 1
 end
 
-local form_of = { indexed = is_indexed, named = is_named }
+local read = { indexed = read_indexed, named = read_named }

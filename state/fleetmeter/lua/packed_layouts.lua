@@ -4,22 +4,75 @@ local numbers_stem = string.gsub(KEYS[3], 'families$', 'numbers:')
 local series_stem = string.gsub(KEYS[3], 'families$', 'series:')
 
 local packed = {}  -- index in KEYS → the layout as it stands, if it was looked at
+local stated = {}  -- index in KEYS → its `@state`, if only that was looked at
+local grown = {}  -- index in KEYS → the generation of a layout that has more names than a writer knows that adds by slot
 
 local function layout_at(index)
-  packed[index] = packed[index] or standing(KEYS[index], KEYS[index + 1], KEYS[index + 2])
+  if not packed[index] then
+    local text = stated[index] or redis.pcall('HGET', KEYS[index + 1], '@state')
+    packed[index] = as_stated(KEYS[index], KEYS[index + 1], KEYS[index + 2], text)
+  end
   return packed[index]
 end
 
--- Whether what a section of `indexed` knows of its layout still holds: the names go on from the last one that it knows,
--- so its blocks were there, and none went since.
-local function is_current(index, first)
-  local layout, known = layout_at(index), tonumber(ARGV[first + 1])
-  if not layout or layout.generation ~= ARGV[first] then
+-- Whether the names of a layout go on from the last one that a section of `indexed` knows: its blocks were there, and
+-- none went since. Mostly nothing came since either, and `@state` begins with what is known.
+local function goes_on(index, known)
+  local text = redis.pcall('HGET', KEYS[index + 1], '@state')
+  stated[index] = text
+  if type(text) == 'string' and string.sub(text, 1, #known) == known then
+    return true
+  end
+  local layout, generation, count, digest = layout_at(index), string.match(known, '^(%x+) (%d+) (%x+)$')
+  if not layout or layout.generation ~= generation then
     return false
   end
-  if layout.count == known then
-    return layout.digest == ARGV[first + 2]
+  local name = redis.pcall('LINDEX', layout.names, count - 1)
+  grown[index] = generation
+  return type(name) == 'string' and string.sub(name, 1, #digest) == digest
+end
+
+-- Tells how far the names of layouts go that have more of them than the writer knew; so it need not be looked up again.
+function tell_grown()
+  for index, generation in pairs(grown) do
+    local layout = packed[index]
+    if layout and layout.generation == generation then
+      note('grown', string.sub(layout.numbers, #numbers_stem + 1) .. ' ' .. end_of(layout))
+    end
   end
-  local name = redis.pcall('LINDEX', layout.names, known - 1)
-  return type(name) == 'string' and string.match(name, '^%x+') == ARGV[first + 2]
+end
+
+-- The notes about layouts of which what these sections of `indexed` know does not hold: the names do not go on from there,
+-- or a key was evicted. Whether all keys are there is asked for at once. One layout in turn is looked at as a whole, as
+-- somebody may have put something else under a key.
+local function outdated_of(sections)
+  local outdated, going, keys = {}, {}, {}
+  local function add(section)
+    outdated[#outdated + 1], outdated[#outdated + 2] = 'stale', string.sub(section[2], #numbers_stem + 1)
+  end
+  for i = 1, #sections do
+    local section = sections[i]
+    local index = section[6]
+    if goes_on(index, ARGV[section[3]]) then
+      local n = #going + 1
+      going[n], keys[2 * n - 1], keys[2 * n] = section, KEYS[index], KEYS[index + 2]
+    else
+      add(section)
+    end
+  end
+  for i = 1, #keys, MOST_ARGUMENTS do
+    local last = math.min(i + MOST_ARGUMENTS - 1, #keys)
+    if redis.pcall('EXISTS', unpack(keys, i, last)) ~= last - i + 1 then
+      for at = i, last, 2 do
+        if redis.pcall('EXISTS', keys[at], keys[at + 1]) ~= 2 then
+          add(going[(at + 1) / 2])
+        end
+      end
+    end
+  end
+  local looked_at = going[seq % #going + 1]
+  if looked_at and not layout_at(looked_at[6]) then
+    add(looked_at)
+  end
+  return outdated
 end

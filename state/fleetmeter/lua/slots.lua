@@ -31,24 +31,40 @@ local function carry(numbers, slot, content, kind)
   end
 end
 
--- Adds to slots, none of which is there twice. `items` has four texts for each, as BITFIELD takes them: `INCRBY`, `i64`,
--- `#<slot>` and the amount. The first one begins at `first`. So many plain slots come first (highs, buckets, counts), then
--- so many wholes, then remainders.
+-- The operations of one command. They are one table for all, in which only slots and amounts change.
+local operations, prepared = {}, 0
+
+local function operations_of(items, start, count)
+  for i = prepared + 1, count do
+    local n = 4 * i
+    operations[n - 3], operations[n - 2], operations[n - 1], operations[n] = 'INCRBY', 'i64', '', ''
+    prepared = i
+  end
+  for i = 1, count do
+    operations[4 * i - 1], operations[4 * i] = items[start + 2 * i - 2], items[start + 2 * i - 1]
+  end
+  return unpack(operations, 1, 4 * count)
+end
+
+-- Adds to slots, none of which is there twice. `items` has two texts for each: `#<slot>` and the amount. The first one
+-- begins at `first`. So many plain slots come first (highs, buckets, counts), then so many wholes, then remainders.
 local function add_to_slots(numbers, items, first, plain, wholes, remainders)
   local every = plain + wholes + remainders
   for done = 0, every - 1, MOST_AT_ONCE do
-    local start, count = first + 4 * done, math.min(MOST_AT_ONCE, every - done)
-    local results = redis.pcall('BITFIELD', numbers, 'OVERFLOW', 'FAIL', unpack(items, start, start + 4 * count - 1))
+    local start, count = first + 2 * done, math.min(MOST_AT_ONCE, every - done)
+    local results = redis.pcall('BITFIELD', numbers, 'OVERFLOW', 'FAIL', operations_of(items, start, count))
+    local values = plain - done
     for i = 1, count do
       local result = results[i]
-      if results.err or not result then -- one of the amounts is none, so that nothing was added, or a slot is full
-        local slot = string.sub(items[start + 4 * i - 2], 2)
-        result = results.err and increment(numbers, slot, items[start + 4 * i - 1]) or FAILED
-        check(result, numbers, '#' .. slot)
+      if not result then -- one of the amounts is none, so that nothing was added, or a slot is full
+        local slot = string.sub(items[start + 2 * i - 2], 2)
+        local alone = results.err and increment(numbers, slot, items[start + 2 * i - 1]) or FAILED
+        check(alone, numbers, '#' .. slot)
+        result = tonumber(alone) or 0
       end
-      if done + i > plain and type(result) == 'number' and (result > FULL or result < -FULL) then
-        local kind = done + i > plain + wholes and 'remainder' or 'whole'
-        carry(numbers, string.sub(items[start + 4 * i - 2], 2), result, kind)
+      if (result > FULL or result < -FULL) and i > values then
+        local kind = i > values + wholes and 'remainder' or 'whole'
+        carry(numbers, string.sub(items[start + 2 * i - 2], 2), result, kind)
       end
     end
   end

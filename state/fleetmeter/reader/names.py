@@ -9,8 +9,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from hashlib import sha1
-from itertools import groupby
-from operator import add, gt, itemgetter
+from itertools import repeat
 
 from fleetmeter.errors import StateError
 from fleetmeter.schema.definition import Definition
@@ -18,9 +17,6 @@ from fleetmeter.schema.packing import Shape, shape_of
 
 _DIGEST = 16
 """Characters of an entry's digest."""
-
-_KIND = itemgetter(slice(_DIGEST + 1, _DIGEST + 2))
-"""What happened, as the first letter of an entry says it."""
 
 
 class Names:
@@ -63,12 +59,8 @@ class Names:
             return False
         try:
             _check_chain(self._last, new)
-            for kind, some in groupby(new, _KIND):
-                if kind == b"b":
-                    self._add([*some])
-                else:
-                    for entry in some:
-                        self._take(entry)
+            for entry in new:
+                self._take(entry)
         except (ValueError, TypeError, IndexError) as error:
             raise StateError(self.key, f"no list of names of this state format ({error!r})", "bad_value") from error
         self._last = new[-1]
@@ -80,6 +72,8 @@ class Names:
             raise ValueError(f"{entry!r} is entry {self.known}")
         self.known += 1
         match kind:
+            case b"b":
+                self._add(*rest.split(b" ", 2))
             case b"d":
                 self._drop(int(rest))
             case b"s":
@@ -89,20 +83,16 @@ class Names:
             case _:
                 raise ValueError(f"{entry!r} is nothing that can happen to blocks")
 
-    def _add(self, entries: Sequence[bytes]) -> None:
-        """Take in blocks that came one after the other: mostly that is what all entries are, and there may be many."""
-        parts = [entry.split(b" ", 4) for entry in entries]
-        _, words, starts, kinds, series = zip(*parts, strict=True)
-        firsts, shapes = list(map(int, starts)), list(map(int, kinds))
-        sizes = [shape.slots for shape in self.shapes]
-        ends = [self.slots, *map(add, firsts, map(sizes.__getitem__, shapes))]
-        edges = {one[:1] + one[-1:] for one in series}
-        if {*words} != {b"b"} or edges != {b"[]"} or min(shapes) < 0 or any(map(gt, ends, firsts)):
-            raise ValueError(f"{entries[0]!r}, or an entry behind it, is no block of this layout that can begin there")
-        self.known += len(entries)
-        self.slots = ends[-1]
-        self.starts.extend(firsts)
-        self.kinds.extend(shapes)
+    def _add(self, start: bytes, kind: bytes, texts: bytes) -> None:
+        """Take in blocks that came together, one behind the other."""
+        series, first, shape = texts.split(b"\n"), int(start), int(kind)
+        size = self.shapes[shape].slots
+        between = texts.count(b"]\n[") + 1
+        if first < self.slots or shape < 0 or texts[:1] + texts[-1:] != b"[]" or between != len(series):
+            raise ValueError(f"no blocks of this layout can begin at slot {first} for {texts!r}")
+        self.slots = first + size * len(series)
+        self.starts.extend(range(first, self.slots, size))
+        self.kinds.extend(repeat(shape, len(series)))
         self.series += series
 
     def _drop(self, slot: int) -> None:

@@ -7,7 +7,7 @@ hash does. What must be fast takes the slots of many series at once.
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import compress, repeat
 from operator import add, lt, mul
 
@@ -30,13 +30,9 @@ class PackedNumbers(LikeAHash):
         self.raw = raw
         self._hash: Hash | None = None
 
-    @cached_property
     def slots(self) -> "array[int]":
-        """All slots."""
-        slots = array("q", self.raw)
-        if sys.byteorder == "little":
-            slots.byteswap()
-        return slots
+        """All slots, made anew: only the string is kept."""
+        return _slots(self.raw)
 
     def as_hash(self) -> Hash:
         """The same as a hash. Most scrapes need none."""
@@ -86,23 +82,25 @@ class PackedNumbers(LikeAHash):
     def block(self, group: Group, place: int) -> list[int]:
         """The numbers of one block, part by part."""
         start, value = group.starts[place], group.shape.value
-        slots = self.slots[start : start + group.shape.slots].tolist()
+        slots = _slots(self.raw[SLOT * start : SLOT * (start + group.shape.slots)]).tolist()
         return [joined_value(slots[:value]), *slots[value:]]
 
     def _lower(self, served: "PackedNumbers", group: Group) -> list[int]:
         """The places of the blocks of a group of which a slot is lower than in numbers that these follow."""
         lower: set[int] = set()
+        mine, others = self.slots(), served.slots()
         for pick in group.all_picks:
-            now, then = pick(self.slots), pick(served.slots)
+            now, then = pick(mine), pick(others)
             lower.update(compress(range(len(group.starts)), map(lt, now, then)))
         return sorted(lower)
 
     def _numbers(self) -> list[int]:
         """The numbers of each group, block by block."""
         found: list[int] = []
+        slots = self.slots()
         for group in self.places.groups:
             value = group.shape.value
-            columns = [pick(self.slots) for pick in group.all_picks]
+            columns = [pick(slots) for pick in group.all_picks]
             columns = [values_of(columns[:value]), *columns[value:]]
             rows = [0] * (len(columns) * len(group.starts))
             for at, column in enumerate(columns):
@@ -118,6 +116,13 @@ class PackedNumbers(LikeAHash):
 
     def __len__(self) -> int:
         return len(self.places.fields)
+
+
+def _slots(raw: bytes) -> "array[int]":
+    slots = array("q", raw)
+    if sys.byteorder == "little":
+        slots.byteswap()
+    return slots
 
 
 def may_be_lower(now: bytes, then: bytes) -> bool:

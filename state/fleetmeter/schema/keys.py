@@ -21,9 +21,9 @@ together. The 0 leaves room for shards.
 |                                |      | JSON array → a number, whole wherever it can be                          |
 | `<tag>:numbers:<family>:<layout>` | string | the same of a packed layout: a slot of 8 bytes for each number, see  |
 |                                |      | `schema/packing.py`                                                      |
-| `<tag>:series:<family>:<layout>` | hash | label values by sorted name, a JSON array → `<shape>:<slot>` of its    |
-|                                |      | block, several with commas; `@shape <shape>` → its number; `@state` →    |
-|                                |      | `<generation> <names> <slots> <shapes> <digest>`                         |
+| `<tag>:series:<family>:<layout>` | hash | two digits of a series' SHA-1 → 18 more of each such series, and where |
+|                                |      | its blocks begin; `@shape <shape>` → its number; `@state` →              |
+|                                |      | `<generation> <names> <digest> <slots> <shapes> <series>`                |
 | `<tag>:names:<family>:<layout>` | list | what came and went in that layout, oldest first; only appended to       |
 | `<tag>:gauges`                 | hash | `<writer> [family, layout, [label values]]` → `<set at µs> <value>`;     |
 |                                |      | the writer `@folded` has what ended ones left                            |

@@ -22,16 +22,10 @@ Blocks = dict[Shape, dict[str, Amounts]]
 
 
 class Known(NamedTuple):
-    """What is known of one layout: its generation, how many names it had, the digest of the last, slots of blocks."""
+    """What is known of one layout: `<generation> <number of names> <digest of the last>`, and where blocks begin."""
 
-    generation: str
-    names: int
-    digest: str
+    state: str
     slots: Slots
-
-    def is_state_of(self, other: "Known") -> bool:
-        """Whether both were learned while nothing came or went."""
-        return (self.generation, self.names, self.digest) == (other.generation, other.names, other.digest)
 
     def parted(self, blocks: Blocks) -> tuple[Blocks, Blocks]:
         """The blocks whose slots are known, and the others."""
@@ -80,9 +74,9 @@ class Directory:
         standing = set(proven)
         for question, text in zip(asked, told, strict=True):
             generation, names, digest, *slots = text.removeprefix(f"{question.field} ").split(" ")
-            new = Known(generation, int(names), digest, {})
+            new = Known(f"{generation} {names} {digest}", {})
             old = self._known.get(question.field)
-            if old is not None and (question.field in standing or old.is_state_of(new)):
+            if old is not None and (question.field in standing or old.state == new.state):  # nothing came or went
                 new = new._replace(slots=old.slots)
             standing.add(question.field)  # a second answer about a layout is of the same instant as the first
             found = zip(question.series, slots, strict=True)
@@ -91,6 +85,12 @@ class Directory:
             if sum(map(len, new.slots.values())) > self._most:
                 new.slots.clear()
             self._known[question.field] = new
+
+    def go_on(self, grown: Iterable[str]) -> None:
+        """Take in how far the names of layouts go to which the same call added by what was known."""
+        for text in grown:
+            field, *state = text.rsplit(" ", 3)
+            self._known[field] = self._known[field]._replace(state=" ".join(state))
 
     def forget(self, fields: Iterable[str] | None = None) -> None:
         """Forget these layouts, or all."""

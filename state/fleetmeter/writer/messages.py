@@ -54,7 +54,7 @@ class Answer:
     are the numbers that could not be added, and how many in all. `undefined` is true if a family that was added to has
     no definition in the store. `overflowed` is how many series went to `__overflow__`, by key. `conflicts` are the
     definitions that differ from this writer's: field of `families` and stored text. `stale` are the packed layouts of
-    which the writer knew what is no more, `learned` are texts about their slots; see `Directory`.
+    which the writer knew what is no more, `learned` and `grown` are texts about their slots; see `Directory`.
     """
 
     status: str
@@ -71,6 +71,7 @@ class Answer:
     conflicts: tuple[tuple[str, str], ...] = ()
     stale: tuple[str, ...] = ()
     learned: tuple[str, ...] = ()
+    grown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

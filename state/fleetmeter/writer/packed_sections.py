@@ -61,14 +61,13 @@ def indexed(known: Known, blocks: Blocks) -> list[str]:
             slot = slots[series]
             for index, amount in amounts.items():
                 if index and amount:
-                    plain += ("INCRBY", "i64", f"#{slot + value + index - 1}", str(amount))
+                    plain += (f"#{slot + value + index - 1}", str(amount))
                 elif amount:
                     high, whole, *rest = split_value(amount, value)
                     if high:
-                        plain += ("INCRBY", "i64", f"#{slot}", str(high))
+                        plain += (f"#{slot}", str(high))
                     if whole:
-                        wholes += ("INCRBY", "i64", f"#{slot + 1}", str(whole))
+                        wholes += (f"#{slot + 1}", str(whole))
                     if rest and rest[0]:
-                        remainders += ("INCRBY", "i64", f"#{slot + 2}", str(rest[0]))
-    counts = [str(len(kind) // 4) for kind in (plain, wholes, remainders)]
-    return [known.generation, str(known.names), known.digest, *counts, *plain, *wholes, *remainders]
+                        remainders += (f"#{slot + 2}", str(rest[0]))
+    return [known.state, str(len(plain) // 2), str(len(wholes) // 2), *plain, *wholes, *remainders]

@@ -94,6 +94,7 @@ class Store:
             directory.forget(answer.stale)
         if answer.status == "applied":
             directory.learn(body.asked, answer.learned, body.proven)
+            directory.go_on(answer.grown)
         elif answer.status != "already":
             directory.forget()
         return answer
@@ -197,4 +198,5 @@ def answer_of(reply: list[bytes]) -> Answer:
         ),
         stale=tuple(notes.get("stale", ())),
         learned=tuple(notes.get("learned", ())),
+        grown=tuple(notes.get("grown", ())),
     )

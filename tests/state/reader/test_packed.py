@@ -33,9 +33,9 @@ def reader(store: StoreAddress) -> Iterator[Reader]:
     reader.close()
 
 
-def calls(**counts: int) -> Blocks:
-    """A counter by its label value."""
-    blocks = Blocks(CALLS)
+def calls(together: int = 200, /, **counts: int) -> Blocks:
+    """A counter by its label value; so many series at most came together."""
+    blocks = Blocks(CALLS, together=together)
     for key, count in counts.items():
         blocks.add([key], {"": count * WHOLE})
     return blocks
@@ -98,6 +98,22 @@ def test_only_new_names_are_asked_for(
     assert shown(reader.read()) == {"a": 1, "b": 1}
     reader.read()
     assert asked == [[], [(0, -1)], [(2, -1)], [(3, -1)]]
+
+
+@pytest.mark.parametrize("together", [1, 2, 3, 200])
+def test_blocks_that_came_together_are_each_its_own_series(
+    together: int, store: StoreAddress, client: Any, reader: Reader
+) -> None:
+    """An entry with several series says of each where its block is, for every shape, and so do later entries."""
+    blocks = Blocks(TOOK, together=together)
+    for number in range(7):
+        blocks.add([f"k{number}"], {"sum": number, "1.0": 1}, ["1.0", "+Inf"] if number > 4 else None)
+    blocks.store(client, store.keys)
+    assert reader.read().numbers[TOOK.field] == like_a_hash(blocks)
+    for number in range(4, 10):
+        blocks.add([f"k{number}"], {"sum": 10, "+Inf": 3})
+    blocks.remove(["k2"]).store(client, store.keys)
+    assert reader.read().numbers[TOOK.field] == like_a_hash(blocks)
 
 
 def test_series_come_and_go(store: StoreAddress, client: Any, reader: Reader) -> None:
@@ -246,8 +262,14 @@ JUNK = {
     "a block in another": ["g 1", 's 3 [""]', 'b 0 0 ["a"]', 'b 1 0 ["b"]'],
     "a block before the first": ["g 1", 's 3 [""]', 'b -3 0 ["a"]'],
     "a block of no series": ["g 1", 's 3 [""]', "b 0 0 a"],
+    "a block of no series behind another": ["g 1", 's 3 [""]', 'b 0 0 ["a"]\n'],
+    "a block of no series before another": ["g 1", 's 3 [""]', 'b 0 0 \n["a"]'],
+    "a block of no series between others": ["g 1", 's 3 [""]', 'b 0 0 ["a"]\n\n["b"]'],
+    "half a series": ["g 1", 's 3 [""]', 'b 0 0 ["a"\n["b"]'],
+    "a block in several others": ["g 1", 's 3 [""]', 'b 0 0 ["a"]\n["b"]', 'b 3 0 ["c"]'],
     "a block without a slot": ["g 1", 's 3 [""]', 'b x 0 ["a"]'],
     "an end of no block": ["g 1", 's 3 [""]', 'b 0 0 ["a"]', "d 3"],
+    "two blocks of one shape together": ["g 1", 's 3 [""]', 'b 0 0 ["a"]\n["a"]'],
     "two blocks of one shape for a series": ["g 1", 's 3 [""]', 'b 0 0 ["a"]', 'b 3 0 ["a"]'],
     "nothing": ["g 1", ""],
 }
@@ -262,7 +284,7 @@ def test_names_that_no_writer_left_are_a_state_error(
     Blocks(SIZE).add([], {"count": 1}).store(client, store.keys)
     reader.read()
     bad = Blocks(CALLS)
-    bad.names = []
+    bad.names.clear()
     for entry in JUNK[junk]:
         bad.append(entry)
     bad.store(client, store.keys)
@@ -281,7 +303,7 @@ def test_an_entry_that_does_not_follow_the_one_before_is_a_state_error(
     place: int, entry: bytes, store: StoreAddress, client: Any, reader: Reader
 ) -> None:
     """Each digest is looked at, so that no number is shown by a list that is not what writers appended."""
-    calls(a=1, b=2, c=3).store(client, store.keys)
+    calls(1, a=1, b=2, c=3).store(client, store.keys)
     name = store.keys.packed(CALLS.field)[2]
     client.lset(name, place, entry)
     for _ in range(2):

@@ -104,6 +104,6 @@ def test_slots_that_mean_the_same_number_are_not_lower() -> None:
     before = following.read(blocks)
     now = following.read(blocks.add(["a"], {"": 1}))
     assert before.block(before.places.groups[0], 0) == [BASE - 1]
-    assert now.slots[1] < before.slots[1]
+    assert now.slots()[1] < before.slots()[1]
     assert now.below(before) == {}
     assert before.below(now) == {b'["a"]': str(BASE).encode()}

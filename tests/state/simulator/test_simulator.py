@@ -39,6 +39,7 @@ FOUND_BY = {
     "what a remainder carries": 5,
     "names of the right length": 11,
     "numbers of the right length": 86,
+    "keys that are all there": 86,
     "forgetting what was known of other names": 379,
     "the chain of names": 0,
 }
@@ -214,6 +215,11 @@ def test_removals_may_be_gathered_at_once() -> None:
         assert (seed, run(seed, draw(seed), gathering)) == (seed, None)
 
 
+SHORTENED = frozenset(("the token of a served row",))
+"""Clauses that are seldom found missing: when an exporter reads twice, the whole schedule of their seed goes well by
+chance. What is left of it in `REGRESSIONS` is run."""
+
+
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.clause)
 def test_no_clause_can_be_left_out(mutation: Mutation, scripts: Scripts) -> None:
     """Without a clause of the protocol the schedule of some seed goes wrong, which goes well with it.
@@ -221,8 +227,9 @@ def test_no_clause_can_be_left_out(mutation: Mutation, scripts: Scripts) -> None
     That those of `SEEDS` go well is another test's.
     """
     seed = FOUND_BY[mutation.clause]
+    steps = REGRESSIONS[mutation.clause][1] if mutation.clause in SHORTENED else draw(seed)
     with mutation.applied() as without:
-        assert run(seed, draw(seed), without) is not None
+        assert run(seed, steps, without) is not None
     assert seed in SEEDS or run(seed, draw(seed), scripts) is None
 
 

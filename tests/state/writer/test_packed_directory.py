@@ -25,21 +25,21 @@ def test_what_was_told_is_known() -> None:
     """A family's name may hold spaces; a series that went to `__overflow__` has no slot."""
     directory = Directory()
     directory.learn(asked(A, B), [f"{FIELD} g1 4 d4 0 -"], ())
-    assert directory.of("") == {FIELD: Known("g1", 4, "d4", {SHAPE: {A: 0}})}
+    assert directory.of("") == {FIELD: Known("g1 4 d4", {SHAPE: {A: 0}})}
 
 
 def test_more_is_joined_to_what_the_same_call_has_proven() -> None:
     """The call added by what was known, so the names go on from there."""
     directory = filled()
     directory.learn(asked(B), [f"{FIELD} g1 4 d4 2"], (FIELD,))
-    assert directory.of("w") == {FIELD: Known("g1", 4, "d4", {SHAPE: {A: 0, B: 2}})}
+    assert directory.of("w") == {FIELD: Known("g1 4 d4", {SHAPE: {A: 0, B: 2}})}
 
 
 def test_more_is_joined_if_nothing_came_between() -> None:
     """The same last name and generation: it is the same state."""
     directory = filled()
     directory.learn(asked(B), [f"{FIELD} g1 3 d3 2"], ())
-    assert directory.of("w") == {FIELD: Known("g1", 3, "d3", {SHAPE: {A: 0, B: 2}})}
+    assert directory.of("w") == {FIELD: Known("g1 3 d3", {SHAPE: {A: 0, B: 2}})}
 
 
 def test_what_is_not_proven_is_replaced() -> None:
@@ -55,7 +55,14 @@ def test_sections_of_one_call_belong_together() -> None:
     directory = filled()
     told = [f"{FIELD} g2 4 d4 2", f"{FIELD} g2 6 d6 4"]
     directory.learn([*asked(B), *asked(C)], told, ())
-    assert directory.of("w") == {FIELD: Known("g2", 6, "d6", {SHAPE: {B: 2, C: 4}})}
+    assert directory.of("w") == {FIELD: Known("g2 6 d6", {SHAPE: {B: 2, C: 4}})}
+
+
+def test_what_was_proven_goes_on() -> None:
+    """Others' series came: the names go on from what is known, and the slots are where they were."""
+    directory = filled()
+    directory.go_on([f"{FIELD} g1 7 d7"])
+    assert directory.of("w") == {FIELD: Known("g1 7 d7", {SHAPE: {A: 0}})}
 
 
 def test_another_writer_knows_nothing() -> None:

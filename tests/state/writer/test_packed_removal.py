@@ -9,7 +9,7 @@ from fleetmeter.schema.definition import Definition, compact_json, read_json
 from fleetmeter.schema.packing import shape_of
 from fleetmeter.values.batch import Batch
 from fleetmeter.values.delta import Delta, Removal
-from support.packed import Hand, decoded
+from support.packed import Hand, decoded, generation_of
 from support.store import StoreAddress
 
 CALLS = Definition.of("calls", "counter", "", "usd", ("a", "b"), (), "", packed=True)
@@ -70,7 +70,7 @@ def test_series_that_fit_go_and_no_other(
 ) -> None:
     """Null fits any value; the removal is on record; whatever anybody knew, nothing is added to what is gone."""
     one, two = hands
-    before = one.known(definition).generation
+    before = generation_of(one, definition)
     answer = one.send(Delta(removals=removal(definition, *patterns)))
     kept = numbers_of(definition, [SERIES[index] for index in stay], 2)
     assert left(client, store, definition) == {compact_json(field): amount for field, amount in kept.items()}
@@ -80,7 +80,7 @@ def test_series_that_fit_go_and_no_other(
         hand.add(definition, numbers_of(definition, SERIES, 10))
     expected = {field: 20 + kept.get(field, 0) for field in numbers_of(definition, SERIES)}
     assert left(client, store, definition) == {compact_json(field): amount for field, amount in expected.items()}
-    assert (one.known(definition).generation == before) == (len(stay) == 4)
+    assert (generation_of(one, definition) == before) == (len(stay) == 4)
 
 
 @pytest.mark.parametrize("definition", [CALLS, WAIT], ids=["counter", "histogram"])

@@ -9,8 +9,8 @@ import redis
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.errors import StoreRefused
 from fleetmeter.schema.definition import Definition, compact_json
-from fleetmeter.schema.packing import Shape, digest_of, shape_of
-from support.packed import Hand, NewHand, adds_of, decoded
+from fleetmeter.schema.packing import Shape, digest_of, index_entry, shape_of
+from support.packed import Hand, NewHand, adds_of, decoded, generation_of
 from support.store import StoreAddress, new_address
 
 SPENT = Definition.of("spent_usd", "counter", "", "", ("k",), (), "", packed=True)
@@ -18,6 +18,8 @@ PLAIN = Definition.of("plain", "counter", "", "", ("k",), (), "", packed=True)
 BARE = Definition.of("bare", "counter", "", "usd", (), (), "", packed=True)
 WAIT = Definition.of("wait_seconds", "histogram", "", "", ("k", "l"), ("1.0", "5.0", "+Inf"), "", packed=True)
 SIZE = Definition.of("size", "summary", "", "", (), (), "", packed=True)
+KNOWN = "0123456789abcdef 12 fedcba9876543210"
+"""What a writer may know of a layout: its generation, how many names it has, and the digest of the last."""
 OLD = Definition.of("spent_usd", "counter", "", "", ("k",), (), "")
 
 
@@ -27,22 +29,43 @@ def names_of(client: Any, store: StoreAddress, definition: Definition) -> list[s
 
 
 def test_a_batch_by_name_makes_series_and_tells_their_slots(store: StoreAddress, client: Any, hand: NewHand) -> None:
-    """Blocks follow each other in the order of the batch, shapes come before their first block."""
+    """Blocks follow each other in the order of the batch, in one entry; shapes come before their first block."""
     writer = hand()
     answer = writer.add(WAIT, {("a", "b", "sum"): 7, ("a", "b", "5.0"): 1, ("c", "d", "sum"): 0})
     assert (answer.status, answer.refused_count) == ("applied", 0)
     names = names_of(client, store, WAIT)
     assert names[0].startswith("g ")
-    assert names[1:] == ['s 2 ["sum","1.0","5.0","+Inf"]', 'b 0 0 ["a","b"]', 'b 5 0 ["c","d"]']
+    assert names[1:] == ['s 2 ["sum","1.0","5.0","+Inf"]', 'b 0 0 ["a","b"]\n["c","d"]']
     assert decoded(client, store.keys, WAIT) == {
         '["a","b","sum"]': 7, '["a","b","1.0"]': 0, '["a","b","5.0"]': 1, '["a","b","+Inf"]': 0,
         '["c","d","sum"]': 0, '["c","d","1.0"]': 0, '["c","d","5.0"]': 0, '["c","d","+Inf"]': 0,
     }  # fmt: skip
     known, shape = writer.known(WAIT), shape_of(WAIT, WAIT.bounds)
     assert known.slots == {shape: {'["a","b"]': 0, '["c","d"]': 5}}
-    assert client.hget(store.keys.packed(WAIT.field)[1], "@state").decode() == (
-        f"{known.generation} {known.names} 10 1 {known.digest}"
-    )
+    assert client.hget(store.keys.packed(WAIT.field)[1], "@state").decode() == f"{known.state} 10 1 2"
+
+
+def test_series_that_come_in_one_call_are_a_few_entries(store: StoreAddress, client: Any, hand: NewHand) -> None:
+    """Up to 500 in each; the next call's series are an entry of their own, and nothing is there twice."""
+    writer = hand()
+    for first, last in ((0, 1_201), (0, 1_202), (0, 1_202)):
+        writer.add(PLAIN, {(f"k{number}",): 1 for number in range(first, last)})
+    births = [name.split(" ", 3) for name in names_of(client, store, PLAIN)[2:]]
+    assert [(int(slot), lines.count("\n") + 1) for _, slot, _, lines in births] == [
+        (0, 500), (1_500, 500), (3_000, 201), (3_603, 1),
+    ]  # fmt: skip
+    assert len(decoded(client, store.keys, PLAIN)) == 1_202
+
+
+def test_the_text_of_a_series_stands_once(store: StoreAddress, client: Any, hand: NewHand) -> None:
+    """The index has a digest of it, and is a tenth of a usual text."""
+    writer, value = hand(), "v" * 200
+    writer.add(PLAIN, {(f"{value}{number}",): 1 for number in range(300)})
+    _, index, names = store.keys.packed(PLAIN.field)
+    found = client.hgetall(index)
+    assert not any(value.encode() in text for text in (*found, *found.values()))
+    assert sum(map(len, found.values())) < 300 * 30
+    assert b"".join(client.lrange(names, 0, -1)).count(value.encode()) == 300
 
 
 @pytest.mark.parametrize("definition", [SPENT, PLAIN, BARE, WAIT, SIZE], ids=lambda one: one.name)
@@ -98,6 +121,23 @@ def test_by_name_and_by_slot_go_in_one_call(store: StoreAddress, client: Any, ha
     assert decoded(client, store.keys, PLAIN) == {'["a"]': 111, '["b"]': 22}
 
 
+def test_a_writer_looks_up_once_that_others_brought_series(store: StoreAddress, client: Any, hand: NewHand) -> None:
+    """The answer tells how far the names go now, with what the same call itself brought; then that is what it knows."""
+    writer, other = hand("one"), hand("two")
+    writer.add(PLAIN, {("a",): 1})
+    other.add(PLAIN, {("b",): 1})
+    end = other.known(PLAIN).state
+    assert writer.known(PLAIN).state != end
+    answer = writer.add(PLAIN, {("a",): 10})
+    assert (answer.status, answer.grown) == ("applied", (f"{PLAIN.field} {end}",))
+    assert writer.known(PLAIN).state == end
+    assert writer.add(PLAIN, {("a",): 100}).grown == ()
+    other.add(PLAIN, {("c",): 1})
+    writer.add(PLAIN, {("a",): 1_000, ("d",): 1})
+    assert writer.add(PLAIN, {("a",): 10_000, ("d",): 1}).grown == ()
+    assert decoded(client, store.keys, PLAIN) == {'["a"]': 11_111, '["b"]': 1, '["c"]': 1, '["d"]': 2}
+
+
 def test_two_shapes_of_a_series_are_two_blocks_of_it(store: StoreAddress, client: Any, hand: NewHand) -> None:
     """A bucket list may change while counts exist: the old block stays, and nobody writes to it but old replicas."""
     other = Definition.of("wait_seconds", "histogram", "", "", ("k", "l"), ("2.0", "+Inf"), "", packed=True)
@@ -109,7 +149,9 @@ def test_two_shapes_of_a_series_are_two_blocks_of_it(store: StoreAddress, client
     assert decoded(client, store.keys, WAIT) == {
         '["a","b","sum"]': 74, '["a","b","1.0"]': 2, '["a","b","5.0"]': 0, '["a","b","2.0"]': 2, '["a","b","+Inf"]': 0,
     }  # fmt: skip
-    assert client.hget(store.keys.packed(WAIT.field)[1], '["a","b"]') == b"0:0,1:5"
+    index = client.hgetall(store.keys.packed(WAIT.field)[1])
+    (field, first), (_, second) = (index_entry('["a","b"]', *block) for block in ((0, 0), (1, 5)))
+    assert index[field.encode()].decode() == first + second
 
 
 def test_both_formats_stand_side_by_side(store: StoreAddress, client: Any, hand: NewHand) -> None:
@@ -212,12 +254,17 @@ def test_a_string_that_may_not_grow_refuses_new_series_only() -> None:
 @pytest.mark.parametrize(
     "section",
     [
-        ("indexed", 9, 5, "g", 1, "d", 0, 0),
-        ("indexed", 9, 6, "g", 0, "d", 0, 0, 0),
-        ("indexed", 9, 6, "g", "x", "d", 0, 0, 0),
-        ("indexed", 9, 6, "g", 1, "d", 1, 0, 0),
-        ("indexed", 9, 10, "g", 1, "d", 0, 0, 0, "INCRBY", "i64", "#1", 1),
-        ("indexed", 9, 10, "g", 1, "d", 1, "x", 0, "INCRBY", "i64", "#1", 1),
+        ("indexed", 9, 2, KNOWN, 0),
+        ("indexed", 9, 3, KNOWN, "x", 0),
+        ("indexed", 9, 3, KNOWN, 0, 1),
+        ("indexed", 9, 4, KNOWN, 0, 0, "#1"),
+        ("indexed", 9, 5, KNOWN, 1, 1, "#1", 1),
+        ("indexed", 9, 5, KNOWN, -1, 0, "#1", 1),
+        ("indexed", 9, 5, KNOWN, 0.5, 0, "#1", 1),
+        ("indexed", 9, 5, KNOWN, "nan", 0, "#1", 1),
+        ("indexed", 9, 3, "", 0, 0),
+        ("indexed", 9, 3, KNOWN[:-1], 0, 0),
+        ("indexed", 9, 3, KNOWN.replace("12", "0"), 0, 0),
         ("named", 9, 2, "no shape", 0),
         ("named", 9, 2, '4 [""]', 0),
         ("named", 9, 2, "2 []", 0),
@@ -226,6 +273,10 @@ def test_a_string_that_may_not_grow_refuses_new_series_only() -> None:
         ("named", 9, 3, '2 [""]', 1, "[]"),
         ("named", 9, 4, '2 [""]', 1, "x", 0),
         ("named", 9, 4, '2 [""]', 1, "[]", 1),
+        ("named", 9, 4, '2 [""]', 1, '["a"]\n["b"]', 0),
+        ("named", 9, 4, '2 [""]', 1, '["a"', 0),
+        ("named", 9, 4, '2 [""]', 1, "", 0),
+        ("named", 9, 4, '2 [""]', 1.5, "[]", 0),
         ("named", 9, 6, '2 [""]', 1, "[]", 1, 2, 1),
         ("named", 9, 6, '2 [""]', 1, "[]", 1, "x", 1),
         ("named", 9, 5, '2 [""]', 1, "[]", 0, 0),
@@ -271,5 +322,5 @@ def test_a_beginning_says_who_made_it(store: StoreAddress, client: Any, hand: Ne
     answer = writer.add(PLAIN, {("a",): 1})
     begun = f"g {answer.store_now_us} w 1"
     assert names_of(client, store, PLAIN)[0] == begun
-    assert writer.known(PLAIN).generation == digest_of("", begun)
+    assert generation_of(writer, PLAIN) == digest_of("", begun)
     assert Shape.parse(names_of(client, store, PLAIN)[1].removeprefix("s ")) == shape_of(PLAIN, ())

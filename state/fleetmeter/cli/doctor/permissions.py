@@ -85,7 +85,9 @@ def _harmless(keys: Keys, command: str) -> tuple[str, ...] | None:
         "HMGET": ("HMGET", key, NOBODY),
         "BITFIELD": ("BITFIELD", keys.writer(NOBODY)),
         "LINDEX": ("LINDEX", keys.writer(NOBODY), "0"),
+        "EXISTS": ("EXISTS", keys.writer(NOBODY)),
         "LLEN": ("LLEN", keys.writer(NOBODY)),
+        "LRANGE": ("LRANGE", keys.writer(NOBODY), "0", "0"),
         "STRLEN": ("STRLEN", keys.writer(NOBODY)),
         "SETRANGE": ("SETRANGE", keys.writer(NOBODY), "-1", "none"),
     }
