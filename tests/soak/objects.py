@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import aiohttp
@@ -19,9 +20,6 @@ FILE = "SOAK_OBJECTS"
 _SETTLED = 0.5
 """Seconds until connections that were left are closed."""
 
-_FIRST = 15
-"""Rounds after which a replica has every series that it will have, and has met every kind of error."""
-
 
 def intent_of(question: str) -> str:
     """A classifier of the gateway, which runs in its process: it counts the objects there when it is asked to."""
@@ -31,16 +29,19 @@ def intent_of(question: str) -> str:
     return "general"
 
 
-async def left_behind(fleet: Fleet, rounds: int) -> int:
-    """How many objects a replica holds after so many rounds, of 20 requests of every kind, beyond those before."""
-    load = Load(fleet.addresses)
+async def left_behind(fleet: Fleet, parts: int, rounds: int) -> int:
+    """How many objects more a replica holds after each part, of so many rounds of 20 requests, at least.
+
+    What requests leave behind is there after each part. A series that is new, or a connection that is just closed, is
+    not.
+    """
+    load, counts = Load(fleet.addresses), []
     async with session() as client:
-        for _ in range(_FIRST):
-            await _round(client, load, fleet.addresses[0])
-        before = await _objects(client, fleet)
-        for _ in range(rounds):
-            await _round(client, load, fleet.addresses[0])
-        return await _objects(client, fleet) - before
+        for _ in range(parts + 1):
+            for _ in range(rounds):
+                await _round(client, load, fleet.addresses[0])
+            counts.append(await _objects(client, fleet))
+    return min(after - before for before, after in pairwise(counts))
 
 
 async def _round(client: aiohttp.ClientSession, load: Load, address: str) -> None:
