@@ -9,7 +9,7 @@ from contextvars import copy_context
 from functools import lru_cache, partial
 from unittest import mock
 
-from fleetmeter.reader import numbers
+from fleetmeter.reader import series
 from fleetmeter.reader.continuity import HOLD
 from fleetmeter.schema.definition import StoredDefinition
 from fleetmeter.writer import conversion
@@ -69,7 +69,7 @@ class Simulation:
 
         with (
             mock.patch.object(time, "time", now),
-            mock.patch.object(numbers, "unscaled", exactly),
+            mock.patch.object(series, "unscaled", exactly),
             mock.patch.object(StoredDefinition, "parse", _PARSE),
             mock.patch.object(conversion, "FIELDS_PER_STEP", SOME),
         ):
