@@ -6,11 +6,11 @@ from math import isnan
 from fleetmeter.errors import StateError
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.joined import Joined
 from fleetmeter.reader.packed import PackedNumbers
 from fleetmeter.reader.places import Places
 from fleetmeter.reader.sample import Labels
 from fleetmeter.reader.spelling import are_lists, columns_of, lists_of
-from fleetmeter.reader.twins import Joined
 from fleetmeter.schema.definition import Definition, read_json, texts_of
 from fleetmeter.schema.scale import parse_number
 

@@ -10,9 +10,10 @@ from fleetmeter.errors import StateError
 from fleetmeter.reader.continuity import Continuity
 from fleetmeter.reader.families import families_of
 from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.joined import Joined
 from fleetmeter.reader.returned import Returned
 from fleetmeter.reader.snapshot import Snapshot
-from fleetmeter.reader.twins import Joined, Twins, joined
+from fleetmeter.reader.twins import Twins, joined
 from fleetmeter.schema.definition import Definition, StoredDefinition
 from fleetmeter.schema.packing import FRACTION
 from fleetmeter.schema.rows import Epoch, Row
