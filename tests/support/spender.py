@@ -1,7 +1,8 @@
 """A replica that spends under a budget: `python -m support.spender URL NAMESPACE LEDGER TASKS SEED`.
 
 Every call is written into the ledger, as an upstream would bill it, between reservation and settlement: `<cost>` in
-nano-dollars, after `+<bound>` when it began and before `-<bound>` when it was settled. The process says `ready`, begins
+nano-dollars, after `+<bound>` when it began and before `-<bound>` when the store was told of it: until then it is in
+flight, as a replica that is killed tells nobody. The process says `ready`, begins
 with the next line of its standard input, and ends when the budget is spent, so that no call of it finds room any more.
 """
 
@@ -9,12 +10,14 @@ import asyncio
 import os
 import random
 import sys
+from functools import partial
 
 from fleetmeter.schema.keys import Keys
+from fleetmeter_app.guarding.budgets.account import Account
 from fleetmeter_app.guarding.budgets.budgets import Budgets
 from fleetmeter_app.guarding.budgets.refusals import OverBudget
 from fleetmeter_app.guarding.door import Door
-from support.guards import PATIENT, budgets_of, scopes
+from support.guards import PATIENT, budgets_of, scopes, until
 
 LIMIT_USD = 1
 TOML = f'[all]\nlimit_usd = {LIMIT_USD}\nwindow = "month"\n'
@@ -22,6 +25,11 @@ _MOST = 4_000_000
 """Nano-dollars that a call may cost at most: 0.004 USD. A caller whose call finds no room tries a smaller one."""
 
 _LEAST = 10_000
+
+
+def was_told(account: Account, start: int, spent: int) -> bool:
+    """Whether the store knows that so much was spent in a period."""
+    return start not in account.rows or account.rows[start].told_spent >= spent
 
 
 async def spend(url: str, namespace: str, ledger: int, tasks: int, seed: int) -> None:
@@ -53,6 +61,8 @@ async def spend(url: str, namespace: str, ledger: int, tasks: int, seed: int) ->
             cost = dice.randint(0, bound)
             note(str(cost))
             await budgets.settle(reservation, cost)
+            ((account, start),) = reservation.parts
+            await until(partial(was_told, account, start, account.rows[start].spent))
             note(f"-{bound}")
 
     await asyncio.gather(*(caller() for _ in range(tasks)))
