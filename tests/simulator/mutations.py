@@ -125,8 +125,8 @@ MUTATIONS = (
         (
             (
                 "apply",
-                "  if number ~= prev or not (fits_any or held == prev_token) then",
-                "  if number >= seq and seq > prev then",
+                "  if row_number ~= prev or not (fits_any or held == prev_token) then",
+                "  if row_number >= seq and seq > prev then",
             ),
         ),
     ),

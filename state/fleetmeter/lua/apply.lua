@@ -54,9 +54,7 @@
 
 local FIXED, OVERFLOW, SUM = 8, '__overflow__', '"sum"]'
 
-local function whole(text)
-  return text and string.match(text, '^%d+$') and tonumber(text)
-end
+--@include replies
 local prev, seq, given_up, limit = whole(ARGV[3]), whole(ARGV[5]), whole(ARGV[7]), whole(ARGV[9])
 local prev_token, token = ARGV[4] or ' ', ARGV[6] or ' '
 local place = { define = 3, expect = 3, unset = 4, gauge = 4, exemplar = 5 }
@@ -110,12 +108,12 @@ local applied = string.match(known, '^%d+')
 if not applied then
   return { 'unknown', '0', '0', '', epoch, now, '0' }
 end
-local number, as_sent = tonumber(applied), ' ' .. prev_token
-if number ~= prev or prev_token == '' or string.sub(known, -#as_sent) ~= as_sent then -- else no more need be read
+local row_number, as_sent = tonumber(applied), ' ' .. prev_token
+if row_number ~= prev or prev_token == '' or string.sub(known, -#as_sent) ~= as_sent then -- else no more need be read
   local lost, held = string.match(known, '^%d+ ?(%d*) ?%d* ?%S* ?(%S*)')
   local fits_any = held == ''
-  if number ~= prev or not (fits_any or held == prev_token) then
-    local status = number == seq and (fits_any or held == token) and 'already' or 'behind'
+  if row_number ~= prev or not (fits_any or held == prev_token) then
+    local status = row_number == seq and (fits_any or held == token) and 'already' or 'behind'
     return { status, applied, lost, held, epoch, now, '0' }
   end
 end
@@ -132,12 +130,6 @@ local function check(result, key, field)
       note('refused', key .. ' ' .. field .. ': ' .. result.err)
     end
   end
-end
-local function number(result)
-  return type(result) == 'number' and result or 0
-end
-local function list(result)
-  return type(result) == 'table' and not result.err and result or {}
 end
 local function conflict(field, definition)
   conflicts = conflicts + 1

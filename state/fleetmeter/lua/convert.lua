@@ -21,9 +21,7 @@
 
 local OVERFLOW, SUM = '__overflow__', '"sum"]'
 
-local function whole(text)
-  return text and string.match(text, '^%d+$') and tonumber(text)
-end
+--@include replies
 local writer, limit, from, to, token = ARGV[2], whole(ARGV[3]), ARGV[4], ARGV[5], 'convert'
 local parted = ARGV[6] == 'parts'
 if #KEYS ~= 12 or not (limit and from and to and (parted or ARGV[6] == 'one')) then
@@ -40,12 +38,6 @@ local function check(result, _, slot)
   if type(result) == 'table' and result.err then
     failed[slot] = true
   end
-end
-local function number(result)
-  return type(result) == 'number' and result or 0
-end
-local function list(result)
-  return type(result) == 'table' and not result.err and result or {}
 end
 
 local add_indexed, add_named, remove_packed, lacks, tell_grown
