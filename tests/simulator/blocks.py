@@ -98,7 +98,8 @@ def fault_of(hashes: Hashes, places: Places) -> str:
             return f"a slot of {name} was not carried: {lower}"
     expected = {f"@shape {shape.text()}": str(number) for number, shape in enumerate(chain.shapes)}
     living = len({name for name, _ in chain.blocks.values()})
-    texts = (chain.generation, len(hashes.items(names)), chain.digest, chain.slots, len(chain.shapes), living)
+    dead = sum(length for _, length in chain.gone)
+    texts = (chain.generation, len(hashes.items(names)), chain.digest, chain.slots, len(chain.shapes), living, dead)
     expected[STATE] = " ".join(map(str, texts))
     for start, (name, shape) in chain.blocks.items():
         place, entry = index_entry(name, shape, start)

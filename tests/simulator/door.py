@@ -149,6 +149,7 @@ def store_through(connection: Connection, *, packed: bool) -> Store:
         _apply=partial(connection.script, "apply"),
         _fold=partial(connection.script, "fold"),
         _convert=partial(connection.script, "convert"),
+        _compact=partial(connection.script, "compact"),
         packed=packed,
         _directory=Directory(),
     )

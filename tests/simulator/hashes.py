@@ -195,7 +195,7 @@ class Hashes:
             raise CommandError("ERR offset is out of range")
         if value:
             data = stretched(data, place)
-            self._data[key] = data = data[:place] + value.encode() + data[place + len(value.encode()) :]
+            self._data[key] = data = data[:place] + value.encode("latin-1") + data[place + len(value) :]
         return len(data)
 
     def _bitfield(self, key: str, *operations: str) -> Reply:

@@ -12,13 +12,14 @@ from fleetmeter.values.accumulator import Accumulator
 from fleetmeter.values.batch import Batch
 from fleetmeter.values.delta import Delta, Removal
 from fleetmeter.writer import conversion
+from fleetmeter.writer.compaction import Compact
 from fleetmeter.writer.exchange import Exchange
 from fleetmeter.writer.messages import Answer, Call, Outcome
 from fleetmeter.writer.protocol import Writer
 from fleetmeter.writer.replay import ReplayLog
 from simulator.cells import Cells
 from simulator.door import Connection, store_through
-from simulator.ledger import FORMATS, Families, Record, missing
+from simulator.ledger import FORMATS, PACKED, Families, Record, missing
 from simulator.stored import counted, records_in
 from simulator.world import Caller, World
 
@@ -137,6 +138,13 @@ class Replica:
                 if not converter._left:
                     converter.find(writer.id, self.world.now_us(self.world.master(self.caller.side)))
             converter.step(writer.epoch, writer.id)
+
+    def compact(self, which: int) -> None:
+        """Compact a packed layout, whether it is worth it or not."""
+        writer, layout = self.writer, PACKED[which % len(PACKED)]
+        if writer.epoch is not None and not writer.must_greet:
+            call = Compact(writer.epoch, writer.id, (layout.field,), least=0, share=0)
+            self.exchange._store.compact(call)
 
     def attempt(self, action: Callable[[], None], deliveries: list[str]) -> bool:
         """Do something with the store under these faults; whether it went well."""

@@ -59,6 +59,9 @@ MOTIFS: tuple[tuple[str, ...], ...] = (
 CONVERTING = (6, 7, 8)
 """The last digits of seeds in which conversions happen between other steps, whoever still writes fields."""
 
+COMPACTING = (1, 4, 7)
+"""The last digits of seeds in which packed layouts are compacted between other steps, worth it or not."""
+
 MOTIFS_SHARE = 0.12
 """The part of seeds that are made of motifs."""
 
@@ -88,13 +91,37 @@ def mood(random: Random) -> Mood:
 def draw(seed: int) -> list[Step]:
     """The schedule of a seed: some kinds of faults, now and then, among records, flushes and scrapes.
 
-    Some seeds are a row of `MOTIFS` instead. In some, hashes are converted to packed numbers in between.
+    Some seeds are a row of `MOTIFS` instead. In some, hashes are converted to packed numbers in between, and
+    packed layouts are compacted.
     """
     steps = _drawn(seed)
     if seed % 10 in CONVERTING:
         converting = Random(f"conversions of {seed}")
         steps = [each for step in steps for each in (step, *_conversion(converting))]
+    if seed % 10 in COMPACTING:
+        compacting = Random(f"compactions of {seed}")
+        steps = [each for step in steps for each in (step, *_compaction(compacting))]
     return steps
+
+
+def _compaction(random: Random) -> list[Step]:
+    """Nothing, mostly; or some compactions, perhaps behind a removal and before a scrape; or a late copy."""
+    lot = random.random()
+    if lot < 0.6:
+        return []
+    if lot < 0.65:
+        return [("late", random.randrange(-3, 0), 0)]
+    deliveries = random.choice(((), (), ("copy",), ("late",), _some(random)))
+    index = random.randrange(4)
+    removal: list[Step] = [("remove", index), *[("record", index, True)] * random.randint(1, 2), ("flush", index, ())]
+    compactions: list[Step] = [
+        ("compact", random.randrange(4), random.choice((0, 1, 2, 3, 4, 4, 4)), deliveries)
+        for _ in range(random.choice((1, 1, 3)))
+    ]
+    scrape: list[Step] = [("scrape", random.randrange(2), (), ())]
+    return [
+        *(removal if random.random() < 0.4 else ()), *compactions, *(scrape if random.random() < 0.3 else ()),
+    ]  # fmt: skip
 
 
 def _conversion(random: Random) -> list[Step]:

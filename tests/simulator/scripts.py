@@ -41,7 +41,7 @@ class Scripts:
     """Compiled scripts, by name; one interpreter for as many stores as one likes."""
 
     def __init__(self, sources: Mapping[str, str]) -> None:
-        self._lua: Any = lupa.LuaRuntime(encoding="utf-8")
+        self._lua: Any = lupa.LuaRuntime(encoding="latin-1")  # a character is a byte; no text of ours has others
         self._hashes: Hashes | None = None
         globals_ = self._lua.globals()
         globals_.cjson = self._lua.table_from({"decode": self._decode, "encode": json.dumps, "null": _NULL})
@@ -59,7 +59,9 @@ class Scripts:
         return [reply[index] for index in range(1, len(reply) + 1)]
 
     def _compiled(self, name: str, source: str) -> Any:
-        return self._lua.eval("function(text, name) return assert(loadstring(text, name)) end")(source, "=" + name)
+        return self._lua.eval("function(text, name) return assert(loadstring(text, name)) end")(
+            source.encode(), "=" + name
+        )
 
     def _command(self, name: str, *arguments: object) -> Any:
         assert self._hashes is not None
@@ -98,4 +100,4 @@ _NULL = _Null()
 @cache
 def sources() -> dict[str, str]:
     """The package's own scripts."""
-    return {name: lua_source(name) for name in ("hello", "apply", "fold", "convert")}
+    return {name: lua_source(name) for name in ("hello", "apply", "fold", "convert", "compact")}

@@ -12,7 +12,7 @@ from unittest import mock
 from fleetmeter.reader import series
 from fleetmeter.reader.continuity import HOLD
 from fleetmeter.schema.definition import StoredDefinition
-from fleetmeter.writer import conversion
+from fleetmeter.writer import compaction, conversion
 from simulator.checks import check_caught_up, check_settled, check_store
 from simulator.exporter import Exporter, exactly
 from simulator.replica import Replica
@@ -72,6 +72,7 @@ class Simulation:
             mock.patch.object(series, "unscaled", exactly),
             mock.patch.object(StoredDefinition, "parse", _PARSE),
             mock.patch.object(conversion, "FIELDS_PER_STEP", SOME),
+            mock.patch.object(compaction, "LEAST", 0),
         ):
             yield
 
@@ -112,7 +113,7 @@ class Simulation:
         self.world.crashed_in = ""
         went_well = replica.attempt(replica.exchange.hand_over, list(deliveries))
         # a crash while ended writers are put away comes behind the hand-over, and is found with the next call
-        answered = went_well and self.world.crashed_in not in ("fold", "convert") and replica.answers
+        answered = went_well and self.world.crashed_in not in ("fold", "convert", "compact") and replica.answers
         if answered and not replica.writer.must_greet and not replica.writer.ended:
             check_caught_up(self.world, replica, self.world.master(replica.caller.side))
         return went_well
@@ -143,6 +144,12 @@ class Simulation:
             for _ in range(steps):
                 replica.attempt(partial(replica.convert, forced=forced), list(deliveries))
                 self._check()
+
+    def compact(self, index: int, which: int, deliveries: Sequence[str]) -> None:
+        """One replica compacts a layout."""
+        replica = self._acting(index)
+        if replica:
+            replica.attempt(partial(replica.compact, which), list(deliveries))
 
     def crash(self, index: int) -> None:
         """One process is killed."""

@@ -102,7 +102,8 @@ class Blocks:
             pipeline.rpush(names, *self.names[first : first + _AT_ONCE])
         living = len({key for key, _ in self.blocks})
         ends = f"{len(self.names)} {self.names[-1][:16]} {len(self.slots)} {len(self.shapes)}"
-        state = f"{self.generation} {ends} {living}"
+        dead = len(self.slots) - sum(shape.slots for _, shape in self.blocks)
+        state = f"{self.generation} {ends} {living} {dead}"
         shapes = {f"@shape {shape.text()}": at for at, shape in enumerate(self.shapes)}
         fields = {STATE: state, **shapes, **index}
         pairs = [part for pair in fields.items() for part in pair]

@@ -31,7 +31,7 @@ def decoded(client: Any, keys: Keys, definition: Definition) -> dict[str, int]:
     assert digests == [digest for digest, _ in entries]
     shapes: list[Shape] = []
     blocks: dict[int, tuple[int, str]] = {}
-    generation, used = "", 0
+    generation, used, dead = "", 0, 0
     for digest, what in entries:
         kind, _, rest = what.partition(" ")
         if kind in ("g", "d"):
@@ -48,8 +48,10 @@ def decoded(client: Any, keys: Keys, definition: Definition) -> dict[str, int]:
         elif kind == "d":
             number, _ = blocks.pop(int(rest))
             assert not any(slots[int(rest) : int(rest) + shapes[number].slots])
+            dead += shapes[number].slots
     living = {name for _, name in blocks.values()}
-    assert held.pop(STATE) == f"{generation} {len(entries)} {digests[-1]} {used} {len(shapes)} {len(living)}"
+    ends = f"{len(entries)} {digests[-1]} {used} {len(shapes)} {len(living)} {dead}"
+    assert held.pop(STATE) == f"{generation} {ends}"
     assert len(data) == SLOT * used
     stated: dict[str, list[str]] = {}
     for slot, (number, name) in blocks.items():

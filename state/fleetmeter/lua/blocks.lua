@@ -1,10 +1,12 @@
--- A part of apply.lua, forget.lua and reset.lua: a packed layout, the chain of its names and the index of its series;
--- see schema/packing.py.
+-- A part of apply.lua, compact.lua, forget.lua and reset.lua: a packed layout, the chain of its names and the index of
+-- its series; see schema/packing.py.
 -- A layout that is worked on is a table: its keys `numbers`, `series` and `names`; `generation`, `count` of names,
--- `digest`, `slots`, `shapes` and `size` (how many series) as `@state` has them; `entries` that are still to be appended
--- to the names; `index`, the fields of the index that were read, as they are to be.
+-- `digest`, `slots`, `shapes`, `size` (how many series) and `dead` (slots) as `@state` has them; `entries` that are still
+-- to be appended to the names; `index`, the fields of the index that were read, as they are to be.
 
 local MOST_ARGUMENTS = 2000
+-- How many series stand in one entry of the names, at most.
+local MOST_BORN = 500
 
 -- Calls a command with any number of arguments behind its key, some at a time.
 local function in_parts(command, key, arguments)
@@ -16,8 +18,8 @@ end
 -- A layout as it stands; nil if its keys do not fit together: one was evicted, or nothing is there yet. `text` is its
 -- `@state`.
 local function as_stated(numbers, series, names, text)
-  local generation, count, digest, slots, shapes, size =
-    string.match(type(text) == 'string' and text or '', '^(%x+) (%d+) (%x+) (%d+) (%d+) (%d+)$')
+  local generation, count, digest, slots, shapes, size, dead =
+    string.match(type(text) == 'string' and text or '', '^(%x+) (%d+) (%x+) (%d+) (%d+) (%d+) (%d+)$')
   if not generation or redis.pcall('LLEN', names) ~= tonumber(count) then
     return nil
   end
@@ -27,6 +29,14 @@ local function as_stated(numbers, series, names, text)
   return {
     numbers = numbers, series = series, names = names, generation = generation, digest = digest,
     count = tonumber(count), slots = tonumber(slots), shapes = tonumber(shapes), size = tonumber(size),
+    dead = tonumber(dead), entries = {}, index = {},
+  }
+end
+
+-- A layout with nothing in it, which is not in the store yet.
+local function blank(numbers, series, names)
+  return {
+    numbers = numbers, series = series, names = names, digest = '', count = 0, slots = 0, shapes = 0, size = 0, dead = 0,
     entries = {}, index = {},
   }
 end
@@ -42,6 +52,14 @@ local function chain(layout, what)
   table.insert(layout.entries, layout.digest .. ' ' .. what)
 end
 
+-- Says in the names that blocks of a shape come for these series, one behind the other, behind all others.
+local function chain_born(layout, number, width, series)
+  for i = 1, #series, MOST_BORN do
+    local some = table.concat(series, '\n', i, math.min(i + MOST_BORN - 1, #series))
+    chain(layout, 'b ' .. layout.slots + (i - 1) * width .. ' ' .. number .. ' ' .. some)
+  end
+end
+
 -- How far the names go, as a writer knows it.
 local function end_of(layout)
   return layout.generation .. ' ' .. layout.count .. ' ' .. layout.digest
@@ -50,7 +68,7 @@ end
 local function keep(layout)
   in_parts('RPUSH', layout.names, layout.entries)
   layout.entries = {}
-  local sizes = ' ' .. layout.slots .. ' ' .. layout.shapes .. ' ' .. layout.size
+  local sizes = ' ' .. layout.slots .. ' ' .. layout.shapes .. ' ' .. layout.size .. ' ' .. layout.dead
   redis.pcall('HSET', layout.series, '@state', end_of(layout) .. sizes)
 end
 
@@ -113,8 +131,8 @@ local function numbers_of(layout)
   return numbers
 end
 
--- Removes these of the series that are there. Their blocks become zero, are never used again, and what anybody knew of
--- blocks is known no more. Returns how many numbers they had.
+-- Removes these of the series that are there. Their blocks become zero, nothing is put there before a compaction, and
+-- what anybody knew of blocks is known no more. Returns how many numbers they had.
 -- Cost: O(these series).
 local function drop_blocks(layout, series)
   local fields, keys = look_up(layout, series)
@@ -124,7 +142,7 @@ local function drop_blocks(layout, series)
       local _, slots = unpack(shapes[shape] or {})
       if slots then
         redis.pcall('SETRANGE', layout.numbers, 8 * slot, string.rep('\0', 8 * slots))
-        numbers = numbers + numbers_in(shapes[shape])
+        numbers, layout.dead = numbers + numbers_in(shapes[shape]), layout.dead + slots
       end
       chain(layout, 'd ' .. slot)
       return ''

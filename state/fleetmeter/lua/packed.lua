@@ -1,20 +1,13 @@
 -- A part of apply.lua: adding to packed layouts, by name or by slot.
 
--- How many series stand in one entry of the names, at most.
-local MOST_BORN = 500
-
 function add_indexed(index, first, counts)
   add_to_slots(KEYS[index], ARGV, first + 3, unpack(counts))
 end
 
 -- Begins a layout, and drops what is left of one that was evicted in part.
 local function begin(index)
-  local numbers, series, names = KEYS[index], KEYS[index + 1], KEYS[index + 2]
-  redis.pcall('DEL', numbers, series, names)
-  local layout = {
-    numbers = numbers, series = series, names = names, digest = '', count = 0, slots = 0, shapes = 0, size = 0,
-    entries = {}, index = {},
-  }
+  local layout = blank(KEYS[index], KEYS[index + 1], KEYS[index + 2])
+  redis.pcall('DEL', layout.numbers, layout.series, layout.names)
   chain(layout, 'g ' .. now .. ' ' .. writer .. ' ' .. token)
   layout.generation = layout.digest
   keep(layout)
@@ -78,10 +71,7 @@ local function bear(layout, shape, number, width, series)
     redis.pcall('HSET', layout.series, '@shape ' .. shape, number)
     layout.shapes = layout.shapes + 1
   end
-  for i = 1, #series, MOST_BORN do
-    local some = table.concat(series, '\n', i, math.min(i + MOST_BORN - 1, #series))
-    chain(layout, 'b ' .. first + (i - 1) * width .. ' ' .. number .. ' ' .. some)
-  end
+  chain_born(layout, number, width, series)
   local fields, keys = look_up(layout, series)
   local new, written, entered = {}, {}, {}
   for i, field in ipairs(fields) do

@@ -24,8 +24,9 @@ together. The 0 leaves room for shards.
 |                                |      | `schema/packing.py`                                                      |
 | `<tag>:series:<family>:<layout>` | hash | two digits of a series' SHA-1 → 18 more of each such series, and where |
 |                                |      | its blocks begin; `@shape <shape>` → its number; `@state` →              |
-|                                |      | `<generation> <names> <digest> <slots> <shapes> <series>`                |
-| `<tag>:names:<family>:<layout>` | list | what came and went in that layout, oldest first; only appended to       |
+|                                |      | `<generation> <names> <digest> <slots> <shapes> <series> <dead slots>`   |
+| `<tag>:names:<family>:<layout>` | list | what came and went in that layout, oldest first; only appended to, or   |
+|                                |      | written anew by a compaction                                             |
 | `<tag>:gauges`                 | hash | `<writer> [family, layout, [label values]]` → `<set at µs> <value>`;     |
 |                                |      | the writer `@folded` has what ended ones left                            |
 | `<tag>:exemplars`              | hash | `<family>:<layout> <field of the number>` → `<µs> <exemplar, JSON>`      |

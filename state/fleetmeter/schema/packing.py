@@ -1,8 +1,8 @@
 """Packed numbers: how the numbers of a layout stand in one string, and what tells which is whose.
 
 A *slot* is a signed whole number of 64 bits, big-endian, as BITFIELD reads and adds to it. Slot n is the bytes 8n to
-8n+7. A *block* is the run of slots of one series; a block begins at a slot and is never moved or used again. A *shape*
-says what the slots of a block are: the number of slots of its value, and its parts in their order.
+8n+7. A *block* is the run of slots of one series; a block begins at a slot. A *shape* says what the slots of a block
+are: the number of slots of its value, and its parts in their order.
 
 A value is a counter, or the sum of a histogram or summary, as a whole number of stored units, and it stands first in
 its block. Its slots are *high*, *whole* and, for layouts in units of 10^-15, *remainder*. Together they mean
@@ -15,22 +15,29 @@ at most 0.1 s.
 
 The list of names says what happened to blocks. Each entry is `<digest> <what>`, with
 
-* `g <random>`: everything begins here; the first entry, and no other;
+* `g <random>`: everything begins here; the first entry, and no other. Behind a compaction it ends with the digest of
+  the last entry of the list before;
 * `s <shape>`: a shape, numbered from 0 in the order of these entries;
 * `b <slot> <shape's number> <series>`: a block came for a series, a JSON array of label values by sorted name. Blocks
   that came together, up to 500, are one entry: it has a line for each series, and the first block begins at the slot,
   each further one where the one before ends;
-* `d <slot>`: the block at a slot went, and its slots are zero.
+* `d <slot>`: the block at a slot went, and its slots are zero. They are *dead* from then on: nothing is put there.
 
 The digest is the first 16 hexadecimal digits of the SHA-1 of the digest before (nothing for the first), a space and
 the rest of the entry. So one entry vouches for all before it: who knows the first k entries and finds its own k-th in
 the list knows that the first k are its own. The *generation* is the digest of the newest `g` or `d`: while it stays, no
-block went, and what is known of blocks holds.
+block went or moved, and what is known of blocks holds.
+
+A *compaction* (lua/compact.lua) gives dead slots back. It copies the living blocks into a string without gaps, those of
+one shape together, and writes all three keys anew: the list begins with another `g`, has the shapes that are in use,
+and the series of each, 500 to an entry. A layout without living series is deleted. In between a block is never moved,
+and its slots are never used again.
 
 The index is for writers, which ask by series: a hash with the fields
 
-* `@state`: `<generation> <names> <digest> <slots> <shapes> <series>`, that is the generation, how many entries the list
-  of names has, the digest of the last, and how many slots, shapes and living series there are;
+* `@state`: `<generation> <names> <digest> <slots> <shapes> <series> <dead slots>`, that is the generation, how many
+  entries the list of names has, the digest of the last, and how many slots, shapes, living series and, among the slots,
+  dead ones there are;
 * `@shape <shape>`: its number;
 * two hexadecimal digits: the blocks of all series whose SHA-1 begins with them, each as the next 18 digits of that
   SHA-1, and `:<shape's number>:<slot>;`. A series' text stands in the names only.

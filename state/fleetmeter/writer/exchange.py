@@ -135,7 +135,7 @@ class Exchange:
             try:
                 look(self._writer.epoch, self._store_now_us)
             except StoreError as error:  # what was recorded is handed over all the same; the next sweep tries again
-                self._telemetry.failed(error.reason, f"ended writers could not be put away: {error}")
+                self._telemetry.failed(error.reason, f"what ended writers and removed series left stays: {error}")
 
     def _convert(self) -> None:
         """Move some of what old writers left to packed numbers, if it is time."""

@@ -1,4 +1,7 @@
-"""Puts away what ended writers left: each replica looks now and then whether it is time, and one of them does it."""
+"""Puts away what ended writers and removed series left.
+
+Each replica looks now and then whether it is time, and one of them does it.
+"""
 
 import random
 from collections import defaultdict
@@ -12,6 +15,7 @@ from fleetmeter.schema.definition import StoredDefinition, read_json, texts_of
 from fleetmeter.schema.keys import family_field
 from fleetmeter.schema.modes import MERGED_MODES, OWN_MODE
 from fleetmeter.schema.rows import Row, is_writer, rows_of
+from fleetmeter.writer.compaction import Compactable, compact
 from fleetmeter.writer.messages import Ended, Fold, Leftovers
 
 EVERY = 60.0
@@ -46,7 +50,7 @@ WRITERS_PER_CALL = 200
 """Writers that one call puts away, at most: while a script runs, the store does nothing else."""
 
 
-class Attic(Protocol):
+class Attic(Compactable, Protocol):
     """What a sweep asks of a store; see `Store`."""
 
     def leftovers(self) -> Leftovers:
@@ -54,9 +58,6 @@ class Attic(Protocol):
 
     def gauge_fields(self) -> list[bytes]:
         """The fields of all gauges' values."""
-
-    def definitions(self) -> Mapping[bytes, bytes]:
-        """The families, as they are stored."""
 
     def swept_us(self) -> int:
         """When the namespace was swept last, by the store's clock."""
@@ -85,6 +86,7 @@ class Housekeeper:
         if store_now_us - self._store.swept_us() >= EVERY * 1e6:
             self._store.fold(Fold(epoch, LIVES))  # which notes the sweep: others that end now need not make one
             self.sweep(epoch, store_now_us)
+            compact(self._store, epoch)
 
     def sweep(self, epoch: str, store_now_us: int) -> None:
         """Put away what is due now."""

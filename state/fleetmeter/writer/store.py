@@ -13,6 +13,7 @@ from fleetmeter.lua import lua_source
 from fleetmeter.schema.definition import MAX_SERIES
 from fleetmeter.schema.keys import STATE_FORMAT, SWEPT_FIELD, Keys, split_note
 from fleetmeter.schema.rows import PACKS
+from fleetmeter.writer.compaction import Compact
 from fleetmeter.writer.conversion import Convert
 from fleetmeter.writer.directory import Directory
 from fleetmeter.writer.messages import Answer, Apply, Fold, Hello, Leftovers
@@ -44,6 +45,7 @@ class Store:
         self._apply = self._client.register_script(lua_source("apply"))
         self._fold = self._client.register_script(lua_source("fold"))
         self._convert = self._client.register_script(lua_source("convert"))
+        self._compact = self._client.register_script(lua_source("compact"))
 
     def hello(self, call: Hello, identity: dict[str, str]) -> Answer:
         """Make a writer known, and say who it is."""
@@ -188,6 +190,17 @@ class Store:
                 pairs = (str(number) for pair in one.amounts for number in pair)
                 arguments += [one.field, one.text, one.series, str(len(one.amounts)), *pairs]
         return self._convert, keys, arguments
+
+    def compact(self, call: Compact) -> int:
+        """Compact a packed layout if the store finds one that is worth it: its number, the first being 1; or 0."""
+        with translated():
+            reply = self._run(*self.compact_call(call))
+        return int(reply[1])
+
+    def compact_call(self, call: Compact) -> ScriptCall:
+        """A compaction as it is sent."""
+        keys = [self.keys.writers, *(key for field in call.layouts for key in self.keys.packed(field))]
+        return self._compact, keys, [call.epoch, call.random, str(call.least), str(call.share)]
 
     def swept_us(self) -> int:
         """When ended writers were last put away, by the store's clock; 0 for never."""

@@ -129,7 +129,7 @@ def test_another_shape_of_a_series_is_no_other_series(store: StoreAddress, clien
         '["a","sum"]': 4, '["b","sum"]': 4, '["__overflow__","sum"]': 8,
     }  # fmt: skip
     state = client.hget(store.keys.packed(one.field)[1], "@state").decode().split(" ")
-    assert state[-2:] == ["2", "3"]  # shapes and series
+    assert state[-3:] == ["2", "3", "0"]  # shapes, series and dead slots
     hand.close()
 
 

@@ -42,7 +42,7 @@ def test_a_batch_by_name_makes_series_and_tells_their_slots(store: StoreAddress,
     }  # fmt: skip
     known, shape = writer.known(WAIT), shape_of(WAIT, WAIT.bounds)
     assert known.slots == {shape: {'["a","b"]': 0, '["c","d"]': 5}}
-    assert client.hget(store.keys.packed(WAIT.field)[1], "@state").decode() == f"{known.state} 10 1 2"
+    assert client.hget(store.keys.packed(WAIT.field)[1], "@state").decode() == f"{known.state} 10 1 2 0"
 
 
 def test_series_that_come_in_one_call_are_a_few_entries(store: StoreAddress, client: Any, hand: NewHand) -> None:

@@ -23,8 +23,8 @@ _CALLED_TO_CONVERT = ("HSCAN",)
 """Commands that it also calls if numbers are packed."""
 
 _OPERATORS_SCRIPTS = frozenset(("forget", "reset"))
-_PACKED_PARTS = frozenset(("blocks", "convert", "packed", "packed_layouts", "slots"))
-"""The parts of `apply`, and the script, that run only if numbers are packed."""
+_PACKED_PARTS = frozenset(("blocks", "compact", "convert", "packed", "packed_layouts", "slots"))
+"""The parts of `apply`, and the scripts, that run only if numbers are packed."""
 _UNKNOWN = ("unknown command", "err unknown command", "unknown subcommand")
 """The first words of a server's error about a command that it does not have."""
 _Outcome = Literal["allowed", "refused", "missing", "unclear"]
@@ -88,6 +88,7 @@ def _harmless(keys: Keys, command: str) -> tuple[str, ...] | None:
         "HINCRBYFLOAT": ("HINCRBYFLOAT", key, NOBODY, "none"),
         "DEL": ("DEL", keys.writer(NOBODY)),
         "HMGET": ("HMGET", key, NOBODY),
+        "GET": ("GET", keys.writer(NOBODY)),
         "BITFIELD": ("BITFIELD", keys.writer(NOBODY)),
         "LINDEX": ("LINDEX", keys.writer(NOBODY), "0"),
         "EXISTS": ("EXISTS", keys.writer(NOBODY)),

@@ -1,8 +1,8 @@
 """A rehearsal of a writer's whole life, on keys in the namespace that nobody else uses.
 
-Hello, batches, a heartbeat, a goodbye and the fold run in one transaction. Its last command deletes the keys again. So
-nobody else ever sees them, and none of them stays, even if doctor or the server ends in between. Only the scripts stay
-in the server's cache, where every replica puts them, too.
+Hello, batches, a heartbeat, a goodbye, the fold and, if numbers are packed, a compaction run in one transaction. Its
+last command deletes the keys again. So nobody else ever sees them, and none of them stays, even if doctor or the server
+ends in between. Only the scripts stay in the server's cache, where every replica puts them, too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +20,7 @@ from fleetmeter.schema.packing import shape_of
 from fleetmeter.schema.rows import random_id
 from fleetmeter.settings import PACKED, Settings
 from fleetmeter.values.delta import NOTHING, Delta, Removal
+from fleetmeter.writer.compaction import Compact
 from fleetmeter.writer.messages import Apply, Fold, Hello
 from fleetmeter.writer.store import ScriptCall, Store, answer_of
 
@@ -84,6 +85,8 @@ def _steps(store: Store, writer: str, definition: Definition) -> Iterator[tuple[
     yield "a heartbeat", batch(2, 2)
     yield "a goodbye", batch(2, 2, goodbye=True)
     yield "putting away", store.fold_call(Fold(epoch, _AT_ONCE, writers=((writer, ()),)))
+    if definition.packed:
+        yield "compacting", store.compact_call(Compact(epoch, writer, (field,), least=0, share=0))
 
 
 def _command(call: ScriptCall) -> Command:
@@ -97,8 +100,10 @@ def _problem(step: str, reply: Any) -> str:
         return f"{step}: {reply}"
     if not isinstance(reply, Sequence):
         return ""  # the reply of DEL: the number of deleted keys
-    if reply[0] == b"folded":
+    if reply[0] in (b"folded", b"compacted"):
         return "" if reply[1] == b"1" else f"{step}: {reply!r}"
+    if step == "compacting":
+        return f"{step}: {reply!r}"
     answer = answer_of(list(reply))
     if answer.refused:
         return f"{step}: {answer.refused[0].partition(': ')[2]}"
