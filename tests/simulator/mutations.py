@@ -9,6 +9,7 @@ from unittest import mock
 from fleetmeter.reader import continuity, names, verdict
 from fleetmeter.reader.floors import Floors
 from fleetmeter.reader.names import Names
+from fleetmeter.reader.packed_layout import PackedLayout
 from fleetmeter.reader.reading import Reader
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.twins import Twins
@@ -114,6 +115,12 @@ def _as_they_are(_: Twins, snapshot: Snapshot, _beside: Any = ()) -> Snapshot:
     return snapshot
 
 
+def _go_on_as_before(self: PackedLayout, names: Any) -> bool:
+    """A list that does not go on from what is known is not read anew: what is known stays."""
+    return (not isinstance(names, Exception) and not self._names.goes_on(names)) or _goes_on(self, names)
+
+
+_goes_on = PackedLayout.goes_on
 _learn = Directory.learn
 _receive = Writer.receive
 _accept = continuity.Continuity._accept
@@ -211,4 +218,27 @@ MUTATIONS = (
         "the chain of names",
         methods=((Names, "goes_on", lambda *_: True), (names, "_check_chain", lambda *_: None)),
     ),
+    Mutation("reading names anew", methods=((PackedLayout, "goes_on", _go_on_as_before),)),
+    Mutation(
+        "a new generation with a compaction",
+        (
+            (
+                "compact",
+                "fresh.generation, fresh.size = fresh.digest",
+                "fresh.generation, fresh.size = layout.generation",
+            ),
+        ),
+    ),
+    Mutation(
+        "where a compaction puts blocks", (("compact", "moved[old], start = start,", "moved[old], start = old,"),)
+    ),
+    Mutation(
+        "what a compaction copies",
+        (("compact", "8 * first + 1, 8 * behind)\n  fresh", "1, 8 * (behind - first))\n  fresh"),),
+    ),
+    Mutation(
+        "the state of a compacted layout",
+        (("compact", "        keep(fresh)", "        in_parts('RPUSH', fresh.names, fresh.entries)"),),
+    ),
+    Mutation("counting what is dead", (("apply", "layout.dead + slots\n", "layout.dead\n"),)),
 )

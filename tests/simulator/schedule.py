@@ -59,8 +59,8 @@ MOTIFS: tuple[tuple[str, ...], ...] = (
 CONVERTING = (6, 7, 8)
 """The last digits of seeds in which conversions happen between other steps, whoever still writes fields."""
 
-COMPACTING = (1, 4, 7)
-"""The last digits of seeds in which packed layouts are compacted between other steps, worth it or not."""
+COMPACTING = (4, 7, 11, 17)
+"""Seeds modulo 20 in which packed layouts are compacted between other steps, worth it or not."""
 
 MOTIFS_SHARE = 0.12
 """The part of seeds that are made of motifs."""
@@ -98,7 +98,7 @@ def draw(seed: int) -> list[Step]:
     if seed % 10 in CONVERTING:
         converting = Random(f"conversions of {seed}")
         steps = [each for step in steps for each in (step, *_conversion(converting))]
-    if seed % 10 in COMPACTING:
+    if seed % 20 in COMPACTING:
         compacting = Random(f"compactions of {seed}")
         steps = [each for step in steps for each in (step, *_compaction(compacting))]
     return steps

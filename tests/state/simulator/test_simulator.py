@@ -46,6 +46,12 @@ FOUND_BY = {
     "keys that are all there": 86,
     "forgetting what was known of other names": 379,
     "the chain of names": 0,
+    "reading names anew": 164,
+    "a new generation with a compaction": 4,
+    "where a compaction puts blocks": 24,
+    "what a compaction copies": 24,
+    "the state of a compacted layout": 4,
+    "counting what is dead": 24,
 }
 """By clause: a seed that finds it missing."""
 
