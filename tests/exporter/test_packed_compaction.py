@@ -35,6 +35,11 @@ class Removing(Hand):
         self.comes: Counter[str] = Counter()
         self.took: Counter[str] = Counter()
 
+    def work(self, rounds: int) -> None:
+        """So many rounds."""
+        for _ in range(rounds):
+            self.round()
+
     def round(self) -> None:
         """One batch that adds, by slot if that is known; and sometimes one that removes what came."""
         stays = {f"k{self.dice.randrange(20)}": self.dice.randrange(1, 9) for _ in range(6)}
@@ -82,10 +87,10 @@ def test_nothing_is_lost_held_or_lower_while_layouts_are_compacted(store: StoreA
     exposition, keeper, compactions = Exposition(TEXT), Hand(store, "keeper"), 0
     before: dict[Series, float] = {}
     with ThreadPoolExecutor() as threads, closing(Fleet(fleet_settings(store.url, store.namespace))) as fleet:
-        working = [threads.submit(lambda writer=writer: [writer.round() for _ in range(ROUNDS)]) for writer in writers]
+        working = [threads.submit(writer.work, ROUNDS) for writer in writers]
         while not all(work.done() for work in working):
             for layout in LAYOUTS:
-                call = Compact(keeper.epoch, "random", (layout.field,), least=0, share=0)
+                call = Compact(keeper.epoch, "random", (layout.field,), least=0, share=0, most=999)
                 compactions += keeper.store.compact(call)
             found = scraped(fleet, exposition)
             lower = {of for of, value in before.items() if found.get(of, 0) < value}

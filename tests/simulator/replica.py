@@ -143,7 +143,7 @@ class Replica:
         """Compact a packed layout, whether it is worth it or not."""
         writer, layout = self.writer, PACKED[which % len(PACKED)]
         if writer.epoch is not None and not writer.must_greet:
-            call = Compact(writer.epoch, writer.id, (layout.field,), least=0, share=0)
+            call = Compact(writer.epoch, writer.id, (layout.field,), least=0, share=0, most=999)
             self.exchange._store.compact(call)
 
     def attempt(self, action: Callable[[], None], deliveries: list[str]) -> bool:

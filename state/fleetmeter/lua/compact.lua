@@ -3,6 +3,7 @@
 -- KEYS[1] writers  KEYS[2..] of each layout its numbers, series and names, one after the other
 -- ARGV[1] epoch id  ARGV[2] a random text  ARGV[3] bytes that must be won, at least
 -- ARGV[4] how many dead slots there must be for each living one, or spare names for each living series, at least
+-- ARGV[5] living series that a layout may have, at most: the store does nothing else meanwhile
 -- The living blocks are copied, byte for byte, into a new string without gaps, those of one shape together. The names and
 -- the index are written anew: the first name holds the random text and the digest of the names before, so that the
 -- generation is one that never was. What writers know of blocks is stale by that, and readers read all names.
@@ -21,8 +22,8 @@
 local NAME = 32
 
 --@include replies
-local random, least, share = ARGV[2], whole(ARGV[3]), whole(ARGV[4])
-if #KEYS < 4 or #KEYS % 3 ~= 1 or #ARGV ~= 4 or not (least and share) or string.find(random, '%s') then
+local random, least, share, most = ARGV[2], whole(ARGV[3]), whole(ARGV[4]), whole(ARGV[5])
+if #KEYS < 4 or #KEYS % 3 ~= 1 or #ARGV ~= 5 or not (least and share and most) or string.find(random, '%s') then
   return redis.error_reply('FLEETMETER compact: malformed arguments')
 end
 local time = redis.call('TIME')
@@ -38,7 +39,7 @@ end
 local function is_worth_it(layout)
   local needed = 1 + layout.shapes * (2 + layout.size / MOST_BORN)
   local spare = math.max(0, layout.count - needed)
-  if 8 * layout.dead + NAME * spare < least then
+  if layout.size > most or 8 * layout.dead + NAME * spare < least then
     return false
   end
   return layout.dead >= share * (layout.slots - layout.dead) or spare >= share * layout.size

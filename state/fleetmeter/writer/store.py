@@ -200,7 +200,7 @@ class Store:
     def compact_call(self, call: Compact) -> ScriptCall:
         """A compaction as it is sent."""
         keys = [self.keys.writers, *(key for field in call.layouts for key in self.keys.packed(field))]
-        return self._compact, keys, [call.epoch, call.random, str(call.least), str(call.share)]
+        return self._compact, keys, [call.epoch, call.random, str(call.least), str(call.share), str(call.most)]
 
     def swept_us(self) -> int:
         """When ended writers were last put away, by the store's clock; 0 for never."""

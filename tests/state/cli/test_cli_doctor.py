@@ -287,7 +287,7 @@ def test_what_a_replica_that_packs_numbers_needs(
     assert "and was tried" in findings(store, capsys, url)[1]["as a writer"]["found"]
     monkeypatch.setenv("FLEETMETER_NUMBERS", "packed")
     status, found = findings(store, capsys, url)
-    missing = "BITFIELD, EXISTS, HSCAN, LINDEX, LLEN, LRANGE, RPUSH, SETRANGE, STRLEN"
+    missing = "BITFIELD, EXISTS, GET, HSCAN, LINDEX, LLEN, LRANGE, RPUSH, SETRANGE, STRLEN"
     assert (status, found["as a writer"]["found"]) == (1, f"not allowed: {missing}")
     client.execute_command("ACL", "SETUSER", "packer", *(f"+{name.lower()}" for name in missing.split(", ")))
     before = set(client.keys("*"))

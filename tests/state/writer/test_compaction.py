@@ -30,9 +30,11 @@ def removal(definition: Definition, series: Iterable[str]) -> Delta:
     return Delta(removals=tuple(Removal(definition.field, one, definition.has_parts, packed=True) for one in patterns))
 
 
-def compacted(hand: Hand, *definitions: Definition, least: int = 0, share: int = 0, epoch: str = "") -> list[str]:
+def compacted(
+    hand: Hand, *definitions: Definition, least: int = 0, share: int = 0, most: int = 9_999, epoch: str = ""
+) -> list[str]:
     """What the script replies to a compaction of these layouts."""
-    call = Compact(epoch or hand.epoch, "random", [each.field for each in definitions], least, share)
+    call = Compact(epoch or hand.epoch, "random", [each.field for each in definitions], least, share, most)
     with translated():
         return [text.decode() for text in hand.store._run(*hand.store.compact_call(call))]
 
@@ -197,6 +199,15 @@ def test_spare_names_are_worth_it(store: StoreAddress, client: Any, hand: NewHan
     assert compacted(one, WAIT, least=1, share=1) == ["compacted", "1", "200", "188", "55", "3"]
 
 
+def test_a_layout_of_too_many_series_stays_as_it_is(store: StoreAddress, client: Any, hand: NewHand) -> None:
+    """The store does nothing else meanwhile: that is bounded by how many series live, however many are dead."""
+    one = hand()
+    one.add(CALLS, some(100))
+    one.send(removal(CALLS, [f"k{number}" for number in range(80)]))
+    assert compacted(one, CALLS, most=19)[0] == "nothing"
+    assert compacted(one, CALLS, most=20)[0] == "compacted"
+
+
 def test_a_late_copy_finds_nothing_to_do(store: StoreAddress, client: Any, hand: NewHand) -> None:
     """What was worth it is not, once it is done."""
     one = hand()
@@ -303,11 +314,11 @@ def test_a_full_store_gets_room(store: StoreAddress, client: Any, hand: NewHand)
 @pytest.mark.parametrize(
     ("keys", "arguments"),
     [
-        (3, ["E", "r", "0", "0"]),
-        (4, ["E", "r", "0"]),
-        (4, ["E", "r", "-1", "0"]),
-        (4, ["E", "r s", "0", "0"]),
-        (1, ["E", "r", "0", "0"]),
+        (3, ["E", "r", "0", "0", "9"]),
+        (4, ["E", "r", "0", "0"]),
+        (4, ["E", "r", "-1", "0", "9"]),
+        (4, ["E", "r s", "0", "0", "9"]),
+        (1, ["E", "r", "0", "0", "9"]),
     ],
 )
 def test_malformed_calls_are_refused(store: StoreAddress, hand: NewHand, keys: int, arguments: list[str]) -> None:

@@ -86,7 +86,7 @@ def _steps(store: Store, writer: str, definition: Definition) -> Iterator[tuple[
     yield "a goodbye", batch(2, 2, goodbye=True)
     yield "putting away", store.fold_call(Fold(epoch, _AT_ONCE, writers=((writer, ()),)))
     if definition.packed:
-        yield "compacting", store.compact_call(Compact(epoch, writer, (field,), least=0, share=0))
+        yield "compacting", store.compact_call(Compact(epoch, writer, (field,), least=0, share=0, most=9))
 
 
 def _command(call: ScriptCall) -> Command:
