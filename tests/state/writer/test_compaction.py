@@ -9,7 +9,7 @@ from fleetmeter.connection.client import translated
 from fleetmeter.errors import StoreRefused
 from fleetmeter.schema.definition import Definition, compact_json
 from fleetmeter.schema.keys import EPOCH_FIELD
-from fleetmeter.schema.packing import shape_of
+from fleetmeter.schema.packing import SLOT, STATE, shape_of
 from fleetmeter.values.delta import Delta, Removal
 from fleetmeter.writer import compaction
 from fleetmeter.writer.compaction import Compact, packed_layouts
@@ -254,6 +254,22 @@ def test_names_that_nobody_would_write_are_left_alone(
     before = [client.dump(key) for key in keys]
     assert compacted(one, CALLS, SHARE)[:2] == ["compacted", "2"]
     assert [client.dump(key) for key in keys] == before
+
+
+@pytest.mark.parametrize("figure", [3, 4, 6], ids=["slots", "shapes", "dead slots"])
+def test_names_that_say_something_else_than_the_state_are_left_alone(
+    store: StoreAddress, client: Any, hand: NewHand, figure: int
+) -> None:
+    """What does not fit together is not written anew."""
+    one = hand()
+    one.add(CALLS, some(3))
+    one.send(removal(CALLS, ["k0"]))
+    numbers, series, _ = store.keys.packed(CALLS.field)
+    words = client.hget(series, STATE).decode().split(" ")
+    words[figure] = str(int(words[figure]) + 1)
+    client.hset(series, STATE, " ".join(words))
+    client.append(numbers, bytes(SLOT if figure == 3 else 0))
+    assert compacted(one, CALLS)[0] == "nothing"
 
 
 def test_an_index_of_other_blocks_is_left_alone(store: StoreAddress, client: Any, hand: NewHand) -> None:
