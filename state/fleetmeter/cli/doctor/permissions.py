@@ -18,9 +18,10 @@ from fleetmeter.connection.client import translated
 from fleetmeter.schema.keys import Keys
 
 _CALLED_BY_WRITERS = ("EVALSHA", "HGET", "HGETALL", "HKEYS", "SCRIPT LOAD")
-"""Commands that `writer/store.py` calls itself. Those that its scripts call are found by searching the scripts."""
+"""Commands that `writer/store.py` and `writer/upkeep.py` call themselves. Those of their scripts are found by searching
+the scripts."""
 _CALLED_TO_CONVERT = ("HSCAN",)
-"""Commands that it also calls if numbers are packed."""
+"""Commands that they also call if numbers are packed."""
 
 _OPERATORS_SCRIPTS = frozenset(("forget", "reset"))
 _PACKED_PARTS = frozenset(("blocks", "compact", "convert", "packed", "packed_layouts", "slots"))

@@ -22,7 +22,8 @@ from fleetmeter.settings import PACKED, Settings
 from fleetmeter.values.delta import NOTHING, Delta, Removal
 from fleetmeter.writer.compaction import Compact
 from fleetmeter.writer.messages import Apply, Fold, Hello
-from fleetmeter.writer.store import ScriptCall, Store, answer_of
+from fleetmeter.writer.store import Store, answer_of
+from fleetmeter.writer.upkeep import ScriptCall
 
 _AT_ONCE = (-1.0, -1.0, -1.0, -1.0, -1.0)
 """Seconds for which ended writers and their traces are kept; see `Fold`. They are below 0, so that everything is old
