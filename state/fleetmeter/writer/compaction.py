@@ -30,7 +30,7 @@ The store does nothing else meanwhile: some 4 µs for each, if as many went, so 
 """
 
 AT_ONCE = 10
-"""Layouts that one sweep compacts, at most; the next one goes on."""
+"""Layouts that one sweep compacts, at most; the next one goes on. A process that ends compacts one: it is awaited."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class Compactable(Protocol):
         """Compact one layout if it is worth it: its number, the first being 1; or 0."""
 
 
-def compact(store: Compactable, epoch: str) -> int:
+def compact(store: Compactable, epoch: str, at_most: int) -> int:
     """Compact the packed layouts of which so much is dead that it is worth it. Returns how many. Raises `StoreError`.
 
     Only a writer that packs its numbers does it: others need not be allowed to call what it takes.
     """
     layouts = packed_layouts(store.definitions()) if store.packed else []
     done = 0
-    while layouts and done < AT_ONCE:
+    while layouts and done < at_most:
         number = store.compact(Compact(epoch, random_id(), layouts, LEAST, SHARE, MOST))
         if not number:
             break

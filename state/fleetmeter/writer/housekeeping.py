@@ -15,7 +15,7 @@ from fleetmeter.schema.definition import StoredDefinition, read_json, texts_of
 from fleetmeter.schema.keys import family_field
 from fleetmeter.schema.modes import MERGED_MODES, OWN_MODE
 from fleetmeter.schema.rows import Row, is_writer, rows_of
-from fleetmeter.writer.compaction import Compactable, compact
+from fleetmeter.writer.compaction import AT_ONCE, Compactable, compact
 from fleetmeter.writer.messages import Ended, Fold, Leftovers
 
 EVERY = 60.0
@@ -79,14 +79,17 @@ class Housekeeper:
         if self._clock() < self._next:
             return
         self._next = self._clock() + random.uniform(0.8, 1.2) * EVERY  # noqa: S311
-        self.look_once(epoch, store_now_us)
+        self.look_once(epoch, store_now_us, AT_ONCE)
 
-    def look_once(self, epoch: str, store_now_us: int) -> None:
-        """Sweep if nobody has for a while. Ending processes call it: perhaps none lives longer. Raises `StoreError`."""
+    def look_once(self, epoch: str, store_now_us: int, layouts: int = 1) -> None:
+        """Sweep if nobody has for a while, and compact so many layouts. Raises `StoreError`.
+
+        Ending processes call it: perhaps none lives longer.
+        """
         if store_now_us - self._store.swept_us() >= EVERY * 1e6:
             self._store.fold(Fold(epoch, LIVES))  # which notes the sweep: others that end now need not make one
             self.sweep(epoch, store_now_us)
-            compact(self._store, epoch)
+            compact(self._store, epoch, layouts)
 
     def sweep(self, epoch: str, store_now_us: int) -> None:
         """Put away what is due now."""
