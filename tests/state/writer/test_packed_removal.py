@@ -1,4 +1,4 @@
-"""Removing packed series: what fits goes, its block is never used again, and nobody writes to it by what it knew."""
+"""Removing packed series: what fits goes, its block is not used before a compaction, and nobody writes to it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -84,7 +84,7 @@ def test_series_that_fit_go_and_no_other(
 
 
 @pytest.mark.parametrize("definition", [CALLS, WAIT], ids=["counter", "histogram"])
-def test_a_removed_block_is_zero_and_is_never_used_again(
+def test_a_removed_block_is_zero_and_is_not_used_again(
     store: StoreAddress, client: Any, hands: tuple[Hand, Hand], definition: Definition
 ) -> None:
     """The list of names says which one went; the series' next block is a new one behind all others."""
