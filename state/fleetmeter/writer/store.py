@@ -32,7 +32,7 @@ class Store:
         max_series: int = MAX_SERIES,
         credentials: Credentials | None = None,
         *,
-        packed: bool = False,
+        packed: bool = True,
     ) -> None:
         self.keys = keys
         self.max_series = max_series
