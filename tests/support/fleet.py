@@ -50,9 +50,11 @@ def value(address: StoreAddress, name: str, **labels: str) -> float | None:
 
 
 @contextmanager
-def installation(address: StoreAddress) -> Iterator[None]:
-    """This process as a replica of a namespace, for a while."""
-    fleetmeter.install(url=address.url, namespace=address.namespace, flush_interval=60.0, replica="here")
+def installation(address: StoreAddress, numbers: str | None = None) -> Iterator[None]:
+    """This process as a replica of a namespace, for a while; `numbers` as in `install`."""
+    fleetmeter.install(
+        url=address.url, namespace=address.namespace, flush_interval=60.0, replica="here", numbers=numbers
+    )
     try:
         yield
     finally:
