@@ -28,7 +28,7 @@ _HISTOGRAMS = (*["bench_latency_{}_seconds"] * 5, *["bench_tokens_{}"] * 3, *["b
 
 
 def packs() -> bool:
-    """Whether what is measured is packed, as by default; NUMBERS=fields asks for the format of before."""
+    """Whether what is measured is packed, as by default; NUMBERS=fields asks for the format of before it."""
     return os.environ.get("NUMBERS") != "fields"
 
 
