@@ -317,11 +317,13 @@ def test_an_exporters_user_from_before_packed_numbers(
 
 
 def test_writers_of_both_formats(store: StoreAddress, capsys: pytest.CaptureFixture[str]) -> None:
-    """While a fleet goes from one to the other, it is said how many writers keep fields; afterwards nothing is."""
+    """While a fleet goes from one to the other, it is said how many writers keep fields; else nothing is."""
     replicas = Replica(store, packs=False), Replica(store), Replica(store)
     for replica in replicas:
         replica.counter("jobs").inc(1)
         assert replica.flush()
+        if replica is replicas[0]:
+            assert "numbers" not in findings(store, capsys)[1]
     found = findings(store, capsys)[1]["numbers"]
     assert (found["status"], found["found"]) == ("ok", "1 of 3 living writers keep them as fields")
     assert replicas[0].flusher.flush(5.0, goodbye=True)
