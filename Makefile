@@ -86,7 +86,7 @@ fuzz: $(READY)  ## hold the exposition of FAMILIES random families against prome
 bench: $(READY)  ## run the side-by-side benchmarks (ONLY=flush runs one)
 	PYTHONPATH=tests $(BIN)/python -m bench $(ONLY)
 
-chaos: $(READY)  ## run real stores under real faults, about 15 min (KILLS, SENTINEL, CLUSTER, MINUTES, WATCHED set it; NUMBERS=packed)
+chaos: $(READY)  ## run real stores under real faults, about 15 min (KILLS, SENTINEL, CLUSTER, MINUTES, WATCHED set it; NUMBERS=fields)
 	PYTHONPATH=tests $(BIN)/python -m chaos --kills $(KILLS) --sentinel $(SENTINEL) --cluster $(CLUSTER) --minutes $(MINUTES) --watched $(WATCHED) $(if $(NUMBERS),--numbers $(NUMBERS))
 
 matrix: $(READY)  ## try servers, job runners and metric libraries of others, each in an environment of its own (ONLY=rq runs one)

@@ -25,7 +25,10 @@ DEFAULT_FLUSH_INTERVAL = 0.25
 """Seconds between two batches of a process that records all the time."""
 
 FIELDS, PACKED = "fields", "packed"
-"""What `numbers` may be: each number a field of a hash, or all numbers of a family packed into one string."""
+"""What `numbers` may be: each number a field of a hash, or all numbers of a family packed into one string.
+
+`fields` is for the time of an upgrade: while there is an exporter that cannot read packed numbers yet.
+"""
 
 FEWEST_SERIES, MOST_SERIES = 20, 10**9
 """Bounds of `max_series`. The lower leaves room for fleetmeter's own families; the upper is more than a store holds."""
@@ -68,7 +71,7 @@ class Settings:
     """The settings of this process: its store, its namespace, its name.
 
     `flush_interval` is in seconds, `max_series` is the number of label sets per family, `numbers` is how the store
-    keeps what this process adds: `fields` or `packed`. `credentials` are for a URL without a password; `Credentials`
+    keeps what this process adds: `packed` or `fields`. `credentials` are for a URL without a password; `Credentials`
     says which source wins.
     """
 
@@ -77,7 +80,7 @@ class Settings:
     flush_interval: float = DEFAULT_FLUSH_INTERVAL
     replica: str = ""
     max_series: int = MAX_SERIES
-    numbers: str = FIELDS
+    numbers: str = PACKED
     credentials: Credentials = field(default_factory=Credentials, repr=False)
 
     @classmethod
@@ -112,9 +115,9 @@ class Settings:
         )
         replica_name, name = pick(replica, "replica", "FLEETMETER_REPLICA", socket.gethostname())
         series_name, series = pick(max_series, "max_series", "FLEETMETER_MAX_SERIES", MAX_SERIES)
-        numbers_name, form = pick(numbers, "numbers", "FLEETMETER_NUMBERS", FIELDS)
+        numbers_name, form = pick(numbers, "numbers", "FLEETMETER_NUMBERS", PACKED)
         if form not in (FIELDS, PACKED):
-            raise SettingError(numbers_name, f"{quoted(form)} is no way to keep numbers; expected {FIELDS} or {PACKED}")
+            raise SettingError(numbers_name, f"{quoted(form)} is no way to keep numbers; expected {PACKED} or {FIELDS}")
         try:
             Keys(space)
         except SettingError as error:

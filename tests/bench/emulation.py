@@ -11,10 +11,12 @@ import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from time import monotonic, process_time, sleep
 from typing import Any
 
+from bench.shape import packs
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import Keys
 from fleetmeter.values.accumulator import Accumulator
@@ -67,19 +69,20 @@ class Replica:
     def __init__(self, url: str, number: int) -> None:
         self._accumulator = Accumulator(lambda: None, lambda definition, amount: None)
         self._cells: list[Any] = []
+        define = partial(Definition.of, packed=packs())
         for index in range(COUNTERS):
             name = f"bench_{index % 4}"
-            definition = Definition.of(name, "counter", "Calls.", "", ["method", "route"], (), "")
+            definition = define(name, "counter", "Calls.", "", ["method", "route"], (), "")
             self._add(definition, ("GET", f"/v1/route/{index}"), None)
         for index in range(HISTOGRAMS):
-            definition = Definition.of("bench_size", "histogram", "Sizes.", "", ["route"], BOUNDS, "")
+            definition = define("bench_size", "histogram", "Sizes.", "", ["route"], BOUNDS, "")
             for part in ("sum", "0.5"):
                 self._add(definition, (f"/v1/route/{index}",), part)
         for name, kind, bounds, own_part in OWN:
-            self._add(Definition.of(name, kind, "Our own.", "", (), bounds, ""), (), own_part)
+            self._add(define(name, kind, "Our own.", "", (), bounds, ""), (), own_part)
         self._writer = Writer()
         identity = {"replica": f"replica-{number}", "pid": "1", "version": "0", "started": "0"}
-        store = Store(url, Keys(NAMESPACE))
+        store = Store(url, Keys(NAMESPACE), packed=packs())
         self._exchange = Exchange(self._accumulator, self._writer, store, Telemetry(), identity)
 
     def _add(self, definition: Definition, labels: tuple[str, ...], part: str | None) -> None:

@@ -3,7 +3,7 @@
     make bench ONLY=kinds                    30,000 samples of each kind
     make bench ONLY=kinds SAMPLES=100000     as many
     make bench ONLY=kinds BESIDE=../before   the same with another checkout, in turn
-    make bench ONLY=kinds NUMBERS=packed     the kinds that are added up, as packed numbers
+    make bench ONLY=kinds NUMBERS=fields     what is added up as fields of hashes, in the place of packed numbers
 
 Each kind has a namespace and a process of its own, and takes turns with the plain kind: what else the machine does
 meets both. Costs are processor time of the process that reads and writes out, of the cheapest turn.
@@ -34,6 +34,7 @@ from bench.processes import free_port
 from bench.renderers import Renderer, through_a_collector, through_the_exposition
 from bench.scrape import PATIENT
 from bench.service import service
+from bench.shape import packs
 from bench.tables import judged, show
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.schema.definition import Definition
@@ -44,7 +45,8 @@ SHARE = 0.1
 
 PLAIN = "counters, whole"
 DEAREST, DEAREST_PACKED, FIRST, GROWING, FASTER = 2.5, 1.5, 4.0, 2.0, 10.0
-"""Times the plain kind, and if packed; µs per sample; times a scrape without new series; times `generate_latest`."""
+"""Times the plain kind; the same of what is added up, if that is packed; µs per sample; times a
+scrape without new series; times `generate_latest`."""
 
 
 def _twice(part: Callable[[int], Part]) -> Callable[[int], list[Part]]:
@@ -138,8 +140,8 @@ def main() -> None:
     """Print the table, of this checkout and perhaps of another one."""
     samples = int(os.environ.get("SAMPLES") or 30_000)
     only = os.environ.get("KIND", "")
-    packed = os.environ.get("NUMBERS") == "packed"
-    kinds = {name: parts for name, parts in KINDS.items() if only in name and not (packed and _is_stated(parts))}
+    packed = packs()
+    kinds = {name: parts for name, parts in KINDS.items() if only in name}
     make = PackedState if packed else State
     beside = os.environ.get("BESIDE")
     folders = {"": None} | ({"before: ": beside} if beside else {})
@@ -160,9 +162,11 @@ def main() -> None:
                 if not name:
                     found[kind] = costs
     limit = DEAREST_PACKED if packed else DEAREST
-    dearest = max(found, key=lambda kind: found[kind].usual / found[kind].plain)
+    judged_kinds = [kind for kind in found if not (packed and _is_stated(KINDS[kind]))] or [*found]
+    dearest = max(judged_kinds, key=lambda kind: found[kind].usual / found[kind].plain)
     show(
-        f"kinds: {samples:,} {'packed ' * packed}samples of one kind, {SHARE:.0%} of the numbers change in between",
+        f"kinds: {samples:,} samples of one kind, {SHARE:.0%} of the numbers change in between; what is added up: "
+        + ("packed" if packed else "fields"),
         HEAD,
         rows,
         [

@@ -1,4 +1,4 @@
-"""The kinds that are added up, as packed numbers."""
+"""The kinds of numbers, packed if they are added up."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -14,36 +14,46 @@ from support.blocks import Blocks
 
 
 class PackedState(State):
-    """A namespace of the same parts, all of which must be added up."""
+    """A namespace of the same parts; what is added up is packed."""
 
     def __post_init__(self) -> None:
         self.parts = [
-            replace(part, definition=_packed(part.definition), newest=part.newest and _packed(part.newest))
+            part
+            if part.stated
+            else replace(part, definition=_packed(part.definition), newest=part.newest and _packed(part.newest))
             for part in self.parts
         ]
         keys = Keys(self.namespace)
-        self._layouts = {keys.family(part.definition.field): (part, Blocks(part.definition)) for part in self.parts}
+        self._layouts = {
+            keys.family(part.definition.field): (part, Blocks(part.definition))
+            for part in self.parts
+            if not part.stated
+        }
         super().__post_init__()
 
     def change(self, share: float) -> None:
-        """Add to that share of the numbers."""
-        for key, fields in self.stored.items():
-            self._draw(
-                key, {name: fields[name] for name in self._dice.sample(sorted(fields), round(share * len(fields)))}
-            )
-            blocks = self._layouts[key][1]
+        """Give that share of the numbers another value."""
+        super().change(share)
+        for _, blocks in self._layouts.values():
             self._client.set(self.keys.packed(blocks.definition.field)[0], blocks.raw())
-        self.beat()
+
+    def _change(self, key: str, fields: Mapping[str, Callable[[random.Random], str]]) -> None:
+        if key in self._layouts:
+            self._draw(key, fields)
+        else:
+            super()._change(key, fields)
 
     def forget(self) -> None:
         """Delete all of it."""
         super().forget()
-        self._client.delete(
-            *(key for _, blocks in self._layouts.values() for key in self.keys.packed(blocks.definition.field))
-        )
+        for _, blocks in self._layouts.values():
+            self._client.delete(*self.keys.packed(blocks.definition.field))
 
     def _write(self, series: Mapping[str, dict[str, Callable[[random.Random], str]]]) -> None:
         for key, fields in series.items():
+            if key not in self._layouts:
+                super()._write({key: fields})
+                continue
             self.stored.setdefault(key, {}).update(fields)
             self._draw(key, fields)
             part, blocks = self._layouts[key]

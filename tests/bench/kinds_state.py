@@ -123,13 +123,16 @@ class State:
             chosen = self._dice.sample(sorted(fields), round(share * len(fields)))
             for first in range(0, len(chosen), _AT_ONCE):
                 some = chosen[first : first + _AT_ONCE]
-                if key == self.keys.gauges:
-                    self._client.hset(key, mapping={name: fields[name](self._dice) for name in some})
-                    continue
-                before = self._client.hmget(key, some)
-                grown = {name: _grown(text, fields[name](self._dice)) for name, text in zip(some, before, strict=True)}
-                self._client.hset(key, mapping=grown)
+                self._change(key, {name: fields[name] for name in some})
         self.beat()
+
+    def _change(self, key: str, fields: Mapping[str, Callable[[random.Random], str]]) -> None:
+        """Give some numbers of a key another value."""
+        drawn = {name: draw(self._dice) for name, draw in fields.items()}
+        if key != self.keys.gauges:
+            before = self._client.hmget(key, list(drawn))
+            drawn = {name: _grown(text, more) for (name, more), text in zip(drawn.items(), before, strict=True)}
+        self._client.hset(key, mapping=drawn)
 
     def grow(self, share: float) -> None:
         """Let new series appear, that share of what there is."""

@@ -62,8 +62,11 @@ def main() -> None:
 def _stored(store: EmbeddedStore, series: int) -> float:
     """Bytes per series in the store, and an empty namespace again."""
     client: Any = connect(store.url)
-    tag = Keys("bench").family("bench")
-    total = sum(client.memory_usage(key, samples=0) for key in client.scan_iter(f"{tag}*", count=1000))
+    keys = Keys("bench")
+    kept = [keys.family("bench"), *keys.packed("bench")]
+    total = sum(
+        client.memory_usage(key, samples=0) for stem in kept for key in client.scan_iter(f"{stem}*", count=1000)
+    )
     client.flushdb()
     client.close()
     return float(total / series)
@@ -72,7 +75,7 @@ def _stored(store: EmbeddedStore, series: int) -> float:
 def _logged(series: int) -> list[str]:
     """One size of flush: what the log keeps for it. The names are the same in each, the amounts are not."""
     log, flushes, amounts = ReplayLog(), 20 * BUNDLE + 1, Random(5)
-    names = flush_of(series, min(series, 10), parted=False).adds
+    names = flush_of(series, min(series, 10), parted=False, packed=True).adds
     for _ in range(flushes):
         adds = {family: {name: amounts.randrange(1, 1_000) for name in numbers} for family, numbers in names.items()}
         log.append(Delta(adds=adds), 0.0)

@@ -11,7 +11,9 @@ from bench.shape import Shape
 from fleetmeter.reader.reading import Reader
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import Keys
+from fleetmeter.schema.packing import shape_of
 from fleetmeter.schema.rows import token_text
+from fleetmeter.schema.scale import Scale
 from fleetmeter.values.batch import Batch
 from fleetmeter.values.delta import NOTHING, Delta
 from fleetmeter.writer.messages import Apply, Hello
@@ -67,6 +69,11 @@ class Namespace:
             identity = {"replica": f"host-{writer}", "pid": "1", "version": "0", "started": "0"}
             self._epoch = self._store.hello(Hello(writer, "unused"), identity).epoch
         definitions = {family.definition.field: family.definition for family in families}
+        self._shapes = {
+            field: (shape_of(definition, definition.bounds),)
+            for field, definition in definitions.items()
+            if definition.packed
+        }
         self._parted = frozenset(field for field, definition in definitions.items() if definition.has_parts)
         texts = {field: definition.to_json() for field, definition in definitions.items()}
         self._send(next(iter(self._rows)), Delta(definitions=texts))
@@ -122,6 +129,8 @@ class Namespace:
         """In stored units: a count, or so many tenths of a dollar or a second, and some of the smallest units."""
         definition = family.definition
         scale = 1 if definition.has_parts and not number.endswith('"sum"]') else definition.scale
+        if scale == Scale.FEMTO:  # of no unit: a count, too
+            return self._dice.randint(1, most) * scale
         return self._dice.randint(1, most) * max(1, scale // 10) + self._dice.randrange(scale)
 
     def _add(self, numbers: Sequence[tuple[Shape, str]], amount: Callable[[Shape, str], int]) -> None:
@@ -131,7 +140,8 @@ class Namespace:
             adds: dict[str, dict[str, float]] = {}
             for family, number in numbers[first : first + BATCH]:
                 adds.setdefault(family.definition.field, {})[number] = amount(family, number)
-            self._send(next(writers), Delta(adds=adds, has_parts=self._parted & adds.keys()))
+            blocks = {field: self._shapes[field] for field in adds if field in self._shapes}
+            self._send(next(writers), Delta(adds=adds, has_parts=self._parted & adds.keys(), shapes=blocks))
 
     def _set_gauges(self, gauges: Iterable[Definition]) -> None:
         for writer in self._rows:

@@ -36,7 +36,7 @@ def main() -> None:
     """Print what each took, and the ratios."""
     samples = int(os.environ.get("SAMPLES", SAMPLES))
     with EmbeddedStore(port=free_port()) as store, ExitStack() as ends:
-        twins = ends.enter_context(closing(Twins(store.url + PATIENT, shapes(samples), WRITERS)))
+        twins = ends.enter_context(closing(Twins(store.url + PATIENT, shapes(samples, packed=False), WRITERS)))
         exporters = {name: ends.enter_context(Exporter(address)) for name, address in
                      ((FIELDS, twins.fields), (PACKED, twins.packed))}  # fmt: skip
         first = {name: checked(exporter.first(), samples).seconds for name, exporter in exporters.items()}

@@ -116,7 +116,7 @@ def through_pytheus(port: int, samples: int) -> Callable[[], bytes]:
 
     load_backend(MultiProcessRedisBackend, {"host": "127.0.0.1", "port": port})
     with redis.Redis("127.0.0.1", port) as client:
-        for shape in shapes(samples):
+        for shape in shapes(samples, packed=False):
             definition = shape.definition
             labels = list(definition.labels)
             hashes: Sequence[Any] = [definition.name]

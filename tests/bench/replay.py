@@ -4,6 +4,7 @@ A thousand emulated replicas have every batch acknowledged; then the store is ki
 itself. Each replica finds that out with its next call and sends again what is missing, in one call.
 """
 
+from contextlib import closing
 from time import monotonic
 from typing import Any
 
@@ -12,7 +13,9 @@ from bench.meter import Meter
 from bench.tables import show
 from fleetmeter.connection.client import connect
 from fleetmeter.embedded import EmbeddedStore
-from fleetmeter.schema.keys import Keys
+from fleetmeter.reader.families import families_of
+from fleetmeter.reader.reading import Reader
+from support.exposition import Series
 
 REPLICAS = 1_000
 KEPT = 2
@@ -20,6 +23,8 @@ KEPT = 2
 
 LOST = (1, 10)
 """Batches of each replica that it does not."""
+
+_TOTALS = ("_total", "_count", "_sum")
 
 
 def main() -> None:
@@ -80,14 +85,12 @@ def _row(store: EmbeddedStore, replicas: Fleet, lost: int, recorded: int, usual:
     ]
 
 
-def _totals(store: EmbeddedStore) -> dict[bytes, int]:
-    """Every number of the fleet's families, as it stands in the store."""
-    client: Any = connect(store.url)
-    prefix = Keys(NAMESPACE).family("")
-    found = {
-        key + b" " + field: int(total)
-        for key in client.scan_iter(f"{prefix}*")
-        for field, total in client.hgetall(key).items()
-    }
-    client.close()
-    return found
+def _totals(store: EmbeddedStore) -> dict[Series, int]:
+    """Every counter, count and sum of the fleet, as the store has it."""
+    with closing(Reader(store.url, NAMESPACE)) as reader:
+        return {
+            (family.definition.name + sample.suffix, frozenset(sample.labels)): round(sample.value)
+            for family in families_of(reader.read())
+            for sample in family.samples
+            if sample.suffix in _TOTALS
+        }

@@ -16,7 +16,7 @@ from bench.meter import Meter
 from bench.namespace import Namespace
 from bench.processes import free_port
 from bench.scrape import PATIENT, SAMPLES, SHARE, ask, checked
-from bench.shape import shapes
+from bench.shape import packs, shapes
 from bench.tables import judged, show
 from bench.turns import HEAD, Way, measured
 from fleetmeter.embedded import EmbeddedStore
@@ -34,7 +34,7 @@ def main() -> None:
     _writers()
     with (
         EmbeddedStore(port=free_port()) as store,
-        closing(Namespace(store.url + PATIENT, "life", shapes(SAMPLES), 1)) as namespace,
+        closing(Namespace(store.url + PATIENT, "life", shapes(SAMPLES, packed=packs()), 1)) as namespace,
     ):
         body = _life(store, namespace)
     _coding(body)
@@ -45,7 +45,8 @@ def _writers() -> None:
     with EmbeddedStore(port=free_port()) as store, ExitStack() as ends:
         asked = {}
         for at, (fleet, (writers, gauges)) in enumerate(FLEETS.items()):
-            namespace = Namespace(store.url + PATIENT, f"writers-{at}", shapes(SAMPLES), writers, gauges=gauges)
+            families = shapes(SAMPLES, packed=packs())
+            namespace = Namespace(store.url + PATIENT, f"writers-{at}", families, writers, gauges=gauges)
             ends.callback(namespace.close)
             exporter = ends.enter_context(Exporter(namespace.address))
             checked(exporter.first(), SAMPLES)

@@ -5,8 +5,10 @@ is seconds; of the histograms five are seconds, three count, two are money. A fa
 that none is larger than it may be by default; a larger state has more families.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.scale import bound_text
@@ -23,6 +25,11 @@ _INTENTS = ("summarise", "extract", "translate", "classify", "code_review")
 _MODELS = ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-luna", "gpt-6-astra")
 _COUNTERS = (*["bench_requests_{}"] * 7, *["bench_cost_{}_usd"] * 2, "bench_busy_{}_seconds")
 _HISTOGRAMS = (*["bench_latency_{}_seconds"] * 5, *["bench_tokens_{}"] * 3, *["bench_price_{}_usd"] * 2)
+
+
+def packs() -> bool:
+    """Whether what is measured is packed, as by default; NUMBERS=fields asks for the format of before it."""
+    return os.environ.get("NUMBERS") != "fields"
 
 
 @dataclass(frozen=True)
@@ -60,14 +67,14 @@ def _model(number: int) -> str:
     return f"{_MODELS[number % 4]}-{number:03}"
 
 
-def shapes(samples: int) -> list[Shape]:
+def shapes(samples: int, *, packed: bool) -> list[Shape]:
     """The families of a state with so many samples."""
-    bounds = [bound_text(bound) for bound in BOUNDS]
+    define, bounds = partial(Definition.of, packed=packed), [bound_text(bound) for bound in BOUNDS]
     found = []
     for number in range(samples // PER_FAMILY // 2):
         name = _COUNTERS[number % 10].format(number)
-        counter = Definition.of(name, "counter", "A counter.", "", ("endpoint", "intent", "model"), (), "")
+        counter = define(name, "counter", "A counter.", "", ("endpoint", "intent", "model"), (), "")
         name = _HISTOGRAMS[number % 10].format(number)
-        histogram = Definition.of(name, "histogram", "A histogram.", "", ("endpoint", "model"), bounds, "")
+        histogram = define(name, "histogram", "A histogram.", "", ("endpoint", "model"), bounds, "")
         found += [Shape(counter, PER_FAMILY), Shape(histogram, PER_FAMILY // PER_HISTOGRAM)]
     return found

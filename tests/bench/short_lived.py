@@ -13,6 +13,7 @@ from typing import Any
 from bench.processes import free_port
 from bench.tables import show
 from fleetmeter.embedded import EmbeddedStore
+from fleetmeter.reader.families import families_of
 from fleetmeter.reader.reading import Reader
 from fleetmeter.schema.keys import SWEPT_FIELD
 from fleetmeter.writer.housekeeping import EVERY, FAREWELL, GOODBYE_GRACE
@@ -85,11 +86,14 @@ def _measured(when: str, address: StoreAddress, client: Any) -> list[str]:
         times.append(perf_counter() - started)
     reader.close()
     jobs = sum(
-        int(text) for name, texts in snapshot.numbers.items() if name.startswith("jobs") for text in texts.values()
+        sample.value
+        for family in families_of(snapshot)
+        for sample in family.samples
+        if family.definition.name == "jobs"
     )
     kept = sum(not field.startswith(b"@") for field in client.hkeys(address.keys.retired))
     memory = client.info("memory")["used_memory"] / 1024
     return [
         when, f"{len(snapshot.rows):,}", f"{kept:,}", f"{client.dbsize():,}", f"{memory:,.0f}",
-        f"{median(times) * 1e3:.1f}", f"{jobs:,}",
+        f"{median(times) * 1e3:.1f}", f"{jobs:,.0f}",
     ]  # fmt: skip

@@ -16,7 +16,7 @@ _AT_ONCE = 2
 
 def main(samples: int, processes: int, copies: int) -> None:
     """Let the processes write, a few at a time."""
-    families = shapes(samples)
+    families = shapes(samples, packed=False)
     running = 0
     for number in range(processes):
         if os.fork() == 0:

@@ -17,7 +17,7 @@ SPLIT = (0.5, 1.5)
 
 
 def sentinel_failovers(
-    count: int, writers: int = 3, seed: int = 4, server: str | None = None, numbers: str = "fields"
+    count: int, writers: int = 3, seed: int = 4, server: str | None = None, numbers: str = "packed"
 ) -> Result:
     """Failovers of an asynchronously replicated pair, each way in turn."""
     dice = random.Random(seed)
@@ -96,7 +96,7 @@ def _cut_some(node: Node, dice: random.Random) -> None:
 
 
 def cluster_failovers(
-    count: int, writers: int = 3, seed: int = 5, server: str | None = None, numbers: str = "fields"
+    count: int, writers: int = 3, seed: int = 5, server: str | None = None, numbers: str = "packed"
 ) -> Result:
     """Failovers of the node that has the namespace: killed with a replica that lags, killed, frozen, in turn."""
     dice = random.Random(seed)
@@ -130,7 +130,7 @@ def _bring_back(store: ClusterStore, node: Node) -> None:
 
 
 def slot_moves(
-    count: int, writers: int = 3, seed: int = 6, server: str | None = None, numbers: str = "fields"
+    count: int, writers: int = 3, seed: int = 6, server: str | None = None, numbers: str = "packed"
 ) -> Result:
     """The namespace's slot moves to another master under load: key by key, at once if the server can, by a switch."""
     dice = random.Random(seed)

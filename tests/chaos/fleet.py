@@ -33,7 +33,7 @@ A writer finds out by its next heartbeat, 5 s later at most, that a store lost w
 RESTED_AFTER = 8.0
 """Seconds after which every writer that lives has sent again what the store lost, where nobody can tell by the sums."""
 
-FORMATS = {"fields": ("fields",), "packed": ("packed",), "both": ("packed", "fields")}
+FORMATS = {"packed": ("packed",), "fields": ("fields",), "both": ("packed", "fields")}
 """What `numbers` may be, and the formats that writers then have, in turn."""
 
 HASTE = 0.3
@@ -48,7 +48,7 @@ class Fleet:
     `FORMATS`.
     """
 
-    def __init__(self, url: str, writers: int = 3, seed: int = 0, hold: float = HOLD, numbers: str = "fields") -> None:
+    def __init__(self, url: str, writers: int = 3, seed: int = 0, hold: float = HOLD, numbers: str = "packed") -> None:
         self.address = StoreAddress(url, "chaos-" + secrets.token_hex(4))
         self._size = writers
         self._seed = seed
@@ -181,7 +181,7 @@ class Fleet:
         ledger = self.ledger()
         export = summed([exported, self.written_off])
         return Result(
-            scenario if self._numbers == "fields" else f"{scenario} ({self._numbers})",
+            scenario if self._numbers == "packed" else f"{scenario} ({self._numbers})",
             faults, ledger["records"], sum(ledger.values()), sum(export.values()),
             difference(ledger, export), sum(writer.report["lost"] for writer in self._everybody), lost, dict(errors),
             judge.scrapes, judge.blind, judge.decreases, judge.torn, judge.longest_hold, judge.epochs, epochs,

@@ -17,7 +17,7 @@ REPLACED_EVERY = 20.0
 _OPTIONS = "socket_timeout=0.5&socket_connect_timeout=0.5"
 
 
-def troubles(count: int, writers: int = 3, seed: int = 7, server: str | None = None, numbers: str = "fields") -> Result:
+def troubles(count: int, writers: int = 3, seed: int = 7, server: str | None = None, numbers: str = "packed") -> Result:
     """Each of `TROUBLES` in turn."""
     dice = random.Random(seed)
     with (
@@ -85,7 +85,7 @@ def lossy(
     writers: int = 3,
     seed: int = 8,
     server: str | None = None,
-    numbers: str = "fields",
+    numbers: str = "packed",
 ) -> Result:
     """So many seconds in which a share of all replies, and a fifth as many requests, get lost.
 

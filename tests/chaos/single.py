@@ -20,7 +20,7 @@ SHORT_HOLD = 0.05
 
 
 def kills_with_log(
-    count: int, writers: int = 3, seed: int = 1, server: str | None = None, numbers: str = "fields"
+    count: int, writers: int = 3, seed: int = 1, server: str | None = None, numbers: str = "packed"
 ) -> Result:
     """Kill -9 under load, `appendfsync everysec`: the log ends somewhere in the last second, as after a power cut.
 
@@ -49,7 +49,7 @@ def kills_with_log(
 
 
 def kills_with_dumps(
-    count: int, writers: int = 3, seed: int = 2, server: str | None = None, numbers: str = "fields"
+    count: int, writers: int = 3, seed: int = 2, server: str | None = None, numbers: str = "packed"
 ) -> Result:
     """Kill -9 under load, restart from a dump of some seconds ago; the exporter hardly waits, and is killed too."""
     dice = random.Random(seed)
@@ -69,7 +69,7 @@ def kills_with_dumps(
 
 
 def kills_with_writers(
-    count: int, writers: int = 3, seed: int = 9, server: str | None = None, numbers: str = "fields"
+    count: int, writers: int = 3, seed: int = 9, server: str | None = None, numbers: str = "packed"
 ) -> Result:
     """A host dies, with the store and one of the writers on it; the store comes back from a dump, another writer.
 
@@ -89,7 +89,7 @@ def kills_with_writers(
 
 
 def kills_without_persistence(
-    count: int, writers: int = 3, seed: int = 3, server: str | None = None, numbers: str = "fields"
+    count: int, writers: int = 3, seed: int = 3, server: str | None = None, numbers: str = "packed"
 ) -> Result:
     """Kill -9 under load of a store that keeps nothing: each time a new epoch, and every lost batch is counted.
 

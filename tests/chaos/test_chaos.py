@@ -23,8 +23,8 @@ SCENARIOS: Mapping[str, Callable[..., Result]] = {
     "lost replies": partial(lossy, 15.0),
 }
 
-FORMATS = ("fields", "both")
-"""Numbers that are fields, and a writer of either format; `make chaos` has packed ones alone, too."""
+FORMATS = ("packed", "both")
+"""Packed numbers, and a writer of either format; `make chaos` has fields alone, too."""
 
 AT_ONCE = 4
 

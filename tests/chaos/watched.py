@@ -23,7 +23,7 @@ _WHOLE_RUN = "1d"
 
 
 def watched_failovers(
-    count: int, writers: int = 3, seed: int = 10, server: str | None = None, numbers: str = "fields"
+    count: int, writers: int = 3, seed: int = 10, server: str | None = None, numbers: str = "packed"
 ) -> Result:
     """The new master lacks what Prometheus has seen, and no writer is there to send it again, for a while.
 

@@ -365,19 +365,23 @@ def test_scrapes_at_the_same_time_are_each_whole(store: StoreAddress) -> None:
     assert found == [250] * 60
 
 
-def test_a_store_that_went_back_shows_what_was_served(store: StoreAddress) -> None:
+@pytest.mark.parametrize("packs", [True, False], ids=["packed", "fields"])
+def test_a_store_that_went_back_shows_what_was_served(store: StoreAddress, *, packs: bool) -> None:
     """A collector remembers: while the writer may send again the last good snapshot is shown, and says so."""
     registry = CollectorRegistry(support_collectors_without_names=True)
     RedisCollector(registry, url=store.url, namespace=store.namespace)
-    replica = Replica(store)
+    replica = Replica(store, packs=packs)
     counter = replica.counter("k_back")
     client = store.client()
-    for _ in range(3):
+    counter.inc(1)
+    assert replica.flush()
+    before = {key: client.dump(key) for key in client.keys(store.keys.writers.removesuffix("writers") + "*")}
+    for _ in range(2):
         counter.inc(1)
         assert replica.flush()
     assert total(parse(generate_latest(registry)), "k_back_total") == 3
-    client.hset(store.keys.writers, replica.writer.id, "1 0 1 alive")
-    client.hset(store.keys.family(counter.definition.field), "[]", 1)
+    for key, content in before.items():
+        client.restore(key, 0, content, replace=True)
     held = parse(generate_latest(registry))
     assert (total(held, "k_back_total"), total(held, "fleetmeter_snapshot_held")) == (3, 1)
     assert total(held, "fleetmeter_counts_behind") == 1

@@ -31,7 +31,7 @@ def test_what_replicas_record_is_shown(seed: int, form: Format, store: StoreAddr
     """Series are born in other orders in each replica, by name and by slot, in one format or in both."""
     dice, exposition = random.Random(seed), Exposition(form)
     recorded: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    replicas = [Replica(store) for _ in range(3)]
+    replicas = [Replica(store, packs=False) for _ in range(3)]
     with closing(Fleet(fleet_settings(store.url, store.namespace))) as fleet:
         for _ in range(12):
             replica = dice.choice(replicas)
@@ -78,7 +78,7 @@ def test_a_sum_over_both_formats_is_what_one_of_them_would_show(
 ) -> None:
     """What the two hold is added up before it becomes a float: 0.4 and 0.2 are 0.6, and not 0.6000000000000001."""
     older, newer = (Definition.of(name, "counter", "Help.", "", (), (), "", packed=packs) for packs in (False, True))
-    replica = Replica(store)
+    replica = Replica(store, packs=False)
     for definition, amount in zip((older, newer), amounts, strict=True):
         replica.cell(definition).inc(amount)
     assert replica.flush()

@@ -23,7 +23,7 @@ SIZE = Definition.of("size", "histogram", "Sizes.", "", ("k",), ("0.5", "2.0", "
 @pytest.fixture
 def pair(store: StoreAddress) -> Iterator[tuple[Replica, Replica]]:
     """A writer of fields, and one that packs."""
-    replicas = Replica(store), Replica(store, packs=True)
+    replicas = Replica(store, packs=False), Replica(store)
     yield replicas
     for replica in replicas:
         replica.close()

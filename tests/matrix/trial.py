@@ -65,7 +65,7 @@ def run(row: Row, environments: Environments, store: EmbeddedStore, address: Sto
     client = address.client()
     rows = client.hgetall(address.keys.writers)
     client.close()
-    living = sum(text.split()[3] == b"alive" for field, text in rows.items() if not field.startswith(b"@"))
+    living = sum(text.split()[3] != b"goodbye" for field, text in rows.items() if not field.startswith(b"@"))
     written = ledger.stat().st_size if ledger.exists() else 0
     return Result(written, int(total(samples, row.counter)), living)
 

@@ -21,14 +21,14 @@ def test_arguments_win_over_the_environment_and_that_over_the_defaults() -> None
         "FLEETMETER_FLUSH_INTERVAL": "3",
         "FLEETMETER_REPLICA": "pod",
         "FLEETMETER_MAX_SERIES": "70",
-        "FLEETMETER_NUMBERS": "packed",
+        "FLEETMETER_NUMBERS": "fields",
     }
-    assert Settings.from_env({}) == Settings(DEFAULT_URL, "default", 0.25, socket.gethostname(), 10_000, "fields")
-    assert Settings.from_env(environ) == Settings("redis://env/1", "env", 3.0, "pod", 70, "packed")
+    assert Settings.from_env({}) == Settings(DEFAULT_URL, "default", 0.25, socket.gethostname(), 10_000, "packed")
+    assert Settings.from_env(environ) == Settings("redis://env/1", "env", 3.0, "pod", 70, "fields")
     chosen = Settings.from_env(
-        environ, url="redis://arg/2", namespace="arg", flush_interval=4, replica="me", max_series=90, numbers="fields"
+        environ, url="redis://arg/2", namespace="arg", flush_interval=4, replica="me", max_series=90, numbers="packed"
     )
-    assert chosen == Settings("redis://arg/2", "arg", 4.0, "me", 90, "fields")
+    assert chosen == Settings("redis://arg/2", "arg", 4.0, "me", 90, "packed")
 
 
 def test_an_empty_variable_counts_as_absent() -> None:

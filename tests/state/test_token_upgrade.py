@@ -17,6 +17,7 @@ import pytest
 
 from fleetmeter.schema.rows import Row, rows_of
 from fleetmeter.writer.housekeeping import SILENCE
+from support.fleet import samples
 from support.processes import PROGRAMS, environment
 from support.store import StoreAddress
 
@@ -38,8 +39,10 @@ def test_an_old_version_takes_a_writer_that_packs_for_alive() -> None:
 class Process:
     """A replica of one version, which does what it is told, one thing at a time."""
 
-    def __init__(self, store: StoreAddress, *, old: bool) -> None:
-        variables = {"FLEETMETER_FLUSH_INTERVAL": "60", "FLEETMETER_REPLICA": "host"}
+    def __init__(self, store: StoreAddress, numbers: str, *, old: bool) -> None:
+        variables = {
+            "FLEETMETER_FLUSH_INTERVAL": "60", "FLEETMETER_REPLICA": "host", "FLEETMETER_NUMBERS": numbers,
+        }  # fmt: skip
         if old:
             variables["PYTHONPATH"] = str(BEFORE)
         self._process = subprocess.Popen(
@@ -49,7 +52,7 @@ class Process:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.pid = self._process.pid
+        self.pid, self.old = self._process.pid, old
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"
 
@@ -72,9 +75,13 @@ class Process:
 
 
 class Fleet:
-    """Replicas of both versions on one namespace, and the ledger of what they recorded."""
+    """Replicas of both versions on one namespace, and the ledger of what they recorded.
 
-    def __init__(self, store: StoreAddress) -> None:
+    `numbers` is how the new ones keep theirs; the old version knows fields only.
+    """
+
+    def __init__(self, store: StoreAddress, numbers: str) -> None:
+        self._numbers = numbers
         self.client = store.client()
         self.keys = store.keys
         self._store = store
@@ -83,7 +90,7 @@ class Fleet:
 
     def start(self, *, old: bool) -> Process:
         """Another replica."""
-        process = Process(self._store, old=old)
+        process = Process(self._store, self._numbers, old=old)
         self._processes.callback(process.die)
         return process
 
@@ -95,9 +102,10 @@ class Fleet:
             self.recorded.append(amount)
 
     def check(self, *processes: Process) -> None:
-        """Whoever reads, in either version, sees the ledger."""
-        for process in processes:
-            shown = process.does("export")
+        """Whoever reads sees the ledger: in either version, or in this one if numbers are packed."""
+        readers = [process for process in processes if self._numbers == "fields" or not process.old]
+        ours = {name: number for (name, labels), number in samples(self._store).items() if not labels}
+        for shown in (ours, *(process.does("export") for process in readers)):
             total, events = sum(self.recorded), len(self.recorded)
             assert (shown["versioned_jobs_total"], shown["versioned_seconds_sum"]) == (total, total)
             assert shown["versioned_seconds_count"] == events
@@ -147,10 +155,10 @@ class Fleet:
         self.client.close()
 
 
-@pytest.fixture
-def fleet(store: StoreAddress) -> Iterator[Fleet]:
-    """A namespace that nobody has written to."""
-    fleet = Fleet(store)
+@pytest.fixture(params=["packed", "fields"])
+def fleet(store: StoreAddress, request: pytest.FixtureRequest) -> Iterator[Fleet]:
+    """A namespace that nobody has written to, for new replicas with either format of numbers."""
+    fleet = Fleet(store, request.param)
     yield fleet
     fleet.close()
 

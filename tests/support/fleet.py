@@ -50,9 +50,11 @@ def value(address: StoreAddress, name: str, **labels: str) -> float | None:
 
 
 @contextmanager
-def installation(address: StoreAddress) -> Iterator[None]:
-    """This process as a replica of a namespace, for a while."""
-    fleetmeter.install(url=address.url, namespace=address.namespace, flush_interval=60.0, replica="here")
+def installation(address: StoreAddress, numbers: str | None = None) -> Iterator[None]:
+    """This process as a replica of a namespace, for a while; `numbers` as in `install`."""
+    fleetmeter.install(
+        url=address.url, namespace=address.namespace, flush_interval=60.0, replica="here", numbers=numbers
+    )
     try:
         yield
     finally:
@@ -62,11 +64,12 @@ def installation(address: StoreAddress) -> Iterator[None]:
 class Replica:
     """One writer as `Runtime` composes it, without hooks: several of them can live in one process.
 
-    Nothing is sent but by `flush`, in effect. With `packs`, its row says that it packs its numbers.
+    Nothing is sent but by `flush`, in effect. With `packs` it packs its numbers, as by default, and its row says so;
+    without, it writes each family as its definition says.
     """
 
     def __init__(
-        self, address: StoreAddress, url: str | None = None, interval: float = 60.0, *, packs: bool = False
+        self, address: StoreAddress, url: str | None = None, interval: float = 60.0, *, packs: bool = True
     ) -> None:
         self.rejected: list[tuple[str, object]] = []
         self.accumulator = Accumulator(
@@ -80,7 +83,9 @@ class Replica:
         self.flusher = Flusher(self.accumulator, self.exchange, self.telemetry, interval)
 
     def cell(self, definition: Definition, labelvalues: Sequence[str] = (), part: str | None = None) -> Amount | Level:
-        """A value of a family, made known first."""
+        """A value of a family, made known first; its definition is the value's."""
+        if self.store.packed and not definition.packed and definition.twin is not None:
+            definition = definition.twin
         self.accumulator.define(definition)
         return cell_of(self.accumulator, definition, labelvalues, part)
 

@@ -13,6 +13,11 @@ from fleetmeter.writer.store import Store
 from support.store import StoreAddress
 
 
+def keys_of(keys: Keys, definition: Definition) -> tuple[str, ...]:
+    """The keys that hold the numbers of a layout, the numbers themselves first."""
+    return keys.packed(definition.field) if definition.packed else (keys.family(definition.field),)
+
+
 def decoded(client: Any, keys: Keys, definition: Definition) -> dict[str, int]:
     """Stored units by the field that each number would have in a hash: `["a"]` or `["a","0.5"]`.
 

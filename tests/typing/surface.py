@@ -16,7 +16,7 @@ fleetmeter.install(
     flush_interval=0.5,
     replica="web-1",
     max_series=500,
-    numbers="packed",
+    numbers="fields",
 )
 
 

@@ -45,6 +45,8 @@
 --             begin, in their order; `-` for a series that went to `__overflow__`
 --   grown     `<field> <generation> <names> <digest of the last>` of a layout with a section of `indexed` that has more
 --             names than this knew
+-- If a section of `named` needs a command that the user may not call, the reply is an error that begins with NOPERM, and
+-- nothing changed.
 -- The row is written first, by `call`: out of memory, read-only and the like stop the script with nothing written.
 -- Each number follows by `pcall`, so that none can block a writer.
 -- Cost: O(number of items); define O(families); a section of remove O(numbers of the family + all exemplars, and all
@@ -211,10 +213,11 @@ if any_packed then -- else these functions would be made for nothing
 --@include blocks
 --@include packed_forms
 --@include packed_layouts
+--@include permitted
 --@include slots
 --@include packed
 
-  local indexed = {}
+  local indexed, named = {}, nil
   for i = 1, #sections do
     local section = sections[i]
     local operation = section[1]
@@ -223,7 +226,12 @@ if any_packed then -- else these functions would be made for nothing
         return malformed(operation .. ' of ' .. section[2])
       end
       indexed[#indexed + 1] = operation == 'indexed' and section or nil
+      named = named or operation == 'named' and section
     end
+  end
+  local problem = named and denied(named[2], KEYS[named[6] + 2])
+  if problem then
+    return redis.error_reply('NOPERM packed numbers cannot be added, nothing was changed: ' .. problem)
   end
   local outdated = outdated_of(indexed)
   if #outdated > 0 then

@@ -45,7 +45,7 @@ class Hooks:
     With `packed`, numbers of the families that it makes known are kept packed.
     """
 
-    def __init__(self, accumulator: Accumulator, *, packed: bool = False) -> None:
+    def __init__(self, accumulator: Accumulator, *, packed: bool) -> None:
         self._accumulator = accumulator
         self._packed = packed
         self._before: list[tuple[Any, str, Any]] = []

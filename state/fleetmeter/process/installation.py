@@ -52,11 +52,11 @@ def install(
     * `max_series` (FLEETMETER_MAX_SERIES, 10000): the most label sets that a family may have in the store. With 10,000
       users as labels, amounts of user 10,001 go to one more series, whose label values are `__overflow__`. A gauge of
       that user is not shown.
-    * `numbers` (FLEETMETER_NUMBERS, `fields`): how the store keeps what this process adds. With `packed`, all numbers
+    * `numbers` (FLEETMETER_NUMBERS, `packed`): how the store keeps what this process adds. With `packed`, all numbers
       of a family stand in one string: every sum is exact, and a scrape keeps the store busy for a hundredth of the
-      time. It is new: counters take more of the store's memory. Processes with either setting count together; once no
-      living process writes fields, what is left in hashes is packed, too. Exporters must be of a version that can read
-      packed numbers.
+      time. `fields` keeps each number as a field of a hash, as earlier versions did. It is for the time of an upgrade,
+      while there is an exporter that cannot read packed numbers. Processes with either setting count together; once
+      no living process writes fields, what is left in hashes is packed, too.
     * `credential_provider` (FLEETMETER_REDIS_CREDENTIAL_PROVIDER, as `module:function`): for tokens that expire. A
       function without arguments that returns `(user, password)`, or redis-py's kind of object. It is called for each
       new connection, in the thread that opens it. If it raises, the connection fails as with a wrong password, and the

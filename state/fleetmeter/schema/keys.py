@@ -18,15 +18,15 @@ together. The 0 leaves room for shards.
 |                                |      | was dropped on purpose or evicted; `@clock` → a time that no row is      |
 |                                |      | later than (µs)                                                          |
 | `<tag>:families`               | hash | `<family>:<layout>` → `<first µs> <defined µs> <definition, JSON>`       |
-| `<tag>:family:<family>:<layout>` | hash | label values by sorted name, then the bound, `sum` or `count`: a       |
-|                                |      | JSON array → a number, whole wherever it can be                          |
-| `<tag>:numbers:<family>:<layout>` | string | the same of a packed layout: a slot of 8 bytes for each number, see  |
+| `<tag>:numbers:<family>:<layout>` | string | the numbers of a packed layout: a slot of 8 bytes for each, see      |
 |                                |      | `schema/packing.py`                                                      |
 | `<tag>:series:<family>:<layout>` | hash | two digits of a series' SHA-1 → 18 more of each such series, and where |
 |                                |      | its blocks begin; `@shape <shape>` → its number; `@state` →              |
 |                                |      | `<generation> <names> <digest> <slots> <shapes> <series> <dead slots>`   |
 | `<tag>:names:<family>:<layout>` | list | what came and went in that layout, oldest first; only appended to, or   |
 |                                |      | written anew by a compaction                                             |
+| `<tag>:family:<family>:<layout>` | hash | what older writers kept: label values by sorted name, then the bound,  |
+|                                |      | `sum` or `count`: a JSON array → a number, whole wherever it can be      |
 | `<tag>:gauges`                 | hash | `<writer> [family, layout, [label values]]` → `<set at µs> <value>`;     |
 |                                |      | the writer `@folded` has what ended ones left                            |
 | `<tag>:exemplars`              | hash | `<family>:<layout> <field of the number>` → `<µs> <exemplar, JSON>`      |

@@ -26,7 +26,7 @@ class Store(Upkeep):
         max_series: int = MAX_SERIES,
         credentials: Credentials | None = None,
         *,
-        packed: bool = False,
+        packed: bool = True,
     ) -> None:
         super().__init__(url, keys, max_series, credentials, packed=packed)
         self._directory = Directory(max_series)

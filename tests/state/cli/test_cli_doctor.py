@@ -249,7 +249,8 @@ def test_a_writers_user(own_server: EmbeddedStore, capsys: pytest.CaptureFixture
     client = store.client()
     pattern = "~" + store.keys.writers.removesuffix("writers") + "*"
     commands = (
-        "evalsha script|load hget hgetall hset hdel hincrby hincrbyfloat hexists hkeys hlen hsetnx del time multi"
+        "evalsha script|load hget hgetall hset hdel hincrby hincrbyfloat hexists hkeys hlen hsetnx del time multi "
+        "bitfield exists hmget hscan lindex llen lrange rpush setrange strlen"
     )
     allowed = ["+" + name for name in commands.split()]
     client.execute_command("ACL", "SETUSER", "writer", "on", ">secret", pattern, "-@all", *allowed)
@@ -262,7 +263,7 @@ def test_a_writers_user(own_server: EmbeddedStore, capsys: pytest.CaptureFixture
     for subject in ("persistence", "eviction", "memory", "replication", "state"):
         assert (found[subject]["status"], found[subject]["found"]) == ("unknown", "not allowed to see")
     client.execute_command("ACL", "SETUSER", "writer", "-multi")
-    assert findings(store, capsys, url)[1]["as a writer"]["found"] == "not clear: HSETNX"
+    assert findings(store, capsys, url)[1]["as a writer"]["found"] == "not clear: HSETNX, RPUSH"
     client.execute_command("ACL", "SETUSER", "writer", "-hincrby", "+multi", "-hsetnx")
     status, found = findings(store, capsys, url)
     assert status == 1
@@ -276,7 +277,7 @@ def test_a_writers_user(own_server: EmbeddedStore, capsys: pytest.CaptureFixture
 def test_what_a_replica_that_packs_numbers_needs(
     own_server: EmbeddedStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its commands are asked for, and its batches tried, if FLEETMETER_NUMBERS says so."""
+    """Its commands are asked for, and its batches tried, unless FLEETMETER_NUMBERS says that it keeps fields."""
     store = new_address(own_server)
     client = store.client()
     pattern = "~" + store.keys.writers.removesuffix("writers") + "*"
@@ -284,8 +285,9 @@ def test_what_a_replica_that_packs_numbers_needs(
     allowed = ["+" + name for name in (*commands.split(), "multi", "exec", "hmget", "zcount")]
     client.execute_command("ACL", "SETUSER", "packer", "on", ">secret", pattern, "-@all", *allowed)
     url = own_server.url.replace("unix://", "unix://packer:secret@")
+    monkeypatch.setenv("FLEETMETER_NUMBERS", "fields")
     assert "and was tried" in findings(store, capsys, url)[1]["as a writer"]["found"]
-    monkeypatch.setenv("FLEETMETER_NUMBERS", "packed")
+    monkeypatch.delenv("FLEETMETER_NUMBERS")
     status, found = findings(store, capsys, url)
     missing = "BITFIELD, EXISTS, GET, HSCAN, LINDEX, LLEN, LRANGE, RPUSH, SETRANGE, STRLEN"
     assert (status, found["as a writer"]["found"]) == (1, f"not allowed: {missing}")
@@ -295,6 +297,39 @@ def test_what_a_replica_that_packs_numbers_needs(
     assert (writer["status"], writer["found"]) == ("ok", "everything is allowed, and was tried")
     assert set(client.keys("*")) == before
     client.close()
+
+
+def test_an_exporters_user_from_before_packed_numbers(
+    own_server: EmbeddedStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told, before there are any, that it could not read them; then that it cannot."""
+    store = new_address(own_server)
+    with store.client() as client:
+        pattern = "~" + store.keys.writers.removesuffix("writers") + "*"
+        allowed = ["+" + name for name in ("multi", "exec", "hgetall", "hmget", "zcount", "exists", "time")]
+        client.execute_command("ACL", "SETUSER", "shower", "on", ">secret", pattern, "-@all", *allowed)
+        url = own_server.url.replace("unix://", "unix://shower:secret@")
+        found = findings(store, capsys, url)[1]["as an exporter"]
+        assert (found["status"], found["found"]) == ("warn", "not allowed: GET, LRANGE")
+        assert "renew the user from users.acl" in found["meaning"]
+        client.execute_command("ACL", "SETUSER", "shower", "+get", "+lrange")
+        assert findings(store, capsys, url)[1]["as an exporter"]["status"] == "ok"
+
+
+def test_writers_of_both_formats(store: StoreAddress, capsys: pytest.CaptureFixture[str]) -> None:
+    """While a fleet goes from one to the other, it is said how many writers keep fields; else nothing is."""
+    replicas = Replica(store, packs=False), Replica(store), Replica(store)
+    for replica in replicas:
+        replica.counter("jobs").inc(1)
+        assert replica.flush()
+        if replica is replicas[0]:
+            assert "numbers" not in findings(store, capsys)[1]
+    found = findings(store, capsys)[1]["numbers"]
+    assert (found["status"], found["found"]) == ("ok", "1 of 3 living writers keep them as fields")
+    assert replicas[0].flusher.flush(5.0, goodbye=True)
+    assert "numbers" not in findings(store, capsys)[1]
+    for replica in replicas:
+        replica.close()
 
 
 @pytest.fixture(params=["valkey-server", "redis-server"])
@@ -363,7 +398,7 @@ def test_an_exporters_user(own_server: EmbeddedStore, capsys: pytest.CaptureFixt
     """A user that may only read is well for an exporter, and said not to be one for replicas."""
     store = new_address(own_server)
     client = store.client()
-    reads = ["+" + name for name in ("multi", "exec", "hgetall", "hmget", "zcount", "exists", "time")]
+    reads = ["+" + name for name in ("multi", "exec", "hgetall", "hmget", "zcount", "exists", "time", "get", "lrange")]
     pattern = "%R~" + store.keys.writers.removesuffix("writers") + "*"
     client.execute_command("ACL", "SETUSER", "exporter", "on", ">secret", pattern, "-@all", *reads)
     client.close()

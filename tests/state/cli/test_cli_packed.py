@@ -20,7 +20,7 @@ WAIT = Definition.of("wait_seconds", "histogram", "Waiting.", "seconds", ["kind"
 @pytest.fixture
 def replica(store: StoreAddress) -> Iterator[Replica]:
     """A replica that counted jobs in both formats, and waits in the packed one."""
-    replica = Replica(store)
+    replica = Replica(store, packs=False)
     for definition in (JOBS, HASHED):
         for amount, values in enumerate((("a", "cpu"), ("b", "cpu"), ("a", "gpu")), 3):
             cell: Any = replica.cell(definition, values)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fleetmeter.errors import StoreRefused, StoreUnreachable
+from fleetmeter.reader.families import families_of
 from fleetmeter.reader.reading import Reader
 from fleetmeter.values.delta import Delta
 from fleetmeter.writer.messages import Apply, Hello
@@ -52,9 +53,9 @@ def reader(address: StoreAddress) -> Iterator[Reader]:
     reader.close()
 
 
-def read(reader: Reader) -> list[bytes]:
-    """Every stored number."""
-    return [text for numbers in reader.read().numbers.values() for text in numbers.values()]
+def read(reader: Reader) -> list[float]:
+    """Every sample that is stored."""
+    return [sample.value for family in families_of(reader.read()) for sample in family.samples]
 
 
 def troubles(replica: Replica) -> float:
@@ -94,21 +95,21 @@ def test_counts_survive_a_failover(
     for _ in range(5):
         counter.inc(1)
         assert replica.flush()
-    assert read(reader) == [b"5"]
+    assert read(reader) == [5]
     cluster.catch_up(key)
     former = cluster.kill_owner(key)
     counter.inc(1)
     assert not replica.flush(0.3), "nobody is there"
     cluster.wait_for_failover(key, former)
     assert replica.flush(10)
-    until("a reader that finds the new master", lambda: _reads(reader, b"6"))
+    until("a reader that finds the new master", lambda: _reads(reader, 6))
     cluster.restart(former)
     counter.inc(1)
     assert replica.flush()
-    assert read(reader) == [b"7"]
+    assert read(reader) == [7]
 
 
-def _reads(reader: Reader, expected: bytes) -> bool:
+def _reads(reader: Reader, expected: float) -> bool:
     try:
         return read(reader) == [expected]
     except (StoreUnreachable, StoreRefused):
@@ -122,12 +123,12 @@ def test_a_master_that_was_demoted_costs_no_failed_call(
     counter = replica.counter("c")
     counter.inc(1)
     assert replica.flush()
-    assert read(reader) == [b"1"]
+    assert read(reader) == [1]
     cluster.switch(address.keys.writers)
-    assert read(reader) == [b"1"]
+    assert read(reader) == [1]
     counter.inc(1)
     assert replica.flush()
-    assert read(reader) == [b"2"]
+    assert read(reader) == [2]
     assert troubles(replica) == 0
 
 
@@ -139,7 +140,7 @@ def test_a_slot_that_moves_under_load(
     counter = replica.counter("c")
     counter.inc(1)
     assert replica.flush()
-    assert read(reader) == [b"1"]
+    assert read(reader) == [1]
     source, target = cluster.begin_move(key)
     counter.inc(1)
     assert not replica.flush(0.3)
@@ -156,7 +157,7 @@ def test_a_slot_that_moves_under_load(
         reader.read()
     cluster.end_move(key, source, target)
     assert replica.flush(10)
-    assert read(reader) == [b"3"]
+    assert read(reader) == [3]
     counter.inc(1)
     assert replica.flush()
     assert value(address, "c_total") == 4

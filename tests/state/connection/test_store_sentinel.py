@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from fleetmeter.errors import StoreUnreachable
+from fleetmeter.reader.families import families_of
 from fleetmeter.reader.reading import Reader
 from fleetmeter.writer.messages import Apply, Hello
 from fleetmeter.writer.store import Store
@@ -29,9 +30,9 @@ def address(sentinel: SentinelStore, request: pytest.FixtureRequest) -> StoreAdd
     return StoreAddress(sentinel.url, request.node.name[:60])
 
 
-def read(reader: Reader) -> list[bytes]:
-    """Every stored number."""
-    return [text for numbers in reader.read().numbers.values() for text in numbers.values()]
+def read(reader: Reader) -> list[float]:
+    """Every sample that is stored."""
+    return [sample.value for family in families_of(reader.read()) for sample in family.samples]
 
 
 def test_counts_survive_a_failover(sentinel: SentinelStore, address: StoreAddress) -> None:
@@ -41,24 +42,24 @@ def test_counts_survive_a_failover(sentinel: SentinelStore, address: StoreAddres
     for _ in range(5):
         counter.inc(1)
         assert replica.flush()
-    assert read(reader) == [b"5"]
+    assert read(reader) == [5]
     sentinel.catch_up()
     former = sentinel.kill_master()
     counter.inc(1)
     assert not replica.flush(0.3), "nobody is there"
     sentinel.wait_for_failover(former)
     assert replica.flush(10)
-    until("a reader that finds the new master", lambda: _reads(reader, b"6"))
+    until("a reader that finds the new master", lambda: _reads(reader, 6))
     sentinel.restart_as_replica(former)
     counter.inc(1)
     assert replica.flush()
-    assert read(reader) == [b"7"]
+    assert read(reader) == [7]
     assert not replica.errors("internal")
     replica.close()
     reader.close()
 
 
-def _reads(reader: Reader, expected: bytes) -> bool:
+def _reads(reader: Reader, expected: float) -> bool:
     try:
         return read(reader) == [expected]
     except StoreUnreachable:

@@ -327,8 +327,8 @@ stopping = asyncio.Event()
 messages = [{"type": "lifespan.startup"}]
 
 def stored():
-    hashes = [key for key in store.scan_iter() if store.type(key) == b"hash"]
-    return any(b"/counted" in field for key in hashes for field in store.hkeys(key))
+    names = [key for key in store.scan_iter() if b":names:" in key]
+    return any(b"/counted" in name for key in names for name in store.lrange(key, 0, -1))
 
 async def receive():
     if not messages:

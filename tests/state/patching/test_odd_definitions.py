@@ -104,7 +104,7 @@ def test_a_definition_that_an_older_version_stored_is_read(store: StoreAddress) 
     """Its bounds stand there twice; the family is served, each bucket once."""
     bounds = '"bounds":["1.0","1.0","+Inf","+Inf"]'
     text = f'1 1 {{"type":"histogram","help":"","unit":"","labels":[],{bounds},"mode":"","scale":1}}'
-    fleetmeter.install(url=store.url, namespace=store.namespace, flush_interval=60.0)
+    fleetmeter.install(url=store.url, namespace=store.namespace, flush_interval=60.0, numbers="fields")
     try:
         record((1,), (0.5, 3))
         assert fleetmeter.flush()

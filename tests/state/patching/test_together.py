@@ -9,13 +9,13 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 import fleetmeter
 from fleetmeter.process.installation import current
 from fleetmeter.process.transaction import add_together
-from support.fleet import samples
+from support.fleet import installation, samples
 from support.store import StoreAddress
 
 AMOUNTS = (0, 1, 7, 0.25, 1e-7, 3.4999999995, 2**40, 2.5e11, 9e17)
 """Whole and not, on both sides of each bound."""
-TOO_LARGE = (1e282, 1e285, 1e291)
-"""For money, for seconds, for any number."""
+TOO_LARGE = {"packed": (1e28, 1e31, 1e37), "fields": (1e282, 1e285, 1e291)}
+"""For money, for seconds, for any number, by the format of numbers."""
 
 
 class Metrics:
@@ -77,15 +77,17 @@ def test_together_is_as_one_by_one(installed: StoreAddress, way: Callable[[Metri
     assert found == wanted
 
 
-def test_what_cannot_be_added_is_refused_alike(installed: StoreAddress) -> None:
-    """An amount whose micro- or nano-units no float can hold adds nothing, to sums and to buckets."""
-    ours, theirs = Metrics("ours"), Metrics("theirs")
-    for amount in TOO_LARGE:
-        together(ours, amount)
-        one_by_one(theirs, amount)
-    assert ours.own("ours") == theirs.own("theirs")
-    counts = [ours.own("ours")[f"_h{n}{unit}_count {{}}"] for n, unit in enumerate(("", "_seconds", "_usd"))]
-    assert counts == [2, 1, 0]
+@pytest.mark.parametrize("numbers", TOO_LARGE)
+def test_what_cannot_be_added_is_refused_alike(store: StoreAddress, numbers: str) -> None:
+    """An amount whose units no value can hold adds nothing, to sums and to buckets."""
+    with installation(store, numbers):
+        ours, theirs = Metrics("ours"), Metrics("theirs")
+        for amount in TOO_LARGE[numbers]:
+            together(ours, amount)
+            one_by_one(theirs, amount)
+        assert ours.own("ours") == theirs.own("theirs")
+        counts = [ours.own("ours")[f"_h{n}{unit}_count {{}}"] for n, unit in enumerate(("", "_seconds", "_usd"))]
+        assert counts == [2, 1, 0]
 
 
 def test_metrics_that_were_given_back_are_recorded_by_their_own_methods(installed: StoreAddress) -> None:

@@ -201,8 +201,8 @@ def test_with_replicas_it_waits_until_they_have_it(store: StoreAddress) -> None:
             counter = Counter("d_replicated", "x", registry=None)
             with fleetmeter.durable(20, replicas=1):
                 counter.inc()
-            definition = Definition.of("d_replicated", "counter", "x", "", (), (), "")
-            assert replica.run("HGETALL", address.keys.family(definition.field))
+            definition = Definition.of("d_replicated", "counter", "x", "", (), (), "", packed=True)
+            assert replica.run("GET", address.keys.packed(definition.field)[0])
             replica.freeze()
             with pytest.raises(fleetmeter.NotDurable, match="1 store replica") as caught, fleetmeter.durable(1.2, 1):
                 counter.inc()

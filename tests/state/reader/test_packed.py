@@ -148,7 +148,7 @@ def test_blocks_of_several_shapes_are_added_up(store: StoreAddress, client: Any,
 
 def test_both_formats_side_by_side_are_added_up(store: StoreAddress, client: Any, reader: Reader) -> None:
     """While old and new replicas run, a series has numbers in both layouts of its family."""
-    replica = Replica(store)
+    replica = Replica(store, packs=False)
     replica.counter("calls", "", ["k"], ["a"]).inc(2.5)
     replica.cell(Definition.of("took_seconds", "histogram", "Help.", "", ["k"], TOOK.bounds, ""), ["x"], "1.0").inc(4)
     assert replica.flush()

@@ -11,14 +11,15 @@ from fleetmeter.reader.gauge_read import registered
 from fleetmeter.reader.reading import Reader
 from fleetmeter.schema.definition import Definition
 from support.fleet import Replica, value
+from support.packed import keys_of
 from support.proxy import Fault, FaultProxy
 from support.store import StoreAddress
 
 
-@pytest.fixture
-def replica(store: StoreAddress) -> Iterator[Replica]:
-    """A writer."""
-    replica = Replica(store)
+@pytest.fixture(params=["packed", "fields"])
+def replica(store: StoreAddress, request: pytest.FixtureRequest) -> Iterator[Replica]:
+    """A writer that packs its numbers, and one that keeps fields."""
+    replica = Replica(store, packs=request.param == "packed")
     yield replica
     replica.close()
 
@@ -81,8 +82,8 @@ def test_a_family_that_appears_between_two_reads_is_seen_whole(
 
     monkeypatch.setattr(Reader, "_commands", counted)
     snapshot = reader.read()
-    assert snapshot.numbers[old.definition.field] == {b"[]": b"2"}
-    assert snapshot.numbers[new.definition.field] == {b"[]": b"1"}
+    assert snapshot.numbers[old.definition.field] == {b"[]": b"%d" % (2 * old.definition.scale)}
+    assert snapshot.numbers[new.definition.field] == {b"[]": b"%d" % new.definition.scale}
     assert len(transactions) == 2
     reader.read()
     assert len(transactions) == 3, "a family that is known costs no second read"
@@ -95,7 +96,7 @@ def test_a_family_that_goes_is_gone(replica: Replica, reader: Reader, client: An
     assert replica.flush()
     assert counter.definition.field in reader.read().numbers
     client.hdel(store.keys.families, counter.definition.field)
-    client.delete(store.keys.family(counter.definition.field))
+    client.delete(*keys_of(store.keys, counter.definition))
     assert reader.read().definitions == ()
     assert reader.read().numbers == {}
 
@@ -150,9 +151,9 @@ def test_a_foreign_type_under_a_familys_key_is_a_state_error(
     counter = replica.counter("r_c")
     counter.inc(1)
     assert replica.flush()
-    key = store.keys.family(counter.definition.field)
+    key = keys_of(store.keys, counter.definition)[0]
     client.delete(key)
-    client.set(key, "text")
+    client.rpush(key, "text")
     with pytest.raises(StateError) as caught:
         families_of(reader.read())
     assert key in str(caught.value)

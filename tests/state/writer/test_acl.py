@@ -210,3 +210,27 @@ def test_a_reader_without_permission_is_told_so(running: Node) -> None:
         Reader(f"redis://fleetmeter-exporter:hunter2@127.0.0.1:{running.port}/0", "ns").read()
     assert caught.value.reason == "auth"
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["BITFIELD", "EXISTS", "LINDEX", "LLEN", "RPUSH", "SETRANGE", "STRLEN"])
+def test_a_user_from_before_packed_numbers_loses_nothing(
+    running: Node, login: Callable[[str], StoreAddress], missing: str
+) -> None:
+    """Nothing of a batch is in the store while a command is refused that it needs; once it is allowed, all is."""
+    name = f"old-{missing}"
+    words = next(line for line in ACL.read_text(encoding="utf-8").splitlines() if "fleetmeter-writer" in line).split()
+    rules = [word for word in words[2:] if word not in ("resetpass", f"+{missing.lower()}")]
+    running.run("ACL", "SETUSER", name, ">pw", *rules)
+    ours = login("writer")
+    address = StoreAddress(ours.url.replace("fleetmeter-writer", name), f"{ours.namespace}-{missing}")
+    replica = Replica(address)
+    counter = replica.counter("orders", labels=["k"], values=["v"])
+    counter.inc(3)
+    assert not replica.flush(1.0)
+    assert replica.errors("auth")
+    running.run("ACL", "SETUSER", name, f"+{missing.lower()}")
+    counter.inc(4)
+    assert replica.flush()
+    replica.close()
+    fleet = StoreAddress(ours.url, address.namespace)
+    assert [sample.value for sample in families(fleet)["orders"].samples] == [7.0]

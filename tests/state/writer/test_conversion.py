@@ -306,7 +306,7 @@ def recorded(replica: Replica, layout: Definition, amount: float) -> None:
 
 def test_it_waits_for_the_last_writer_of_fields(store: StoreAddress, client: Any, fleet: list[Replica]) -> None:
     """While a living writer writes fields nothing is moved; once it has said goodbye, or is silent, all is."""
-    fleet += [Replica(store), Replica(store, packs=True)]
+    fleet += [Replica(store, packs=False), Replica(store)]
     old, new = fleet
     recorded(old, LOAD, 0.1)
     recorded(new, twins(LOAD).packed, 0.2)
@@ -321,7 +321,7 @@ def test_it_waits_for_the_last_writer_of_fields(store: StoreAddress, client: Any
 
 def test_one_of_the_packed_writers_converts(store: StoreAddress, client: Any, fleet: list[Replica]) -> None:
     """It is the one with the lowest id; a writer of fields, and one that has not applied yet, never does."""
-    fleet += [Replica(store), *(Replica(store, packs=True) for _ in range(3))]
+    fleet += [Replica(store, packs=False), *(Replica(store) for _ in range(3))]
     recorded(fleet[0], LOAD, 0.1)
     assert fleet[0].flusher.flush(5.0, goodbye=True)
     for replica in fleet[1:]:
@@ -336,7 +336,7 @@ def test_one_of_the_packed_writers_converts(store: StoreAddress, client: Any, fl
 
 def test_an_old_writer_that_comes_back_is_converted_again(store: StoreAddress, fleet: list[Replica]) -> None:
     """Its layout is defined again, its numbers are added, and moved once it is gone."""
-    fleet += [Replica(store), Replica(store, packs=True), Replica(store)]
+    fleet += [Replica(store, packs=False), Replica(store), Replica(store, packs=False)]
     first, new, late = fleet
     recorded(first, LOAD, 1)
     recorded(new, twins(LOAD).packed, 1)
@@ -355,7 +355,7 @@ def test_a_replica_converts_by_itself(
     """After some hand-overs a family of many series is packed, a few steps each, and nothing else is called for it."""
     monkeypatch.setattr(conversion, "EVERY", 0.0)
     monkeypatch.setattr(conversion, "FIELDS_PER_STEP", 20)
-    fleet += [Replica(store, packs=True), Replica(store)]
+    fleet += [Replica(store), Replica(store, packs=False)]
     new, old = fleet
     for index in range(700):
         old.cell(LOAD, [str(index)]).inc(0.5)
@@ -371,7 +371,7 @@ def test_a_replica_converts_by_itself(
 
 def test_a_failed_step_costs_no_record(store: StoreAddress, client: Any, fleet: list[Replica]) -> None:
     """If the store refuses a step, what was recorded is handed over all the same, and the failure is counted."""
-    fleet += [Replica(store, packs=True)]
+    fleet += [Replica(store)]
     new = fleet[0]
     recorded(new, twins(LOAD).packed, 1)
     client.hset(store.keys.families, LOAD.field, f"1 1 {LOAD.to_json()}")

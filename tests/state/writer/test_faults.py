@@ -186,18 +186,24 @@ def test_a_store_that_forgot_everything_gets_what_is_new() -> None:
         replica.close()
 
 
+@pytest.mark.parametrize("packs", [True, False], ids=["packed", "fields"])
 @pytest.mark.parametrize(("kept", "total", "lost"), [(8 * 2**20, 5, 0), (0, 2, 3)])
-def test_a_rolled_back_store_gets_again_what_it_lost(kept: int, total: int, lost: int, store: StoreAddress) -> None:
+def test_a_rolled_back_store_gets_again_what_it_lost(
+    kept: int, total: int, lost: int, store: StoreAddress, *, packs: bool
+) -> None:
     """A row behind what was acknowledged: what is kept is sent again, and only what is not is lost, and counted."""
-    replica = Replica(store)
+    replica = Replica(store, packs=packs)
     replica.writer.log = ReplayLog(keep_bytes=kept)
     counter = replica.counter("f_back")
-    for _ in range(4):
+    client = store.client()
+    counter.inc(1)
+    assert replica.flush()
+    before = {key: client.dump(key) for key in client.keys(store.keys.writers.removesuffix("writers") + "*")}
+    for _ in range(3):
         counter.inc(1)
         assert replica.flush()
-    client = store.client()
-    client.hset(store.keys.writers, replica.writer.id, "1 0 1 alive")
-    client.hset(store.keys.family(counter.definition.field), "[]", 1)
+    for key, content in before.items():
+        client.restore(key, 0, content, replace=True)
     counter.inc(1)
     assert replica.flush()
     assert value(store, "f_back_total") == total
@@ -239,20 +245,39 @@ def test_a_foreign_use_of_an_id_costs_nothing(store: StoreAddress) -> None:
     second.close()
 
 
-def test_a_value_that_the_store_refuses_is_counted_and_blocks_nobody(store: StoreAddress) -> None:
-    """A foreign key under one family: the others go on, the refusal is told."""
-    replica = Replica(store)
-    bad, good = replica.counter("f_bad"), replica.counter("f_good")
+@pytest.mark.parametrize("packs", [True, False], ids=["packed", "fields"])
+def test_a_value_that_the_store_refuses_is_counted_and_blocks_nobody(store: StoreAddress, *, packs: bool) -> None:
+    """A count that no slot can hold, or a foreign key under one family: the others go on, the refusal is told."""
+    replica = Replica(store, packs=packs)
+    good = replica.counter("f_good")
+    bad = replica.cell(Definition.of("f_bad", "histogram", "", "", (), ("1.0", "+Inf"), ""), (), "1.0")
     client = store.client()
-    client.set(store.keys.family(bad.definition.field), "text")
-    bad.inc(1)
+    if not packs:
+        client.set(store.keys.family(bad.definition.field), "text")
+    bad.inc(2**63)
     good.inc(1)
     assert replica.flush()
     assert replica.flush()
     rejected = replica.telemetry.registry.get_sample_value("fleetmeter_rejected_values_total", {"reason": "store"})
     assert rejected == 1
-    assert client.hgetall(store.keys.family(good.definition.field)) == {b"[]": b"1"}
+    client.delete(store.keys.family(bad.definition.field))
+    assert value(store, "f_good_total") == 1
     client.close()
+    replica.close()
+
+
+@pytest.mark.parametrize("foreign", [0, 1, 2], ids=["numbers", "series", "names"])
+def test_a_foreign_key_in_a_packed_layout_makes_room(store: StoreAddress, foreign: int) -> None:
+    """Somebody's key in the place of one of the three: the layout begins anew, counts, and costs the others nothing."""
+    replica = Replica(store)
+    taken, good = replica.counter("f_taken"), replica.counter("f_good")
+    with store.client() as client:
+        client.zadd(store.keys.packed(taken.definition.field)[foreign], {"text": 1})
+    for _ in range(2):
+        taken.inc(1)
+        good.inc(1)
+        assert replica.flush()
+    assert (value(store, "f_taken_total"), value(store, "f_good_total")) == (2, 2)
     replica.close()
 
 

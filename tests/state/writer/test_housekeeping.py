@@ -7,6 +7,7 @@ import pytest
 
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import CLOCK_FIELD, EPOCH_FIELD, HORIZON_FIELD, SWEPT_FIELD
+from fleetmeter.schema.packing import FRACTION
 from fleetmeter.writer import housekeeping
 from fleetmeter.writer.housekeeping import (
     EVERY,
@@ -21,6 +22,7 @@ from fleetmeter.writer.housekeeping import (
 from fleetmeter.writer.messages import Apply, Fold, Hello
 from fleetmeter.writer.store import Store
 from support.fleet import Replica, value
+from support.packed import decoded
 from support.store import StoreAddress
 
 MODES = ("sum", "min", "max", "mostrecent", "all", "livesum")
@@ -304,7 +306,7 @@ def test_a_sweep_that_fails_costs_no_flush(store: StoreAddress, monkeypatch: pyt
     counter = replica.counter("h_count")
     counter.inc(3)
     assert replica.flush()
-    assert client.hgetall(store.keys.family(counter.definition.field)) == {b"[]": b"3"}
+    assert decoded(client, store.keys, counter.definition) == {"[]": 3 * FRACTION}
     assert (replica.errors("refused") or 0) >= 1
     client.close()
     replica.close()

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from fleetmeter.cli.doctor.check import Check, Status, exit_status
 from fleetmeter.cli.doctor.facts import gather
-from fleetmeter.cli.doctor.permissions import Permissions, writer_permissions
+from fleetmeter.cli.doctor.permissions import Permissions, unreadable_once_packed, writer_permissions
 from fleetmeter.cli.doctor.rehearsal import rehearse
 from fleetmeter.cli.doctor.server_checks import server_checks
 from fleetmeter.cli.doctor.state_checks import permission_checks, read_or_refusal, state_checks, state_size
@@ -52,6 +52,6 @@ def _checks(target: NamespaceTarget) -> list[Check]:
         read = read_or_refusal(reader)
         permissions = writer_permissions(client, target.keys, packed=target.settings.numbers == PACKED)
         problem = "" if permissions != Permissions() else rehearse(client, target.settings)
-        checks += permission_checks(permissions, problem, read)
+        checks += permission_checks(permissions, problem, read, unreadable_once_packed(client, target.keys))
         size = state_size(client, target.keys, read) if isinstance(read, Snapshot) else None
         return checks + list(state_checks(read, size, target.keys, reader.life()))

@@ -22,6 +22,8 @@ _CALLED_BY_WRITERS = ("EVALSHA", "HGET", "HGETALL", "HKEYS", "SCRIPT LOAD")
 the scripts."""
 _CALLED_TO_CONVERT = ("HSCAN",)
 """Commands that they also call if numbers are packed."""
+_CALLED_TO_READ_PACKED = ("GET", "LRANGE")
+"""Commands that an exporter calls once there are packed numbers, and not before."""
 
 _OPERATORS_SCRIPTS = frozenset(("forget", "reset"))
 _PACKED_PARTS = frozenset(("blocks", "compact", "convert", "packed", "packed_layouts", "slots"))
@@ -62,6 +64,12 @@ def writer_permissions(client: redis.Redis, keys: Keys, *, packed: bool) -> Perm
     return Permissions(tuple(found["refused"]), tuple(found["missing"]), tuple(found["unclear"]))
 
 
+def unreadable_once_packed(client: redis.Redis, keys: Keys) -> tuple[str, ...]:
+    """The commands that an exporter would lack as soon as there are packed numbers. Raises `StoreUnreachable`."""
+    with translated():
+        return tuple(one for one in _CALLED_TO_READ_PACKED if _tried(client, keys, one) != "allowed")
+
+
 def _called_by_scripts(*, packed: bool) -> Iterator[str]:
     left_out = _OPERATORS_SCRIPTS | (frozenset() if packed else _PACKED_PARTS)
     for script in (files("fleetmeter") / "lua").iterdir():
@@ -77,6 +85,7 @@ def _harmless(keys: Keys, command: str) -> tuple[str, ...] | None:
         "EVALSHA": ("EVALSHA", "0" * 40, "1", key),
         "SCRIPT LOAD": ("SCRIPT LOAD", "("),
         "TIME": ("TIME",),
+        "GET": ("GET", keys.writer(NOBODY)),
         "HGET": ("HGET", key, NOBODY),
         "HEXISTS": ("HEXISTS", key, NOBODY),
         "HGETALL": ("HGETALL", keys.writer(NOBODY)),
@@ -89,7 +98,6 @@ def _harmless(keys: Keys, command: str) -> tuple[str, ...] | None:
         "HINCRBYFLOAT": ("HINCRBYFLOAT", key, NOBODY, "none"),
         "DEL": ("DEL", keys.writer(NOBODY)),
         "HMGET": ("HMGET", key, NOBODY),
-        "GET": ("GET", keys.writer(NOBODY)),
         "BITFIELD": ("BITFIELD", keys.writer(NOBODY)),
         "LINDEX": ("LINDEX", keys.writer(NOBODY), "0"),
         "EXISTS": ("EXISTS", keys.writer(NOBODY)),

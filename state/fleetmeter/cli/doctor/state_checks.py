@@ -35,11 +35,11 @@ def read_or_refusal(reader: Reader) -> Snapshot | StateError | StoreError:
 
 
 def permission_checks(
-    writer: Permissions, problem: str | None, read: Snapshot | StateError | StoreError
+    writer: Permissions, problem: str | None, read: Snapshot | StateError | StoreError, unreadable: Sequence[str]
 ) -> Iterator[Check]:
     """Whether this user can write, read, or both. If it can do neither, that is a failure.
 
-    `problem` is what `rehearse` returned.
+    `problem` is what `rehearse` returned, `unreadable` what `unreadable_once_packed` did.
     """
     worst = Status.FAIL if isinstance(read, StoreError) and writer.refused else Status.WARN
     if writer.missing:
@@ -68,6 +68,12 @@ def permission_checks(
         yield Check(
             Status.FAIL, "as an exporter", "; ".join(map(str, left_out)),
             "the gauges of these reads are not served, and fleetmeter_up is 0, until the store answers them",
+        )  # fmt: skip
+    elif not isinstance(read, StoreError) and unreadable:
+        yield Check(
+            Status.WARN, "as an exporter", f"not allowed: {', '.join(unreadable)}",
+            "an exporter can read as this user until a replica packs its numbers, which is the default; then it "
+            "cannot: renew the user from users.acl",
         )  # fmt: skip
     elif not isinstance(read, StoreError):
         yield Check(Status.OK, "as an exporter", "everything is allowed", "an exporter can read as this user")
@@ -115,6 +121,7 @@ def state_checks(
     families, problems = legible_families(read)
     yield from _strays([one for one in problems if not is_of_read(one)], keys)
     yield _writers(read)
+    yield from _formats(read)
     yield _holds(read, read.epoch, life)
     given_up = sum(row.given_up for row in read.rows.values())
     yield Check(
@@ -157,6 +164,18 @@ def _writers(snapshot: Snapshot) -> Check:
     else:
         meaning = "nobody records at present"
     return Check(Status.WARN if states["silent"] else Status.OK, "writers", found, meaning)
+
+
+def _formats(snapshot: Snapshot) -> Iterator[Check]:
+    """Whether numbers of both formats are written: then a fleet is on its way from one to the other."""
+    living = [row for row in snapshot.rows.values() if row.applied and row.alive(snapshot.taken_us)]
+    writing_fields = sum(not row.packs for row in living)
+    if 0 < writing_fields < len(living):
+        yield Check(
+            Status.OK, "numbers", f"{writing_fields} of {counted(len(living), 'living writer')} keep them as fields",
+            "an older version does, and FLEETMETER_NUMBERS=fields; both formats are added up, and fields are packed "
+            "once no living writer keeps them. An exporter from before packed numbers leaves packed families out",
+        )  # fmt: skip
 
 
 def _holds(snapshot: Snapshot, epoch: Epoch, life: Life | None) -> Check:
