@@ -104,12 +104,12 @@ class RowPatterns:
         for page in self._pages:
             size = sum(page.numbers)
             parts = [column[start : start + size // lines] for column in ordered]
-            numbers = [*parts[0]]
+            numbers = floats = [*parts[0]]
             if lines > 1:
                 numbers = [0.0] * size
                 for at, part in enumerate(parts):
                     numbers[at::lines] = part
-            floats = [*chain.from_iterable(parts[dear:])]
+                floats = [*chain.from_iterable(parts[dear:])]
             found.append(Unwritten(page.patterns, page.numbers, page.literal, spelled_together(numbers, floats)))
             start += size // lines
         return found

@@ -72,12 +72,12 @@ def spelled_together(numbers: Sequence[float], floats: Sequence[float] | None = 
         except TypeError:
             pass  # a whole number of more than 64 bits
         else:
-            if _as_repr(joined, numbers if floats is None else floats):
+            if _are_as_repr(joined, numbers if floats is None else floats):
                 return joined
     return (b"%a" % (numbers,))[1:-1].replace(b", ", b",")
 
 
-def _as_repr(joined: bytes, numbers: Sequence[float]) -> bool:
+def _are_as_repr(joined: bytes, numbers: Sequence[float]) -> bool:
     """Whether `repr` has the same texts as orjson for these numbers."""
     if b"n" in joined:  # `null`, for what is not finite
         return False
