@@ -5,6 +5,7 @@ from itertools import compress, repeat
 from operator import add, mul, truediv
 from typing import Any
 
+from fleetmeter.reader.digits import quotients
 from fleetmeter.reader.packed import PackedNumbers, any_set, values_of
 from fleetmeter.reader.places import Places
 from fleetmeter.schema.definition import Definition
@@ -65,12 +66,18 @@ class PackedColumns:
             whole = values_of([high, whole])
         if not any_set(fractions):
             return whole
+        if 0 not in fractions:
+            return _femto(whole, fractions)
         places = list(compress(range(len(whole)), fractions))
         pick, shown = picker(places), list[float](whole)
-        units = map(add, map(mul, pick(whole), repeat(FRACTION)), pick(fractions))
-        for place, value in zip(places, map(truediv, units, repeat(FRACTION)), strict=True):
+        for place, value in zip(places, _femto(pick(whole), pick(fractions)), strict=True):
             shown[place] = value
         return shown
+
+
+def _femto(whole: Sequence[int], fractions: Sequence[int]) -> list[float]:
+    """What has so many whole ones and fractions of 10^-15, rounded once."""
+    return quotients(list(map(add, map(mul, whole, repeat(FRACTION)), fractions)), 15)
 
 
 def _sum(some: Sequence[float], others: Sequence[int]) -> list[Any]:
