@@ -22,20 +22,29 @@ The texts of an exposition are such blocks. By default the C library raises the 
 and go, and then they leave holes.
 """
 
-_M_MMAP_THRESHOLD = -3
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 
 
 def tune() -> None:
-    """Make Python look for cycles less often, and the C library give large blocks back."""
+    """Make Python look for cycles less often, and the C library give large blocks back and share what it has.
+
+    By default each thread has memory of its own, and what one thread freed is of no use to the next. Threads that wait
+    for each other, as Python's do, gain nothing by that.
+    """
     gc.set_threshold(COLLECT_AFTER)
     map_large_blocks()
+    _set_malloc(_M_ARENA_MAX, 1)
 
 
 def map_large_blocks() -> None:
     """Make the C library give large blocks back as soon as they are free, however many come and go."""
+    _set_malloc(_M_MMAP_THRESHOLD, OWN_MAPPING)
+
+
+def _set_malloc(parameter: int, value: int) -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:  # other C libraries do not have it
-        mallopt(_M_MMAP_THRESHOLD, OWN_MAPPING)
+        mallopt(parameter, value)
 
 
 class Shrinking:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+from fleetmeter_exporter.exposition.unwritten import Unwritten
+
 PIECE = 1 << 17
 """Bytes of the largest piece that is made of several texts."""
 
@@ -12,10 +14,9 @@ class Body:
     A large text of its own would take twice the memory, and much of the time of a scrape.
     """
 
-    def __init__(self, texts: Iterable[bytes]) -> None:
+    def __init__(self, texts: Iterable[bytes | Unwritten]) -> None:
         self._texts = [text for text in texts if text]
-        self._texts[:1] = [text[1:] for text in self._texts[:1]]
-        self._length = sum(map(len, self._texts))
+        self._length = max(0, sum(map(len, self._texts)) - 1)
 
     def __len__(self) -> int:
         """Bytes of all."""
@@ -25,7 +26,7 @@ class Body:
         """The pieces."""
         some: list[bytes] = []
         size = 0
-        for text in self._texts:
+        for text in self._written():
             if some and size + len(text) > PIECE:
                 yield b"".join(some)
                 some, size = [], 0
@@ -36,4 +37,11 @@ class Body:
 
     def whole(self) -> bytes:
         """All of it as one text."""
-        return b"".join(self._texts)
+        return b"".join(self._written())
+
+    def _written(self) -> Iterator[bytes]:
+        feed = 1
+        for text in self._texts:
+            for part in text if isinstance(text, Unwritten) else (text,):
+                yield part[feed:]
+                feed = 0

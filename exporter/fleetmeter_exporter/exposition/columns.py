@@ -1,9 +1,12 @@
 """The numbers that a series of a type has, and the lines that show them."""
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import repeat
-from operator import add, truediv
+from functools import lru_cache, reduce
+from itertools import accumulate, repeat
+from operator import add, or_, truediv
+from sys import byteorder
 from typing import TYPE_CHECKING
 
 from fleetmeter.schema.scale import Scale, unscaled
@@ -14,6 +17,12 @@ if TYPE_CHECKING:
 
 _SPARE = 64
 """How many more columns there may be for bounds that the newest definition lacks, beside as many as it has."""
+
+_SMALL = (2**47 - 1).to_bytes(8, byteorder)
+"""The bits of small counts, as an item of an array has them."""
+
+_FEW = 2**16
+"""So many small counts together are still below 2^63."""
 
 
 class Columns:
@@ -83,11 +92,8 @@ class Columns:
             columns[bucket] = list(map(add, columns[bucket], columns[place]))
         if not self._bounds:
             return list(columns[: self._own])
-        found: list[Sequence[float]] = []
-        running: Sequence[float] = []
-        for column in columns[: self._own - 1]:
-            running = list(map(add, running, column)) if found else column
-            found.append(running)
+        found = cumulated(columns[: self._own - 1])
+        running = found[-1]
         if not set(map(type, running)) <= {int}:
             return None  # the order in which fractions are added up might change the sum
         return [*found, *([running] if self._has_count else []), *([columns[self._own - 1]] if self._has_sum else [])]
@@ -102,6 +108,26 @@ class Columns:
         """The lines that OpenMetrics forbids in a series whose sum is negative: the sum, and a histogram's count."""
         last = len(self.lines) - 1
         return [last - 1, last] if self._bounds else [last]
+
+
+def cumulated(columns: Sequence[Sequence[float]]) -> list[Sequence[float]]:
+    """Each column with all columns before it added to it.
+
+    Arrays of small counts are added as one large whole number each, of 64 bits for a series. Then no sum can reach the
+    bits of the next series.
+    """
+    arrays = [column for column in columns if isinstance(column, array)]
+    if len(arrays) == len(columns) < _FEW:
+        size = len(_SMALL) * len(columns[0])
+        wholes = [int.from_bytes(column.tobytes(), byteorder) for column in arrays]
+        if not reduce(or_, wholes) & ~_small(len(columns[0])):
+            return [array("q", whole.to_bytes(size, byteorder)).tolist() for whole in accumulate(wholes)]
+    return list(accumulate(columns, lambda some, more: list(map(add, some, more))))
+
+
+@lru_cache(maxsize=16)
+def _small(count: int) -> int:
+    return int.from_bytes(_SMALL * count, byteorder)
 
 
 def in_units(numbers: list[float], first: int, last: int, scale: int) -> list[float]:

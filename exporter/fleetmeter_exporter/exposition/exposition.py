@@ -18,6 +18,7 @@ from fleetmeter_exporter.exposition.groups import groups_of
 from fleetmeter_exporter.exposition.lines import SampleLines, UnfitName, created_head, head, own_labels
 from fleetmeter_exporter.exposition.own_metrics import constant_labels, own_families
 from fleetmeter_exporter.exposition.packed_block import LayoutNumbers, PackedBlock
+from fleetmeter_exporter.exposition.unwritten import Unwritten
 from fleetmeter_exporter.fleet import Scrape
 
 Block = AddedBlock | PackedBlock | GaugeBlock | InfoBlock | StateBlock
@@ -59,9 +60,9 @@ class Exposition:
         """
         self._used = set()
         series = dict.fromkeys((scrape.namespace for scrape in scrapes), 0)
-        parts: list[bytes] = []
+        parts: list[bytes | Unwritten] = []
         for group in groups_of(scrapes, self._form.escaping):
-            texts: list[bytes] = []
+            texts: list[bytes | Unwritten] = []
             after, found_any = [], False
             for scrape, source in group.members:
                 found = self._member(scrape, source, constant_labels(scrape, scrapes), names)
@@ -85,7 +86,7 @@ class Exposition:
 
     def _member(
         self, scrape: Scrape, source: Source, constant: Labels, names: Collection[str]
-    ) -> tuple[int, Sequence[bytes], bytes] | None:
+    ) -> tuple[int, Sequence[bytes | Unwritten], bytes] | None:
         """One namespace's part of a family: the number of its lines, the lines, and the lines of creation times.
 
         If it cannot be shown, that is noted, and the result is None.
@@ -104,7 +105,9 @@ class Exposition:
             scrape.note(source.newest.name, "conflict", f"family {source.newest.name!r} is not served: {error}")
             return None
 
-    def _by_block(self, scrape: Scrape, source: Source, constant: Labels) -> tuple[int, Sequence[bytes], bytes] | None:
+    def _by_block(
+        self, scrape: Scrape, source: Source, constant: Labels
+    ) -> tuple[int, Sequence[bytes | Unwritten], bytes] | None:
         """The same, from a block; None if the general way must be taken."""
         if scrape.shown is None or scrape.families is None:
             return None

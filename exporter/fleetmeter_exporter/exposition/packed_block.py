@@ -1,7 +1,7 @@
 """The lines of families whose layouts are all packed."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +15,7 @@ from fleetmeter_exporter.exposition.example_lines import ExampleLines
 from fleetmeter_exporter.exposition.lines import UnfitName
 from fleetmeter_exporter.exposition.packed_columns import PackedColumns
 from fleetmeter_exporter.exposition.row_patterns import RowPatterns
+from fleetmeter_exporter.exposition.unwritten import Unwritten
 
 if TYPE_CHECKING:
     from prometheus_client.samples import Exemplar
@@ -42,7 +43,8 @@ class PackedBlock:
 
     No two of its layouts have the same labels. Each series has a row: of two layouts, the first one has the rows 0, 2
     and 4, in the order of birth, and the other one has 1, 3 and 5. What is kept from scrape to scrape are patterns. If
-    any number changed, all are put in: to find those that did would take longer. `samples` is the number of lines.
+    any number changed, all are put in, as they are sent: to find those that did would take longer. `samples` is the
+    number of lines.
     """
 
     created_lines = b""
@@ -50,7 +52,7 @@ class PackedBlock:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self._columns = columns = Columns(subject)
-        ends = ["%d"] * columns.dear + ["%a"] * (len(columns.lines) - columns.dear)
+        ends = ["%b"] * len(columns.lines)
         layouts = subject.layouts
         self._lines = [Lines(one.name, sorted(one.labels), columns.lines, subject, ends) for one in layouts]
         self._packed = [PackedColumns(columns, layout) for layout in layouts]
@@ -60,7 +62,7 @@ class PackedBlock:
         self._shown: _Shown | None = None
         self.samples = 0
 
-    def text(self, layouts: Sequence[LayoutNumbers]) -> Sequence[bytes] | None:
+    def text(self, layouts: Sequence[LayoutNumbers]) -> Sequence[bytes | Unwritten] | None:
         """The lines in the order of an exposition, as some texts; None for another way."""
         numbers, examples = [layout.numbers for layout in layouts], self._exemplars(layouts)
         before = self._shown
@@ -75,10 +77,12 @@ class PackedBlock:
         if shown is None:
             self._places, self._shown = [], None
             return None
-        texts = self._changed(self._patterns.filled(shown), shown, examples)
-        # most numbers change from scrape to scrape, and then it would take memory for nothing to keep the texts
+        unwritten = self._patterns.filled(shown, self._columns.dear)
+        texts = self._changed(unwritten, shown, examples)
+        if again:  # most numbers change from scrape to scrape; then to keep the texts would take memory for nothing
+            texts = texts or [*chain.from_iterable(unwritten)]
         self._shown = _Shown(numbers, examples, texts if again else [])
-        return texts
+        return texts or unwritten
 
     def _exemplars(self, layouts: Sequence[LayoutNumbers]) -> _Examples:
         return {
@@ -130,12 +134,18 @@ class PackedBlock:
             found.append(columns)
         return found[0] if len(found) == 1 else list(map(_interleaved, zip(*found, strict=True)))
 
-    def _changed(self, texts: list[bytes], shown: Sequence[Sequence[float]], examples: _Examples) -> list[bytes]:
-        """The texts with exemplars, and without the lines that OpenMetrics forbids if a sum is negative."""
+    def _changed(
+        self, unwritten: Sequence[Unwritten], shown: Sequence[Sequence[float]], examples: _Examples
+    ) -> list[bytes]:
+        """The texts with exemplars, and without the lines that OpenMetrics forbids if a sum is negative.
+
+        There are none if nothing is to be changed.
+        """
         openmetrics = self.subject.form.openmetrics
         negative = set(self._columns.negative_sums(shown)) if openmetrics else set[int]()
         gone = self._columns.without_sum()
         self.samples = sum(map(len, self._places)) * len(self._columns.lines) - len(negative) * len(gone)
+        texts = [*chain.from_iterable(unwritten)] if examples or negative else []
         for at, rows in self._patterns.texts_of({*examples, *negative}).items():
             lines = texts[at].split(b"\n")[1:]
             for row, first in rows.items():

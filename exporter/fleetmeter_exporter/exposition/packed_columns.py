@@ -5,7 +5,8 @@ from itertools import compress, repeat
 from operator import add, mul, truediv
 from typing import Any
 
-from fleetmeter.reader.packed import PackedNumbers, values_of
+from fleetmeter.reader.digits import quotients
+from fleetmeter.reader.packed import PackedNumbers, any_set, values_of
 from fleetmeter.reader.places import Places
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.packing import FRACTION
@@ -61,16 +62,22 @@ class PackedColumns:
         if self._scale != Scale.FEMTO:
             return list(map(truediv, values_of(slots), repeat(self._scale)))
         high, whole, fractions = slots
-        if any(high):
+        if any_set(high):
             whole = values_of([high, whole])
-        if not any(fractions):
+        if not any_set(fractions):
             return whole
+        if 0 not in fractions:
+            return _femto(whole, fractions)
         places = list(compress(range(len(whole)), fractions))
         pick, shown = picker(places), list[float](whole)
-        units = map(add, map(mul, pick(whole), repeat(FRACTION)), pick(fractions))
-        for place, value in zip(places, map(truediv, units, repeat(FRACTION)), strict=True):
+        for place, value in zip(places, _femto(pick(whole), pick(fractions)), strict=True):
             shown[place] = value
         return shown
+
+
+def _femto(whole: Sequence[int], fractions: Sequence[int]) -> list[float]:
+    """What has so many whole ones and fractions of 10^-15, rounded once."""
+    return quotients(list(map(add, map(mul, whole, repeat(FRACTION)), fractions)), 15)
 
 
 def _sum(some: Sequence[float], others: Sequence[int]) -> list[Any]:

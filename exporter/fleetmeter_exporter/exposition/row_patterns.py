@@ -3,28 +3,30 @@
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, groupby
-from operator import mod
+from itertools import chain, groupby
 from typing import Any
 
+from fleetmeter.reader.digits import spelled_together
 from fleetmeter_exporter.exposition.block import picker
+from fleetmeter_exporter.exposition.unwritten import Unwritten
 
-TOGETHER = 1 << 14
-"""About how many bytes of patterns become one text: as fits the processor's cache. Longer ones take twice the time."""
+TOGETHER = 1 << 15
+"""About how many bytes of patterns become one text: as fits the processor's cache. 256 KB take twice the time."""
+
+_AT_ONCE = 1 << 5
+"""Patterns whose numbers are spelled at once: so few that it takes no time that another request would feel."""
 
 
 @dataclass
 class _Neighbours:
-    """Rows that are one pattern: what each is sorted by, its number, and whether its one line ends with `%d`."""
+    """Rows that are one pattern: what each is sorted by, and its number."""
 
     keys: list[Any]
     numbers: list[int]
     pattern: bytes
-    whole: bool = False
 
     def insert(self, keys: Iterable[Any], numbers: Iterable[int], rows: Iterable[bytes], lines: int) -> None:
         """Put rows among these."""
-        self.let_be_whole(whole=False)
         every = self.rows(lines)
         for key, number, row in zip(keys, numbers, rows, strict=True):
             place = bisect_right(self.keys, key)
@@ -35,25 +37,31 @@ class _Neighbours:
 
     def rows(self, lines: int) -> list[bytes]:
         """The pattern of each row."""
-        every = self.pattern.split(b"\n")[1:]
+        every = self.pattern.split(b"\n")[1:]  # a line feed in a value of a label is escaped
         return every if lines == 1 else list(map(b"\n".join, zip(*[iter(every)] * lines, strict=True)))
 
-    def let_be_whole(self, *, whole: bool) -> None:
-        """Let the one line of each row end with `%d`, which takes half the time of `%a`, or with that."""
-        if whole != self.whole:
-            ends = (b" %a\n", b" %d\n") if whole else (b" %d\n", b" %a\n")
-            # in a value of a label each % is doubled, and a line feed is none
-            self.pattern, self.whole = (self.pattern + b"\n").replace(*ends)[:-1], whole
+    def literal(self, lines: int) -> int:
+        """How many bytes a text has beside its numbers. Each other % is doubled in the pattern."""
+        return len(self.pattern) - len(b"%b") * lines * len(self.numbers) - self.pattern.count(b"%%")
+
+
+@dataclass
+class _Page:
+    """Some neighbours' patterns, how many numbers each has, and how many bytes their texts have beside these."""
+
+    patterns: list[bytes]
+    numbers: list[int]
+    literal: int
 
 
 class RowPatterns:
-    """The patterns of rows, each with so many `lines`, which end with `%a` or `%d`."""
+    """The patterns of rows, each with so many `lines`, which end with `%b`."""
 
     def __init__(self, lines: int) -> None:
         self._lines = lines
         self._together: list[_Neighbours] = []
         self._pick = picker(())
-        self._ends: list[int] = [0]  # how many numbers there are up to each pattern
+        self._pages: list[_Page] = []
         self._places: dict[int, tuple[int, int]] = {}  # pattern and first line of each row, once somebody asks
 
     def add(self, numbers: Sequence[int], patterns: Sequence[str], keys: Sequence[Any]) -> None:
@@ -75,22 +83,36 @@ class RowPatterns:
                     together[home] = self._cut(some.keys, some.numbers, some.rows(self._lines))
             self._together = [*chain.from_iterable(together)]
         self._pick = picker([*chain.from_iterable(some.numbers for some in self._together)])
-        self._ends = [*accumulate((self._lines * len(some.numbers) for some in self._together), initial=0)]
+        self._pages = [
+            _Page(
+                [some.pattern for some in page],
+                [self._lines * len(some.numbers) for some in page],
+                sum(some.literal(self._lines) for some in page),
+            )
+            for page in (self._together[at : at + _AT_ONCE] for at in range(0, len(self._together), _AT_ONCE))
+        ]
         self._places = {}
 
-    def filled(self, columns: Sequence[Sequence[float]]) -> list[bytes]:
-        """The texts, given for each line the numbers of all rows: the number of a row says where its own is."""
+    def filled(self, columns: Sequence[Sequence[float]], dear: int) -> list[Unwritten]:
+        """The texts, given for each line the numbers of all rows: the number of a row says where its own is.
+
+        From the line `dear` on numbers may be floats.
+        """
         ordered = [self._pick(column) for column in columns]
-        numbers: Sequence[float] = ordered[0]
-        if len(ordered) > 1:
-            numbers = every = [0.0] * self._ends[-1]
-            for at, column in enumerate(ordered):
-                every[at :: self._lines] = column
-        parts = [tuple(numbers[start:end]) for start, end in zip(self._ends, self._ends[1:], strict=False)]
-        if self._lines == 1:
-            for some, part in zip(self._together, parts, strict=True):
-                some.let_be_whole(whole=set(map(type, part)) <= {int})
-        return list(map(mod, (some.pattern for some in self._together), parts))
+        lines, start = self._lines, 0
+        found: list[Unwritten] = []
+        for page in self._pages:
+            size = sum(page.numbers)
+            parts = [column[start : start + size // lines] for column in ordered]
+            numbers = floats = [*parts[0]]
+            if lines > 1:
+                numbers = [0.0] * size
+                for at, part in enumerate(parts):
+                    numbers[at::lines] = part
+                floats = [*chain.from_iterable(parts[dear:])]
+            found.append(Unwritten(page.patterns, page.numbers, page.literal, spelled_together(numbers, floats)))
+            start += size // lines
+        return found
 
     def texts_of(self, rows: Collection[int]) -> dict[int, dict[int, int]]:
         """Where the lines of rows are: for the place of each of their texts, the first line of each row in it."""

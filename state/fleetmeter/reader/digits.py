@@ -5,6 +5,8 @@ is not asked in others.
 """
 
 from collections.abc import Sequence
+from itertools import repeat
+from operator import truediv
 from typing import Any
 
 from fleetmeter.schema.definition import read_json
@@ -57,17 +59,58 @@ def floats_in(texts: Sequence[bytes]) -> list[float]:
 
 def spelled(numbers: Sequence[float]) -> list[bytes]:
     """The texts of numbers, as `repr` has them."""
-    if numbers and orjson is not None:
+    return spelled_together(numbers).split(b",") if numbers else []
+
+
+def spelled_together(numbers: Sequence[float], floats: Sequence[float] | None = None) -> bytes:
+    """The texts of numbers, as `repr` has them, with commas in between.
+
+    `floats` are those among the numbers that may be floats, if they are known: nothing else need be looked at.
+    """
+    numbers = numbers if isinstance(numbers, list) else list(numbers)
+    if orjson is not None:
         try:
-            joined = orjson.dumps(list(numbers))
+            joined: bytes = orjson.dumps(numbers)[1:-1]
         except TypeError:
             pass  # a whole number of more than 64 bits
         else:
-            sizes = list(map(abs, numbers))
-            small = min(sizes) < _LEAST and any(0 < size < _LEAST for size in sizes)
-            if not small and max(sizes) < _MOST and b"null" not in joined:  # `null` is what is not finite
-                return joined[1:-1].split(b",")
-    return (b"%a\n" * len(numbers) % tuple(numbers)).split(b"\n")[:-1]
+            if _are_as_repr(joined, numbers if floats is None else floats):
+                return joined
+            texts = joined.split(b",")
+            for place, size in enumerate(map(abs, numbers)):
+                if not (_LEAST <= size < _MOST or size == 0):
+                    texts[place] = b"%a" % numbers[place]
+            return b",".join(texts)
+    return (b"%a" % (numbers,))[1:-1].replace(b", ", b",")
+
+
+def quotients(numbers: list[int], power: int) -> list[float]:
+    """Each number divided by 10 to that power, and rounded once, as `/` does."""
+    if numbers and orjson is not None:
+        try:
+            joined = orjson.dumps(numbers)[:-1]
+        except TypeError:
+            pass  # a number of more than 64 bits
+        else:
+            end = b"e-%d" % power
+            found: list[float] = orjson.loads(joined.replace(b",", end + b",") + end + b"]")
+            return found
+    return list(map(truediv, numbers, repeat(10**power)))
+
+
+def _are_as_repr(joined: bytes, numbers: Sequence[float]) -> bool:
+    """Whether `repr` has the same texts as orjson for these numbers."""
+    if b"n" in joined:  # `null`, for what is not finite
+        return False
+    if b"." not in joined and b"e" not in joined:  # whole numbers
+        return True
+    least, most = min(numbers), max(numbers)
+    if least < _LEAST:
+        sizes = list(map(abs, numbers))
+        most = max(sizes)
+        if min(sizes) < _LEAST and any(0 < size < _LEAST for size in sizes):
+            return False
+    return most < _MOST
 
 
 def _checked(found: Any, count: int) -> list[float] | None:

@@ -63,7 +63,7 @@ class PackedNumbers(LikeAHash):
             return self.as_hash().below(served.as_hash())
         several = (
             len(self.places.groups) > 1
-        )  # then a new block may make a number lower that another one holds a part of
+        )  # then another block may hold a part of a number that is lower in this one
         if not may_be_lower(self.raw, served.raw if not several else served.raw.ljust(len(self.raw), b"\0")):
             return {}
         if several:
@@ -86,13 +86,17 @@ class PackedNumbers(LikeAHash):
         return [joined_value(slots[:value]), *slots[value:]]
 
     def _lower(self, served: "PackedNumbers", group: Group) -> list[int]:
-        """The places of the blocks of a group of which a slot is lower than in numbers that these follow."""
-        lower: set[int] = set()
-        mine, others = self.slots(), served.slots()
-        for pick in group.all_picks:
-            now, then = pick(mine), pick(others)
-            lower.update(compress(range(len(group.starts)), map(lt, now, then)))
-        return sorted(lower)
+        """The places of the blocks of a group of which a number is lower than in numbers that these follow."""
+        places = range(len(group.starts))
+        mine, others, value = self.slots(), served.slots(), group.shape.value
+        columns = [(pick(mine), pick(others)) for pick in group.all_picks]
+        lower = [{*compress(places, map(lt, now, then))} if now != then else set() for now, then in columns]
+        found = set[int]().union(*lower[value:])
+        doubtful = sorted(set[int]().union(*lower[:value]))  # a slot of a value may be lower, and another one higher
+        slots = [[[column[place] for place in doubtful] for column in both] for both in columns[:value]]
+        values = map(values_of, zip(*slots, strict=True))
+        found.update(compress(doubtful, map(lt, *values)))
+        return sorted(found)
 
     def _numbers(self) -> list[int]:
         """The numbers of each group, block by block."""
@@ -152,8 +156,15 @@ def values_of(columns: Sequence[Sequence[int]]) -> list[int]:
     """The values in stored units, given their slots: all high ones, all whole ones and perhaps all remainders."""
     high, whole, *remainders = columns
     values: Iterable[int] = whole
-    if any(high):
+    if any_set(high):
         values = map(add, map(mul, high, repeat(BASE)), whole)
     for remainder in remainders:
         values = map(add, map(mul, values, repeat(FRACTION)), remainder)
     return list(values)
+
+
+def any_set(column: Sequence[int]) -> bool:
+    """Whether a slot is not 0. In an array that is seen in its bytes, in a tenth of the time of looking at each."""
+    if isinstance(column, array):
+        return column.tobytes() != bytes(SLOT * len(column))
+    return any(column)

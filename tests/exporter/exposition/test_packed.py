@@ -1,5 +1,6 @@
 """Packed numbers are written from cached parts, and the text is what the general way makes of the same store."""
 
+import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -79,6 +80,7 @@ class Fleetful:
         self.blocks, self.form = Blocks(definition), form
         self._store, self._client, self._amounts = store, client, amounts
         self._dice = random.Random(0)
+        self._anew = 0
         self.exposition = Exposition(form)
         self.fleet = Fleet(fleet_settings(store.url, store.namespace))
         with FixedState(store) as fixed:
@@ -114,7 +116,10 @@ class Fleetful:
 
     def again(self, *, fast: bool = True) -> str:
         """The same, of the store as it is."""
-        text = self.exposition.text([self.fleet.scrape()], 0.0).decode()
+        body = self.exposition.body([self.fleet.scrape()], 0.0)
+        text = body.whole().decode()
+        assert b"".join(body).decode() == text
+        assert len(body) == len(text.encode())
         check(text, self.expected())
         assert not self.exposition._lines
         assert [type(block) is PackedBlock for (_, name), block in self.exposition._blocks.items() if name == "x"
@@ -125,6 +130,25 @@ class Fleetful:
         """What the general way makes of the store, by a fleet that remembers nothing."""
         with closing(Fleet(fleet_settings(self._store.url, self._store.namespace))) as fleet:
             return expected([fleet.scrape()], self.form, created=False)
+
+    def begin_anew(self) -> None:
+        """Let all series come once more, in another order: no list of names goes on from one before."""
+        living = [json.loads(series) for series, _ in self.blocks.blocks]
+        self.blocks = Blocks(self.blocks.definition, str(self._dice.random()))
+        self._anew += 1
+        self._client.hset(self._store.keys.removed, self.blocks.definition.field, f"{5 + self._anew}")
+        for values in self._dice.sample(living, len(living)):
+            self.blocks.add(values, self._amounts(self._dice, self.blocks))
+
+    def give_examples(self, numbers: Sequence[int]) -> None:
+        """Let these series have the only exemplars."""
+        self._client.delete(self._store.keys.exemplars)
+        definition = self.blocks.definition
+        part = definition.bounds[-1] if definition.bounds else None
+        for number in numbers:
+            text = compact_json({"labels": {"trace_id": "a b"}, "value": number, "timestamp": 1790000000.5})
+            field = definition.series_field(self.series(number), part)
+            self._client.hset(self._store.keys.exemplars, f"{definition.field} {field}", f"1 {text}")
 
     def close(self) -> None:
         """Close the connections."""
@@ -170,6 +194,51 @@ def test_every_kind_is_written_from_cached_parts(kind: str, begin: Callable[...,
     fleet.shown()
     fleet.change(range(1, 44))
     fleet.shown()
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    "kind", ["counters, fractions", "counters, huge", "histograms, seconds", "histograms, negative", "summaries"]
+)
+def test_whatever_happens_an_exposition_is_as_a_new_one(kind: str, seed: int, begin: Callable[..., Fleetful]) -> None:
+    """Numbers grow in digits and shrink, series come and go, lists begin anew, exemplars come and go, in any order."""
+    fleet, dice = begin(*KINDS[kind]), random.Random(seed)
+    fleet.change(range(20))
+    living = set(range(20))
+    for _ in range(12):
+        match dice.randrange(7):
+            case 0:
+                born = range(max(living) + 1, max(living) + 1 + dice.randrange(8))
+                fleet.change(born)
+                living.update(born)
+            case 1 if len(living) > 5:
+                gone = dice.sample(sorted(living), dice.randrange(1, 5))
+                fleet.remove(gone)
+                living.difference_update(gone)
+            case 2:
+                fleet.begin_anew()
+            case 3:
+                fleet.give_examples(dice.sample(sorted(living), dice.randrange(4)))
+            case _:
+                fleet.change(dice.sample(sorted(living), dice.randrange(len(living))))
+        text = fleet.shown()
+        assert masked(Exposition(fleet.form).text([fleet.fleet.scrape()], 0.0)) == masked(text.encode())
+
+
+def test_an_answer_says_what_its_scrape_found_however_late_it_is_written_out(begin: Callable[..., Fleetful]) -> None:
+    """Others that come meanwhile, with other numbers and more series, change nothing of it, nor does a reader."""
+    fleet = begin(*KINDS["histograms, seconds"])
+    fleet.change(range(30))
+    bodies, texts = [], []
+    for numbers in (range(9), range(20, 60), [1], [1], range(70)):
+        fleet.change(numbers)
+        fleet.store()
+        scrape = fleet.fleet.scrape()
+        bodies.append(fleet.exposition.body([scrape], 0.0))
+        texts.append(masked(Exposition(fleet.form).text([scrape], 0.0)))
+    parts = zip(*map(iter, (bodies[1], bodies[1])), strict=True)
+    assert all(one == other for one, other in parts)
+    assert [masked(b"".join(body)) for body in bodies] == texts
 
 
 def test_layouts_without_labels_and_without_series(begin: Callable[..., Fleetful]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleetmeter.reader import digits
-from fleetmeter.reader.digits import floats_in, numbers_in, spelled
+from fleetmeter.reader.digits import floats_in, numbers_in, quotients, spelled, spelled_together
 from fleetmeter.schema.scale import parse_number
 
 EDGES = [
@@ -41,6 +41,23 @@ def bits(number: float) -> bytes:
 def test_numbers_are_spelled_as_python_spells_each(numbers: list[float]) -> None:
     """However many there are at once, and whatever else is among them."""
     assert spelled(numbers) == [repr(number).encode() for number in numbers]
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=6), st.lists(NUMBERS, max_size=4))
+@example([2**60], [1e16])
+@example([1], [1e-5])
+def test_only_those_that_may_be_floats_need_be_looked_at(whole: list[int], others: list[float]) -> None:
+    """All of them are spelled as Python does."""
+    texts = [repr(number).encode() for number in [*whole, *others]]
+    assert spelled_together([*whole, *others], others) == b",".join(texts)
+
+
+@given(st.lists(st.integers(-(2**65), 2**65) | st.integers(-(10**17), 10**17), max_size=6), st.sampled_from([3, 15]))
+@example([2**63, 1], 15)
+@example([0, -1, 2**63 - 1, -(2**63)], 15)
+def test_a_quotient_is_rounded_once(numbers: list[int], power: int) -> None:
+    """As Python's division of whole numbers is."""
+    assert list(map(bits, quotients(numbers, power))) == [bits(number / 10**power) for number in numbers]
 
 
 @given(st.lists(TEXTS.map(str.encode), max_size=6))
