@@ -8,11 +8,11 @@ from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.spelling import objects_of
 from fleetmeter.reader.stated_fields import Stated
-from fleetmeter.reader.statements import facts_of
+from fleetmeter.reader.stated_values import facts_of
 from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.exposition.arrangement import Made, of_rows
 from fleetmeter_exporter.exposition.block import Lines, Subject, is_special
-from fleetmeter_exporter.exposition.stated_rows import Rows, columns_of, sort_keys
+from fleetmeter_exporter.exposition.rows import Rows, columns_of, sort_keys
 
 _Columns = dict[str, Sequence[str]]
 """Label values by label name, one for each statement."""

@@ -10,7 +10,8 @@ from fleetmeter.reader.change import joined
 from fleetmeter.reader.digits import floats_in, spelled
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.stated_fields import Stated
-from fleetmeter.reader.statements import Statements, comparable
+from fleetmeter.reader.stated_values import comparable
+from fleetmeter.reader.statements import Statements
 from fleetmeter_exporter.exposition.block import Subject, picker
 from fleetmeter_exporter.exposition.lines import NOT_FINITE
 from fleetmeter_exporter.exposition.stated_block import StatedBlock
