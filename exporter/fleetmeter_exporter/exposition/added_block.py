@@ -13,7 +13,7 @@ from fleetmeter.reader.returned import telling_number
 from fleetmeter.schema.exemplars import newer
 from fleetmeter.schema.scale import in_finer_units, unscaled
 from fleetmeter_exporter.exposition.arrangement import Made, with_ends
-from fleetmeter_exporter.exposition.block import Lines, Subject
+from fleetmeter_exporter.exposition.block import Lines, Subject, in_pieces
 from fleetmeter_exporter.exposition.columns import Columns, in_units
 from fleetmeter_exporter.exposition.lines import UnfitName, exemplar_text, number_text
 from fleetmeter_exporter.exposition.series import Series
@@ -94,9 +94,10 @@ class AddedBlock:
             return None
 
         def made(maker: Lines) -> Made:
-            return lambda _, ordered: maker.of_lists(
-                PlainLists.of_plain(b"\n".join(ordered), size, width, "[", closing)
-            )
+            def lines(some: Sequence[bytes]) -> str:
+                return maker.of_lists(PlainLists.of_plain(b"\n".join(some), len(some), width, "[", closing))
+
+            return lambda _, ordered: in_pieces(ordered, lines)
 
         return list(map(made, makers))
 

@@ -2,8 +2,8 @@
 
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
-from itertools import compress, count, repeat
-from operator import add, mul
+from itertools import accumulate, compress, count, islice, repeat
+from operator import add, mul, ne
 
 from fleetmeter.reader.change import Change, Shuffle, Splice, change_of, merged
 from fleetmeter.reader.fields import Fields
@@ -12,7 +12,7 @@ from fleetmeter.reader.sample import Labels
 from fleetmeter.reader.stated_fields import Columns, Stated
 from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.exposition.arrangement import Arrangement, Made
-from fleetmeter_exporter.exposition.block import Lines, Subject, picker
+from fleetmeter_exporter.exposition.block import Lines, Subject, in_pieces, picker
 
 Texts = PlainLists | Columns
 """The label values of some statements."""
@@ -79,6 +79,10 @@ class Rows:
         `again` says which statements, of those that there were before, must be seen as new ones. `keys` are of the new
         ones, and `lines` makes the lines of some of them. Statements with equal keys share a row.
         """
+        if not self._members:
+            self._begin(members, keys, lines)
+            self._fields, self._members = fields, members
+            return
         came = sorted({*change.came, *again}) if again else change.came
         new = list(map(members.__getitem__, came))
         went = {*change.gone, *(self._known_at(change, again) if again else ())}
@@ -105,6 +109,20 @@ class Rows:
         else:
             self._arrange(moved, gone, new, numbers, len(fields), shuffled=isinstance(change, Shuffle))
         self._fields, self._members = fields, members
+
+    def _begin(self, members: Sequence[int], keys: Sequence[str], lines: Made) -> None:
+        """Find the rows of statements if none was known. One sort puts statements with equal keys beside each other."""
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        ordered = picker(order)(keys)
+        begins = [True, *map(ne, ordered, islice(ordered, 1, None))] if ordered else []
+        first = order
+        if not all(begins):
+            first, ordered = list(compress(order, begins)), list(compress(ordered, begins))
+        self.arrangement.change((), ordered, [lambda _, rows: lines(first, rows)])
+        self.places = picker(order)(members)
+        every = len(first) == len(order)
+        self.row_of = range(len(order)) if every else list(islice(accumulate(begins, initial=-1), 1, None))
+        self.change = None
 
     def _numbers(self, keys: Sequence[str]) -> tuple[Sequence[int], Sequence[int]]:
         """The row of each new statement, those of new rows behind the known ones; and of each new row a statement."""
@@ -165,7 +183,7 @@ class Rows:
     def _of_keys(self, width: int) -> Made | None:
         if not self._make.fits_lists():
             return None
-        return lambda _, keys: self._make.of_lists(PlainLists.of_keys(keys, width))
+        return lambda _, keys: in_pieces(keys, lambda some: self._make.of_lists(PlainLists.of_keys(some, width)))
 
     def _of_columns(self, columns: Columns) -> Made:
         def made(some: Sequence[int], _: Sequence[str]) -> str:

@@ -50,14 +50,16 @@ class ReplicaRows(Rows):
         change = self._since(fields, stated.places)
         new, size = change.came, len(change.came)
         texts: Texts = self._texts(stated, new)
-        writers = list(map(stated.writers.__getitem__, new))
-        named = list(map(names.__getitem__, writers))
+        writers = list(map(stated.writers.__getitem__, new)) if size < len(stated.writers) else stated.writers
         every = "".join(names.values())
         if isinstance(texts, PlainLists) and not apart and not is_special(every) and "\0" not in every:
             behind = {writer: f"\0{name}" for writer, name in names.items()}
             keys = list(map(add, texts.keys(), map(behind.__getitem__, writers)))
-            lines = self._of_keys(self._labels + 1) or self._of_columns([*texts.columns(), named])
+            lines = self._of_keys(self._labels + 1)
+            if lines is None:
+                lines = self._of_columns([*texts.columns(), list(map(names.__getitem__, writers))])
         else:
+            named = list(map(names.__getitem__, writers))
             columns, shown = columns_of(texts), named
             if apart:
                 namesakes = Counter(zip(*columns, named, strict=True))

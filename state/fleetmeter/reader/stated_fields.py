@@ -14,6 +14,9 @@ from fleetmeter.schema.definition import read_json, texts_of
 _SERIES = b",["
 """What stands between the head of a field and its label values: `w ["name","layout"` and `"a","b"]]`."""
 
+_AT_ONCE = 1_000
+"""Fields that are parted together: what they are parted into takes little memory, and is quick to reach."""
+
 Columns = list[list[str]]
 """The label values of some fields: the first label's of all fields, then the second's, and so on."""
 
@@ -145,10 +148,15 @@ def _read(fields: Sequence[bytes]) -> tuple[list[Head | None], _Places, dict[tup
     Fields of a layout are read together. Only if they are spelled otherwise than our writers do, each is read by
     itself.
     """
-    texts, joined = _parted(fields)
     known = _Heads()
-    heads: list[Head | None] = list(map(known.__getitem__, texts))
-    del texts
+    heads: list[Head | None] = []
+    lines: list[bytes] = []
+    for first in range(0, len(fields), _AT_ONCE):
+        texts, some = _parted(fields[first : first + _AT_ONCE])
+        heads += map(known.__getitem__, texts)
+        lines.append(some)
+    joined = b"\n".join(lines)
+    del lines
     layouts = {head.layout if head is not None else None for head in known.values()}
     places: _Places = {layouts.pop(): list(range(len(heads)))} if len(layouts) == 1 else _by_layout(heads)
     found: dict[tuple[str, str], PlainLists] = {}

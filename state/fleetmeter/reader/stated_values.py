@@ -26,7 +26,7 @@ def replica_label(others: Collection[str]) -> str:
 
 
 def labels_of(layout: Definition, values: tuple[str, ...]) -> Labels:
-    """The labels in the order of the layout, given their values by sorted name. Raises `StateError` if they do not fit."""
+    """Labels in the order of the layout, given their values by sorted name. Raises `StateError` if they do not fit."""
     pairs = pairs_of(layout, values)
     return tuple((name, pairs[name]) for name in layout.labels)
 
