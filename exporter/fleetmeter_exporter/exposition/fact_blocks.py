@@ -44,7 +44,8 @@ class InfoBlock(StatedBlock):
                 return None
             self._made_of = picked
         self.samples = sum(len(rows.arrangement.keys) for rows in self._rows)
-        return b"".join(rows.text for rows in self._rows) % ()
+        text = b"".join(rows.text for rows in self._rows)
+        return text % () if b"%" in text else text
 
 
 class StateBlock(StatedBlock):

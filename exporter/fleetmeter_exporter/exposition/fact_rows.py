@@ -48,8 +48,8 @@ class FactRows(Rows):
             self.learn(fields, stated, texts)
             return
         if not self._mixed:
-            columns = own | facts[0][1] if facts else dict.fromkeys(self._common, ())
-            keys, lines = self._values(columns, len(new))
+            none: _Columns = dict.fromkeys(self._common, ())
+            keys, lines = self._values({**own, **facts[0][1]} if facts else none, len(new))
         else:
             keys, shown = [""] * len(new), [""] * len(new)
             for some, found in facts:

@@ -45,7 +45,10 @@ class Statements:
         self._snapshot = snapshot
         gauges = Hash.of(snapshot.gauges)
         self.raw = gauges.texts
-        self.fields: StatedFields = StatedFields.of(gauges.fields, before.fields if before is not None else None)
+        found = snapshot.stated
+        if found is None or found.fields is not gauges.fields:
+            found = StatedFields.of(gauges.fields, before.fields if before is not None else None)
+        self.fields: StatedFields = found
         illegible = frozenset[int]()
         if before is None:
             self.set_us, self.texts, legible = _parted(self.raw)

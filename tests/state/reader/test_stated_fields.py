@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.heads import Head
 from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.snapshot import Snapshot
-from fleetmeter.reader.stated_fields import Head, Stated, StatedFields
+from fleetmeter.reader.stated_fields import Stated, StatedFields
 from fleetmeter.reader.statements import Statements
 from fleetmeter.schema.definition import compact_json, read_json
 
