@@ -302,13 +302,15 @@ def test_a_field_that_is_spelt_otherwise_is_not_another_series(store: StoreAddre
     assert text.count("\nc_total{") == 3
 
 
-def test_an_info_that_was_written_again_stays_sorted_by_its_values_alone(store: StoreAddress, fleet: Fleet) -> None:
-    """A read that brought no news leaves the names of the labels known: the next new series are rows like others."""
+def test_an_info_beside_which_a_gauge_came_stays_sorted_by_its_values_alone(store: StoreAddress, fleet: Fleet) -> None:
+    """Its rows are found again, without news: the names of their labels stay known, as new series show."""
     exposition = Exposition(TEXT)
-    with closing(State(store.url, store.namespace, KINDS["infos"](FEW))) as state:
-        for change, share in ((state.change, 0), (state.change, 1), (state.grow, 0.1), (state.change, 1)):
-            change(share)
+    with closing(State(store.url, store.namespace, KINDS["infos"](FEW))) as state, closing(store.client()) as client:
+        for step in range(3):
+            client.hset(state.keys.gauges, f'writer-0 ["other","{step}",[]]', "1 1")
             check(exposition.text([fleet.scrape()], 0.0).decode(), general(store, TEXT))
+        state.grow(0.1)
+        check(exposition.text([fleet.scrape()], 0.0).decode(), general(store, TEXT))
     (block,) = exposition._blocks.values()
     assert isinstance(block, InfoBlock)
     assert not any(rows._mixed for rows in block._rows)
