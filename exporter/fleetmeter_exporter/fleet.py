@@ -11,6 +11,7 @@ from fleetmeter.connection.provider import CredentialProvider
 from fleetmeter.errors import FleetmeterError, StateError, StoreError
 from fleetmeter.process.installation import current
 from fleetmeter.reader.continuity import HOLD, Continuity, Shown
+from fleetmeter.reader.exemplars import Exemplars
 from fleetmeter.reader.families import Families, Family, Source
 from fleetmeter.reader.gauge_read import registered
 from fleetmeter.reader.life import Life
@@ -95,6 +96,7 @@ class Fleet:
             settings.url, settings.namespace, credentials=settings.credentials, returns=created, reads=registered()
         )
         self._stated: Statements | None = None
+        self._exemplars = Exemplars()
         self._reading = threading.Lock()
         self._telling = threading.Lock()  # a second lock, because a read may take long
         self._told: dict[str, tuple[str, str]] = {}
@@ -115,7 +117,7 @@ class Fleet:
         except FleetmeterError as error:
             scrape.note("", reason_of(error), str(error))
         else:
-            scrape.shown, scrape.families = shown, Families(shown.snapshot, self._stated)
+            scrape.shown, scrape.families = shown, Families(shown.snapshot, self._stated, self._exemplars)
             self._stated = scrape.families.statements
             for problem in (*shown.snapshot.problems, *scrape.families.statements.problems):
                 scrape.note(problem.key, problem.reason, str(problem))

@@ -1,6 +1,6 @@
 """The lines of numbers that are added up: counters, histograms and summaries, of one layout or several."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import compress, repeat
 from math import lcm
 from operator import add, ne
@@ -10,17 +10,15 @@ from fleetmeter.reader.digits import spelled
 from fleetmeter.reader.families import Amounts
 from fleetmeter.reader.plain_lists import PlainLists, are_plain
 from fleetmeter.reader.returned import telling_number
-from fleetmeter.schema.exemplars import newer
 from fleetmeter.schema.scale import in_finer_units, unscaled
+from fleetmeter_exporter.exposition.added_examples import AddedExamples
 from fleetmeter_exporter.exposition.arrangement import Made, with_ends
-from fleetmeter_exporter.exposition.block import Lines, Subject
+from fleetmeter_exporter.exposition.block import Lines, Subject, in_pieces
 from fleetmeter_exporter.exposition.columns import Columns, in_units
-from fleetmeter_exporter.exposition.lines import UnfitName, exemplar_text, number_text
+from fleetmeter_exporter.exposition.lines import UnfitName, number_text
 from fleetmeter_exporter.exposition.series import Series
 
 if TYPE_CHECKING:
-    from prometheus_client.samples import Exemplar
-
     from fleetmeter.reader.sample import Labels
 
 
@@ -48,9 +46,7 @@ class AddedBlock:
         self._plain = False
         self._kept: tuple[Sequence[float | None], list[bytes]] = (), []
         self._shown: tuple[Sequence[Amounts], bytes | None] | None = None
-        self._examples: dict[tuple[int, bytes], tuple[Exemplar, bytes]] = {}
-        self._example_lines: dict[tuple[int, bytes], int | None] = {}
-        self._with_examples: tuple[Sequence[int], bytes] = (), b""
+        self._examples = AddedExamples(self._columns, self._series, self._width)
         self.samples = 0
         self.created_lines = b""
 
@@ -65,7 +61,6 @@ class AddedBlock:
         self._shown = None
         if self._learned is None or not all(map(_alike, self._learned, amounts)):
             self._learned = [layout._replace(numbers=None, exemplars={}) for layout in amounts]
-            self._examples, self._example_lines, self._with_examples = {}, {}, ((), b"")
             try:
                 self._plain = self._columns.possible and self._learn(amounts)
             except UnfitName:  # the general way says what is wrong, as there may be more than this
@@ -94,9 +89,10 @@ class AddedBlock:
             return None
 
         def made(maker: Lines) -> Made:
-            return lambda _, ordered: maker.of_lists(
-                PlainLists.of_plain(b"\n".join(ordered), size, width, "[", closing)
-            )
+            def lines(some: Sequence[bytes]) -> str:
+                return maker.of_lists(PlainLists.of_plain(b"\n".join(some), len(some), width, "[", closing))
+
+            return lambda _, ordered: in_pieces(ordered, lines)
 
         return list(map(made, makers))
 
@@ -112,6 +108,7 @@ class AddedBlock:
             self._choose(amounts[0].numbers or ())
         if not self._series.learn([layout.fields for layout in amounts]):
             return False
+        self._examples.follow()
         if self._kept[1]:
             stored, texts = self._kept
             arrangement = self._series.arrangement
@@ -166,9 +163,9 @@ class AddedBlock:
         if self._created_among:
             values[width - 1 :: width] = self._created
         text = self._series.arrangement.texts[0]
-        examples = self._examples_of(amounts)
+        examples = self._examples.of([layout.exemplars for layout in amounts])
         if examples:
-            text = self._prepared(examples)
+            text = self._examples.prepared()
             for line, example in examples.items():
                 number = values[line]
                 values[line] = (number if isinstance(number, bytes) else b"%a" % number) + example
@@ -186,13 +183,14 @@ class AddedBlock:
         spells = one and (self.subject.layouts[0].scale != 1 or float in set(map(type, stored)))
         if spells == self._spells:
             return
-        self._spells, self._kept, self._with_examples = spells, ((), []), ((), b"")
+        self._spells, self._kept = spells, ((), [])
         self._makers = self._made()
         if self._series.count:
             texts, mark = self._series.arrangement.texts, self._end(self._columns.dear).encode()
             lines = range(self._columns.dear, len(self._columns.lines))
             places = (row * self._width + line for row in range(self._series.count) for line in lines)
             texts[0] = with_ends(texts[0], zip(places, repeat(mark), strict=False))
+            self._examples.prepare_again()
 
     def _spelled(self, stored: Sequence[float], column: Sequence[float]) -> list[bytes]:
         """The texts of a column, given its stored numbers, which are the same objects where nothing changed.
@@ -208,40 +206,6 @@ class AddedBlock:
                 texts[place] = b"%a" % column[place]
         self._kept = stored, texts
         return texts
-
-    def _prepared(self, examples: Mapping[int, bytes]) -> bytes:
-        """The text with places for texts instead of numbers in the lines that have exemplars."""
-        lines = list(examples)
-        if lines != self._with_examples[0]:
-            text = self._series.arrangement.texts[0]
-            self._with_examples = lines, with_ends(text, zip(lines, repeat(b"%b"), strict=False))
-        return self._with_examples[1]
-
-    def _examples_of(self, amounts: Sequence[Amounts]) -> dict[int, bytes]:
-        """The text of exemplars, by line. If several exemplars belong to one line, the newest is shown."""
-        known, self._examples = self._examples, {}
-        newest: dict[int, tuple[Exemplar, bytes]] = {}
-        for at, layout in enumerate(amounts):
-            self._find_lines(at, [field for field in layout.exemplars if (at, field) not in self._example_lines])
-            for field, exemplar in layout.exemplars.items():
-                line = self._example_lines[at, field]
-                if line is None:
-                    continue
-                found = known.get((at, field))
-                if found is None or found[0] is not exemplar:
-                    found = exemplar, exemplar_text(exemplar).encode()
-                self._examples[at, field] = found
-                if line not in newest or newer(exemplar, newest[line][0]) is exemplar:
-                    newest[line] = found
-        return {line: text for line, (_, text) in newest.items()}
-
-    def _find_lines(self, at: int, fields: Sequence[bytes]) -> None:
-        """Note the lines that show the numbers of these fields, and so their exemplars; None if no line does."""
-        found = self._series.places_of(at, fields) if fields else {}
-        for field in fields:
-            rank, column = found.get(field, (0, None))
-            line = self._columns.example_line(column) if column is not None else None
-            self._example_lines[at, field] = rank * self._width + line if line is not None else None
 
 
 def _alike(before: Amounts, now: Amounts) -> bool:

@@ -71,6 +71,27 @@ class Arrangement:
             ranks[known + number] = place
         return ranks
 
+    def marked(self, at: int, lines: Sequence[int], mark: bytes) -> bytes:
+        """A text in which these lines, by their ascending numbers, end with another mark of two bytes.
+
+        Only the rows of these lines are looked at.
+        """
+        text, width = self.texts[at], self._widths[at]
+        sizes = self._sizes[at] = self._sizes_of(at)
+        ends = [0, *accumulate(sizes)]
+        pieces: list[bytes] = []
+        last = 0
+        for number in lines:
+            row, line = divmod(number, width)
+            end = ends[row + 1]
+            if line < width - 1:
+                end = ends[row]
+                for _ in range(line + 1):
+                    end = text.index(b"\n", end + 1)
+            pieces += (text[last : end - len(mark)], mark)
+            last = end
+        return b"".join([*pieces, text[last:]])
+
     def _cut(self, at: int, gone: Sequence[int]) -> None:
         text, sizes = self.texts[at], self._sizes_of(at)
         ends = [0, *accumulate(sizes)]
@@ -85,22 +106,23 @@ class Arrangement:
             self.texts[at], self._sizes[at] = fresh, ()
             return
         sizes, new = self._sizes_of(at), _sizes(fresh, self._widths[at])
-        stayed, added = [0, *accumulate(sizes)], [0, *accumulate(new)]
+        added = [0, *accumulate(new)]
         pieces: list[bytes] = []
-        last, run = 0, 0
+        last, run, put = 0, 0, 0
         came = self.moves.came
         for number, place in enumerate(came):
             there = place - number
             if there != last:  # what was new up to here stands before these rows
-                pieces += (fresh[added[run] : added[number]], before[stayed[last] : stayed[there]])
-                last, run = there, number
-        pieces += (fresh[added[run] :], before[stayed[last] :])
+                end = put + sum(sizes[last:there])
+                pieces += (fresh[added[run] : added[number]], before[put:end])
+                last, run, put = there, number, end
+        pieces += (fresh[added[run] :], before[put:])
         self.texts[at] = b"".join(pieces)
         self._sizes[at] = array("I", Splice(len(sizes), came).carried(sizes, new))
 
     def _sizes_of(self, at: int) -> Sequence[int]:
         """Bytes of each row's lines in a text: found when the text changes for the first time."""
-        return self._sizes[at] or _sizes(self.texts[at], self._widths[at])
+        return self._sizes[at] or array("I", _sizes(self.texts[at], self._widths[at]))
 
 
 def of_rows(lines: Sequence[str]) -> Made:

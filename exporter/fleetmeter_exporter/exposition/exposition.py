@@ -117,8 +117,7 @@ class Exposition:
             scrape, source, constant, PackedBlock if packed is not None else _BLOCKS[source.newest.type]
         )
         if isinstance(block, PackedBlock) and packed is not None:
-            fields = [layout.field for layout in source.layouts]
-            examples = [scrape.families.exemplars.of(field) if exemplars else {} for field in fields]
+            examples = [scrape.families.exemplars(layout) if exemplars else {} for layout in source.layouts]
             texts = block.text(list(map(LayoutNumbers, packed, examples)))
             return (block.samples, texts, block.created_lines) if texts is not None else None
         if isinstance(block, AddedBlock):

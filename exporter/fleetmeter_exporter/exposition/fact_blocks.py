@@ -10,8 +10,9 @@ from fleetmeter.reader.statements import Statements
 from fleetmeter.schema.definition import compact_json
 from fleetmeter_exporter.exposition.block import Subject, picker
 from fleetmeter_exporter.exposition.fact_rows import FactRows
+from fleetmeter_exporter.exposition.rows import Unplain
 from fleetmeter_exporter.exposition.stated_block import StatedBlock
-from fleetmeter_exporter.exposition.stated_rows import ReplicaRows, Unplain
+from fleetmeter_exporter.exposition.stated_rows import ReplicaRows
 
 _Texts = Sequence[bytes]
 
@@ -43,7 +44,8 @@ class InfoBlock(StatedBlock):
                 return None
             self._made_of = picked
         self.samples = sum(len(rows.arrangement.keys) for rows in self._rows)
-        return b"".join(rows.text for rows in self._rows) % ()
+        text = b"".join(rows.text for rows in self._rows)
+        return text % () if b"%" in text else text
 
 
 class StateBlock(StatedBlock):

@@ -8,11 +8,11 @@ from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.spelling import objects_of
 from fleetmeter.reader.stated_fields import Stated
-from fleetmeter.reader.statements import facts_of
+from fleetmeter.reader.stated_values import facts_of
 from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.exposition.arrangement import Made, of_rows
-from fleetmeter_exporter.exposition.block import Lines, Subject, is_special
-from fleetmeter_exporter.exposition.stated_rows import Rows, columns_of, sort_keys
+from fleetmeter_exporter.exposition.block import Lines, Subject, in_pieces, is_special
+from fleetmeter_exporter.exposition.rows import Rows, columns_of, sort_keys
 
 _Columns = dict[str, Sequence[str]]
 """Label values by label name, one for each statement."""
@@ -40,15 +40,16 @@ class FactRows(Rows):
         own = dict(zip(self._names, columns_of(self._texts(stated, new)), strict=True))
         facts = _facts([texts[at] for at in new])
         names = {tuple(sorted({*own, *found})) for _, found in facts}
-        if not self._mixed and len(names.union((self._common,) if self._members else ())) > 1:
+        if not self._members and not self._mixed:
+            self._common = min(names, default=())
+        if not self._mixed and not names <= {self._common}:
             self._mixed, self._said = True, ()
             self._forget()
             self.learn(fields, stated, texts)
             return
         if not self._mixed:
-            labels = own | (facts[0][1] if facts else {})
-            self._common = tuple(sorted(labels))
-            keys, lines = self._values(labels, len(new))
+            none: _Columns = dict.fromkeys(self._common, ())
+            keys, lines = self._values({**own, **facts[0][1]} if facts else none, len(new))
         else:
             keys, shown = [""] * len(new), [""] * len(new)
             for some, found in facts:
@@ -65,7 +66,10 @@ class FactRows(Rows):
         columns = [labels[name] for name in sorted(labels)]
         keys, maker = sort_keys(columns, count), self._lines_of(tuple(sorted(labels)))
         if keys and maker.fits_lists() and not any(is_special("".join(column)) for column in columns):
-            return keys, lambda _, ordered: maker.of_lists(PlainLists.of_keys(ordered, len(columns)))
+            width = len(columns)
+            return keys, lambda _, ordered: in_pieces(
+                ordered, lambda some: maker.of_lists(PlainLists.of_keys(some, width))
+            )
         return keys, of_rows(maker.of(columns, count))
 
     def _pairs(self, labels: _Columns, count: int) -> tuple[list[str], list[str]]:

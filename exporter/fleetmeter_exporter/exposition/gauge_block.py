@@ -2,25 +2,29 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate, chain, compress, pairwise, repeat
-from math import isfinite
+from itertools import accumulate, chain, compress, repeat
+from math import isfinite, isnan
 from operator import is_not
 
 from fleetmeter.reader.change import joined
 from fleetmeter.reader.digits import floats_in, spelled
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.stated_fields import Stated
-from fleetmeter.reader.statements import Statements, comparable
+from fleetmeter.reader.stated_values import comparable
+from fleetmeter.reader.statements import Statements
 from fleetmeter_exporter.exposition.block import Subject, picker
 from fleetmeter_exporter.exposition.lines import NOT_FINITE
 from fleetmeter_exporter.exposition.stated_block import StatedBlock
 from fleetmeter_exporter.exposition.stated_rows import MergedRows, ReplicaRows
 
-_MERGE: dict[str, Callable[[list[float]], float]] = {
+_MERGE: dict[str, Callable[[Sequence[float]], float]] = {
     "sum": sum,
     "min": lambda values: min(comparable(values)),
     "max": lambda values: max(comparable(values)),
 }
+
+_PLAIN_MERGE: dict[str, Callable[[Sequence[float]], float]] = {"min": min, "max": max}
+"""The same for numbers of which none is NaN."""
 
 _NOT_FINITE = {text.encode(): shown.encode() for text, shown in NOT_FINITE.items()}
 
@@ -54,10 +58,10 @@ class GaugeBlock(StatedBlock):
         self._keep(read, len(places))
         self._pick = picker(places)
         self._text = b"".join(rows.text for rows in self._rows)
-        self._spans: list[tuple[int, int]] = []
+        self._starts: list[int] = []
         if self.samples < len(places):  # else no row has more than one statement
             sizes = Counter(self._row_of)
-            self._spans = list(pairwise(accumulate(map(sizes.__getitem__, range(self.samples)), initial=0)))
+            self._starts = list(accumulate(map(sizes.__getitem__, range(self.samples)), initial=0))
 
     def _every_row(self) -> list[int]:
         """The row of each statement, over all layouts."""
@@ -84,7 +88,7 @@ class GaugeBlock(StatedBlock):
         of_rows = joined((rows.arrangement.moves, len(rows.arrangement)) for rows in self._rows)
         if of_values is None or of_rows is None:
             return
-        if of_values.gone and (self._spans or self.samples < size):
+        if of_values.gone and (self._starts or self.samples < size):
             return  # a row may have lost some of its statements
         before = of_values.count
         parts = read[:before], read[before:]
@@ -115,22 +119,41 @@ class GaugeBlock(StatedBlock):
             return None
         self._read, set_us = picked, picked[count:]
         rows = dict.fromkeys(map(self._row_of.__getitem__, changed))
-        for row, text in zip(rows, _spelled([self._merged(row, set_us) for row in rows]), strict=True):
+        for row, text in zip(rows, _spelled(self._merged([*rows], set_us)), strict=True):
             self._texts[row] = text
         return self._text % tuple(self._texts)
 
-    def _merged(self, row: int, set_us: Sequence[bytes]) -> float:
-        """The value of a row."""
-        first, last = self._spans[row] if self._spans else (row, row + 1)
+    def _merged(self, rows: Sequence[int], set_us: Sequence[bytes]) -> list[float]:
+        """The values of rows."""
+        if not self._starts:
+            found = list(map(self._values.__getitem__, rows))
+            return [value + 0.0 for value in found] if self._mode == "sum" else found
+        by_size: dict[int, list[int]] = {}
+        for row in rows:
+            by_size.setdefault(self._starts[row + 1] - self._starts[row], []).append(row)
+        merged: dict[int, float] = {}
+        for size, some in by_size.items():
+            merged.update(zip(some, self._merged_together(some, size, set_us), strict=True))
+        return list(map(merged.__getitem__, rows))
+
+    def _merged_together(self, rows: Sequence[int], size: int, set_us: Sequence[bytes]) -> list[float]:
+        """The values of rows that have so many statements each: the first of each are a column, and so on."""
+        firsts = list(map(self._starts.__getitem__, rows))
+        picks = [picker(list(map(at.__add__, firsts))) for at in range(size)]
+        values = [pick(self._values) for pick in picks]
+        if set_us and size > 1:
+            times = [map(int, pick(set_us)) for pick in picks]
+            stated = [
+                zip(some, pick(self._writers), column, strict=True)
+                for some, pick, column in zip(times, picks, values, strict=True)
+            ]
+            return [newest[2] for newest in map(max, *stated)]
         if set_us:
-            times = zip(map(int, set_us[first:last]), self._writers[first:last], self._values[first:last], strict=True)
-            return max(times, key=_age)[2]
-        values = self._values[first:last]
-        return _MERGE[self._mode](values) if self._merges else values[0]
-
-
-def _age(value: tuple[int, str, float]) -> tuple[int, str]:
-    return value[0], value[1]
+            return list(values[0])
+        merge = _MERGE[self._mode]
+        if not any(isnan(sum(column)) for column in values):
+            merge = _PLAIN_MERGE.get(self._mode, merge)
+        return list(map(merge, zip(*values, strict=True)))
 
 
 def _spelled(values: list[float]) -> list[bytes]:

@@ -62,6 +62,8 @@ class Series:
         self._known = [Fields() for _ in self._layouts]
         self._places: list[Sequence[int]] = [() for _ in self._layouts]  # column by column; behind all fields if none
         self.arrangement = Arrangement(widths)
+        self.only_grew = False
+        """Whether the last change only brought fields, so that each that was there is still there."""
         self.picks: list[Callable[[Sequence[float]], Sequence[float]]] = []
         """For each layout a function from its numbers, with a 0 behind them, to the columns of all series."""
 
@@ -73,6 +75,7 @@ class Series:
     def learn(self, fields: Sequence[Fields]) -> bool:
         """Find the series of each layout's fields. False if no writer would spell one so. Raises `UnfitName`."""
         changes = [some.since(known) for some, known in zip(fields, self._known, strict=True)]
+        self.only_grew = not any(change.gone for change in changes)
         new, found = _New(self._texts), list[_Found]()
         for at, (some, change) in enumerate(zip(fields, changes, strict=True)):
             fresh = list(map(some.__getitem__, change.came)) if len(change.came) < len(some) else some
@@ -165,7 +168,7 @@ class Series:
         """The numbers of series. New series get one; if two layouts share a series, the first layout's text is kept."""
         first, layout = self.count + len(new.keys), self._layouts[at]
         fresh, numbers = keys, None
-        if layout.has_parts or len(self._layouts) > 1:  # else no series has two fields
+        if layout.has_parts or self._set_of.count(self._set_of[at]) > 1:  # else no series has two fields
             known = new.numbers.setdefault(self._set_of[at], {})
             if known or self.count:
                 rows = {key: self._row(at, key) for key in keys if key not in known} if self.count else {}

@@ -10,7 +10,8 @@ from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.statements import Statements
 from fleetmeter_exporter.exposition.block import Subject
 from fleetmeter_exporter.exposition.lines import UnfitName
-from fleetmeter_exporter.exposition.stated_rows import Unplain, shown_members
+from fleetmeter_exporter.exposition.rows import Unplain
+from fleetmeter_exporter.exposition.stated_rows import shown_members
 
 _Who = tuple[list[Stated], list[frozenset[str]], Mapping[str, str]]
 """The statements of each layout, the living writers of each, and the names of replicas by writer."""

@@ -1,199 +1,18 @@
 """The rows of statements: one for each series and writer, or one for each series over all writers."""
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from itertools import compress, count, repeat
-from operator import add, mul
+from operator import add
 
-from fleetmeter.reader.change import Change, Shuffle, Splice, change_of, merged
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.sample import Labels
-from fleetmeter.reader.stated_fields import Columns, Stated
-from fleetmeter.reader.statements import replica_label
+from fleetmeter.reader.stated_fields import Stated
+from fleetmeter.reader.stated_values import replica_label
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import FOLDED_WRITER
-from fleetmeter_exporter.exposition.arrangement import Arrangement, Made
-from fleetmeter_exporter.exposition.block import Lines, Subject, is_special, picker
-
-_Texts = PlainLists | Columns
-"""The label values of some statements."""
-
-
-class Unplain(Exception):
-    """This library's writers would not have written something, so the general way must be taken."""
-
-
-class Rows:
-    """The rows of a layout in their order, with their lines, which are kept for rows that come again.
-
-    `lines` are those of `Lines`, each of which ends with a text. `label`, if it is given, is one more label of each
-    row, beside those of the layout.
-    """
-
-    def __init__(
-        self, layout: Definition, lines: Sequence[tuple[str, Labels]], subject: Subject, label: str = ""
-    ) -> None:
-        names = [*sorted(layout.labels), *([label] if label else [])]
-        self._make = Lines(layout.name, names, lines, subject, ["%b"] * len(lines))
-        self._labels, self._width = len(layout.labels), len(lines)
-        self._forget()
-
-    @property
-    def text(self) -> bytes:
-        """The lines of all rows, with a place for a text in each."""
-        return self.arrangement.texts[0]
-
-    def _forget(self) -> None:
-        self._fields = Fields()
-        self._members: Sequence[int] = ()  # the places of the statements whose rows are known
-        self.places: Sequence[int] = ()
-        """The places of all statements, row by row, those of a row in the order of the hash."""
-        self.row_of: Sequence[int] = ()
-        """The row of each of them."""
-        self.change: Change | None = None
-        """What the last change did to `places`; None if nothing of them stands for the same any more."""
-        self.arrangement = Arrangement([self._width])
-
-    def _since(self, fields: Fields, members: Sequence[int]) -> Change:
-        """What changed of the statements, which are at these places of the hash."""
-        among, before = self._fields, self._members
-        if not before:
-            return Splice(0, range(len(members)))
-        if fields is among:
-            return change_of(before, members) if before != members else Splice(len(members), ())
-        change = fields.since(among)
-        if len(before) == len(among) and len(members) == len(fields):
-            return change
-        return change_of(list(picker(before)(change.moved)), members)
-
-    def _take(
-        self,
-        fields: Fields,
-        members: Sequence[int],
-        change: Change,
-        again: Collection[int],
-        keys: Sequence[str],
-        lines: Made,
-    ) -> None:
-        """Find the rows of new statements, and let go of those that no statement has any more.
-
-        `again` says which statements, of those that there were before, must be seen as new ones. `keys` are of the new
-        ones, and `lines` makes the lines of some of them. Statements with equal keys share a row.
-        """
-        came = sorted({*change.came, *again}) if again else change.came
-        new = list(map(members.__getitem__, came))
-        went = {*change.gone, *(self._known_at(change, again) if again else ())}
-        places = {self._members[at] for at in went}
-        gone = list(compress(count(), map(places.__contains__, self.places))) if places else []
-        numbers, first = self._numbers(keys)
-        known, before = len(self.arrangement), len(self.places)
-        alone = known == before and len(first) == len(keys)  # each row has one statement
-        lost = [self.row_of[at] for at in gone]
-        if gone and not alone:
-            left = {*numbers, *Splice(before, (), gone).stayed(self.row_of)}
-            lost = sorted({*lost}.difference(left))
-        rows = picker(first)(keys) if len(first) < len(keys) else keys
-        every = len(first) == len(keys)
-        made: Made = lines if every else lambda order, ordered: lines(picker(order)(first), ordered)
-        self.arrangement.change(lost, rows, [made])
-        moved = self.places
-        if fields is not self._fields and self._fields:
-            moved = picker(moved)(fields.since(self._fields).moved)
-        if alone:
-            self.change = self.arrangement.moves
-            self.places = self.change.carried(moved, picker(self.arrangement.order)(new))
-            self.row_of = range(len(self.places))
-        else:
-            self._arrange(moved, gone, new, numbers, len(fields), shuffled=isinstance(change, Shuffle))
-        self._fields, self._members = fields, members
-
-    def _numbers(self, keys: Sequence[str]) -> tuple[Sequence[int], Sequence[int]]:
-        """The row of each new statement, those of new rows behind the known ones; and of each new row a statement."""
-        known = len(self.arrangement)
-        distinct = dict(zip(keys, range(len(keys)), strict=True))
-        rows = {}
-        if known:
-            here = self.arrangement.keys
-            found = {key: bisect_left(here, key) for key in distinct}
-            rows = {key: at for key, at in found.items() if at < known and here[at] == key}
-        if len(distinct) == len(keys) and not rows:
-            return range(known, known + len(keys)), range(len(keys))
-        first = [at for key, at in distinct.items() if key not in rows]
-        rows.update(zip((keys[at] for at in first), count(known), strict=False))
-        return list(map(rows.__getitem__, keys)), first
-
-    def _known_at(self, change: Change, again: Collection[int]) -> list[int]:
-        """The places that some statements had among the known ones."""
-        now = dict(zip(change.moved, count(), strict=False))
-        return [now[at] for at in again]
-
-    def _arrange(
-        self,
-        moved: Sequence[int],
-        gone: Sequence[int],
-        new: Sequence[int],
-        numbers: Sequence[int],
-        most: int,
-        *,
-        shuffled: bool,
-    ) -> None:
-        """Bring statements into the order of their rows, given the places of known and new ones in a hash of `most`."""
-        ranks = self.arrangement.ranks()
-        went = Splice(len(moved), (), gone)
-        # row and place as one number, by which they are in order
-        old = _both(picker(went.stayed(self.row_of))(ranks), went.stayed(moved), most)
-        added = sorted(_both(picker(numbers)(ranks), new, most))
-        if shuffled or not moved:
-            self.change, every = None, sorted([*old, *added])
-        else:
-            self.change = Splice(len(moved), merged(old, added), gone)
-            every = Splice(len(old), self.change.came).carried(old, added)
-        self.row_of = [one // most for one in every]
-        self.places = [one % most for one in every]
-
-    def _texts(self, stated: Stated, some: Sequence[int]) -> _Texts:
-        """The label values of some statements. Raises `Unplain` if our writers would not spell one of the fields so."""
-        texts = stated.texts(self._labels, some)
-        if texts is None:
-            raise Unplain
-        return texts
-
-    def _lines(self, texts: _Texts) -> Made:
-        """What makes the lines of rows that have these label values."""
-        made = self._of_keys(texts.width) if isinstance(texts, PlainLists) else None
-        return made or self._of_columns(columns_of(texts))
-
-    def _of_keys(self, width: int) -> Made | None:
-        if not self._make.fits_lists():
-            return None
-        return lambda _, keys: self._make.of_lists(PlainLists.of_keys(keys, width))
-
-    def _of_columns(self, columns: Columns) -> Made:
-        def made(some: Sequence[int], _: Sequence[str]) -> str:
-            return "\n".join(self._make.of([picker(some)(column) for column in columns], len(some)))
-
-        return made
-
-
-def _both(rows: Sequence[int], places: Sequence[int], most: int) -> list[int]:
-    return list(map(add, map(mul, rows, repeat(most)), places))
-
-
-def columns_of(texts: _Texts) -> Columns:
-    """Label values as columns."""
-    return texts.columns() if isinstance(texts, PlainLists) else texts
-
-
-def sort_keys(texts: PlainLists | Sequence[Sequence[str]], rows: int) -> list[str]:
-    """A text for each row that sorts as its texts do. Raises `Unplain` if a text has the separator in it."""
-    if isinstance(texts, PlainLists):
-        return texts.keys()
-    keys = list(map("\0".join, zip(*texts, strict=True) if texts else repeat((), rows)))
-    if "".join(keys).count("\0") != max(0, len(texts) - 1) * rows:
-        raise Unplain
-    return keys
+from fleetmeter_exporter.exposition.block import Subject, is_special
+from fleetmeter_exporter.exposition.rows import Rows, Texts, columns_of, sort_keys
 
 
 def shown_members(stated: Stated, living: Collection[str] | None, *, folded: bool) -> Stated:
@@ -230,15 +49,17 @@ class ReplicaRows(Rows):
         self._names, self._apart = names, apart
         change = self._since(fields, stated.places)
         new, size = change.came, len(change.came)
-        texts: _Texts = self._texts(stated, new)
-        writers = list(map(stated.writers.__getitem__, new))
-        named = list(map(names.__getitem__, writers))
+        texts: Texts = self._texts(stated, new)
+        writers = list(map(stated.writers.__getitem__, new)) if size < len(stated.writers) else stated.writers
         every = "".join(names.values())
         if isinstance(texts, PlainLists) and not apart and not is_special(every) and "\0" not in every:
             behind = {writer: f"\0{name}" for writer, name in names.items()}
             keys = list(map(add, texts.keys(), map(behind.__getitem__, writers)))
-            lines = self._of_keys(self._labels + 1) or self._of_columns([*texts.columns(), named])
+            lines = self._of_keys(self._labels + 1)
+            if lines is None:
+                lines = self._of_columns([*texts.columns(), list(map(names.__getitem__, writers))])
         else:
+            named = list(map(names.__getitem__, writers))
             columns, shown = columns_of(texts), named
             if apart:
                 namesakes = Counter(zip(*columns, named, strict=True))

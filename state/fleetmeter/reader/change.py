@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import compress, pairwise
+from itertools import compress, islice, pairwise
 from operator import gt
 from typing import Any, TypeVar
 
@@ -34,6 +34,8 @@ class Splice:
 
     def carried(self, before: Sequence[T], new: Iterable[T]) -> list[T]:
         """Something of each item now, given what it was before, and what it is for each new one."""
+        if len(self.gone) == self.count:  # all are new
+            return list(islice(new, len(self.came)))
         made: list[T] = []
         put, last = made.append, 0
         stayed = self.stayed(before)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from prometheus_client.samples import Exemplar
 
 from fleetmeter.errors import StateError
+from fleetmeter.reader.exemplars import ByNumber, Exemplars
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.numbers import stored_numbers
@@ -21,7 +22,6 @@ from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.statements import STATED_TYPES, Statements
 from fleetmeter.reader.twins import joined
 from fleetmeter.schema.definition import Definition, StoredDefinition, series_key
-from fleetmeter.schema.exemplars import Exemplars
 from fleetmeter.schema.scale import ADDED_TYPES
 
 SERVED_TYPES = STATED_TYPES | ADDED_TYPES
@@ -69,11 +69,17 @@ class Amounts(NamedTuple):
 
 
 class Families:
-    """The families of a snapshot. `stated` are the statements of an earlier one: they save time."""
+    """The families of a snapshot. `stated` are the statements of an earlier one: they save time.
 
-    def __init__(self, snapshot: Snapshot, stated: Statements | None = None) -> None:
+    So do `exemplars` that have read those of an earlier one.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, stated: Statements | None = None, exemplars: Exemplars | None = None
+    ) -> None:
         self.snapshot = joined(snapshot)
         self._stated = stated
+        self._exemplars = exemplars if exemplars is not None else Exemplars()
 
     @cached_property
     def sources(self) -> dict[str, Source]:
@@ -91,15 +97,14 @@ class Families:
         """What the writers state."""
         return Statements(self.snapshot, self._stated)
 
-    @cached_property
-    def exemplars(self) -> Exemplars:
-        """The exemplars of all numbers."""
-        return Exemplars(self.snapshot.exemplars)
+    def exemplars(self, layout: Definition) -> ByNumber:
+        """The exemplars of a layout's numbers."""
+        return self._all_exemplars.get(layout.field, {})
 
     def amounts(self, layout: Definition, *, exemplars: bool) -> Amounts:
         """What is added up in a layout, for who writes it out without a look at each number."""
         stored = Hash.of(self.snapshot.numbers.get(layout.field, {}))
-        examples = self.exemplars.of(layout.field) if exemplars else {}
+        examples = self.exemplars(layout) if exemplars else {}
         return Amounts(stored.fields, stored.numbers, examples, self.snapshot.returned.of(layout.field))
 
     def packed(self, source: Source) -> list[PackedNumbers] | None:
@@ -159,7 +164,7 @@ class Families:
         scale = lcm(*(layout.scale for layout in source.layouts))
         for layout in source.layouts:
             order = orders.setdefault(frozenset(layout.labels), layout.labels)
-            examples, returned = self.exemplars.of(layout.field), self.snapshot.returned.of(layout.field)
+            examples, returned = self.exemplars(layout), self.snapshot.returned.of(layout.field)
             numbers = self.snapshot.numbers.get(layout.field, {})
             for raw_field, labels, part, number in stored_numbers(layout, order, numbers):
                 since_us = 0
@@ -171,6 +176,10 @@ class Families:
                 found.since_us = min(found.since_us, since_us)
                 found.add(part, number, layout.scale, examples.get(raw_field))
         return sorted(series.items(), key=lambda item: (item[1].key, item[0]))
+
+    @cached_property
+    def _all_exemplars(self) -> Mapping[str, ByNumber]:
+        return self._exemplars.of(self.snapshot.exemplars)
 
     @cached_property
     def _all(self) -> dict[str, Source]:

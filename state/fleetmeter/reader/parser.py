@@ -1,18 +1,17 @@
 """What the replies to a read mean: definitions, rows, numbers and statements. No I/O is done here."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from operator import itemgetter
 from typing import Any
 
 from fleetmeter.connection.multi_exec import Command
 from fleetmeter.errors import StateError
-from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.gauge_read import GaugeRead
 from fleetmeter.reader.hashes import Hash, something_else
 from fleetmeter.reader.packed_layout import PackedLayout
 from fleetmeter.reader.returned import NO_RETURNS, Returned
 from fleetmeter.reader.snapshot import Snapshot
+from fleetmeter.reader.stated_fields import StatedFields
 from fleetmeter.reader.times import microseconds, time_of
 from fleetmeter.schema.definition import StoredDefinition
 from fleetmeter.schema.keys import EPOCH_FIELD, HORIZON_FIELD, STATE_FORMAT, SWEPT_FIELD, Keys
@@ -41,7 +40,7 @@ class Parser:
         self._hashes: dict[str, Hash] = {}
         self._packed: dict[bytes, PackedLayout] = {}
         self._returned = Hash([], []), NO_RETURNS
-        self._stating: tuple[Fields, frozenset[str]] = Fields(), frozenset()
+        self._stated: StatedFields | None = None
 
     def see_families(self, reply: Any) -> None:
         """Take in the list of families, and say in `fields` which numbers belong to it. Raises `StateError`."""
@@ -108,6 +107,7 @@ class Parser:
                 return Hash([], [])
 
         stated = readable(keys.gauges, gauges)
+        self._stated = StatedFields.of(stated.fields, self._stated)
         came = self._parsed_returns(readable(keys.returned, raw_returned))
         failed = {
             name: error for name, (_, replies) in extras.items() for error in replies if isinstance(error, Exception)
@@ -128,6 +128,7 @@ class Parser:
                 if name in self.fields  # without its definition nobody knows what the numbers mean
             },
             gauges=stated,
+            stated=self._stated,
             replicas={},
             extras={name: extra for name, extra in extras.items() if name not in failed},
             exemplars=readable(keys.exemplars, exemplars),
@@ -136,16 +137,6 @@ class Parser:
             came=came,
             problems=tuple(problems),
         )
-
-    def writers_of(self, stated: Hash) -> Collection[str]:
-        """The writers of statements. Mostly they are those of the last read."""
-        fields, (before, writers) = stated.fields, self._stating
-        if fields is not before:
-            new = fields.not_in(before)
-            if len(fields) - len(new) < len(before):  # some went, perhaps with their writers
-                new, writers = fields, frozenset()
-            self._stating = fields, writers | {name.decode("utf-8", "replace") for name in _first_words(new)}
-        return self._stating[1]
 
     def _by_field(self, asked: list[bytes], replies: Sequence[Any]) -> Iterator[tuple[bytes, list[Any]]]:
         """Each field with the replies to its own commands."""
@@ -189,15 +180,6 @@ def _horizon(text: bytes | None) -> int:
         return int(text)
     except ValueError as error:
         raise StateError(f"retired[{HORIZON_FIELD}]", f"{text!r} is no time") from error
-
-
-def _first_words(fields: Sequence[bytes]) -> Collection[bytes]:
-    """The different texts before the first space of each. Ids of writers are equally long, so one look finds them."""
-    size = fields[0].find(b" ") + 1 if fields else 0
-    heads = set(map(itemgetter(slice(0, size)), fields))
-    if size and all(head.find(b" ") == size - 1 for head in heads):
-        return [head[:-1] for head in heads]
-    return {field.partition(b" ")[0] for field in fields}
 
 
 def _is_error(reply: Any) -> bool:

@@ -30,14 +30,13 @@ class PlainLists:
     @classmethod
     def of_lines(cls, joined: bytes, count: int, width: int, opening: str = "[", closing: str = "]") -> Self | None:
         """The same, given `count` lists that are joined by line feeds."""
-        plain = are_plain(joined, count, width, opening, closing)
-        return cls.of_plain(joined, count, width, opening, closing) if plain else None
+        short = _shortened(joined, count, width, opening, closing)
+        return cls(_between(short, opening, closing), count, width) if short is not None else None
 
     @classmethod
     def of_plain(cls, joined: bytes, count: int, width: int, opening: str = "[", closing: str = "]") -> Self:
         """The same, if `are_plain` has said that they are so."""
-        text = joined.decode()[len(opening) + 1 : -1 - len(closing)].replace(f'"{closing}\n{opening}"', "\n")
-        return cls(text.replace('","', "\0"), count, width)
+        return cls(_between(joined.replace(b'","', b"\0"), opening, closing), count, width)
 
     @classmethod
     def of_keys(cls, keys: Sequence[str], width: int) -> Self:
@@ -83,20 +82,34 @@ def are_plain(joined: bytes, count: int, width: int, opening: str = "[", closing
     one byte that was nowhere before, a line of three texts has the marks `"`, byte, byte, `"`, and no other. A text
     that is a comma would be taken for what is between two texts: then the marks are others, and the answer is False.
     """
-    if not count or not width or b"\\" in joined or b"\1" in joined:
-        return False
-    marks = b'"' + b"\1" * (width - 1) + b'"\n'
-    return (
-        joined.replace(b'","', b"\1").translate(None, _OTHERS) == (marks * count)[:-1]
-        and joined.count(f'"{closing}\n{opening}"'.encode()) == count - 1
-        and joined.startswith(f'{opening}"'.encode())
-        and joined.endswith(f'"{closing}'.encode())
+    return _shortened(joined, count, width, opening, closing) is not None
+
+
+def _shortened(joined: bytes, count: int, width: int, opening: str, closing: str) -> bytes | None:
+    """The lines with a NUL for each `","`, if `are_plain`; else None."""
+    if not count or not width or b"\\" in joined or b"\0" in joined:
+        return None
+    short = joined.replace(b'","', b"\0")
+    marks = b'"' + b"\0" * (width - 1) + b'"\n'
+    plain = (
+        short.translate(None, _OTHERS) == (marks * count)[:-1]
+        and short.count(f'"{closing}\n{opening}"'.encode()) == count - 1
+        and short.startswith(f'{opening}"'.encode())
+        and short.endswith(f'"{closing}'.encode())
         and is_text(joined)
     )
+    return short if plain else None
+
+
+def _between(short: bytes, opening: str, closing: str) -> str:
+    """The texts of shortened lines, without what is around them."""
+    return short[len(opening) + 1 : -1 - len(closing)].replace(f'"{closing}\n{opening}"'.encode(), b"\n").decode()
 
 
 def is_text(joined: bytes) -> bool:
     """Whether bytes are text in UTF-8."""
+    if joined.isascii():
+        return True
     try:
         joined.decode()
     except UnicodeDecodeError:

@@ -14,7 +14,6 @@ from fleetmeter.connection.credentials import Credentials
 from fleetmeter.connection.multi_exec import Command, read_together
 from fleetmeter.errors import StoreRefused
 from fleetmeter.reader.gauge_read import GaugeRead
-from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.identities import Identities
 from fleetmeter.reader.life import Life
 from fleetmeter.reader.parser import Extras, Parser, parse_glance, parse_retired
@@ -141,7 +140,7 @@ class Reader:
         return told + int((self._clock() - at) * 1e6)
 
     def _with_names(self, snapshot: Snapshot) -> Snapshot:
-        writers = self._parser.writers_of(Hash.of(snapshot.gauges))
+        writers = snapshot.stated.writers if snapshot.stated is not None else ()
         return replace(snapshot, replicas=self._identities.names(writers))
 
     def _with_retired(self, snapshot: Snapshot, known: Collection[str]) -> Snapshot:

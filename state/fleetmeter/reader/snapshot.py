@@ -8,6 +8,7 @@ from typing import Any
 from fleetmeter.errors import StateError
 from fleetmeter.reader.gauge_read import GaugeRead
 from fleetmeter.reader.returned import NO_RETURNS, Returned
+from fleetmeter.reader.stated_fields import StatedFields
 from fleetmeter.schema.definition import StoredDefinition
 from fleetmeter.schema.rows import Epoch, Row
 
@@ -25,7 +26,8 @@ class Snapshot:
     `retired` has the rows of the folded writers that the caller asked about. `horizon_us` is the newest heartbeat of
     any row that was dropped on purpose; 0 if the caller asked about no writer. `returned` has content only if the
     caller asked for it. `came` is the same, and is also read when gathered removals are on record. `swept_us` is when
-    ended writers were last put away; only a glance reads it, and 0 means unknown.
+    ended writers were last put away; only a glance reads it, and 0 means unknown. `stated` are the fields of `gauges`,
+    parsed, if a reader did so.
     """
 
     taken_us: int
@@ -44,6 +46,7 @@ class Snapshot:
     problems: tuple[StateError, ...] = ()
     came: Returned = NO_RETURNS
     swept_us: int = 0
+    stated: StatedFields | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def alive(self) -> frozenset[str]:

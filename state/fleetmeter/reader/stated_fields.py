@@ -1,32 +1,22 @@
-"""The fields of `gauges`, parsed into writer, layout and series. Each field is parsed once, when it is new."""
+"""The fields of `gauges` by layout. Each field is parsed once, when it is new."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain, compress
-from typing import NamedTuple, Self, cast
+from itertools import compress
+from typing import Self, cast
 
+from fleetmeter.reader.change import Change, Splice
 from fleetmeter.reader.fields import Fields
+from fleetmeter.reader.heads import Head, Places, by_layout, ends_of, read_heads, taken_apart, writers_of
 from fleetmeter.reader.plain_lists import PlainLists
-from fleetmeter.reader.spelling import columns_of, columns_of_ends, lists_of
-from fleetmeter.schema.definition import read_json, texts_of
+from fleetmeter.reader.spelling import columns_of_ends, lists_of
 
-_SERIES = b",["
-"""What stands between the head of a field and its label values: `w ["name","layout"` and `"a","b"]]`."""
+_MOST_LAYOUTS = 16
+"""If there are more, it takes less time to find the layout of each field again."""
 
 Columns = list[list[str]]
 """The label values of some fields: the first label's of all fields, then the second's, and so on."""
-
-
-_Places = dict[tuple[str, str] | None, list[int]]
-"""The places of fields by their layout; None has those of fields that are no statements."""
-
-
-class Head(NamedTuple):
-    """What a field says before the label values: the writer, family and layout. Fields that say the same share one."""
-
-    writer: str
-    layout: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -49,10 +39,10 @@ class Stated:
     @cached_property
     def values(self) -> list[tuple[str, ...]]:
         """The label values of each, by sorted name."""
-        together = lists_of([b"[" + end[:-1] for end in _ends_of(self.fields)])
+        together = lists_of([b"[" + end[:-1] for end in ends_of(self.fields)])
         if together is not None:
             return list(map(tuple, together))
-        return [values for one in self.fields for _, values in [_taken_apart(one)]]
+        return [values for one in self.fields for _, values in [taken_apart(one)]]
 
     @cached_property
     def every_writer(self) -> frozenset[str]:
@@ -67,7 +57,7 @@ class Stated:
         found = self.found.pop() if self.found else None
         if found is not None and found.width == width and len(some) == len(self.fields):
             return found
-        ends = _ends_of(map(self.fields.__getitem__, some))
+        ends = ends_of(map(self.fields.__getitem__, some))
         return PlainLists.of(ends, width, "", "]]") or columns_of_ends(ends, width)
 
     def only(self, stays: Sequence[bool]) -> "Stated":
@@ -83,17 +73,21 @@ _NOTHING = Stated()
 class StatedFields:
     """The fields of one hash. As long as a `Stated` is the same object, everything derived from it holds.
 
-    `unreadable` lists the places of fields that are no statements.
+    `writers` are all writers. `unreadable` lists the places of fields that are no statements.
     """
 
     def __init__(self, fields: Fields, before: Self | None = None) -> None:
         self.fields = fields
         found: dict[tuple[str, str], PlainLists] = {}
         if before is None:
-            self._heads, places, found = _read(fields)
+            self._heads, places, found = read_heads(fields)
+            self.writers = writers_of(self._heads)
         else:
-            self._heads = _with_new(fields, before)
-            places = _by_layout(self._heads)
+            change = fields.since(before.fields)
+            new = read_heads([fields[place] for place in change.came])[0]
+            self._heads = change.carried(before.heads(), new)
+            places = before.places_after(change, new, len(fields)) or by_layout(self._heads)
+            self.writers = writers_of(self._heads) if change.gone else before.writers | writers_of(new)
         self.unreadable = places.pop(None, [])
         self._by_layout = {
             layout: self._stated(at, [found[layout]] if layout in found else [])
@@ -118,6 +112,25 @@ class StatedFields:
         """The statements of a family's layout."""
         return self._by_layout.get((name, layout), _NOTHING)
 
+    def places_after(self, change: Change, new: Sequence[Head | None], count: int) -> Places | None:
+        """The places by layout among `count` fields, given the change that made them of these, and the new ones' heads.
+
+        None if they must be sought anew, which takes longer if there are few layouts.
+        """
+        if self.unreadable or not isinstance(change, Splice) or len(self._by_layout) > _MOST_LAYOUTS:
+            return None
+        came: Places = {}
+        for place, head in zip(change.came, new, strict=True):
+            if head is None:
+                return None
+            came.setdefault(head.layout, []).append(place)
+        if len(self._by_layout.keys() | came.keys()) == 1:
+            return {layout: list(range(count)) for layout in (*self._by_layout, *came)}
+        for layout, stated in self._by_layout.items():
+            stayed = map(change.moved.__getitem__, stated.places)
+            came[layout] = sorted([*(filter((-1).__lt__, stayed) if change.gone else stayed), *came.get(layout, ())])
+        return {layout: at for layout, at in came.items() if at}
+
     def heads(self) -> Sequence[Head | None]:
         """The head of each field; None for one that is no statement."""
         return self._heads
@@ -125,109 +138,5 @@ class StatedFields:
     def _stated(self, places: list[int], found: list[PlainLists]) -> Stated:
         if len(places) == len(self.fields):
             return Stated(self.fields, places, cast("list[Head]", self._heads), found)
-        heads = [head for head in map(self._heads.__getitem__, places) if head is not None]
+        heads = cast("list[Head]", list(map(self._heads.__getitem__, places)))
         return Stated(list(map(self.fields.__getitem__, places)), places, heads, found)
-
-
-def _ends_of(fields: Iterable[bytes]) -> list[bytes]:
-    """What follows the opening bracket of the label values, if a field is spelled as our writers do."""
-    return [one.partition(_SERIES)[2] for one in fields]
-
-
-def _with_new(fields: Fields, before: StatedFields) -> list[Head | None]:
-    change = fields.since(before.fields)
-    return change.carried(before.heads(), _read([fields[place] for place in change.came])[0])
-
-
-def _read(fields: Sequence[bytes]) -> tuple[list[Head | None], _Places, dict[tuple[str, str], PlainLists]]:
-    """The head of each field, None if it is no statement; the places by layout; the label values, if none is escaped.
-
-    Fields of a layout are read together. Only if they are spelled otherwise than our writers do, each is read by
-    itself.
-    """
-    texts, joined = _parted(fields)
-    known = _Heads()
-    heads: list[Head | None] = list(map(known.__getitem__, texts))
-    del texts
-    layouts = {head.layout if head is not None else None for head in known.values()}
-    places: _Places = {layouts.pop(): list(range(len(heads)))} if len(layouts) == 1 else _by_layout(heads)
-    found: dict[tuple[str, str], PlainLists] = {}
-    others = [places.pop(None, [])]
-    ends: list[bytes] = []  # only if one text of all is not enough
-    if joined.count(b"\n") != len(fields) - 1:
-        ends = _ends_of(fields)  # a line feed is in a field, which no writer would spell so
-    elif len(places) > 1 or others[0] or b"\\" in joined:
-        ends = joined.split(b"\n")
-    for layout, at in places.items():
-        own = list(map(ends.__getitem__, at)) if ends else []
-        lines = b"\n".join(own) if own else joined
-        plain = next((end for end in own if b"\\" not in end), lines[: lines.find(b"\n") if b"\n" in lines else None])
-        width = plain.count(b'"') // 2
-        lists = PlainLists.of_lines(lines, len(at), width, "", "]]")
-        if lists is not None and layout is not None:
-            found[layout] = lists
-        elif layout is None or columns_of_ends(own or lines.split(b"\n"), width) is None:
-            others.append(at)
-    for place in chain.from_iterable(others):
-        head = heads[place] = _head(fields[place])
-        if head is not None:
-            found.pop(head.layout, None)
-    return heads, _by_layout(heads) if any(others) else places, found
-
-
-def _parted(fields: Sequence[bytes]) -> tuple[list[bytes], bytes]:
-    """What stands before the label values of each field; and what follows their opening brackets, as lines."""
-    pieces = (b"\n" + _SERIES).join(fields).split(_SERIES)
-    texts, ends = pieces[::2], b"".join(pieces[1::2])
-    # if each line feed is in an end, it is the last of it: so each end but the last has one, and no text has any
-    if len(pieces) != 2 * len(fields) or ends.count(b"\n") != len(fields) - 1 or b"\n" in b"".join({*texts}):
-        parted = [one.partition(_SERIES) for one in fields]
-        return [text for text, _, _ in parted], b"\n".join([end for _, _, end in parted])
-    return texts, ends
-
-
-def _by_layout(heads: Sequence[Head | None]) -> _Places:
-    """The places of the heads of each layout; None has those that are None."""
-    different = dict(zip(map(id, heads), heads, strict=True))
-    places: _Places = {}
-    lists = {number: places.setdefault(None if head is None else head.layout, []) for number, head in different.items()}
-    if len(places) == 1:
-        return {layout: list(range(len(heads))) for layout in places}
-    for place, own in enumerate(map(lists.__getitem__, map(id, heads))):
-        own.append(place)
-    return places
-
-
-class _Heads(dict[bytes, Head | None]):
-    """The heads by their texts; None for one that is not spelled as our writers do."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._families: dict[bytes, tuple[str, str] | None] = {}
-
-    def __missing__(self, text: bytes) -> Head | None:
-        writer, _, family = text.partition(b" ")
-        if family not in self._families:
-            names = columns_of([family + b"]"], 2)
-            self._families[family] = None if names is None else (names[0][0], names[1][0])
-        layout = self._families[family]
-        try:
-            head = self[text] = None if layout is None else Head(writer.decode(), layout)
-        except UnicodeDecodeError:
-            head = self[text] = None
-        return head
-
-
-def _taken_apart(one: bytes) -> tuple[Head, tuple[str, ...]]:
-    """The head and the label values of a field. Raises `ValueError` or `TypeError` if it is no statement."""
-    writer, _, series = one.decode().partition(" ")
-    *family, values = read_json(series)
-    name, layout = texts_of(family)
-    return Head(writer, (name, layout)), tuple(texts_of(values))
-
-
-def _head(one: bytes) -> Head | None:
-    try:
-        return _taken_apart(one)[0]
-    except (ValueError, TypeError):
-        return None

@@ -1,20 +1,28 @@
 """Statements: values that a writer replaces and does not add up. Gauges merged by their mode, infos, state sets."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress, repeat
-from math import isnan
 from operator import ne
-from typing import NamedTuple
 
-from fleetmeter.errors import StateError
 from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.plain_lists import is_text
 from fleetmeter.reader.sample import Labels, Sample
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.stated_fields import Stated, StatedFields
+from fleetmeter.reader.stated_values import (
+    GaugeValue,
+    comparable,
+    facts_in,
+    labels_of,
+    number_in,
+    pairs_of,
+    replica_label,
+    state_in,
+    unreadable,
+)
 from fleetmeter.reader.times import TIME_DIGITS
-from fleetmeter.schema.definition import Definition, read_json, texts_of
+from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.keys import FOLDED_WRITER
 
 STATED_TYPES = frozenset(("gauge", "info", "stateset"))
@@ -23,14 +31,6 @@ STATED_TYPES = frozenset(("gauge", "info", "stateset"))
 
 _OTHERS = bytes(sorted({*range(256)} - {*b" \n"}))
 """All bytes but spaces and line feeds."""
-
-
-class GaugeValue(NamedTuple):
-    """One writer's value of a gauge; `set_us` is 0 if the gauge was created and never set."""
-
-    writer: str
-    set_us: int
-    text: str
 
 
 class Statements:
@@ -45,7 +45,10 @@ class Statements:
         self._snapshot = snapshot
         gauges = Hash.of(snapshot.gauges)
         self.raw = gauges.texts
-        self.fields: StatedFields = StatedFields.of(gauges.fields, before.fields if before is not None else None)
+        found = snapshot.stated
+        if found is None or found.fields is not gauges.fields:
+            found = StatedFields.of(gauges.fields, before.fields if before is not None else None)
+        self.fields: StatedFields = found
         illegible = frozenset[int]()
         if before is None:
             self.set_us, self.texts, legible = _parted(self.raw)
@@ -57,7 +60,7 @@ class Statements:
         self.illegible: frozenset[int] = illegible.difference(unsure) | self._found_illegible(unsure)
         self._unreadable = self.illegible.union(self.fields.unreadable)
         self.problems = [
-            _bad("gauges", f"{gauges.fields[place]!r} → {gauges.texts[place]!r} is no gauge")
+            unreadable("gauges", f"{gauges.fields[place]!r} → {gauges.texts[place]!r} is no gauge")
             for place in sorted(self._unreadable)
         ]
         self._values: dict[tuple[str, str], dict[tuple[str, ...], list[GaugeValue]]] = {}
@@ -131,19 +134,19 @@ class Statements:
             members = self._living(stated) if mode.startswith("live") else stated
             if not members:
                 continue
-            labels = _labels(layout, values)
+            labels = labels_of(layout, values)
             match mode.removeprefix("live"):
                 case "sum":
-                    yield Sample("", labels, sum(map(_number, members)))
+                    yield Sample("", labels, sum(map(number_in, members)))
                 case "min":
-                    yield Sample("", labels, min(comparable(map(_number, members))))
+                    yield Sample("", labels, min(comparable(map(number_in, members))))
                 case "max":
-                    yield Sample("", labels, max(comparable(map(_number, members))))
+                    yield Sample("", labels, max(comparable(map(number_in, members))))
                 case "mostrecent":
-                    yield Sample("", labels, _number(max(members, key=lambda item: (item.set_us, item.writer))))
+                    yield Sample("", labels, number_in(max(members, key=lambda item: (item.set_us, item.writer))))
                 case _:
                     for item, replica in self._by_replica(labels, members):
-                        yield Sample("", (*labels, replica), _number(item))
+                        yield Sample("", (*labels, replica), number_in(item))
 
     def _by_replica(
         self, labels: Labels, members: Iterable[GaugeValue], taken: str = ""
@@ -164,7 +167,7 @@ class Statements:
         stated: set[Labels] = set()
         for values, members in self._of(layout).items():
             for item in self._living(members):
-                facts = {**_pairs(layout, values), **_facts(item)}
+                facts = {**pairs_of(layout, values), **facts_in(item)}
                 stated.add(tuple(sorted(facts.items())))
         for labels in sorted(stated):
             yield Sample("_info", labels, 1)
@@ -175,9 +178,9 @@ class Statements:
         If an older version states one that the newest definition lacks, it is shown beside those of the definition.
         """
         for values, members in sorted(self._of(layout).items()):
-            labels = _labels(layout, values)
+            labels = labels_of(layout, values)
             for item, replica in self._by_replica(labels, self._living(members), newest.name):
-                present = _state(item)
+                present = state_in(item)
                 states = newest.states if present in newest.states else (*newest.states, present)
                 for state in states:
                     yield Sample("", (*labels, replica, (newest.name, state)), float(state == present))
@@ -196,62 +199,3 @@ def _parted(raw: list[bytes]) -> tuple[list[bytes], list[bytes], bool]:
 
 def _are_times(times: Sequence[bytes]) -> bool:
     return all(times) and b"".join(times).isdigit() and max(map(len, times)) <= TIME_DIGITS
-
-
-def replica_label(others: Collection[str]) -> str:
-    """The label that names the writer of a sample which has these other labels."""
-    label = "replica"
-    while label in others:
-        label = f"fleetmeter_{label}"
-    return label
-
-
-def _labels(layout: Definition, values: tuple[str, ...]) -> Labels:
-    pairs = _pairs(layout, values)
-    return tuple((name, pairs[name]) for name in layout.labels)
-
-
-def _pairs(layout: Definition, values: tuple[str, ...]) -> dict[str, str]:
-    """Label values, which are stored by sorted name, with their names."""
-    try:
-        return dict(zip(sorted(layout.labels), values, strict=True))
-    except ValueError as error:
-        raise _bad("gauges", f"{values!r} do not fit the labels of {layout.field}") from error
-
-
-def facts_of(text: bytes | str) -> dict[str, str]:
-    """The labels of an info in a writer's text. Raises `ValueError`, `TypeError` or `AttributeError` if it has none."""
-    facts = {name: str(fact) for name, fact in read_json(text).items()}
-    texts_of([*facts, *facts.values()])
-    return facts
-
-
-def _facts(value: GaugeValue) -> dict[str, str]:
-    try:
-        return facts_of(value.text)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise _bad("gauges", f"{value.text!r} of writer {value.writer} are no labels of an Info") from error
-
-
-def _state(value: GaugeValue) -> str:
-    try:
-        return texts_of([read_json(value.text)])[0]
-    except (ValueError, TypeError) as error:
-        raise _bad("gauges", f"{value.text!r} of writer {value.writer} is no state of an Enum") from error
-
-
-def _number(value: GaugeValue) -> float:
-    try:
-        return float(value.text)
-    except ValueError as error:
-        raise _bad("gauges", f"{value.text!r} of writer {value.writer} is no number") from error
-
-
-def comparable(values: Iterable[float]) -> list[float]:
-    """The numbers that can be compared: NaN is neither small nor large, and counts only if there is nothing else."""
-    numbers = list(values)
-    return [number for number in numbers if not isnan(number)] or numbers
-
-
-def _bad(key: str, problem: str) -> StateError:
-    return StateError(key, problem, "bad_value")

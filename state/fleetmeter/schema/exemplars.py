@@ -2,14 +2,10 @@
 
 import math
 import re
-from collections import defaultdict
-from collections.abc import Mapping
-from functools import lru_cache
 
 from prometheus_client.samples import Exemplar
 
 from fleetmeter.schema.definition import read_json, texts_of
-from fleetmeter.schema.keys import split_note
 
 LONGEST = 128
 """Characters that names and values of an exemplar's labels may have together, by OpenMetrics."""
@@ -31,30 +27,6 @@ def read_exemplar(text: str) -> Exemplar | None:
     if not (names_fit and short and math.isfinite(value) and math.isfinite(timestamp)):
         return None
     return Exemplar(labels, value, timestamp)
-
-
-@lru_cache(maxsize=65_536)  # most are read again at each scrape as they were
-def _read_again(stored: bytes) -> Exemplar | None:
-    return read_exemplar(stored.partition(b" ")[2].decode("utf-8", "replace"))
-
-
-class Exemplars:
-    """The exemplars of a snapshot, as they are stored; see `keys`."""
-
-    def __init__(self, raw: Mapping[bytes, bytes]) -> None:
-        self._raw: dict[str, dict[bytes, bytes]] = defaultdict(dict)
-        for name, text in raw.items():
-            layout, number = split_note(name)
-            self._raw[layout][number] = text
-
-    def of(self, layout: str) -> dict[bytes, Exemplar]:
-        """The exemplars of a layout (its field in `families`), by number's field, if they can be served."""
-        found = {}
-        for number, text in self._raw.get(layout, {}).items():
-            exemplar = _read_again(text)
-            if exemplar is not None:
-                found[number] = exemplar
-        return found
 
 
 def newer(first: Exemplar, second: Exemplar | None) -> Exemplar:

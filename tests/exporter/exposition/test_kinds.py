@@ -1,6 +1,7 @@
 """Every kind of number: written from cached parts, and what prometheus_client makes of it."""
 
 import asyncio
+import random
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,13 +10,15 @@ from dataclasses import replace
 import pytest
 
 from bench.kinds import KINDS
-from bench.kinds_state import BOUNDS, State, counter, histogram
+from bench.kinds_state import BOUNDS, State, counter, gauge, histogram
 from fleetmeter.reader.hashes import Hash
-from fleetmeter.schema.definition import Definition
+from fleetmeter.schema.definition import Definition, compact_json
+from fleetmeter.schema.keys import Keys
 from fleetmeter_exporter.answers import Answers, _too_slow
 from fleetmeter_exporter.exposition.added_block import AddedBlock
 from fleetmeter_exporter.exposition.body import Body
 from fleetmeter_exporter.exposition.exposition import Exposition
+from fleetmeter_exporter.exposition.fact_blocks import InfoBlock
 from fleetmeter_exporter.exposition.formats import TEXT, Format
 from fleetmeter_exporter.exposition.packed_block import PackedBlock
 from fleetmeter_exporter.fleet import Fleet, fleet_settings
@@ -297,3 +300,58 @@ def test_a_field_that_is_spelt_otherwise_is_not_another_series(store: StoreAddre
     text = exposition.text([fleet.scrape()], 0.0).decode()
     check(text, general(store, TEXT))
     assert text.count("\nc_total{") == 3
+
+
+def test_an_info_beside_which_a_gauge_came_stays_sorted_by_its_values_alone(store: StoreAddress, fleet: Fleet) -> None:
+    """Its rows are found again, without news: the names of their labels stay known, as new series show."""
+    exposition = Exposition(TEXT)
+    with closing(State(store.url, store.namespace, KINDS["infos"](FEW))) as state, closing(store.client()) as client:
+        for step in range(3):
+            client.hset(state.keys.gauges, f'writer-0 ["other","{step}",[]]', "1 1")
+            check(exposition.text([fleet.scrape()], 0.0).decode(), general(store, TEXT))
+        state.grow(0.1)
+        check(exposition.text([fleet.scrape()], 0.0).decode(), general(store, TEXT))
+    (block,) = exposition._blocks.values()
+    assert isinstance(block, InfoBlock)
+    assert not any(rows._mixed for rows in block._rows)
+
+
+@pytest.mark.parametrize("mode", ["sum", "min", "max", "mostrecent"])
+def test_series_that_different_numbers_of_writers_state_are_merged_each(
+    store: StoreAddress, fleet: Fleet, mode: str
+) -> None:
+    """One to five writers, equal times, NaN and infinities among their values, all at first and few later."""
+    layout = Definition.of("level", "gauge", "Help.", "", ("at",), (), mode)
+    keys, exposition, dice = Keys(store.namespace), Exposition(TEXT), random.Random(mode)
+
+    def field(writer: int, series: int) -> str:
+        return f"writer-{writer} {compact_json([layout.name, layout.layout, [f'{series:02}']])}"
+
+    fields = [field(writer, series) for series in range(40) for writer in range(1 + series % 5)]
+    with (
+        closing(State(store.url, store.namespace, [gauge(4, mode, writers=4)])) as state,
+        closing(store.client()) as client,
+    ):
+        client.hset(keys.families, layout.field, f"{BIRTH_US} {BIRTH_US} {layout.to_json()}")
+        for share in (1.0, 0.05, 0.5, 0.0, 0.02):
+            some = dice.sample(fields, round(share * len(fields)))
+            texts = ("1", "-0.0", "nan", "inf", "-inf", "2.5", "7")
+            stated = {name: f"{dice.randrange(1, 4)} {dice.choice(texts)}" for name in some}
+            if stated:
+                client.hset(keys.gauges, mapping=stated)
+            state.beat()
+            text = exposition.text([fleet.scrape()], 0.0).decode()
+            check(text, general(store, TEXT))
+            assert text.count("\nlevel{") == 40
+        assert not exposition._lines
+
+
+def test_new_series_leave_known_exemplars_at_their_lines(store: StoreAddress, fleet: Fleet) -> None:
+    """Their texts are not made again, and go where their lines go."""
+    exposition = Exposition(FORMATS[1])
+    with closing(State(store.url, store.namespace, KINDS["histograms, exemplars"](SAMPLES))) as state:
+        for change, share in ((state.change, 0), (state.grow, 0.3), (state.grow, 0.3), (state.change, 0.1)):
+            change(share)
+            text = exposition.text([fleet.scrape()], 0.0).decode()
+            check(text, general(store, FORMATS[1]))
+            assert text.count(" # {") == len(state._client.hgetall(state.keys.exemplars)) > 1

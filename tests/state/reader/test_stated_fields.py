@@ -3,15 +3,17 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import compress
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.heads import Head
 from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.snapshot import Snapshot
-from fleetmeter.reader.stated_fields import Head, Stated, StatedFields
+from fleetmeter.reader.stated_fields import Stated, StatedFields
 from fleetmeter.reader.statements import Statements
 from fleetmeter.schema.definition import compact_json, read_json
 
@@ -62,6 +64,24 @@ def test_fields_that_are_read_together_say_what_each_says(first: list[bytes], se
     assert StatedFields.of(fields, stated) is stated
     assert_right(stated, "all")
     assert_right(StatedFields.of(Fields.after(fields, second), stated), "all")
+
+
+@given(st.lists(st.tuples(WRITERS, LAYOUTS), min_size=5, max_size=30), st.data())
+def test_places_stay_right_while_fields_of_several_layouts_come_and_go(
+    heads: list[tuple[str, tuple[str, str]]], data: st.DataObject
+) -> None:
+    """Plain fields, some of which are there at each read, in one order."""
+    every = [
+        f"{writer} {compact_json([*layout, [str(number), 'b']])}".encode()
+        for number, (writer, layout) in enumerate(heads)
+    ]
+    fields, stated = Fields(), StatedFields.of(Fields(), None)
+    for _ in range(3):
+        there = data.draw(st.lists(st.booleans(), min_size=len(every), max_size=len(every)))
+        fields = Fields.after(fields, list(compress(every, there)))
+        stated = StatedFields.of(fields, stated)
+        assert_right(stated, "all")
+        assert stated.writers == {head.writer for head in stated.heads() if head is not None}
 
 
 def columns(part: Stated, width: int, some: Sequence[int]) -> list[list[str]] | None:
