@@ -111,6 +111,34 @@ def grown(replica: Program, before: dict[Any, float], name: str, **labels: str) 
     return total(replica.samples(), name, **labels) - total(before, name, **labels)
 
 
+@pytest.mark.parametrize("named", ["text/html", "application/json; x=\u0142", "application/json\x7f", "", "x" * 3000])
+def test_an_answer_is_json_whatever_its_upstream_calls_it(replica: Program, upstream: RawUpstream, named: str) -> None:
+    """SDKs take a body of another content type for a text, and no header can carry some of them."""
+    body = changed()
+    upstream.answer = f"HTTP/1.1 200 OK\r\ncontent-type: {named}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+    response = asked(replica)
+    assert (response.status_code, response.content) == (200, body)
+    assert response.headers["content-type"] == "application/json"
+
+
+NESTED = ((150, 200), (300, 502), *((levels, 502) for levels in range(940, 1000, 2)))
+"""Levels, and what becomes of an answer that has so many: between what Python reads and what it writes is the rub."""
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_nested_answer_is_passed_on_or_refused(replica: Program, upstream: RawUpstream, *, stream: bool) -> None:
+    """By a bound that is stated; there is no depth that can be read and not written."""
+    for levels, status in NESTED:
+        deep = b'{"x":' + b"[" * levels + b"]" * levels + b","
+        if stream:
+            choice = {"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}
+            body = b"data: " + changed(choices=[choice]).replace(b"{", deep, 1) + b"\n\ndata: [DONE]\n\n"
+        else:
+            body = changed().replace(b"{", deep, 1)
+        upstream.says(body, content_type="text/event-stream" if stream else "application/json")
+        assert asked(replica, stream=stream).status_code == status, levels
+
+
 @pytest.mark.parametrize("code", [400, None, True, ["x"], {"a": 1}, "Two Words", "x\r\nset-cookie: a=b", "y" * 500])
 @pytest.mark.parametrize(("status", "seen"), [("400 Bad Request", 400), ("500 Oops", 502), ("429 Slow", 429)])
 def test_a_code_of_any_type_is_never_handed_on(
