@@ -26,6 +26,8 @@ def is_answer(endpoint: str, document: Any) -> bool:
     items = document.get(_LISTS[endpoint])
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         return False
+    if endpoint == "responses":
+        return document.get("status") != "failed"
     if endpoint == "chat.completions":
         return bool(items) and all(_is_choice(item) for item in items)
     return True
