@@ -62,7 +62,7 @@ def _methods(thing: Any) -> Iterator[str]:
     if not isinstance(thing, type) or issubclass(thing, Exception):
         return
     lines = []
-    for name, member in vars(thing).items():
+    for name, member in _members(thing).items():
         function = member.__func__ if isinstance(member, classmethod | staticmethod) else member
         text = inspect.getdoc(function)
         if name.startswith("_") or text is None or not (callable(function) or isinstance(function, property)):
@@ -71,6 +71,15 @@ def _methods(thing: Any) -> Iterator[str]:
         lines.append(f"* `{shown}`: {' '.join(text.partition(chr(10) * 2)[0].split())}")
     if lines:
         yield "\n".join(lines)
+
+
+def _members(thing: type) -> dict[str, Any]:
+    """What a class has of its own, then what it has of other classes of ours."""
+    found: dict[str, Any] = {}
+    for each in thing.__mro__:
+        if each.__module__.partition(".")[0].startswith("fleetmeter"):
+            found = {**found, **{name: member for name, member in vars(each).items() if name not in found}}
+    return found
 
 
 def _signature(name: str, thing: Any) -> str:

@@ -273,6 +273,29 @@ def test_a_malformed_body_is_the_clients_mistake(target: Target, name: str) -> N
     assert len(target.upstream.bodies) == asked
 
 
+NESTED = ((198, 200), (199, 400), (600, 400), *((levels, 400) for levels in range(940, 1000, 2)))
+"""Levels within a field, and what becomes of a request that has so many."""
+
+
+@pytest.mark.parametrize("field", ["messages", "stream_options"])
+def test_a_nested_body_is_taken_or_refused(target: Target, field: str) -> None:
+    """By a bound that is stated; there is no depth that can be read and not written, for the cache or the upstream."""
+    headers = {"content-type": "application/json", "authorization": f"Bearer {target.key_a}"}
+    chunk = {**COMPLETION, "choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}]}
+    target.upstream.says(
+        b"data: " + json.dumps(chunk).encode() + b"\n\ndata: [DONE]\n\n", content_type="text/event-stream"
+    )
+    try:
+        for levels, status in NESTED:
+            deep = '{"a":' + "[" * levels + "]" * levels + "}"
+            body = f'{{"model":"cheap","stream":true,"seed":{levels},"{field}":{deep}}}'
+            response = httpx.post(target.one.address() + POSTS[0], content=body, headers=headers)
+            assert response.status_code == status, (levels, response.text)
+            assert status == 200 or response.json()["error"]["code"] == "malformed_json"
+    finally:
+        target.upstream.says(json.dumps(COMPLETION).encode())
+
+
 SMUGGLED = head("GET", "/smuggled")
 HTTP = {
     "length and chunks": head("POST", "/ask", "content-length: 5", "transfer-encoding: chunked")

@@ -1,14 +1,20 @@
 """What a rule needs of a text is there whenever the rule fits, and tells most texts apart."""
 
+import logging
 import re
 import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetmeter_app.config.gateway import GatewayConfig
+from fleetmeter_app.routing import expressions
 from fleetmeter_app.routing.expressions import needs_of_expression
-from fleetmeter_app.routing.needs import folded, needs_of_keyword, plain
+from fleetmeter_app.routing.intents import IntentClassifier
+from fleetmeter_app.routing.needs import Needs, folded, needs_of_keyword, plain
 
 EVERY = "".join(map(chr, range(sys.maxunicode + 1)))
 
@@ -72,6 +78,39 @@ def test_a_keyword_says_what_it_needs() -> None:
     assert needs.start == b"moving"
     assert needs_of_keyword("価格 上昇") == needs_of_keyword("?!")
     assert not needs_of_keyword("?!").words
+
+
+def parser_of(*parts: Any) -> ModuleType:
+    """A parser of `re` that reads every expression as these parts."""
+    module = ModuleType("re._parser")
+    vars(module)["parse"] = lambda *_: list(parts)
+    return module
+
+
+PYTHONS = {
+    "no parser": None,
+    "a parser without parse": ModuleType("re._parser"),
+    "parts without names": parser_of(("LITERAL", 98)),
+    "parts of three": parser_of((SimpleNamespace(name="LITERAL"), 98, 0)),
+    "a group of two": parser_of((SimpleNamespace(name="SUBPATTERN"), (1, 0))),
+    "a repetition that is a number": parser_of((SimpleNamespace(name="MAX_REPEAT"), 5)),
+}
+
+
+@pytest.mark.parametrize("name", PYTHONS)
+def test_a_python_that_shows_no_parts_chooses_the_same_intents(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without the parser of `re`, or with one that speaks differently, patterns need nothing, and that is told once."""
+    expressions._tell_once.cache_clear()
+    monkeypatch.setitem(sys.modules, "re._parser", PYTHONS[name])
+    with caplog.at_level(logging.WARNING, "fleetmeter.app"):
+        classifier = IntentClassifier(GatewayConfig.load())
+        assert needs_of_expression(re.compile(r"\bbuy now\b")) == Needs()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "does not show what is in a regular expression" in caplog.text
+    assert classifier.classify("Should I buy AAPL?") == "portfolio_advice"
+    expressions._tell_once.cache_clear()
 
 
 LONG_S = "\N{LATIN SMALL LETTER LONG S}"

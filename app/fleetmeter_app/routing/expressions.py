@@ -1,14 +1,15 @@
 """What a regular expression needs, as far as its parts say so: the words without which it fits no text."""
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
-
-# The parser of `re` has no public name. What it may gain one day is taken for a part of which nothing is known.
-from re import _constants as code  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 from fleetmeter_app.routing.needs import Needs, plain, useful_start
+
+log = logging.getLogger("fleetmeter.app")
 
 _ANY, _GAP, _EDGE = "any", "gap", "edge"
 """Parts of an expression that are no character: anything, some characters that are in no word, a word's edge."""
@@ -17,36 +18,60 @@ _Part = bytes | str | list[list[Any]]
 """A plain character, one of the above, or alternatives, each of which is a list of parts."""
 
 _SPACE = b" "
-_REPEATS = (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT)
-_EDGES = (code.AT_BOUNDARY, code.AT_BEGINNING, code.AT_BEGINNING_STRING, code.AT_END, code.AT_END_STRING)
-_OUTSIDE = (code.CATEGORY_SPACE, code.CATEGORY_NOT_WORD)
+_PARSER = "re._parser"
+"""Python shows the parts of an expression nowhere else; `sre_parse` is its deprecated name, and no library reads the
+same syntax. What a Python lacks or has otherwise is a part of which nothing is known."""
+_OTHERWISE = (ImportError, AttributeError, TypeError, ValueError, LookupError)
+"""What reading the parts raises if this Python has no such parser, or one that speaks differently."""
+
+# The parser's own names of parts and categories.
+_REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
+_EDGES = ("AT_BOUNDARY", "AT_BEGINNING", "AT_BEGINNING_STRING", "AT_END", "AT_END_STRING")
+_OUTSIDE = ("CATEGORY_SPACE", "CATEGORY_NOT_WORD")
 
 
 def needs_of_expression(expression: re.Pattern[str]) -> Needs:
-    """What an expression needs; nothing if it is one for ASCII, because those see other words."""
+    """What an expression needs; nothing if it is one for ASCII, because those see other words.
+
+    Nothing is known of any expression either if this Python does not show its parts. That is logged once: intents are
+    the same then, and take longer to choose.
+    """
     if expression.flags & re.ASCII:
         return Needs()
-    parts = _parts(parser.parse(expression.pattern, expression.flags))
+    try:
+        parts = _parts(import_module(_PARSER).parse(expression.pattern, expression.flags))
+    except _OTHERWISE as error:
+        _tell_once(f"{type(error).__name__}: {error}")
+        return Needs()
     words, _ = _words(parts, before=False, after=False)
     return Needs(tuple(dict.fromkeys(words)), useful_start(_start(parts)))
+
+
+@cache
+def _tell_once(reason: str) -> None:
+    log.warning(
+        "this Python does not show what is in a regular expression (%s), so each pattern of an intent is tried on each "
+        "question: intents are chosen as before, but more slowly",
+        reason,
+    )
 
 
 def _parts(tree: Iterable[tuple[Any, Any]]) -> list[_Part]:
     found: list[_Part] = []
     for kind, value in tree:
-        if kind is code.LITERAL:
+        if kind.name == "LITERAL":
             found.append(plain(chr(value)))
-        elif kind is code.AT and value in _EDGES:
+        elif kind.name == "AT" and value.name in _EDGES:
             found.append(_EDGE)
-        elif kind is code.IN and all(_is_outside(*one) for one in value):
+        elif kind.name == "IN" and all(_is_outside(*one) for one in value):
             found.append(_SPACE)
-        elif kind is code.SUBPATTERN and not value[1] & re.ASCII:
+        elif kind.name == "SUBPATTERN" and not value[1] & re.ASCII:
             found += _parts(value[3])
-        elif kind is code.ATOMIC_GROUP:
+        elif kind.name == "ATOMIC_GROUP":
             found += _parts(value)
-        elif kind is code.BRANCH:
+        elif kind.name == "BRANCH":
             found.append([_parts(one) for one in value[1]])
-        elif kind in _REPEATS:
+        elif kind.name in _REPEATS:
             found += _repeated(value[0], value[1], _parts(value[2]))
         else:
             found.append(_ANY)
@@ -55,9 +80,11 @@ def _parts(tree: Iterable[tuple[Any, Any]]) -> list[_Part]:
 
 def _is_outside(kind: Any, value: Any) -> bool:
     """Whether a part of a set holds only characters that are a space in a plain text."""
-    if kind is code.RANGE:
+    if kind.name == "RANGE":
         return not plain("".join(map(chr, range(value[0], value[1] + 1)))).strip()
-    return (kind is code.LITERAL and plain(chr(value)) == _SPACE) or (kind is code.CATEGORY and value in _OUTSIDE)
+    return (kind.name == "LITERAL" and plain(chr(value)) == _SPACE) or (
+        kind.name == "CATEGORY" and value.name in _OUTSIDE
+    )
 
 
 def _repeated(least: int, most: int, parts: list[_Part]) -> list[_Part]:

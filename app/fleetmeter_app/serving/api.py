@@ -13,6 +13,7 @@ from fleetmeter.llm import record_error
 from fleetmeter.llm.catalogue import CLIENT_RETRIES
 from fleetmeter_app.errors import ApiError, InvalidRequestError
 from fleetmeter_app.serving.ask import Questions
+from fleetmeter_app.serving.chunks import JSON
 from fleetmeter_app.serving.exchange import ClientLeftError, Exchange, Message, Receive, Send
 from fleetmeter_app.serving.invalidation import Invalidation
 from fleetmeter_app.serving.openai_routes import OpenAIRoutes
@@ -21,7 +22,6 @@ from fleetmeter_app.serving.pipeline import Pipeline
 
 log = logging.getLogger("fleetmeter.app")
 
-JSON = "application/json"
 UNMATCHED = "__unmatched__"
 _MODEL = "/v1/models/{model}"
 _OVERLOADED_SECONDS = 1.0

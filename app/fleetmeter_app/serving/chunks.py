@@ -5,6 +5,8 @@ from fleetmeter_app.serving.open_stream import OpenStream
 from fleetmeter_app.serving.upstream_calls import ModelCall
 from fleetmeter_app.transport.failures import UpstreamFailure
 
+JSON = "application/json"
+"""The content type of an answer in one piece, whatever its upstream called it: it was read as JSON."""
 EVENTS = "text/event-stream; charset=utf-8"
 
 

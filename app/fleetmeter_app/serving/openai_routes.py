@@ -8,6 +8,7 @@ from fleetmeter_app.errors import InvalidRequestError, ModelNotFoundError
 from fleetmeter_app.guarding.caller import Caller
 from fleetmeter_app.routing.router import Selection
 from fleetmeter_app.serving.call import Call
+from fleetmeter_app.serving.chunks import JSON
 from fleetmeter_app.serving.exchange import Exchange
 from fleetmeter_app.serving.pipeline import Pipeline
 from fleetmeter_app.serving.reading import read_all
@@ -17,7 +18,6 @@ from fleetmeter_app.wire.request import JsonRequest
 
 CACHE_HEADER = "x-fleetmeter-cache"
 MODEL_HEADER = "x-fleetmeter-model"
-JSON = "application/json"
 
 _CREATED = 1_790_000_000
 """When models are said to have been made: a fixed time, so that the list never changes by itself."""

@@ -23,7 +23,7 @@ from fleetmeter_app.guarding.caller import Caller
 from fleetmeter_app.routing.router import Selection, Step
 from fleetmeter_app.seams import Seams
 from fleetmeter_app.serving.call import Call
-from fleetmeter_app.serving.chunks import EVENTS, OneChunk, StreamChunks
+from fleetmeter_app.serving.chunks import EVENTS, JSON, OneChunk, StreamChunks
 from fleetmeter_app.serving.hedge import Hedge
 from fleetmeter_app.serving.loaded import Loaded
 from fleetmeter_app.serving.upstream_calls import ModelCall
@@ -149,9 +149,9 @@ class Pipeline:
         """
 
         async def ask(step: Step) -> Made:
-            _, (body, content_type, charge) = await self._first_of(call, step, ModelCall.whole, lambda *_: None)
-            call.answered(step, charge, content_type)
-            return Made(200, content_type, OneChunk(body), lambda: call.facts)
+            _, (body, charge) = await self._first_of(call, step, ModelCall.whole, lambda *_: None)
+            call.answered(step, charge, JSON)
+            return Made(200, JSON, OneChunk(body), lambda: call.facts)
 
         return await self.along(call, ask)
 

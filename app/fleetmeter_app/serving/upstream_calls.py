@@ -62,10 +62,10 @@ class ModelCall:
         self.charge: Charge | None = None
         self.running = Running(call.endpoint, call.intent, step.model, call.stream, Origin(), perf_counter())
 
-    async def whole(self) -> tuple[bytes, str, Charge]:
-        """Body, content type, and what it cost."""
+    async def whole(self) -> tuple[bytes, Charge]:
+        """The body, which is JSON, and what it cost."""
         try:
-            body, document, reply = await self.attempts.run(self._whole)
+            body, document = await self.attempts.run(self._whole)
         except BaseException as error:
             self._ended(error)
             raise
@@ -74,15 +74,15 @@ class ModelCall:
         self.attempts.release()
         charge = self._accounts.answered(self.running, read_answer(document, endpoint=self._call.endpoint))
         self._charge(charge)
-        return body, reply.headers.get("content-type", "application/json"), charge
+        return body, charge
 
-    async def _whole(self, place: Place, number: int) -> tuple[bytes, Any, Reply]:
+    async def _whole(self, place: Place, number: int) -> tuple[bytes, Any]:
         reply = await self._post(place, number)
         body = await reply.read(self._config.max_answer_bytes)
         document = read_document(body)
         if not is_answer(self._call.endpoint, document):
             raise self._not_an_answer(document, body)
-        return body, document, reply
+        return body, document
 
     def _not_an_answer(self, document: Any, body: bytes) -> UpstreamFailure:
         stated = read_answer(document, endpoint=self._call.endpoint)

@@ -23,6 +23,13 @@ _REASON_OF_CODE: dict[str, str | None] = {
 
 An exhausted quota is the account's and not the model's: no other model of that account would answer.
 """
+_OF_THE_REQUEST = frozenset({
+    "invalid_prompt", "bio_policy", "misalignment_policy_violation", "invalid_image", "invalid_image_format",
+    "invalid_base64_image", "invalid_image_url", "invalid_image_mode", "image_too_large", "image_too_small",
+    "image_parse_error", "image_content_policy_violation", "image_file_too_large", "image_file_not_found",
+    "unsupported_image_media_type", "empty_image_file", "failed_to_download_image",
+})  # fmt: skip
+"""Codes with which OpenAI fails a response whose request is at fault, although its status is 200: they are a 400."""
 _REASON_OF_STATUS = {
     404: "model_not_found",
     408: "timeout",
@@ -151,10 +158,10 @@ def failure_of_error(error: BaseException) -> UpstreamFailure:
 def failure_inside(error: Mapping[str, Any], answer: Answer) -> UpstreamFailure:
     """The failure of an answer that came with status 200 and holds an error; its code decides what is tried next."""
     code, message, _ = _said(error)
-    reason = _REASON_OF_CODE.get(code or "", "upstream_error")
+    of_the_request = code in _OF_THE_REQUEST
     return UpstreamFailure(
-        "APIError",
-        reason=reason,
+        "BadRequestError" if of_the_request else "APIError",
+        reason=None if of_the_request else _REASON_OF_CODE.get(code or "", "upstream_error"),
         status=200,
         code=code,
         message=message,

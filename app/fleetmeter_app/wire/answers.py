@@ -4,16 +4,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from fleetmeter_app.wire.nesting import is_too_deep
+
 _LISTS = {"chat.completions": "choices", "responses": "output", "embeddings": "data"}
 """The list that an answer of each endpoint has."""
 
 
-def read_document(body: bytes) -> Any:
-    """A body as JSON; None for what is none, or is nested too deeply to be read."""
+def read_document(body: bytes) -> dict[str, Any] | None:
+    """A body as a JSON object; None for anything else, and for one that is nested too deeply."""
     try:
-        return json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
         return None
+    return document if isinstance(document, dict) and not is_too_deep(body, document) else None
 
 
 def is_answer(endpoint: str, document: Any) -> bool:
@@ -23,6 +26,8 @@ def is_answer(endpoint: str, document: Any) -> bool:
     items = document.get(_LISTS[endpoint])
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         return False
+    if endpoint == "responses":
+        return document.get("status") != "failed"
     if endpoint == "chat.completions":
         return bool(items) and all(_is_choice(item) for item in items)
     return True

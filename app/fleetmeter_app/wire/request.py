@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from fleetmeter_app.errors import InvalidRequestError
+from fleetmeter_app.wire.nesting import MOST_LEVELS, is_too_deep
 
 _decoder = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -34,10 +35,14 @@ class JsonRequest:
     def parse(cls, body: bytes) -> Self:
         """Read a body; `InvalidRequestError` for what is no JSON object."""
         try:
-            return cls._read(body, body.decode())
-        except (ValueError, RecursionError) as error:
-            reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-            raise InvalidRequestError(f"The body is no JSON: {reason}.", code="malformed_json") from error
+            request = cls._read(body, body.decode())
+        except RecursionError as error:
+            raise _too_deep() from error
+        except ValueError as error:
+            raise InvalidRequestError(f"The body is no JSON: {error}.", code="malformed_json") from error
+        if is_too_deep(body, request.fields):
+            raise _too_deep()
+        return request
 
     @classmethod
     def _read(cls, body: bytes, text: str) -> Self:
@@ -125,6 +130,13 @@ class JsonRequest:
         if stream is not None and not isinstance(stream, bool):
             raise InvalidRequestError("'stream' must be true or false.", param="stream", code="invalid_type")
         return bool(stream)
+
+
+def _too_deep() -> InvalidRequestError:
+    return InvalidRequestError(
+        f"The body's lists and objects are nested too deeply; at most {MOST_LEVELS} may be within each other.",
+        code="malformed_json",
+    )
 
 
 def _field(name: str, value: Any) -> str:

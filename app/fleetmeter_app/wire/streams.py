@@ -18,7 +18,8 @@ _NEWS = re.compile(rb'"(?:error|x_groq)"\s*:|"finish_reason"\s*:\s*"')
 _SEQUENCE = re.compile(rb'"sequence_number"\s*:\s*([0-9]{1,15})')
 _TYPE = re.compile(rb'"type"\s*:\s*"((?:response\.|error)[a-z_.]*)"')
 _WORDS_OF_DELTA = ("content", "tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio")
-_TERMINAL = {b"response.completed", b"response.incomplete", b"response.failed"}
+_COMPLETE = {b"response.completed", b"response.incomplete"}
+_FAILED = b"response.failed"
 
 
 class Stream(ABC):
@@ -60,7 +61,7 @@ class Stream(ABC):
 
     @abstractmethod
     def failure(self, error: dict[str, Any]) -> bytes:
-        """The event that tells the client of an error; empty if none is needed."""
+        """The event that tells the client of an error."""
 
 
 class ChatStream(Stream):
@@ -141,7 +142,7 @@ class ChatStream(Stream):
 
 
 class ResponseStream(Stream):
-    """A stream of `/v1/responses`; all of it is for the client but an error."""
+    """A stream of `/v1/responses`; all of it is for the client but an error, and the event of a failed response."""
 
     done = b""
 
@@ -152,7 +153,8 @@ class ResponseStream(Stream):
 
     def _see(self, event: bytes) -> bytes:
         name = name_of(event) or self._named_inside(event)
-        self._last = event
+        if name != _FAILED:  # in its place the client gets one of ours
+            self._last = event
         if name.endswith(b".delta"):
             self.began = True
             self.characters += max(0, len(event) - 250)  # an event without its text has about 250 bytes
@@ -161,11 +163,9 @@ class ResponseStream(Stream):
             found = read_document(data_of(event))
             self.error = error_of(found) or (found if isinstance(found, dict) else {})
             return b""
-        if name in _TERMINAL or not self._snapshot:
+        if name in _COMPLETE or name == _FAILED or not self._snapshot:
             self._read(name, read_document(data_of(event)))
-            if self.error is not None and name != b"response.failed":
-                return b""
-        return event
+        return event if self.error is None else b""
 
     def _named_inside(self, event: bytes) -> bytes:
         found = _TYPE.search(event)
@@ -182,19 +182,17 @@ class ResponseStream(Stream):
         self._answer.see(document)
         response = document.get("response")
         self._snapshot = response if isinstance(response, dict) else self._snapshot
-        if name in _TERMINAL:
+        if name in _COMPLETE:
             self.finished = self.ended = True
-            if name == b"response.failed":
-                self.error = error_of(self._snapshot) or {"message": "the response failed"}
+        elif name == _FAILED:
+            self.error = error_of(self._snapshot) or {"message": "the response failed"}
 
     def last(self) -> bytes:
         """Nothing: the usage stands in the last event."""
         return b""
 
     def failure(self, error: dict[str, Any]) -> bytes:
-        """`response.failed`, so that the client is not left with a bare end; empty if that has been told already."""
-        if self.finished:
-            return b""
+        """`response.failed`, so that the client is not left with a bare end."""
         number = _SEQUENCE.search(self._last)
         told = {"code": error.get("code") or "server_error", "message": error.get("message")}
         return encode(

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import openai
 import pytest
+from openai.types.responses import ResponseError
 
 from fleetmeter.embedded import EmbeddedStore
+from fleetmeter.pricing.answer import Answer
+from fleetmeter_app.transport.failures import failure_inside
 from support.exposition import total
 from support.gateway import NEVER_OPEN, ONE_TIER, Program, eventually, running_replica
 from support.raw_upstream import COMPLETION, RawUpstream, raw_upstream
@@ -109,6 +112,96 @@ def asked(replica: Program, **more: Any) -> httpx.Response:
 def grown(replica: Program, before: dict[Any, float], name: str, **labels: str) -> float:
     """The growth of a sample since then."""
     return total(replica.samples(), name, **labels) - total(before, name, **labels)
+
+
+@pytest.mark.parametrize("named", ["text/html", "application/json; x=\u0142", "application/json\x7f", "", "x" * 3000])
+def test_an_answer_is_json_whatever_its_upstream_calls_it(replica: Program, upstream: RawUpstream, named: str) -> None:
+    """SDKs take a body of another content type for a text, and no header can carry some of them."""
+    body = changed()
+    upstream.answer = f"HTTP/1.1 200 OK\r\ncontent-type: {named}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+    response = asked(replica)
+    assert (response.status_code, response.content) == (200, body)
+    assert response.headers["content-type"] == "application/json"
+
+
+FAILED = {
+    "id": "r", "object": "response", "model": "gpt-6-luna", "status": "failed", "output": [],
+    "usage": {"input_tokens": 4, "output_tokens": 3, "total_tokens": 7},
+}  # fmt: skip
+OF_THE_PROVIDER = {"server_error", "rate_limit_exceeded", "vector_store_timeout", "data_residency_mismatch"}
+
+
+def events_of(*responses: dict[str, Any]) -> bytes:
+    """A stream of a response: how it began, and how it failed."""
+    names = ("response.created", "response.failed")
+    return b"".join(
+        f"event: {name}\ndata: {json.dumps({'type': name, 'sequence_number': at, 'response': response})}\n\n".encode()
+        for at, (name, response) in enumerate(zip(names, responses, strict=True))
+    )
+
+
+@pytest.mark.parametrize("error", [None, "secret words", {"code": ["x"], "message": "secret words"}])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_failed_response_is_a_failure(replica: Program, upstream: RawUpstream, error: Any, *, stream: bool) -> None:
+    """It comes with status 200, and is no answer: its tokens are counted, its words and codes stay here."""
+    failed = {**FAILED, "error": error}
+    if stream:
+        body = events_of({**FAILED, "status": "in_progress", "usage": None}, failed)
+        upstream.says(body, content_type="text/event-stream")
+    else:
+        upstream.says(json.dumps(failed).encode())
+    before = replica.samples()
+    response = httpx.post(
+        replica.address() + "/v1/responses", json={"model": "cheap", "input": "x", "stream": stream}, timeout=30
+    )
+    assert "secret" not in response.text
+    if stream:
+        last = json.loads(response.content.strip().split(b"data: ")[-1])
+        assert (last["type"], last["sequence_number"]) == ("response.failed", 1)
+        assert last["response"]["usage"] == FAILED["usage"]
+        told = last["response"]["error"]
+    else:
+        assert response.status_code == 502
+        told = response.json()["error"]
+    assert told["code"] == "upstream_error"
+    assert eventually(lambda: grown(replica, before, "openai_errors_total") == 1)
+    assert grown(replica, before, "openai_tokens_used_sum") == 7
+
+
+@pytest.mark.parametrize("code", get_args(ResponseError.model_fields["code"].annotation))
+def test_a_response_that_failed_by_its_request_is_the_callers(
+    replica: Program, upstream: RawUpstream, code: str
+) -> None:
+    """The caller is told as of a 400, and no circuit opens for it; all else is the provider's fault."""
+    upstream.says(json.dumps({**FAILED, "error": {"code": code, "message": "It is too small."}}).encode())
+    response = httpx.post(replica.address() + "/v1/responses", json={"model": "cheap", "input": "x"}, timeout=30)
+    failure = failure_inside({"code": code}, Answer())
+    if code in OF_THE_PROVIDER:
+        assert response.status_code == 502
+        assert failure.is_the_deployments
+    else:
+        assert response.status_code == 400
+        assert response.json()["error"]["code"] == code
+        assert "It is too small" in response.json()["error"]["message"]
+        assert not failure.is_the_deployments
+
+
+NESTED = ((150, 200), (300, 502), *((levels, 502) for levels in range(940, 1000, 2)))
+"""Levels, and what becomes of an answer that has so many: between what Python reads and what it writes is the rub."""
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_nested_answer_is_passed_on_or_refused(replica: Program, upstream: RawUpstream, *, stream: bool) -> None:
+    """By a bound that is stated; there is no depth that can be read and not written."""
+    for levels, status in NESTED:
+        deep = b'{"x":' + b"[" * levels + b"]" * levels + b","
+        if stream:
+            choice = {"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}
+            body = b"data: " + changed(choices=[choice]).replace(b"{", deep, 1) + b"\n\ndata: [DONE]\n\n"
+        else:
+            body = changed().replace(b"{", deep, 1)
+        upstream.says(body, content_type="text/event-stream" if stream else "application/json")
+        assert asked(replica, stream=stream).status_code == status, levels
 
 
 @pytest.mark.parametrize("code", [400, None, True, ["x"], {"a": 1}, "Two Words", "x\r\nset-cookie: a=b", "y" * 500])

@@ -319,7 +319,7 @@ def test_a_responses_stream_never_just_stops(client: openai.OpenAI, replica: Pro
 
 @pytest.mark.parametrize("status", ["incomplete", "failed"])
 def test_a_response_that_ends_otherwise_is_handed_on(client: openai.OpenAI, replica: Program, status: str) -> None:
-    """Its last event is the upstream's own, and its tokens count."""
+    """One that is incomplete ends with the upstream's own event, one that failed with one of ours; its tokens count."""
     growth = Growth(replica)
     events: list[Any] = list(
         client.responses.create(model="cheap", input=f"x {BILL} [[answer:status={status}]]", stream=True)

@@ -11,7 +11,7 @@ from typing import IO, Any, Protocol
 from fleetmeter.cli.prices.bill import Bill
 from fleetmeter.errors import SettingError
 from fleetmeter.pricing import PriceList, read_answer
-from fleetmeter.pricing.price_list import OTHER
+from fleetmeter.pricing.tariff_list import OTHER
 
 _LONGEST_LINE = 1 << 26
 """Bytes of a line at most. A longer one is no answer, and could fill the memory."""

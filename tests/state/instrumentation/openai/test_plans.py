@@ -256,7 +256,7 @@ def other_prices() -> Iterator[Any]:
 def test_a_plan_ends_with_the_prices_that_it_was_made_of(other_prices: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tenth of a second after new price data came, they are in force."""
     now = 1_790_000_000.0
-    monkeypatch.setattr("fleetmeter.pricing.price_list.time", lambda: now)
+    monkeypatch.setattr("fleetmeter.pricing.tariff_list.time", lambda: now)
     call = Ended(options(prices(), short=True), ANSWER)
     recorder = Recorder(REGISTRY)
     have_a_plan(call)
@@ -280,7 +280,7 @@ def test_a_call_counts_though_its_price_cannot_be_looked_up(monkeypatch: pytest.
 def test_a_plan_ends_with_its_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some prices change from day to day, so the edition of a price list ends at midnight (UTC)."""
     listed, now = prices(), 1_790_000_000.0
-    monkeypatch.setattr("fleetmeter.pricing.price_list.time", lambda: now)
+    monkeypatch.setattr("fleetmeter.pricing.tariff_list.time", lambda: now)
     first = listed.edition()
     now += 86_399 - now % 86_400
     assert listed.edition() is first
