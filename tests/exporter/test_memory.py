@@ -39,3 +39,13 @@ def test_cycles_are_still_looked_for() -> None:
         assert gc.get_threshold() == (COLLECT_AFTER, *before[1:])
     finally:
         gc.set_threshold(*before)
+
+
+def test_threads_share_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one thread freed is there for the next: the C library is told to keep one store of memory for all."""
+    told: dict[int, int] = {}
+    library = SimpleNamespace(mallopt=told.__setitem__)
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
+    monkeypatch.setattr(gc, "set_threshold", lambda *_: None)
+    tune()
+    assert told == {memory._M_MMAP_THRESHOLD: memory.OWN_MAPPING, memory._M_ARENA_MAX: 1}

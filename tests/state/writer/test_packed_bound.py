@@ -209,4 +209,5 @@ def test_what_is_too_much_is_in_one_series_and_counted(bounded: StoreAddress, cl
         packed=True,
     )
     told = decoded(client, bounded.keys, dropped)
+    told = {field: amount for field, amount in told.items() if amount}  # other tests of this process have series, too
     assert told == {'["m_calls"]': 3 * 10**15, '["m_size"]': 2 * 10**15}
