@@ -20,8 +20,8 @@ from fleetmeter.pricing import (
     ModelPrice,
     PriceList,
     price_data,
-    price_list,
     shutdown_timestamp,
+    tariff_list,
 )
 from fleetmeter.pricing.supplements import supplement_for
 
@@ -168,7 +168,7 @@ def test_what_is_forgotten_meanwhile_is_not_remembered(monkeypatch: pytest.Monke
     """A name, place or tariff that was found by prices which are no longer in force is not taken for a present one."""
     table = Meanwhile({"elsewhere": "groq"})
     prices = PriceList(Book(providers=table))
-    monkeypatch.setattr(price_list, "_MOST_KEPT", most)
+    monkeypatch.setattr(tariff_list, "_MOST_KEPT", most)
     monkeypatch.setattr(table, "happens", prices._forget)
     address = "https://api.openai.com/v1"
     assert prices.provider(address) == "openai"
