@@ -78,7 +78,7 @@ if not (state == 'alive' or state == 'packed' or state == 'goodbye') then
   return malformed('head')
 end
 
-local sections, any_packed, at = {}, false, 10
+local sections, any_packed, any_named, at = {}, false, false, 10
 while at <= #ARGV do
   local operation, index, count = ARGV[at], whole(ARGV[at + 1]) or 0, whole(ARGV[at + 2])
   local items, key = width[operation], KEYS[index]
@@ -91,7 +91,11 @@ while at <= #ARGV do
   if last > #ARGV then
     return malformed('length of the section at ' .. at)
   end
-  any_packed = any_packed or of_three_keys[operation]
+  if of_three_keys[operation] then
+    any_packed, any_named = true, any_named or operation ~= 'indexed'
+  elseif operation == 'exemplar' then
+    any_named = true
+  end
   sections[#sections + 1] = { operation, key, at + 3, last, count, index }
   at = last + 1
 end
@@ -207,33 +211,38 @@ local function place_of(key)
   return declared[key]
 end
 
-local add_indexed, add_named, remove_packed, lacks, tell_grown
-if any_packed then -- else these functions would be made for nothing
+local add_to_slots, add_named, remove_packed, lacks, tell_grown
+if any_packed then -- else these functions would be made for nothing, which takes longer than a small batch
+
+--@include stated
+--@include packed_layouts
+--@include slots
+
+  if any_named then -- series are looked up
 
 --@include blocks
 --@include packed_forms
---@include packed_layouts
 --@include permitted
---@include slots
 --@include packed
 
-  local indexed, named = {}, nil
-  for i = 1, #sections do
-    local section = sections[i]
-    local operation = section[1]
-    if read[operation] then
-      if not read[operation](section, section[3], section[4]) then
-        return malformed(operation .. ' of ' .. section[2])
+    local named
+    for _, section in ipairs(sections) do
+      if section[1] == 'named' then
+        named = named or section
+        if not read_named(section, section[3], section[4]) then
+          return malformed('named of ' .. section[2])
+        end
       end
-      indexed[#indexed + 1] = operation == 'indexed' and section or nil
-      named = named or operation == 'named' and section
+    end
+    local problem = named and denied(named[2], KEYS[named[6] + 2])
+    if problem then
+      return redis.error_reply('NOPERM packed numbers cannot be added, nothing was changed: ' .. problem)
     end
   end
-  local problem = named and denied(named[2], KEYS[named[6] + 2])
-  if problem then
-    return redis.error_reply('NOPERM packed numbers cannot be added, nothing was changed: ' .. problem)
+  local broken, outdated = outdated_of(sections)
+  if broken then
+    return malformed('indexed of ' .. broken[2])
   end
-  local outdated = outdated_of(indexed)
   if #outdated > 0 then
     local lost, held = string.match(known, '^%d+ ?(%d*) ?%d* ?%S* ?(%S*)')
     return { 'stale', applied, lost, held, epoch, now, '0', unpack(outdated, 1, math.min(#outdated, MOST_ARGUMENTS)) }
@@ -297,7 +306,7 @@ for _, section in ipairs(sections) do
       end
     end
   elseif operation == 'indexed' then
-    add_indexed(index, first, section.counts)
+    add_to_slots(key, ARGV, first + 3, section[7], section[8], section[9])
   elseif operation == 'named' then
     add_named(index, section)
   elseif removal[operation] then

@@ -4,7 +4,6 @@
 -- `digest`, `slots`, `shapes`, `size` (how many series) and `dead` (slots) as `@state` has them; `entries` that are still
 -- to be appended to the names; `index`, the fields of the index that were read, as they are to be.
 
-local MOST_ARGUMENTS = 2000
 -- How many series stand in one entry of the names, at most.
 local MOST_BORN = 500
 
@@ -13,24 +12,6 @@ local function in_parts(command, key, arguments)
   for i = 1, #arguments, MOST_ARGUMENTS do
     redis.pcall(command, key, unpack(arguments, i, math.min(i + MOST_ARGUMENTS - 1, #arguments)))
   end
-end
-
--- A layout as it stands; nil if its keys do not fit together: one was evicted, or nothing is there yet. `text` is its
--- `@state`.
-local function as_stated(numbers, series, names, text)
-  local generation, count, digest, slots, shapes, size, dead =
-    string.match(type(text) == 'string' and text or '', '^(%x+) (%d+) (%x+) (%d+) (%d+) (%d+) (%d+)$')
-  if not generation or redis.pcall('LLEN', names) ~= tonumber(count) then
-    return nil
-  end
-  if redis.pcall('STRLEN', numbers) ~= 8 * tonumber(slots) then
-    return nil
-  end
-  return {
-    numbers = numbers, series = series, names = names, generation = generation, digest = digest,
-    count = tonumber(count), slots = tonumber(slots), shapes = tonumber(shapes), size = tonumber(size),
-    dead = tonumber(dead), entries = {}, index = {},
-  }
 end
 
 -- A layout with nothing in it, which is not in the store yet.
@@ -58,11 +39,6 @@ local function chain_born(layout, number, width, series)
     local some = table.concat(series, '\n', i, math.min(i + MOST_BORN - 1, #series))
     chain(layout, 'b ' .. layout.slots + (i - 1) * width .. ' ' .. number .. ' ' .. some)
   end
-end
-
--- How far the names go, as a writer knows it.
-local function end_of(layout)
-  return layout.generation .. ' ' .. layout.count .. ' ' .. layout.digest
 end
 
 local function keep(layout)

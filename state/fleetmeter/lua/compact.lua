@@ -30,6 +30,7 @@ if string.match(redis.call('HGET', KEYS[1], '@epoch') or '', '^%S*') ~= ARGV[1] 
   return { 'epoch', '0', '0', '0', '0', '0' }
 end
 
+--@include stated
 --@include blocks
 
 -- Whether so much is dead that moving the rest costs no more than what made it so: at most as much is moved as was

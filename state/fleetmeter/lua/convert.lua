@@ -40,9 +40,10 @@ local function check(result, _, slot)
   end
 end
 
-local add_indexed, add_named, remove_packed, lacks, tell_grown
+local add_to_slots, add_named, remove_packed, lacks, tell_grown
 
 --@include series
+--@include stated
 --@include blocks
 --@include packed_forms
 --@include packed_layouts

@@ -46,6 +46,7 @@ for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
 end
 
 --@include notes
+--@include stated
 --@include blocks
 
 local function goes(field, values)

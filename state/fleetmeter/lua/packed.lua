@@ -1,8 +1,6 @@
--- A part of apply.lua: adding to packed layouts, by name or by slot.
+-- A part of apply.lua and convert.lua: adding to packed layouts by name, and removing from them.
 
-function add_indexed(index, first, counts)
-  add_to_slots(KEYS[index], ARGV, first + 3, unpack(counts))
-end
+local series_stem = string.gsub(KEYS[3], 'families$', 'series:')
 
 -- Begins a layout, and drops what is left of one that was evicted in part.
 local function begin(index)

@@ -1,4 +1,4 @@
--- A part of apply.lua: whether sections of packed layouts are whole, looked at before anything is written.
+-- A part of apply.lua: whether a section of `named` is whole, looked at before anything is written.
 
 -- Texts of whole numbers that are not negative → the numbers; false for any other text. Few texts are looked at often.
 local naturals = setmetatable({}, { __index = function(known, text)
@@ -7,18 +7,6 @@ local naturals = setmetatable({}, { __index = function(known, text)
   known[text] = found
   return found
 end })
-
-local DIGEST = string.rep('%x', 16)
-local KNOWN = '^' .. DIGEST .. ' [1-9]%d* ' .. DIGEST .. '$'
-
--- Whether a section of `indexed`, in ARGV from `first` to `last`, is whole: it says what it knows, and has pairs. Its
--- field `counts` says how many of them are plain slots, wholes and remainders.
-local function read_indexed(section, first, last)
-  local plain, wholes = naturals[ARGV[first + 1] or ''], naturals[ARGV[first + 2] or '']
-  local remainders = plain and wholes and (last - first - 2) / 2 - plain - wholes
-  section.counts = { plain, wholes, remainders }
-  return remainders and remainders >= 0 and remainders % 1 == 0 and string.find(ARGV[first], KNOWN)
-end
 
 local OPEN, CLOSE = string.byte('[]', 1, 2)
 
@@ -50,5 +38,3 @@ local function read_named(section, first, last)
   section.shape, section.value, section.width, section.series, section.starts = ARGV[first], value, width, series, starts
   return at == last + 1
 end
-
-local read = { indexed = read_indexed, named = read_named }

@@ -28,6 +28,7 @@ if epoch ~= ARGV[1] then
 end
 
 --@include notes
+--@include stated
 --@include blocks
 
 local function fields(key)

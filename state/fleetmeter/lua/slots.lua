@@ -48,7 +48,7 @@ end
 
 -- Adds to slots, none of which is there twice. `items` has two texts for each: `#<slot>` and the amount. The first one
 -- begins at `first`. So many plain slots come first (highs, buckets, counts), then so many wholes, then remainders.
-local function add_to_slots(numbers, items, first, plain, wholes, remainders)
+function add_to_slots(numbers, items, first, plain, wholes, remainders)
   local every = plain + wholes + remainders
   for done = 0, every - 1, MOST_AT_ONCE do
     local start, count = first + 2 * done, math.min(MOST_AT_ONCE, every - done)
@@ -62,7 +62,7 @@ local function add_to_slots(numbers, items, first, plain, wholes, remainders)
         check(alone, numbers, '#' .. slot)
         result = tonumber(alone) or 0
       end
-      if (result > FULL or result < -FULL) and i > values then
+      if i > values and (result > FULL or result < -FULL) then
         local kind = i > values + wholes and 'remainder' or 'whole'
         carry(numbers, string.sub(items[start + 2 * i - 2], 2), result, kind)
       end
