@@ -96,7 +96,7 @@ while at <= #ARGV do
   elseif operation == 'exemplar' then
     any_named = true
   end
-  sections[#sections + 1] = { operation, key, at + 3, last, count, index }
+  sections[#sections + 1] = { operation, key, at + 3, last, count, index, 0, 0, 0 } -- and room for counts of slots
   at = last + 1
 end
 

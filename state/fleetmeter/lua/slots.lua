@@ -40,8 +40,10 @@ local function operations_of(items, start, count)
     operations[n - 3], operations[n - 2], operations[n - 1], operations[n] = 'INCRBY', 'i64', '', ''
     prepared = i
   end
-  for i = 1, count do
-    operations[4 * i - 1], operations[4 * i] = items[start + 2 * i - 2], items[start + 2 * i - 1]
+  local from = start
+  for n = 3, 4 * count, 4 do
+    operations[n], operations[n + 1] = items[from], items[from + 1]
+    from = from + 2
   end
   return unpack(operations, 1, 4 * count)
 end

@@ -1,5 +1,5 @@
--- A part of apply.lua, compact.lua, convert.lua, forget.lua and reset.lua: a packed layout as its `@state` has it, which is
--- all that a batch by slot needs; blocks.lua says what the table holds, and has the rest.
+-- A part of apply.lua, compact.lua, convert.lua, forget.lua and reset.lua: a packed layout as its `@state` has it, all that
+-- a batch by slot needs; blocks.lua says what the table holds, and has the rest.
 
 local MOST_ARGUMENTS = 2000
 
