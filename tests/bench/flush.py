@@ -35,6 +35,9 @@ TARGET = 3.0
 PACKED_TARGET = 0.8
 """The same of packed numbers, as a part of what fields of hashes take."""
 
+SMALL, SMALL_FAMILIES, SMALL_TARGET = 20, 6, 1.0
+"""Series and families of a usual flush, and what the store's processor takes packed, as a part of what fields take."""
+
 BARE = """
 local at = 10
 while at <= #ARGV do
@@ -62,7 +65,8 @@ def main() -> None:
         bench = _Bench(store.url, meter)
         compared = [bench.compared(series, parted=parted) for _ in range(TURNS) for series, parted in kinds]
         encoded = [bench.by_encoding(entries) for _ in range(TURNS) for entries in ENCODINGS]
-        packed = [bench.packed(parted=parted) for _ in range(TURNS) for parted in (False, True)]
+        packed = [bench.packed(200, FAMILIES, parted=parted) for _ in range(TURNS) for parted in (False, True)]
+        small = [bench.packed(SMALL, SMALL_FAMILIES, parted=False) for _ in range(TURNS)]
         empty = reduce(Cost.better, (bench.cost(Delta(), 60) for _ in range(TURNS)))
         bench.close()
         meter.close()
@@ -81,9 +85,13 @@ def main() -> None:
         ],
     )
     show(
-        "flush: packed numbers beside fields of hashes: µs of a flush of 200 dirty series, by slot",
+        "flush: packed numbers beside fields of hashes: µs of a flush, by slot",
         ["dirty series", "script", "of hashes", "store", "of hashes", "client", "of hashes"],
-        [_packed_row(_best(packed[number::2]), "histograms" if number else "counters") for number in range(2)],
+        [
+            _packed_row(_best(packed[::2]), "200 counters"),
+            _packed_row(_best(packed[1::2]), "200 histograms"),
+            _packed_row(_best(small), f"{SMALL} counters, {SMALL_FAMILIES} families"),
+        ],
         [
             judged(
                 f"time in the script as a part of that of hashes, 200 {kind}",
@@ -91,6 +99,13 @@ def main() -> None:
                 PACKED_TARGET,
             )
             for kind, best_of in (("counters", _best(packed[::2])), ("histograms", _best(packed[1::2])))
+        ]
+        + [
+            judged(
+                f"the store's processor as a part of that of hashes, {SMALL} counters in {SMALL_FAMILIES} families",
+                _best(small)["packed"].processor_us / _best(small)["fields"].processor_us,
+                SMALL_TARGET,
+            )
         ],
     )
     show(
@@ -112,7 +127,7 @@ def _packed_row(costs: dict[str, Cost], kind: str) -> list[str]:
         (packed.processor_us, fields.processor_us),
         (packed.client_us, fields.client_us),
     )
-    return [f"200 {kind}", *(f"{cost:.0f}" for pair in pairs for cost in pair)]
+    return [kind, *(f"{cost:.0f}" for pair in pairs for cost in pair)]
 
 
 def _best(turns: Iterable[dict[str, Cost]]) -> dict[str, Cost]:
@@ -154,10 +169,10 @@ class _Bench:
             found["single"] = self._plain(delta, 3, transaction=False)
         return found
 
-    def packed(self, *, parted: bool) -> dict[str, Cost]:
-        """The cost of a flush of 200 series in either format."""
+    def packed(self, series: int, families: int, *, parted: bool) -> dict[str, Cost]:
+        """The cost of a flush of so many series in either format."""
         return {
-            form: self.cost(flush_of(200, FAMILIES, parted=parted, packed=form == "packed"), SIZES[200])
+            form: self.cost(flush_of(series, families, parted=parted, packed=form == "packed"), SIZES[series])
             for form in ("fields", "packed")
         }
 

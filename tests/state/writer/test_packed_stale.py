@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import redis
 
 from fleetmeter.schema.definition import Definition
 from fleetmeter.schema.packing import SLOT, shape_of
@@ -206,3 +207,16 @@ def test_waiting_for_replicas_goes_by_slot_too(store: StoreAddress, client: Any,
     answer, reached = writer.store.apply_and_wait(writer.call(adds_of(PLAIN, {("a",): 4})), 0, 0.1)
     assert (answer.status, reached) == ("applied", 0)
     assert decoded(client, store.keys, PLAIN) == {'["a"]': 4}
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_a_part_of_what_is_known_proves_nothing(store: StoreAddress, client: Any, hand: NewHand, kept: int) -> None:
+    """Generation, names and digest prove where blocks are: fewer of them are refused, though `@state` begins so."""
+    writer = hand()
+    writer.add(PLAIN, {("a",): 1})
+    words = writer.known(PLAIN).state.split(" ")
+    head: list[Any] = [writer.epoch, "w", 1, "1", 2, "2", 0, "packed", 100]
+    keys = [*store.keys.fixed, *store.keys.packed(PLAIN.field)]
+    with pytest.raises(redis.ResponseError, match="FLEETMETER apply: malformed indexed"):
+        writer.store._apply(keys=keys, args=[*head, "indexed", 9, 5, " ".join(words[:kept]), 0, 1, "#1", 1])
+    assert decoded(client, store.keys, PLAIN) == {'["a"]': 1}
