@@ -42,7 +42,7 @@ class FactRows(Rows):
         names = {tuple(sorted({*own, *found})) for _, found in facts}
         if not self._members and not self._mixed:
             self._common = min(names, default=())
-        if not self._mixed and not names <= {self._common}:
+        if not self._mixed and (len(facts) > 1 or not names <= {self._common}):  # a fact may have the name of a label
             self._mixed, self._said = True, ()
             self._forget()
             self.learn(fields, stated, texts)
@@ -93,5 +93,5 @@ def _facts(texts: Sequence[bytes]) -> list[tuple[Sequence[int], _Columns]]:
     found: dict[tuple[str, ...], list[int]] = {}
     every = [facts_of(text) for text in texts]
     for at, facts in enumerate(every):
-        found.setdefault(tuple(facts), []).append(at)
+        found.setdefault(tuple(sorted(facts)), []).append(at)
     return [(some, {name: [every[at][name] for at in some] for name in names}) for names, some in found.items()]

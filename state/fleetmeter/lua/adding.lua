@@ -57,6 +57,9 @@ local function add_bounded(key, length, labels, first, last, parted, noted)
       local series, part, marker = first_of(key, field, parted)
       if not series or series == overflow then
         new = false
+        if series and noted then
+          came(string.sub(key, #stem + 1), marker)
+        end
       elseif full then
         overflowed = overflowed + (marker == field and 1 or 0)
         field = overflow .. part

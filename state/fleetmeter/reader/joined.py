@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import repeat
 from math import isfinite
 from operator import eq
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.hashes import Hash, LikeAHash
@@ -36,9 +36,9 @@ class _Arrangement(NamedTuple):
 
 
 class Fractional(float):
-    """A number of stored units that is not whole: in the family's own unit it is rounded once, from its exact value.
+    """A number of stored units that is not whole. Its exact value is compared, and rounded once, in the end.
 
-    Else it might be shown as less than the hash alone was, by the last digit of a float.
+    Else it might be less than what was there before by the last digit of a float, and be taken for a loss.
     """
 
     exact: Decimal
@@ -50,8 +50,29 @@ class Fractional(float):
         made.exact = exact
         return made
 
+    def __eq__(self, other: object) -> bool:
+        return bool(self.exact == _exactly(other))
+
+    def __lt__(self, other: float) -> bool:
+        return bool(self.exact < _exactly(other))
+
+    def __le__(self, other: float) -> bool:
+        return bool(self.exact <= _exactly(other))
+
+    def __gt__(self, other: float) -> bool:
+        return bool(self.exact > _exactly(other))
+
+    def __ge__(self, other: float) -> bool:
+        return bool(self.exact >= _exactly(other))
+
+    __hash__ = float.__hash__  # of equal numbers it is equal
+
     def __truediv__(self, scale: float) -> float:
         return float(EXACT.divide(self.exact, Decimal(scale)))
+
+
+def _exactly(number: Any) -> Any:
+    return number.exact if isinstance(number, Fractional) else number
 
 
 class Joined(LikeAHash):

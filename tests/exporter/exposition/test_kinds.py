@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from bench.kinds import KINDS
-from bench.kinds_state import BOUNDS, State, counter, gauge, histogram
+from bench.kinds_state import BOUNDS, State, counter, gauge, histogram, info
 from fleetmeter.reader.hashes import Hash
 from fleetmeter.schema.definition import Definition, compact_json
 from fleetmeter.schema.keys import Keys
@@ -355,3 +355,23 @@ def test_new_series_leave_known_exemplars_at_their_lines(store: StoreAddress, fl
             text = exposition.text([fleet.scrape()], 0.0).decode()
             check(text, general(store, FORMATS[1]))
             assert text.count(" # {") == len(state._client.hgetall(state.keys.exemplars)) > 1
+
+
+@pytest.mark.parametrize("texts", [('{"model":"x"}', "{}"), ('{"a":"1","b":"2"}', '{"b":"2","a":"1"}')])
+def test_a_fact_that_has_the_name_of_a_label_takes_its_place_in_its_own_row(
+    store: StoreAddress, fleet: Fleet, texts: tuple[str, str]
+) -> None:
+    """Both writers' rows are shown, whichever came first, also if all rows have labels of the same names."""
+    layout = Definition.of("build", "info", "Help.", "", ("model",), (), "")
+    keys, exposition = Keys(store.namespace), Exposition(TEXT)
+    with (
+        closing(State(store.url, store.namespace, [info(4), gauge(4, "sum", writers=4)])) as state,
+        closing(store.client()) as client,
+    ):
+        client.hset(keys.families, layout.field, f"{BIRTH_US} {BIRTH_US} {layout.to_json()}")
+        for writer, text in ((0, texts[0]), (1, texts[1]), (2, texts[1]), (2, texts[0])):
+            series = compact_json([layout.name, layout.layout, [f"y{writer}"]])
+            client.hset(keys.gauges, f"writer-{writer} {series}", f"1 {text}")
+            state.beat()
+            for one in (exposition, Exposition(TEXT)):
+                check(one.text([fleet.scrape()], 0.0).decode(), general(store, TEXT))

@@ -12,6 +12,8 @@ from fleetmeter.reader.returned import telling_number
 from support.fleet import families
 from support.store import StoreAddress
 
+OVERFLOW = "__overflow__"
+
 
 @pytest.fixture
 def jobs() -> Counter:
@@ -49,6 +51,34 @@ def test_a_series_counts_from_its_return(installed: StoreAddress, client: Any, j
     jobs.labels("a").inc()
     fleetmeter.flush()
     assert returned(installed) == {"a": back}
+
+
+@pytest.mark.parametrize("numbers", ["fields", "packed"])
+@pytest.mark.parametrize("full", [False, True])
+def test_the_series_of_what_is_too_much_came_when_it_did(
+    store: StoreAddress, client: Any, numbers: str, *, full: bool
+) -> None:
+    """After a removal, a series whose labels are `__overflow__` is new like any other, recorded as such or not."""
+    fleetmeter.install(
+        url=store.url, namespace=store.namespace, flush_interval=60.0, replica="here", max_series=20, numbers=numbers
+    )
+    try:
+        jobs = Counter("r_jobs", "x", ["kind"], registry=None)
+        for number in range(21 if full else 20):
+            jobs.labels(str(number)).inc()
+        jobs.labels("0").inc()
+        fleetmeter.flush()
+        jobs.remove("0")
+        fleetmeter.flush()
+        gone = store_now(client)
+        jobs.labels(OVERFLOW if not full else "new").inc()
+        jobs.labels("newer").inc()
+        fleetmeter.flush()
+        times = returned(store)
+        assert set(times) == ({"new"} if full else {OVERFLOW, "newer"}), times
+        assert all(gone < time <= store_now(client) for time in times.values())
+    finally:
+        fleetmeter.uninstall()
 
 
 def test_removed_and_back_in_one_batch(installed: StoreAddress, client: Any, jobs: Counter) -> None:

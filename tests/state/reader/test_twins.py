@@ -170,6 +170,18 @@ def test_no_step_is_a_loss(before: int, after: int) -> None:
         assert shown(found.snapshot) == {"load_total a": 1.5, "load_total b": 2}
 
 
+@pytest.mark.parametrize("rest", [b"0.0000000000000004", b"0.00000000000000000001"])
+@pytest.mark.parametrize("packed_units", [250_000_000 * FRACTION, 3 * FRACTION, 10**30 + 1])
+def test_a_rest_that_no_float_can_show_is_no_loss(packed_units: int, rest: bytes) -> None:
+    """A sum that gets a rest below 10^-15 is more than before, though its float may be less; without it, it is less."""
+    continuity = Continuity()
+    alone = {packed(LOAD): {b'["a"]': b"%d" % packed_units}}
+    for state in (alone, {LOAD: {b'["a"]': rest}, **alone}):
+        found = continuity.show(snapshot(state))
+        assert (found.held, found.counts_behind) == (False, 0)
+    assert continuity.show(snapshot(alone)).counts_behind == 1
+
+
 @pytest.mark.parametrize("before", range(len(STATES)))
 @pytest.mark.parametrize("after", range(len(STATES)))
 def test_a_loss_is_one_in_any_state(before: int, after: int) -> None:
