@@ -144,7 +144,8 @@ def test_a_function_that_fails_is_counted_and_the_last_good_value_stays(
         return answer
 
     gauge.set_function(function)
-    Gauge("f_other", "x", registry=None, multiprocess_mode="livesum").set_function(lambda: 8.0)
+    other = Gauge("f_other", "x", registry=None, multiprocess_mode="livesum")  # kept, else it might end
+    other.set_function(lambda: 8.0)
     assert fleetmeter.flush()
     assert value(installed, "f_size") == 3
     answers[0] = bad

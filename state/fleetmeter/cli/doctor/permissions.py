@@ -26,7 +26,7 @@ _CALLED_TO_READ_PACKED = ("GET", "LRANGE")
 """Commands that an exporter calls once there are packed numbers, and not before."""
 
 _OPERATORS_SCRIPTS = frozenset(("forget", "reset"))
-_PACKED_PARTS = frozenset(("blocks", "compact", "convert", "packed", "packed_layouts", "slots"))
+_PACKED_PARTS = frozenset(("blocks", "compact", "convert", "packed", "packed_layouts", "permitted", "slots", "stated"))
 """The parts of `apply`, and the scripts, that run only if numbers are packed."""
 _UNKNOWN = ("unknown command", "err unknown command", "unknown subcommand")
 """The first words of a server's error about a command that it does not have."""
