@@ -35,10 +35,13 @@ def test_each_request_of_many_is_counted() -> None:
 
 
 def test_requests_leave_no_object_behind(tmp_path: Path) -> None:
-    """Of 200 requests of every kind, answered, failed, refused and left, not one object for two of them stays."""
+    """Of 200 requests of every kind, answered, failed, refused and left, not one object for two of them stays.
+
+    In the first parts what is bounded still fills up, such as the log for sending again; a leak is in each of them.
+    """
     environ = {FILE: str(tmp_path / "objects"), "PYTHONPATH": str(Path(__file__).parents[1])}
     with running(1, f'classifier = "{CLASSIFIER}"\n{CONFIG}', **environ) as fleet:
-        assert asyncio.run(left_behind(fleet, parts=4, rounds=10)) < 100
+        assert asyncio.run(left_behind(fleet, parts=16, rounds=10)) < 100
 
 
 def test_a_slope_is_that_of_the_settled_part() -> None:
