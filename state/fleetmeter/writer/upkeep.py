@@ -9,7 +9,6 @@ from redis.exceptions import AskError, MovedError
 from fleetmeter.connection.client import asked, connect, followed, translated
 from fleetmeter.connection.credentials import Credentials
 from fleetmeter.lua import lua_source
-from fleetmeter.schema.definition import MAX_SERIES
 from fleetmeter.schema.keys import SWEPT_FIELD, Keys
 from fleetmeter.writer.compaction import Compact
 from fleetmeter.writer.conversion import Convert
@@ -22,15 +21,7 @@ ScriptCall = tuple[Script, list[str], Sequence[Any]]
 class Upkeep:
     """The upkeep of a namespace in one store. Every method raises `StoreUnreachable` or `StoreRefused`."""
 
-    def __init__(
-        self,
-        url: str,
-        keys: Keys,
-        max_series: int = MAX_SERIES,
-        credentials: Credentials | None = None,
-        *,
-        packed: bool = False,
-    ) -> None:
+    def __init__(self, url: str, keys: Keys, max_series: int, credentials: Credentials | None, *, packed: bool) -> None:
         self.keys = keys
         self.max_series = max_series
         self.packed = packed
