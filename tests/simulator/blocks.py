@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from fleetmeter.schema.packing import BASE, FRACTION, SLOT, STATE, Shape, digest_of, index_entry, joined_value
 from simulator.hashes import Hashes
+from support.names import series_in
 
 CARRIED = 2**62 + 2**9
 """What no slot but the highest of a value passes: above 2^62 is carried, as far as Lua's floats tell numbers apart."""
@@ -50,11 +51,12 @@ def chain_of(names: tuple[str, ...]) -> Chain:
 def _take(chain: Chain, kind: str, rest: str) -> None:
     if kind == "s":
         chain.shapes.append(Shape.parse(rest))
-    elif kind == "b":
+    elif kind == "c":
         slot, shape, lines = rest.split(" ", 2)
         if int(slot) != chain.slots:
             raise ValueError(f"the block of {lines} begins at {slot}, the next free slot is {chain.slots}")
-        for series in lines.split("\n"):
+        for text in series_in(lines.encode("latin-1")):
+            series = text.decode("latin-1")
             if (series, int(shape)) in chain.blocks.values():
                 raise ValueError(f"{series} has two blocks of one shape")
             chain.blocks[chain.slots] = series, int(shape)

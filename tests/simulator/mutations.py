@@ -240,5 +240,8 @@ MUTATIONS = (
         "the state of a compacted layout",
         (("compact", "        keep(fresh)", "        in_parts('RPUSH', fresh.names, fresh.entries)"),),
     ),
+    Mutation(
+        "the neighbour that a line leaves out", (("apply", "line_behind(before, one)", "line_behind(series[1], one)"),)
+    ),
     Mutation("counting what is dead", (("apply", "layout.dead + slots\n", "layout.dead\n"),)),
 )

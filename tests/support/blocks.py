@@ -9,6 +9,7 @@ from typing import Any, Self
 from fleetmeter.schema.definition import Definition, compact_json
 from fleetmeter.schema.keys import Keys
 from fleetmeter.schema.packing import STATE, Shape, digest_of, index_entry, joined_value, shape_of, split_value
+from support.names import lines_of
 
 _AT_ONCE = 5_000
 
@@ -50,7 +51,8 @@ class Blocks:
     def _end_entry(self) -> None:
         """Let what comes from now on be an entry of its own."""
         if self._coming:
-            self._append(self._coming_as + "\n".join(self._coming))
+            lines = lines_of(series.encode() for series in self._coming)
+            self._append(self._coming_as + lines.decode(errors="surrogateescape"))
             self._coming = []
 
     def add(self, values: Sequence[str], amounts: Mapping[str, int], bounds: Sequence[str] | None = None) -> Self:
@@ -99,7 +101,8 @@ class Blocks:
         pipeline.delete(numbers, series, names)
         pipeline.set(numbers, self.raw())
         for first in range(0, len(self.names), _AT_ONCE):
-            pipeline.rpush(names, *self.names[first : first + _AT_ONCE])
+            entries = self.names[first : first + _AT_ONCE]
+            pipeline.rpush(names, *(entry.encode(errors="surrogateescape") for entry in entries))
         living = len({key for key, _ in self.blocks})
         ends = f"{len(self.names)} {self.names[-1][:16]} {len(self.slots)} {len(self.shapes)}"
         dead = len(self.slots) - sum(shape.slots for _, shape in self.blocks)
@@ -124,7 +127,7 @@ class Blocks:
         if len(self._coming) == self._together or (self._coming and self._coming_as.split(" ")[2] != str(number)):
             self._end_entry()
         if not self._coming:
-            self._coming_as = f"b {slot} {number} "
+            self._coming_as = f"c {slot} {number} "
         self._coming.append(series)
         self.slots += [0] * shape.slots
         return slot

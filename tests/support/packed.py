@@ -10,6 +10,7 @@ from fleetmeter.schema.packing import SLOT, STATE, Shape, digest_of, index_entry
 from fleetmeter.values.delta import Delta
 from fleetmeter.writer.messages import Answer, Apply, Hello
 from fleetmeter.writer.store import Store
+from support.names import series_in
 from support.store import StoreAddress
 
 
@@ -26,7 +27,7 @@ def decoded(client: Any, keys: Keys, definition: Definition) -> dict[str, int]:
     numbers, series, names = keys.packed(definition.field)
     data = client.get(numbers) or b""
     slots = [int.from_bytes(data[at : at + SLOT], "big", signed=True) for at in range(0, len(data), SLOT)]
-    entries = [raw.decode().split(" ", 1) for raw in client.lrange(names, 0, -1)]
+    entries = [raw.decode(errors="surrogateescape").split(" ", 1) for raw in client.lrange(names, 0, -1)]
     held = {field.decode(): text.decode() for field, text in client.hgetall(series).items()}
     if not entries:
         assert not slots
@@ -44,11 +45,11 @@ def decoded(client: Any, keys: Keys, definition: Definition) -> dict[str, int]:
         if kind == "s":
             shapes.append(Shape.parse(rest))
             assert held.pop(f"@shape {rest}") == str(len(shapes) - 1)
-        elif kind == "b":
+        elif kind == "c":
             slot, shape, lines = rest.split(" ", 2)
             assert int(slot) == used, "a block begins where the one before ends"
-            for name in lines.split("\n"):
-                blocks[used] = (int(shape), name)
+            for name in series_in(lines.encode(errors="surrogateescape")):
+                blocks[used] = (int(shape), name.decode())
                 used += shapes[int(shape)].slots
         elif kind == "d":
             number, _ = blocks.pop(int(rest))

@@ -33,11 +33,62 @@ local function chain(layout, what)
   table.insert(layout.entries, layout.digest .. ' ' .. what)
 end
 
--- Says in the names that blocks of a shape come for these series, one behind the other, behind all others.
-local function chain_born(layout, number, width, series)
+-- What is alike in two series that stand one behind the other is written once; a character from a space on says how many
+-- bytes that are, 94 at most.
+local NONE, MOST_ALIKE, STEPS = 32, 94, { 64, 32, 16, 8, 4, 2, 1 }
+
+-- How many bytes two texts begin with alike, at most so many; neither is shorter than that.
+local function alike(one, other, most)
+  local count, sub = 0, string.sub
+  for _, step in ipairs(STEPS) do
+    local longer = count + step
+    if longer <= most and sub(one, count + 1, longer) == sub(other, count + 1, longer) then
+      count = longer
+    end
+  end
+  return count
+end
+
+-- A series as it stands in the names behind another one.
+local function line_behind(before, series)
+  local most = math.min(MOST_ALIKE, #before, #series)
+  local first = alike(before, series, most)
+  most = math.min(MOST_ALIKE, #before - first, #series - first)
+  local last = alike(string.reverse(before), string.reverse(series), most)
+  return string.char(NONE + first, NONE + last) .. string.sub(series, first + 1, #series - last)
+end
+
+-- The series of an entry of the names, given its lines. `lines` and `befores` get, for each series but the first, how it
+-- stands there and behind which one, if they are given.
+local function series_in(text, lines, befores)
+  local series, before, sub = {}, nil, string.sub
+  for line in string.gmatch(text, '[^\n]+') do
+    local one = line
+    if before then
+      local first, last = string.byte(line, 1, 2)
+      first, last = (first or NONE) - NONE, (last or NONE) - NONE
+      one = sub(before, 1, first) .. sub(line, 3) .. (last > 0 and sub(before, -last) or '')
+      if lines then
+        lines[one], befores[one] = line, before
+      end
+    end
+    series[#series + 1], before = one, one
+  end
+  return series
+end
+
+-- Says in the names that blocks of a shape come for these series, one behind the other, behind all others. `lines` and
+-- `befores` are what `series_in` found in a list from before, if there was one.
+local function chain_born(layout, number, width, series, lines, befores)
   for i = 1, #series, MOST_BORN do
-    local some = table.concat(series, '\n', i, math.min(i + MOST_BORN - 1, #series))
-    chain(layout, 'b ' .. layout.slots + (i - 1) * width .. ' ' .. number .. ' ' .. some)
+    local some, before = { series[i] }, series[i]
+    for j = i + 1, math.min(i + MOST_BORN - 1, #series) do
+      local one = series[j]
+      some[#some + 1] = befores and befores[one] == before and lines[one] or line_behind(before, one)
+      before = one
+    end
+    local start = layout.slots + (i - 1) * width
+    chain(layout, 'c ' .. start .. ' ' .. number .. ' ' .. table.concat(some, '\n'))
   end
 end
 
@@ -147,7 +198,7 @@ end
 local function drop_series(layout, gone)
   local leaving, looked_at = {}, {}
   for _, entry in ipairs(redis.pcall('LRANGE', layout.names, 0, -1)) do
-    for series in string.gmatch(string.match(entry, '^%x+ b %d+ %d+ (.*)$') or '', '[^\n]+') do
+    for _, series in ipairs(series_in(string.match(entry, '^%x+ c %d+ %d+ (.*)$') or '')) do
       if not looked_at[series] then
         looked_at[series] = true
         leaving[#leaving + 1] = gone(series) and series or nil

@@ -44,12 +44,12 @@ local function is_worth_it(layout)
   return layout.dead >= share * (layout.slots - layout.dead) or spare >= share * layout.size
 end
 
-local BORN, DEAD, SHAPE, BEGINNING = string.byte('bdsg', 1, 4)
+local CAME, DEAD, SHAPE, BEGINNING = string.byte('cdsg', 1, 4)
 
 -- The shapes of a layout by their numbers from 1 on: the `text`, the `width` of a block, and of each living block the
--- series and where it begins. nil if the names say something else than `@state`.
-local function read_names(layout)
-  local byte, find, sub = string.byte, string.find, string.sub
+-- series and where it begins. nil if the names say something else than `@state`. For `lines` and `befores` see `series_in`.
+local function read_names(layout, lines, befores)
+  local byte, sub = string.byte, string.sub
   local entries, shapes, gone = redis.call('LRANGE', layout.names, 0, -1), {}, {}
   for _, entry in ipairs(entries) do -- a digest of 16 characters, a space, the kind, a space and the rest
     if byte(entry, 18) == DEAD then
@@ -59,23 +59,22 @@ local function read_names(layout)
   local at, dead = 0, 0
   for _, entry in ipairs(entries) do
     local kind = byte(entry, 18)
-    if kind == BORN then
+    if kind == CAME then
       local slot, number, line = string.match(entry, '^(%d+) (%d+) ()', 20)
       local shape = shapes[(number or -1) + 1]
       if not shape or tonumber(slot) ~= at then
         return nil
       end
       local width, series, starts, n = shape.width, shape.series, shape.starts, #shape.starts
-      repeat
-        local stop = find(entry, '\n', line, true)
+      for _, one in ipairs(series_in(sub(entry, line), lines, befores)) do
         if gone[at] then
           dead = dead + width
         else
           n = n + 1
-          series[n], starts[n] = sub(entry, line, stop and stop - 1), at
+          series[n], starts[n] = one, at
         end
-        at, line = at + width, (stop or 0) + 1
-      until not stop
+        at = at + width
+      end
     elseif kind == SHAPE then
       local text = sub(entry, 20)
       local _, width = slots_of(text)
@@ -91,10 +90,10 @@ end
 
 -- Puts the living blocks of a shape behind what the new layout has. `moved` is told where each block begins now, by where
 -- it began, and `pieces` get the bytes of the blocks.
-local function move(shape, fresh, data, moved, pieces)
+local function move(shape, fresh, data, moved, pieces, lines, befores)
   local width, starts, start = shape.width, shape.starts, fresh.slots
   chain(fresh, 's ' .. shape.text)
-  chain_born(fresh, fresh.shapes, width, shape.series)
+  chain_born(fresh, fresh.shapes, width, shape.series, lines, befores)
   local first, behind = starts[1], starts[1]
   for i = 1, #starts do
     local old = starts[i]
@@ -111,7 +110,8 @@ end
 
 -- A layout as it is to be, its numbers, and pairs for its index; nil if its keys do not fit together.
 local function compacted(layout)
-  local shapes = read_names(layout)
+  local lines, befores = {}, {}
+  local shapes = read_names(layout, lines, befores)
   if not shapes then
     return nil
   end
@@ -125,7 +125,7 @@ local function compacted(layout)
       renumbered[tostring(i - 1)] = ':' .. fresh.shapes .. ':'
       entered[n + 1], entered[n + 2] = '@shape ' .. shape.text, fresh.shapes
       blocks = blocks + #shape.starts
-      move(shape, fresh, data, moved, pieces)
+      move(shape, fresh, data, moved, pieces, lines, befores)
     end
   end
   local function moved_entry(shape, slot)

@@ -13,7 +13,7 @@ from itertools import repeat
 
 from fleetmeter.errors import StateError
 from fleetmeter.schema.definition import Definition
-from fleetmeter.schema.packing import Shape, shape_of
+from fleetmeter.schema.packing import NOTHING_ALIKE, Shape, shape_of
 
 _DIGEST = 16
 """Characters of an entry's digest."""
@@ -72,7 +72,7 @@ class Names:
             raise ValueError(f"{entry!r} is entry {self.known}")
         self.known += 1
         match kind:
-            case b"b":
+            case b"c":
                 self._add(*rest.split(b" ", 2))
             case b"d":
                 self._drop(int(rest))
@@ -85,11 +85,12 @@ class Names:
 
     def _add(self, start: bytes, kind: bytes, texts: bytes) -> None:
         """Take in blocks that came together, one behind the other."""
-        series, first, shape = texts.split(b"\n"), int(start), int(kind)
+        series, first, shape = _series_in(texts), int(start), int(kind)
         size = self.shapes[shape].slots
-        between = texts.count(b"]\n[") + 1
-        if first < self.slots or shape < 0 or texts[:1] + texts[-1:] != b"[]" or between != len(series):
-            raise ValueError(f"no blocks of this layout can begin at slot {first} for {texts!r}")
+        whole = b"\n".join(series)
+        between = whole.count(b"]\n[") + 1
+        if first < self.slots or shape < 0 or whole[:1] + whole[-1:] != b"[]" or between != len(series):
+            raise ValueError(f"no blocks of this layout can begin at slot {first} for {whole!r}")
         self.slots = first + size * len(series)
         self.starts.extend(range(first, self.slots, size))
         self.kinds.extend(repeat(shape, len(series)))
@@ -105,6 +106,20 @@ class Names:
         if shape.value != self._value or (shape.parts == ("",)) != self._counter:
             raise ValueError(f"{shape.text()!r} is no shape of this layout")
         return shape
+
+
+def _series_in(texts: bytes) -> list[bytes]:
+    """The series of an entry, given its lines. Raises `ValueError` or `IndexError` for lines of no writer."""
+    before, *lines = texts.split(b"\n")
+    series = [before]
+    for line in lines:
+        first, last = line[0] - NOTHING_ALIKE, line[1] - NOTHING_ALIKE
+        behind = len(before) - last
+        if not 0 <= first <= behind <= len(before):
+            raise ValueError(f"{line!r} cannot stand behind {before!r}")
+        before = before[:first] + line[2:] + before[behind:]
+        series.append(before)
+    return series
 
 
 def _check_chain(last: bytes, entries: Sequence[bytes]) -> None:

@@ -18,9 +18,11 @@ The list of names says what happened to blocks. Each entry is `<digest> <what>`,
 * `g <random>`: everything begins here; the first entry, and no other. Behind a compaction it ends with the digest of
   the last entry of the list before;
 * `s <shape>`: a shape, numbered from 0 in the order of these entries;
-* `b <slot> <shape's number> <series>`: a block came for a series, a JSON array of label values by sorted name. Blocks
+* `c <slot> <shape's number> <series>`: a block came for a series, a JSON array of label values by sorted name. Blocks
   that came together, up to 500, are one entry: it has a line for each series, and the first block begins at the slot,
-  each further one where the one before ends;
+  each further one where the one before ends. A line but the first leaves out what its series has in common with the one
+  before: two characters say how many bytes of that one it begins with and how many it ends with, and between these
+  stands the rest of the line. A space means none, each further ASCII character one more, `~` 94;
 * `d <slot>`: the block at a slot went, and its slots are zero. They are *dead* from then on: nothing is put there.
 
 The digest is the first 16 hexadecimal digits of the SHA-1 of the digest before (nothing for the first), a space and
@@ -64,6 +66,9 @@ FRACTION = 10**15
 
 LARGEST_WHOLE = BASE**2
 """The largest amount that is added at once, in units of the whole slot; a value has room for nine of them."""
+
+NOTHING_ALIKE = 32
+"""The byte that says that a series begins, or ends, with nothing of the one before."""
 
 STATE = "@state"
 """The field of a layout's index that says where its names and slots end."""
@@ -123,8 +128,11 @@ def joined_value(slots: Sequence[int]) -> int:
 
 
 def digest_of(before: str, what: str) -> str:
-    """The digest of an entry in the list of names, given the digest of the entry before it."""
-    return sha1(f"{before} {what}".encode(), usedforsecurity=False).hexdigest()[:16]
+    """The digest of an entry in the list of names, given that of the entry before it.
+
+    Bytes of `what` that are no UTF-8 by themselves stand in it as surrogates.
+    """
+    return sha1(f"{before} {what}".encode(errors="surrogateescape"), usedforsecurity=False).hexdigest()[:16]
 
 
 def index_entry(series: str, shape: int, slot: int) -> tuple[str, str]:

@@ -377,7 +377,7 @@ def test_layouts_with_the_same_labels(begin: Callable[..., Fleetful], client: An
 def test_series_of_other_spellings_are_served_in_the_general_way(store: StoreAddress, client: Any) -> None:
     """Nobody but this library's writers spells them so; still nothing is lost."""
     blocks = Blocks(packed("x", "counter", LABELS)).add(["a", "b"], {"": FRACTION})
-    blocks.append('b 3 0 ["c", "d"]')
+    blocks.append('c 3 0 ["c", "d"]')
     blocks.slots += [0, 5, 0]
     blocks.store(client, store.keys)
     with closing(Fleet(fleet_settings(store.url, store.namespace))) as fleet:

@@ -1,6 +1,7 @@
 """Packed numbers, as a reader finds them: a number is shown under its own series or not at all."""
 
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from fleetmeter.schema.keys import EPOCH_FIELD
 from fleetmeter.schema.packing import BASE, FRACTION
 from support.blocks import Blocks, like_a_hash, packed
 from support.fleet import Replica, samples_of
+from support.names import ALIKE
 from support.store import StoreAddress
 
 PAID = packed("paid_usd", "counter", ["team", "model"])
@@ -250,6 +252,15 @@ def test_a_foreign_type_under_a_key_is_a_state_error(
         assert shown(reader.read()) == {"a": 1}
 
 
+@pytest.mark.parametrize("together", [1, 3, 60, 600])
+def test_series_that_are_alike_are_told_apart(together: int, store: StoreAddress, client: Any, reader: Reader) -> None:
+    """They begin and end alike by any number of bytes, also within a character, however many came at once."""
+    dice = Random(together)
+    wanted = {"".join(dice.choices(ALIKE, k=3)): number for number in range(600)}
+    calls(together, **wanted).store(client, store.keys)
+    assert shown(reader.read()) == wanted
+
+
 JUNK = {
     "no beginning": ['s 3 [""]'],
     "a second beginning": ["g 1", "g 2"],
@@ -257,20 +268,27 @@ JUNK = {
     "a shape of another type": ["g 1", 's 3 ["sum","count"]'],
     "a shape of another scale": ["g 1", 's 2 [""]'],
     "no shape": ["g 1", "s 3"],
-    "a block without its shape": ["g 1", 'b 0 0 ["a"]'],
-    "a negative shape": ["g 1", 's 3 [""]', 'b 0 -1 ["a"]'],
-    "a block in another": ["g 1", 's 3 [""]', 'b 0 0 ["a"]', 'b 1 0 ["b"]'],
-    "a block before the first": ["g 1", 's 3 [""]', 'b -3 0 ["a"]'],
-    "a block of no series": ["g 1", 's 3 [""]', "b 0 0 a"],
-    "a block of no series behind another": ["g 1", 's 3 [""]', 'b 0 0 ["a"]\n'],
-    "a block of no series before another": ["g 1", 's 3 [""]', 'b 0 0 \n["a"]'],
-    "a block of no series between others": ["g 1", 's 3 [""]', 'b 0 0 ["a"]\n\n["b"]'],
-    "half a series": ["g 1", 's 3 [""]', 'b 0 0 ["a"\n["b"]'],
-    "a block in several others": ["g 1", 's 3 [""]', 'b 0 0 ["a"]\n["b"]', 'b 3 0 ["c"]'],
-    "a block without a slot": ["g 1", 's 3 [""]', 'b x 0 ["a"]'],
-    "an end of no block": ["g 1", 's 3 [""]', 'b 0 0 ["a"]', "d 3"],
-    "two blocks of one shape together": ["g 1", 's 3 [""]', 'b 0 0 ["a"]\n["a"]'],
-    "two blocks of one shape for a series": ["g 1", 's 3 [""]', 'b 0 0 ["a"]', 'b 3 0 ["a"]'],
+    "a block without its shape": ["g 1", 'c 0 0 ["a"]'],
+    "a negative shape": ["g 1", 's 3 [""]', 'c 0 -1 ["a"]'],
+    "a block in another": ["g 1", 's 3 [""]', 'c 0 0 ["a"]', 'c 1 0 ["b"]'],
+    "a block before the first": ["g 1", 's 3 [""]', 'c -3 0 ["a"]'],
+    "a block of no series": ["g 1", 's 3 [""]', "c 0 0 a"],
+    "a block of no series behind another": ["g 1", 's 3 [""]', 'c 0 0 ["a"]\n'],
+    "a block of no series before another": ["g 1", 's 3 [""]', 'c 0 0 \n  ["a"]'],
+    "a block of no series between others": ["g 1", 's 3 [""]', 'c 0 0 ["a"]\n  \n  ["b"]'],
+    "half a series": ["g 1", 's 3 [""]', 'c 0 0 ["a"\n  ["b"]'],
+    "a line that says how it begins only": ["g 1", 's 3 [""]', 'c 0 0 ["a"]\n"'],
+    "a line that begins with more than there is": ["g 1", 's 3 [""]', 'c 0 0 ["a"]\n& ["b"]'],
+    "a line that ends with more than there is": ["g 1", 's 3 [""]', 'c 0 0 ["a"]\n &["b"]'],
+    "a line that uses a byte twice": ["g 1", 's 3 [""]', 'c 0 0 ["aa"]\n$$'],
+    "a line with less than nothing": ["g 1", 's 3 [""]', 'c 0 0 ["a"]\n\t ["b"]'],
+    "lines in full, as they were once": ["g 1", 's 3 [""]', 'c 0 0 ["a"]\n["b"]'],
+    "an entry of an earlier version": ["g 1", 's 3 [""]', 'b 0 0 ["a"]'],
+    "a block in several others": ["g 1", 's 3 [""]', 'c 0 0 ["a"]\n""b', 'c 3 0 ["c"]'],
+    "a block without a slot": ["g 1", 's 3 [""]', 'c x 0 ["a"]'],
+    "an end of no block": ["g 1", 's 3 [""]', 'c 0 0 ["a"]', "d 3"],
+    "two blocks of one shape together": ["g 1", 's 3 [""]', 'c 0 0 ["a"]\n% '],
+    "two blocks of one shape for a series": ["g 1", 's 3 [""]', 'c 0 0 ["a"]', 'c 3 0 ["a"]'],
     "nothing": ["g 1", ""],
 }
 
@@ -298,7 +316,7 @@ def test_names_that_no_writer_left_are_a_state_error(
 
 
 @pytest.mark.parametrize("place", [0, 1, 2, 4])
-@pytest.mark.parametrize("entry", [b"", b"junk", b"\xff" * 40, b'0123456789abcdef b 0 0 ["x"]'])
+@pytest.mark.parametrize("entry", [b"", b"junk", b"\xff" * 40, b'0123456789abcdef c 0 0 ["x"]'])
 def test_an_entry_that_does_not_follow_the_one_before_is_a_state_error(
     place: int, entry: bytes, store: StoreAddress, client: Any, reader: Reader
 ) -> None:
@@ -320,7 +338,7 @@ def test_a_series_that_is_none_of_the_layout_is_a_state_error(
 ) -> None:
     """As in a hash: the layout is not served."""
     blocks = calls(a=1)
-    blocks.append(f"b 3 0 {series}")
+    blocks.append(f"c 3 0 {series}")
     blocks.slots += [0] * 3
     blocks.store(client, store.keys)
     Blocks(SIZE).add([], {"count": 1}).store(client, store.keys)

@@ -1,6 +1,7 @@
 """Compaction of packed layouts: what lives is copied byte for byte, what is dead goes, and nobody misses anything."""
 
 from collections.abc import Iterable, Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from fleetmeter.writer import compaction
 from fleetmeter.writer.compaction import Compact, packed_layouts
 from fleetmeter.writer.housekeeping import Housekeeper
 from support.fleet import Replica, samples
+from support.names import ALIKE
 from support.packed import Hand, NewHand, decoded, generation_of
 from support.store import StoreAddress
 
@@ -62,8 +64,23 @@ def test_what_lives_is_copied_and_what_is_dead_goes(store: StoreAddress, client:
     names = names_of(client, store, CALLS)
     assert names[0].startswith("g ")
     assert names[0].endswith(f" random {digest}")
-    assert [name[:4] for name in names[1:]] == ["s 2 ", "b 0 "]
+    assert [name[:4] for name in names[1:]] == ["s 2 ", "c 0 "]
     assert client.strlen(store.keys.packed(CALLS.field)[0]) == 8 * 40
+
+
+def test_names_are_written_anew_beside_other_neighbours(store: StoreAddress, client: Any, hand: NewHand) -> None:
+    """What a line leaves out is what it has in common with the one before it, which may have gone."""
+    one, dice = hand(), Random(1)
+    series = ["".join(dice.choices(ALIKE, k=3)) for _ in range(300)]
+    for first in range(0, 300, 50):
+        one.add(CALLS, {(key,): 1 for key in series[first : first + 50]})
+    living = sorted(set(series))
+    dice.shuffle(living)
+    one.send(removal(CALLS, living[:150]))
+    before = decoded(client, store.keys, CALLS)
+    assert compacted(one, CALLS)[0] == "compacted"
+    assert decoded(client, store.keys, CALLS) == before
+    assert before.keys() == {compact_json([key]) for key in living[150:]}
 
 
 def test_blocks_are_copied_byte_for_byte(store: StoreAddress, client: Any, hand: NewHand) -> None:
@@ -95,14 +112,14 @@ def test_blocks_of_one_shape_stand_together(store: StoreAddress, client: Any, ha
     before = decoded(client, store.keys, WAIT)
     compacted(one, WAIT)
     assert decoded(client, store.keys, WAIT) == before
-    assert names_of(client, store, WAIT)[1:] == [f"s {shape_of(WIDER, bounds).text()}", 'b 0 0 ["x"]\n["y"]\n["z"]']
+    assert names_of(client, store, WAIT)[1:] == [f"s {shape_of(WIDER, bounds).text()}", 'c 0 0 ["x"]\n""y\n""z']
     one.add(WAIT, {("x", "1.0"): 7})
     one.add(WIDER, {("w", "1.0"): 7})
     before = decoded(client, store.keys, WAIT)
     compacted(one, WAIT)
     assert decoded(client, store.keys, WAIT) == before
     assert [name.split("\n")[0] for name in names_of(client, store, WAIT)[1:]] == [
-        f"s {shape_of(WIDER, bounds).text()}", 'b 0 0 ["x"]', f"s {shape_of(WAIT, WAIT.bounds).text()}", 'b 20 1 ["x"]',
+        f"s {shape_of(WIDER, bounds).text()}", 'c 0 0 ["x"]', f"s {shape_of(WAIT, WAIT.bounds).text()}", 'c 20 1 ["x"]',
     ]  # fmt: skip
 
 
@@ -237,7 +254,7 @@ def test_the_first_that_is_worth_it_is_compacted(store: StoreAddress, client: An
 
 @pytest.mark.parametrize(
     "spoilt",
-    [(2, "x x"), (2, "{digest} m 1"), (2, '{digest} b 2 0 ["y"]'), (1, '{digest} s 3 [""]'), (3, "{digest} d 5")],
+    [(2, "x x"), (2, "{digest} m 1"), (2, '{digest} c 2 0 ["y"]'), (1, '{digest} s 3 [""]'), (3, "{digest} d 5")],
 )
 def test_names_that_nobody_would_write_are_left_alone(
     store: StoreAddress, client: Any, hand: NewHand, spoilt: tuple[int, str]

@@ -10,6 +10,7 @@ from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.errors import StoreRefused
 from fleetmeter.schema.definition import Definition, compact_json
 from fleetmeter.schema.packing import Shape, digest_of, index_entry, shape_of
+from support.names import ALIKE
 from support.packed import Hand, NewHand, adds_of, decoded, generation_of
 from support.store import StoreAddress, new_address
 
@@ -35,7 +36,7 @@ def test_a_batch_by_name_makes_series_and_tells_their_slots(store: StoreAddress,
     assert (answer.status, answer.refused_count) == ("applied", 0)
     names = names_of(client, store, WAIT)
     assert names[0].startswith("g ")
-    assert names[1:] == ['s 2 ["sum","1.0","5.0","+Inf"]', 'b 0 0 ["a","b"]\n["c","d"]']
+    assert names[1:] == ['s 2 ["sum","1.0","5.0","+Inf"]', 'c 0 0 ["a","b"]\n""c","d']
     assert decoded(client, store.keys, WAIT) == {
         '["a","b","sum"]': 7, '["a","b","1.0"]': 0, '["a","b","5.0"]': 1, '["a","b","+Inf"]': 0,
         '["c","d","sum"]': 0, '["c","d","1.0"]': 0, '["c","d","5.0"]': 0, '["c","d","+Inf"]': 0,
@@ -58,14 +59,25 @@ def test_series_that_come_in_one_call_are_a_few_entries(store: StoreAddress, cli
 
 
 def test_the_text_of_a_series_stands_once(store: StoreAddress, client: Any, hand: NewHand) -> None:
-    """The index has a digest of it, and is a tenth of a usual text."""
+    """The index has a digest of it, and is a tenth of a usual text; the names leave out what is alike in neighbours."""
     writer, value = hand(), "v" * 200
     writer.add(PLAIN, {(f"{value}{number}",): 1 for number in range(300)})
     _, index, names = store.keys.packed(PLAIN.field)
     found = client.hgetall(index)
     assert not any(value.encode() in text for text in (*found, *found.values()))
     assert sum(map(len, found.values())) < 300 * 30
-    assert b"".join(client.lrange(names, 0, -1)).count(value.encode()) == 300
+    assert b"".join(client.lrange(names, 0, -1)).count(value.encode()) == 1
+
+
+@pytest.mark.parametrize("together", [1, 3, 60, 600])
+def test_series_that_are_alike_are_told_apart(store: StoreAddress, client: Any, hand: NewHand, together: int) -> None:
+    """They begin and end alike by any number of bytes, also within a character, however many come in one call."""
+    dice, writer = Random(together), hand()
+    pairs = [("".join(dice.choices(ALIKE, k=3)), "".join(dice.choices(ALIKE, k=2))) for _ in range(600)]
+    for first in range(0, len(pairs), together):
+        writer.add(WAIT, {(*pair, "sum"): 1 for pair in pairs[first : first + together]})
+    found = decoded(client, store.keys, WAIT)
+    assert {field for field in found if field.endswith('"sum"]')} == {compact_json([*pair, "sum"]) for pair in pairs}
 
 
 @pytest.mark.parametrize("definition", [SPENT, PLAIN, BARE, WAIT, SIZE], ids=lambda one: one.name)
