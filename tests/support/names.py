@@ -30,7 +30,7 @@ def series_in(lines: bytes) -> list[bytes]:
         begins, ends = (byte - NOTHING_ALIKE for byte in line[:2])
         series.append(before[:begins] + line[2:] + before[len(before) - ends :])
     if lines_of(series) != lines:
-        raise ValueError(f"{lines!r} are no lines of an entry")
+        raise ValueError(f"{lines[:200]!r} … are no lines of an entry")
     return series
 
 
