@@ -241,7 +241,7 @@ MUTATIONS = (
         (("compact", "        keep(fresh)", "        in_parts('RPUSH', fresh.names, fresh.entries)"),),
     ),
     Mutation(
-        "the neighbour that a line leaves out", (("apply", "line_behind(before, one)", "line_behind(series[1], one)"),)
+        "the neighbour that a line leaves out", (("apply", "in_common(before, one)", "in_common(series[1], one)"),)
     ),
     Mutation("counting what is dead", (("apply", "layout.dead + slots\n", "layout.dead\n"),)),
 )

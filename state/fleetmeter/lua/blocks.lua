@@ -37,8 +37,8 @@ end
 -- bytes that are, 94 at most.
 local NONE, MOST_ALIKE = 32, 94
 
--- A series as it stands in the names behind another one. Texts of 8 bytes are compared first, then single bytes.
-local function line_behind(before, series)
+-- How many bytes two series begin and end with alike. Texts of 8 bytes are compared first, then single bytes.
+local function in_common(before, series)
   local byte, sub = string.byte, string.sub
   local long, short, first, last = #before, #series, 0, 0
   local most = math.min(MOST_ALIKE, long, short)
@@ -55,40 +55,46 @@ local function line_behind(before, series)
   while last < most and byte(before, long - last) == byte(series, short - last) do
     last = last + 1
   end
-  return string.char(NONE + first, NONE + last) .. sub(series, first + 1, short - last)
+  return first, last
 end
 
--- The series of an entry of the names, given its lines. `lines` and `befores` get, for each series but the first, how it
--- stands there and behind which one, if they are given.
-local function series_in(text, lines, befores)
-  local series, before, sub = {}, nil, string.sub
-  for line in string.gmatch(text, '[^\n]+') do
-    local one = line
-    if before then
-      local first, last = string.byte(line, 1, 2)
-      first, last = (first or NONE) - NONE, (last or NONE) - NONE
-      one = sub(before, 1, first) .. sub(line, 3) .. (last > 0 and sub(before, -last) or '')
-      if lines then
-        lines[one], befores[one] = line, before
-      end
-    end
-    series[#series + 1], before = one, one
+-- The series of an entry of the names, given its lines, and what each begins and ends with of the one before it.
+local function series_in(text)
+  local byte, sub, find, firsts, lasts, n = string.byte, string.sub, string.find, {}, {}, 1
+  local stop = find(text, '\n', 1, true)
+  local before = stop and sub(text, 1, stop - 1) or text
+  local series = { before }
+  while stop do
+    local at = stop + 1
+    stop = find(text, '\n', at, true)
+    local first, last = byte(text, at, at + 1)
+    first, last = (first or NONE) - NONE, (last or NONE) - NONE
+    before = sub(before, 1, first) .. sub(text, at + 2, stop and stop - 1) .. (last > 0 and sub(before, -last) or '')
+    n = n + 1
+    series[n], firsts[n], lasts[n] = before, first, last
   end
-  return series
+  return series, firsts, lasts
 end
 
--- Says in the names that blocks of a shape come for these series, one behind the other, behind all others. `lines` and
--- `befores` are what `series_in` found in a list from before, if there was one.
-local function chain_born(layout, number, width, series, lines, befores)
+-- Says in the names that blocks of a shape come for these series, one behind the other, behind all others. `firsts` and
+-- `lasts` have what a series begins and ends with of the one before it, as far as that is known.
+local function chain_born(layout, number, width, series, firsts, lasts)
+  local char, sub, min = string.char, string.sub, math.min
   for i = 1, #series, MOST_BORN do
-    local some, before = { series[i] }, series[i]
-    for j = i + 1, math.min(i + MOST_BORN - 1, #series) do
+    local lines, before = { series[i] }, series[i]
+    for j = i + 1, min(i + MOST_BORN - 1, #series) do
       local one = series[j]
-      some[#some + 1] = befores and befores[one] == before and lines[one] or line_behind(before, one)
+      local first, last = firsts and firsts[j], nil
+      if first then
+        last = min(lasts[j], #before - first, #one - first)
+      else
+        first, last = in_common(before, one)
+      end
+      lines[#lines + 1] = char(NONE + first, NONE + last) .. sub(one, first + 1, #one - last)
       before = one
     end
     local start = layout.slots + (i - 1) * width
-    chain(layout, 'c ' .. start .. ' ' .. number .. ' ' .. table.concat(some, '\n'))
+    chain(layout, 'c ' .. start .. ' ' .. number .. ' ' .. table.concat(lines, '\n'))
   end
 end
 
@@ -198,7 +204,8 @@ end
 local function drop_series(layout, gone)
   local leaving, looked_at = {}, {}
   for _, entry in ipairs(redis.pcall('LRANGE', layout.names, 0, -1)) do
-    for _, series in ipairs(series_in(string.match(entry, '^%x+ c %d+ %d+ (.*)$') or '')) do
+    local lines = string.match(entry, '^%x+ c %d+ %d+ (.*)$')
+    for _, series in ipairs(lines and series_in(lines) or {}) do
       if not looked_at[series] then
         looked_at[series] = true
         leaving[#leaving + 1] = gone(series) and series or nil

@@ -47,9 +47,10 @@ end
 local CAME, DEAD, SHAPE, BEGINNING = string.byte('cdsg', 1, 4)
 
 -- The shapes of a layout by their numbers from 1 on: the `text`, the `width` of a block, and of each living block the
--- series and where it begins. nil if the names say something else than `@state`. For `lines` and `befores` see `series_in`.
-local function read_names(layout, lines, befores)
-  local byte, sub = string.byte, string.sub
+-- series, where it begins, and what it begins and ends with of the living one before it, at least, if that is known.
+-- nil if the names say something else than `@state`.
+local function read_names(layout)
+  local byte, sub, min = string.byte, string.sub, math.min
   local entries, shapes, gone = redis.call('LRANGE', layout.names, 0, -1), {}, {}
   for _, entry in ipairs(entries) do -- a digest of 16 characters, a space, the kind, a space and the rest
     if byte(entry, 18) == DEAD then
@@ -66,19 +67,25 @@ local function read_names(layout, lines, befores)
         return nil
       end
       local width, series, starts, n = shape.width, shape.series, shape.starts, #shape.starts
-      for _, one in ipairs(series_in(sub(entry, line), lines, befores)) do
+      local came, firsts, lasts = series_in(sub(entry, line))
+      local first, last -- of the series here and of those before it that went
+      for i = 1, #came do
+        first, last = min(first or 255, firsts[i] or -1), min(last or 255, lasts[i] or -1)
         if gone[at] then
           dead = dead + width
         else
           n = n + 1
-          series[n], starts[n] = one, at
+          series[n], starts[n] = came[i], at
+          shape.firsts[n], shape.lasts[n] = first >= 0 and first or nil, last
+          first, last = nil, nil
         end
         at = at + width
       end
     elseif kind == SHAPE then
       local text = sub(entry, 20)
       local _, width = slots_of(text)
-      shapes[#shapes + 1] = width and { text = text, width = width, series = {}, starts = {} } or nil
+      local shape = { text = text, width = width, series = {}, starts = {}, firsts = {}, lasts = {} }
+      shapes[#shapes + 1] = width and shape or nil
     elseif kind ~= DEAD and kind ~= BEGINNING then
       return nil
     end
@@ -90,10 +97,10 @@ end
 
 -- Puts the living blocks of a shape behind what the new layout has. `moved` is told where each block begins now, by where
 -- it began, and `pieces` get the bytes of the blocks.
-local function move(shape, fresh, data, moved, pieces, lines, befores)
+local function move(shape, fresh, data, moved, pieces)
   local width, starts, start = shape.width, shape.starts, fresh.slots
   chain(fresh, 's ' .. shape.text)
-  chain_born(fresh, fresh.shapes, width, shape.series, lines, befores)
+  chain_born(fresh, fresh.shapes, width, shape.series, shape.firsts, shape.lasts)
   local first, behind = starts[1], starts[1]
   for i = 1, #starts do
     local old = starts[i]
@@ -110,8 +117,7 @@ end
 
 -- A layout as it is to be, its numbers, and pairs for its index; nil if its keys do not fit together.
 local function compacted(layout)
-  local lines, befores = {}, {}
-  local shapes = read_names(layout, lines, befores)
+  local shapes = read_names(layout)
   if not shapes then
     return nil
   end
@@ -125,7 +131,7 @@ local function compacted(layout)
       renumbered[tostring(i - 1)] = ':' .. fresh.shapes .. ':'
       entered[n + 1], entered[n + 2] = '@shape ' .. shape.text, fresh.shapes
       blocks = blocks + #shape.starts
-      move(shape, fresh, data, moved, pieces, lines, befores)
+      move(shape, fresh, data, moved, pieces)
     end
   end
   local function moved_entry(shape, slot)

@@ -23,7 +23,7 @@ With 1, at most as much is copied as was removed, or came one by one, since the 
 same on average, however many series there are.
 """
 
-MOST = 50_000
+MOST = 30_000
 """Living series that a layout may have to be compacted, at most.
 
 The store does nothing else meanwhile: if as many went, 40 ms for 10,000 and 300 ms for 50,000.
