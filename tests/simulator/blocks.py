@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from fleetmeter.schema.packing import BASE, FRACTION, SLOT, STATE, Shape, digest_of, index_entry, joined_value
+from fleetmeter.schema.packing import BASE, FRACTION, SLOT, STATE, Shape, digest_of, index_entry, joined_value, room_for
 from simulator.hashes import Hashes
 from support.names import series_in
 
@@ -79,7 +79,9 @@ def is_sound(hashes: Hashes, places: Places) -> bool:
     if not found:
         return False
     state = found.get(STATE, "").split(" ")
-    return state[1:4:2] == [str(len(hashes.items(names))), str(len(hashes.string(numbers)) // SLOT)]
+    if state[1:2] != [str(len(hashes.items(names)))]:
+        return False
+    return len(hashes.string(numbers)) == SLOT * room_for(int(state[3]))
 
 
 def fault_of(hashes: Hashes, places: Places) -> str:
@@ -90,8 +92,8 @@ def fault_of(hashes: Hashes, places: Places) -> str:
     except (ValueError, IndexError, KeyError) as error:
         return f"names: {error!r}"
     slots = slots_of(hashes.string(numbers))
-    if len(slots) != chain.slots:
-        return f"{len(slots)} slots beside names of {chain.slots}"
+    if len(slots) != room_for(chain.slots) or any(slots[chain.slots :]):
+        return f"{len(slots)} slots beside names of {chain.slots}: {slots[chain.slots :]}"
     if any(any(slots[start : start + length]) for start, length in chain.gone):
         return "a block that went holds something"
     for start, (name, shape) in chain.blocks.items():

@@ -198,7 +198,8 @@ MUTATIONS = (
     Mutation("what a remainder carries", (("apply", "remainder = '4000'", "remainder = '4'"),)),
     Mutation("names of the right length", (("apply", "redis.pcall('LLEN', names) ~= tonumber(count)", "false"),)),
     Mutation(
-        "numbers of the right length", (("apply", "redis.pcall('STRLEN', numbers) ~= 8 * tonumber(slots)", "false"),)
+        "numbers of the right length",
+        (("apply", "redis.pcall('STRLEN', numbers) ~= 8 * room_for(tonumber(slots))", "false"),),
     ),
     Mutation("the text that a conversion has read", (("convert", "current[i] == section.texts[i]", "current[i]"),)),
     Mutation("removing what a conversion adds", (("convert", "    in_parts('HDEL', KEYS[9], taken)\n", ""),)),
@@ -243,5 +244,6 @@ MUTATIONS = (
     Mutation(
         "the neighbour that a line leaves out", (("apply", "in_common(before, one)", "in_common(series[1], one)"),)
     ),
+    Mutation("numbers in one piece", (("apply", "redis.pcall('SETRANGE', layout.numbers, 0, whole)", ""),)),
     Mutation("counting what is dead", (("apply", "layout.dead + slots\n", "layout.dead\n"),)),
 )

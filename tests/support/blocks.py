@@ -8,7 +8,17 @@ from typing import Any, Self
 
 from fleetmeter.schema.definition import Definition, compact_json
 from fleetmeter.schema.keys import Keys
-from fleetmeter.schema.packing import STATE, Shape, digest_of, index_entry, joined_value, shape_of, split_value
+from fleetmeter.schema.packing import (
+    SLOT,
+    STATE,
+    Shape,
+    digest_of,
+    index_entry,
+    joined_value,
+    room_for,
+    shape_of,
+    split_value,
+)
 from support.names import lines_of
 
 _AT_ONCE = 5_000
@@ -86,7 +96,7 @@ class Blocks:
 
     def raw(self) -> bytes:
         """The string of numbers."""
-        return struct.pack(f">{len(self.slots)}q", *self.slots)
+        return struct.pack(f">{len(self.slots)}q", *self.slots).ljust(SLOT * room_for(len(self.slots)), b"\0")
 
     def store(self, client: Any, keys: Keys, defined_us: int = 1) -> Self:
         """Put all of it into the store, in the place of what is there, with its definition."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from fleetmeter.schema.definition import Definition, compact_json, read_json
 from fleetmeter.schema.keys import Keys
-from fleetmeter.schema.packing import SLOT, STATE, Shape, digest_of, index_entry, joined_value, shape_of
+from fleetmeter.schema.packing import SLOT, STATE, Shape, digest_of, index_entry, joined_value, room_for, shape_of
 from fleetmeter.values.delta import Delta
 from fleetmeter.writer.messages import Answer, Apply, Hello
 from fleetmeter.writer.store import Store
@@ -48,8 +48,8 @@ def decoded(client: Any, keys: Keys, definition: Definition) -> dict[str, int]:
         elif kind == "c":
             slot, shape, lines = rest.split(" ", 2)
             assert int(slot) == used, "a block begins where the one before ends"
-            for name in series_in(lines.encode(errors="surrogateescape")):
-                blocks[used] = (int(shape), name.decode())
+            for one in series_in(lines.encode(errors="surrogateescape")):
+                blocks[used] = (int(shape), one.decode())
                 used += shapes[int(shape)].slots
         elif kind == "d":
             number, _ = blocks.pop(int(rest))
@@ -58,7 +58,8 @@ def decoded(client: Any, keys: Keys, definition: Definition) -> dict[str, int]:
     living = {name for _, name in blocks.values()}
     ends = f"{len(entries)} {digests[-1]} {used} {len(shapes)} {len(living)} {dead}"
     assert held.pop(STATE) == f"{generation} {ends}"
-    assert len(data) == SLOT * used
+    assert len(data) == SLOT * room_for(used)
+    assert not any(slots[used:])
     stated: dict[str, list[str]] = {}
     for slot, (number, name) in blocks.items():
         field, entry = index_entry(name, number, slot)

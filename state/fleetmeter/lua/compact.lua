@@ -158,7 +158,8 @@ for at = 2, #KEYS, 3 do
     if fresh then
       redis.call('DEL', fresh.numbers, fresh.series, fresh.names)
       if fresh.slots > 0 then
-        redis.call('SETRANGE', fresh.numbers, 0, numbers)
+        local spare = 8 * room_for(fresh.slots) - #numbers
+        redis.call('SETRANGE', fresh.numbers, 0, numbers .. string.rep('\0', spare))
         in_parts('HSET', fresh.series, index)
         keep(fresh)
       else

@@ -56,19 +56,40 @@ local function admitted(layout, series, missing, fields, keys, kind, own)
   return born, overflow
 end
 
--- Makes blocks of a shape, one behind the other, for series that have none. Returns which of these are new to the layout;
--- or nil and the error of a string that has no room.
+-- Makes the string of a layout long enough for so many slots in use. A string that grows is given twice the room that it
+-- needs; so it is then written in one piece, which takes no more than its length. Returns the error of a string that may
+-- not be so long: nothing changed then.
+local function make_room(layout, slots)
+  local length = 8 * room_for(slots)
+  if length == 8 * room_for(layout.slots) then
+    return nil
+  end
+  local grown = redis.pcall('SETRANGE', layout.numbers, length - 1, '\0')
+  if type(grown) == 'table' then
+    return grown
+  end
+  local whole = layout.slots > 0 and redis.pcall('GET', layout.numbers)
+  if type(whole) == 'string' and #whole == length then
+    redis.pcall('DEL', layout.numbers)
+    redis.pcall('SETRANGE', layout.numbers, 0, whole)
+  end
+end
+
+-- Makes blocks of a shape, one behind the other, for series that have none; in the order of their texts, as neighbours
+-- that are alike take less room in the names. Returns which of these are new to the layout; or nil and the error of a
+-- string that has no room.
 local function bear(layout, shape, number, width, series)
   local first, index = layout.slots, layout.index
-  local grown = redis.pcall('SETRANGE', layout.numbers, 8 * (first + #series * width) - 1, '\0')
-  if type(grown) == 'table' then
-    return nil, grown
+  local problem = make_room(layout, first + #series * width)
+  if problem then
+    return nil, problem
   end
   if number == layout.shapes then
     chain(layout, 's ' .. shape)
     redis.pcall('HSET', layout.series, '@shape ' .. shape, number)
     layout.shapes = layout.shapes + 1
   end
+  table.sort(series)
   chain_born(layout, number, width, series)
   local fields, keys = look_up(layout, series)
   local new, written, entered = {}, {}, {}

@@ -3,6 +3,15 @@
 
 local MOST_ARGUMENTS = 2000
 
+-- How many slots a string has, given how many are in use: the next step of an eighth at most of these.
+local function room_for(slots)
+  local step = 8
+  while 16 * step <= slots do
+    step = 2 * step
+  end
+  return math.ceil(slots / step) * step
+end
+
 -- A layout as it stands; nil if its keys do not fit together: one was evicted, or nothing is there yet. `text` is its
 -- `@state`.
 local function as_stated(numbers, series, names, text)
@@ -11,7 +20,7 @@ local function as_stated(numbers, series, names, text)
   if not generation or redis.pcall('LLEN', names) ~= tonumber(count) then
     return nil
   end
-  if redis.pcall('STRLEN', numbers) ~= 8 * tonumber(slots) then
+  if redis.pcall('STRLEN', numbers) ~= 8 * room_for(tonumber(slots)) then
     return nil
   end
   return {

@@ -9,7 +9,7 @@ from fleetmeter.reader.names import Names
 from fleetmeter.reader.packed import PackedNumbers
 from fleetmeter.reader.places import Places
 from fleetmeter.schema.definition import Definition
-from fleetmeter.schema.packing import SLOT
+from fleetmeter.schema.packing import SLOT, room_for
 
 
 class PackedLayout:
@@ -57,7 +57,7 @@ class PackedLayout:
         if self._problem is not None:
             raise self._problem
         raw: bytes = reply or b""
-        if len(raw) != SLOT * self._names.slots:
+        if len(raw) != SLOT * room_for(self._names.slots):
             return Hash([], [])
         found = self._shown
         if found is None or found.places is not self._places or found.raw != raw:

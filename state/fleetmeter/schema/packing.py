@@ -1,8 +1,9 @@
 """Packed numbers: how the numbers of a layout stand in one string, and what tells which is whose.
 
 A *slot* is a signed whole number of 64 bits, big-endian, as BITFIELD reads and adds to it. Slot n is the bytes 8n to
-8n+7. A *block* is the run of slots of one series; a block begins at a slot. A *shape* says what the slots of a block
-are: the number of slots of its value, and its parts in their order.
+8n+7. The string has slots for `room_for` those in use; the ones behind are zero. A *block* is the run of slots of one
+series; a block begins at a slot. A *shape* says what the slots of a block are: the number of slots of its value, and
+its parts in their order.
 
 A value is a counter, or the sum of a histogram or summary, as a whole number of stored units, and it stands first in
 its block. Its slots are *high*, *whole* and, for layouts in units of 10^-15, *remainder*. Together they mean
@@ -72,6 +73,15 @@ NOTHING_ALIKE = 32
 
 STATE = "@state"
 """The field of a layout's index that says where its names and slots end."""
+
+
+def room_for(slots: int) -> int:
+    """How many slots a string has if so many are in use: up to an eighth more, so that it seldom has to grow.
+
+    They are a multiple of 8, from 128 used ones on of 16, from 256 on of 32, and so on.
+    """
+    step = max(8, 1 << slots.bit_length() >> 4)
+    return -(-slots // step) * step
 
 
 class Shape(NamedTuple):

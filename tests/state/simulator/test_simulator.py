@@ -51,7 +51,8 @@ FOUND_BY = {
     "where a compaction puts blocks": 24,
     "what a compaction copies": 24,
     "the state of a compacted layout": 4,
-    "the neighbour that a line leaves out": 0,
+    "the neighbour that a line leaves out": 24,
+    "numbers in one piece": 0,
     "counting what is dead": 24,
 }
 """By clause: a seed that finds it missing."""

@@ -9,7 +9,7 @@ import redis
 from fleetmeter.embedded import EmbeddedStore
 from fleetmeter.errors import StoreRefused
 from fleetmeter.schema.definition import Definition, compact_json
-from fleetmeter.schema.packing import Shape, digest_of, index_entry, shape_of
+from fleetmeter.schema.packing import SLOT, Shape, digest_of, index_entry, shape_of
 from support.names import ALIKE
 from support.packed import Hand, NewHand, adds_of, decoded, generation_of
 from support.store import StoreAddress, new_address
@@ -67,6 +67,17 @@ def test_the_text_of_a_series_stands_once(store: StoreAddress, client: Any, hand
     assert not any(value.encode() in text for text in (*found, *found.values()))
     assert sum(map(len, found.values())) < 300 * 30
     assert b"".join(client.lrange(names, 0, -1)).count(value.encode()) == 1
+
+
+def test_numbers_take_hardly_more_room_than_they_need(store: StoreAddress, client: Any, hand: NewHand) -> None:
+    """A string that grows bit by bit is given twice its length by the store; ours is written in one piece then."""
+    writer = hand()
+    numbers = store.keys.packed(PLAIN.field)[0]
+    for first in range(0, 1_000, 7):
+        writer.add(PLAIN, {(f"k{number}",): 1 for number in range(first, first + 7)})
+        needed = SLOT * 3 * (first + 7)
+        assert client.memory_usage(numbers) < 1.3 * needed + 200
+    assert set(decoded(client, store.keys, PLAIN).values()) == {1}
 
 
 @pytest.mark.parametrize("together", [1, 3, 60, 600])
