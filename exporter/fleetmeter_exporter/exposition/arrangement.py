@@ -106,19 +106,18 @@ class Arrangement:
             self.texts[at], self._sizes[at] = fresh, ()
             return
         sizes, new = self._sizes_of(at), _sizes(fresh, self._widths[at])
-        added = [0, *accumulate(new)]
+        ends, added = list(accumulate(sizes, initial=0)), list(accumulate(new, initial=0))
         pieces: list[bytes] = []
-        last, run, put = 0, 0, 0
-        came = self.moves.came
-        for number, place in enumerate(came):
-            there = place - number
-            if there != last:  # what was new up to here stands before these rows
-                end = put + sum(sizes[last:there])
+        run, put = 0, 0
+        for number, place in enumerate(self.moves.came):
+            end = ends[place - number]
+            if end != put:  # what was new up to here stands before these rows
                 pieces += (fresh[added[run] : added[number]], before[put:end])
-                last, run, put = there, number, end
+                run, put = number, end
         pieces += (fresh[added[run] :], before[put:])
         self.texts[at] = b"".join(pieces)
-        self._sizes[at] = array("I", Splice(len(sizes), came).carried(sizes, new))
+        moves = self.moves if not self.moves.gone else Splice(len(sizes), self.moves.came)
+        self._sizes[at] = array("I", moves.carried(sizes, new))
 
     def _sizes_of(self, at: int) -> Sequence[int]:
         """Bytes of each row's lines in a text: found when the text changes for the first time."""

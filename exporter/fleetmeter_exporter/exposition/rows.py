@@ -59,11 +59,11 @@ class Rows:
         if not before:
             return Splice(0, range(len(members)))
         if fields is among:
-            return change_of(before, members) if before != members else Splice(len(members), ())
+            return change_of([*before], [*members]) if before != members else Splice(len(members), ())
         change = fields.since(among)
         if len(before) == len(among) and len(members) == len(fields):
             return change
-        return change_of(list(picker(before)(change.moved)), members)
+        return change_of([*picker(before)(change.moved)], [*members])
 
     def _take(
         self,

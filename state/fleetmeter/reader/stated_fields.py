@@ -8,7 +8,7 @@ from typing import Self, cast
 
 from fleetmeter.reader.change import Change, Splice
 from fleetmeter.reader.fields import Fields
-from fleetmeter.reader.heads import Head, Places, by_layout, ends_of, read_heads, taken_apart, writers_of
+from fleetmeter.reader.heads import Head, Places, Writers, by_layout, ends_of, read_heads, taken_apart, writers_of
 from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.spelling import columns_of_ends, lists_of
 
@@ -24,11 +24,13 @@ class Stated:
     """The statements of one layout: at which places of the hash they are, and whose.
 
     `found` has the label values if they were found when the fields were read, and nobody has asked for them yet.
+    `every_writer` are all writers among them.
     """
 
     fields: list[bytes] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
+    places: Sequence[int] = ()
     heads: list[Head] = field(default_factory=list)
+    every_writer: frozenset[str] = frozenset()
     found: list[PlainLists] = field(default_factory=list, repr=False)
 
     @cached_property
@@ -43,11 +45,6 @@ class Stated:
         if together is not None:
             return list(map(tuple, together))
         return [values for one in self.fields for _, values in [taken_apart(one)]]
-
-    @cached_property
-    def every_writer(self) -> frozenset[str]:
-        """All writers among them."""
-        return frozenset(self.writers)
 
     def texts(self, width: int, some: Sequence[int]) -> PlainLists | Columns | None:
         """The `width` label values of some of them, by sorted name; None if a field is not spelled as our writers do.
@@ -64,7 +61,8 @@ class Stated:
         """Those of them that stay."""
         self.found.clear()
         fields, places = list(compress(self.fields, stays)), list(compress(self.places, stays))
-        return Stated(fields, places, list(compress(self.heads, stays)))
+        heads = list(compress(self.heads, stays))
+        return Stated(fields, places, heads, frozenset(head.writer for head in heads))
 
 
 _NOTHING = Stated()
@@ -73,7 +71,7 @@ _NOTHING = Stated()
 class StatedFields:
     """The fields of one hash. As long as a `Stated` is the same object, everything derived from it holds.
 
-    `writers` are all writers. `unreadable` lists the places of fields that are no statements.
+    `writers` are all writers. `unreadable` has the places of fields that are no statements.
     """
 
     def __init__(self, fields: Fields, before: Self | None = None) -> None:
@@ -81,16 +79,17 @@ class StatedFields:
         found: dict[tuple[str, str], PlainLists] = {}
         if before is None:
             self._heads, places, found = read_heads(fields)
-            self.writers = writers_of(self._heads)
+            self._writers = writers_of(self._heads)
         else:
             change = fields.since(before.fields)
             new = read_heads([fields[place] for place in change.came])[0]
             self._heads = change.carried(before.heads(), new)
             places = before.places_after(change, new, len(fields)) or by_layout(self._heads)
-            self.writers = writers_of(self._heads) if change.gone else before.writers | writers_of(new)
-        self.unreadable = places.pop(None, [])
+            self._writers = writers_of(self._heads) if change.gone else before.writers_with(new)
+        self.writers = frozenset[str]().union(*self._writers.values())
+        self.unreadable = places.pop(None, ())
         self._by_layout = {
-            layout: self._stated(at, [found[layout]] if layout in found else [])
+            layout: self._stated(at, self._writers[layout], [found[layout]] if layout in found else [])
             for layout, at in places.items()
             if layout is not None
         }
@@ -119,24 +118,28 @@ class StatedFields:
         """
         if self.unreadable or not isinstance(change, Splice) or len(self._by_layout) > _MOST_LAYOUTS:
             return None
-        came: Places = {}
+        came: dict[tuple[str, str] | None, list[int]] = {}
         for place, head in zip(change.came, new, strict=True):
             if head is None:
                 return None
             came.setdefault(head.layout, []).append(place)
-        if len(self._by_layout.keys() | came.keys()) == 1:
-            return {layout: list(range(count)) for layout in (*self._by_layout, *came)}
+        if count and len(self._by_layout.keys() | came.keys()) == 1:
+            return {layout: range(count) for layout in (*self._by_layout, *came)}
         for layout, stated in self._by_layout.items():
             stayed = map(change.moved.__getitem__, stated.places)
             came[layout] = sorted([*(filter((-1).__lt__, stayed) if change.gone else stayed), *came.get(layout, ())])
         return {layout: at for layout, at in came.items() if at}
 
+    def writers_with(self, new: Sequence[Head | None]) -> Writers:
+        """The writers by layout, with those of new heads."""
+        return writers_of(new, self._writers)
+
     def heads(self) -> Sequence[Head | None]:
         """The head of each field; None for one that is no statement."""
         return self._heads
 
-    def _stated(self, places: list[int], found: list[PlainLists]) -> Stated:
+    def _stated(self, places: Sequence[int], writers: frozenset[str], found: list[PlainLists]) -> Stated:
         if len(places) == len(self.fields):
-            return Stated(self.fields, places, cast("list[Head]", self._heads), found)
+            return Stated(self.fields, places, cast("list[Head]", self._heads), writers, found)
         heads = cast("list[Head]", list(map(self._heads.__getitem__, places)))
-        return Stated(list(map(self.fields.__getitem__, places)), places, heads, found)
+        return Stated(list(map(self.fields.__getitem__, places)), places, heads, writers, found)

@@ -14,7 +14,7 @@ from fleetmeter.reader.heads import Head
 from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.snapshot import Snapshot
 from fleetmeter.reader.stated_fields import Stated, StatedFields
-from fleetmeter.reader.statements import Statements
+from fleetmeter.reader.statements import Statements, said_in
 from fleetmeter.schema.definition import compact_json, read_json
 
 TEXTS = st.sampled_from(["", "a", "b", "é", 'q"', "\\", ",[", "]]", "x\ny", "\0", " "])
@@ -94,11 +94,11 @@ def assert_right(stated: StatedFields, taken: str) -> None:
     """That all is said as each field says it, also the label values of `all` or `some` of them."""
     read = [by_itself(field) for field in stated.fields]
     assert list(stated.heads()) == [None if one is None else one[0] for one in read]
-    assert stated.unreadable == [place for place, one in enumerate(read) if one is None]
+    assert list(stated.unreadable) == [place for place, one in enumerate(read) if one is None]
     for name, layout in {one[0].layout for one in read if one is not None}:
         own = [(place, *one) for place, one in enumerate(read) if one is not None and one[0].layout == (name, layout)]
         found = stated.of_layout(name, layout)
-        assert found.places == [place for place, _, _ in own]
+        assert list(found.places) == [place for place, _, _ in own]
         assert found.writers == [head.writer for _, head, _ in own]
         assert found.values == [values for _, _, values in own]
         if taken == "none":
@@ -131,8 +131,7 @@ def test_times_and_texts_are_parted_as_each_by_itself(raw: list[bytes]) -> None:
     empty = Snapshot(0, None, {}, (), {}, {}, {}, None)
     statements = Statements(replace(empty, gauges=Hash(fields, raw)))
     parts = [text.partition(b" ") for text in raw]
-    assert list(statements.set_us) == [time for time, _, _ in parts]
-    assert list(statements.texts) == [text for _, _, text in parts]
+    assert said_in(statements.raw) == [text for _, _, text in parts]
     assert statements.illegible == {place for place, (time, _, text) in enumerate(parts) if not is_legible(time, text)}
 
 
