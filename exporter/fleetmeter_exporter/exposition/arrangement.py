@@ -35,6 +35,14 @@ class Arrangement:
         """The number of rows."""
         return len(self.keys)
 
+    def begin(self, keys: Sequence[Any], lines: Sequence[Made]) -> None:
+        """Put in the first rows, whose keys are in order. If one of `lines` raises, nothing was changed."""
+        order = range(len(keys))
+        made = [make(order, keys) for make in lines] if keys else []
+        self.order, self.moves, self.keys = order, Splice(0, order), [*keys]
+        for at, text in enumerate(made):
+            self._put(at, text)
+
     def change(self, gone: Sequence[int], keys: Sequence[Any], lines: Sequence[Made]) -> None:
         """Take out the rows at these ascending places, and put in rows with these new keys.
 

@@ -15,6 +15,9 @@ from fleetmeter_exporter.exposition.arrangement import Made, of_rows
 from fleetmeter_exporter.exposition.block import Lines, Subject, in_pieces, is_special
 from fleetmeter_exporter.exposition.rows import Rows, columns_of, sort_keys
 
+_AT_ONCE = 1_000
+"""Statements whose facts are taken apart together."""
+
 _Columns = dict[str, Sequence[str]]
 """Label values by label name, one for each statement."""
 
@@ -86,10 +89,25 @@ class FactRows(Rows):
         return self._by_names[names]
 
 
+def _together(texts: Sequence[bytes]) -> _Columns:
+    """The facts in texts that all have the same names, as columns; nothing if others are among them, or nobody can say.
+
+    They are taken apart some at a time, so that the pieces stay in the processor's cache.
+    """
+    found: dict[str, list[str]] = {}
+    for first in range(0, len(texts), _AT_ONCE):
+        some = objects_of(texts[first : first + _AT_ONCE])
+        if some is None or (found and found.keys() != some.keys()):
+            return {}
+        for name, values in some.items():
+            found.setdefault(name, []).extend(values)
+    return {**found}
+
+
 def _facts(texts: Sequence[bytes]) -> list[tuple[Sequence[int], _Columns]]:
     """The facts in these texts, those with the same names together: which texts they are, and the facts' columns."""
-    together = objects_of(texts)
-    if together is not None:
+    together = _together(texts)
+    if together:
         return [(range(len(texts)), together)]
     found: dict[tuple[str, ...], list[int]] = {}
     every = [facts_of(text) for text in texts]

@@ -118,7 +118,7 @@ class Rows:
         first = order
         if not all(begins):
             first, ordered = list(compress(order, begins)), list(compress(ordered, begins))
-        self.arrangement.change((), ordered, [lambda _, rows: lines(first, rows)])
+        self.arrangement.begin(ordered, [lambda _, rows: lines(first, rows)])
         self.places = picker(order)(members)
         every = len(first) == len(order)
         self.row_of = range(len(order)) if every else list(islice(accumulate(begins, initial=-1), 1, None))

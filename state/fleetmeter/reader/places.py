@@ -12,6 +12,9 @@ from fleetmeter.reader.names import Names
 from fleetmeter.schema.definition import compact_json
 from fleetmeter.schema.packing import Shape
 
+_REMAINDER = 2
+"""The slot of a block that is the remainder, if its value has three slots."""
+
 Pick = Callable[[Any], Any]
 """Takes slots out of all slots."""
 
@@ -88,6 +91,14 @@ class Places:
 
     def __len__(self) -> int:
         return len(self.series)
+
+    @property
+    def remainders(self) -> Sequence[bool]:
+        """Which slots of a block are remainders, if all blocks ever were of one shape; else one slot that is none."""
+        shapes = [self.names.shapes[kind] for kind in self.kinds]
+        if len(shapes) != 1:
+            return (False,)
+        return [slot == _REMAINDER < shapes[0].value for slot in range(shapes[0].slots)]
 
     def grew_from(self, before: "Places") -> bool:
         """Whether nothing but new blocks came since. Then rows and groups are the same, with new ones behind them."""
