@@ -25,7 +25,7 @@ class Arrangement:
         self.keys: list[Any] = []
         self.texts = [b""] * len(widths)
         self._widths = widths
-        self._sizes: list[Sequence[int]] = [()] * len(widths)
+        self._sizes = [array("I")] * len(widths)
         self.moves: Change = Splice(0, ())
         """What the last change did to the rows."""
         self.order: Sequence[int] = ()
@@ -111,23 +111,24 @@ class Arrangement:
         fresh = f"\n{lines}".encode()
         before = self.texts[at]
         if not before:
-            self.texts[at], self._sizes[at] = fresh, ()
+            self.texts[at], self._sizes[at] = fresh, array("I")
             return
         sizes, new = self._sizes_of(at), _sizes(fresh, self._widths[at])
         ends, added = list(accumulate(sizes, initial=0)), list(accumulate(new, initial=0))
         pieces: list[bytes] = []
-        run, put = 0, 0
+        every = array("I")
+        last, run = 0, 0
         for number, place in enumerate(self.moves.came):
-            end = ends[place - number]
-            if end != put:  # what was new up to here stands before these rows
-                pieces += (fresh[added[run] : added[number]], before[put:end])
-                run, put = number, end
-        pieces += (fresh[added[run] :], before[put:])
-        self.texts[at] = b"".join(pieces)
-        moves = self.moves if not self.moves.gone else Splice(len(sizes), self.moves.came)
-        self._sizes[at] = array("I", moves.carried(sizes, new))
+            there = place - number
+            if there != last:  # what was new up to here stands before these rows
+                pieces += (fresh[added[run] : added[number]], before[ends[last] : ends[there]])
+                every += sizes[last:there]
+                last, run = there, number
+            every.append(new[number])
+        self.texts[at] = b"".join([*pieces, fresh[added[run] :], before[ends[last] :]])
+        self._sizes[at] = every + sizes[last:]
 
-    def _sizes_of(self, at: int) -> Sequence[int]:
+    def _sizes_of(self, at: int) -> "array[int]":
         """Bytes of each row's lines in a text: found when the text changes for the first time."""
         return self._sizes[at] or array("I", _sizes(self.texts[at], self._widths[at]))
 

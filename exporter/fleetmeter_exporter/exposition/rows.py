@@ -9,7 +9,7 @@ from fleetmeter.reader.change import Change, Shuffle, Splice, change_of, merged
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.sample import Labels
-from fleetmeter.reader.stated_fields import Columns, Stated
+from fleetmeter.reader.stated_fields import Columns, Members, Stated
 from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.exposition.arrangement import Arrangement, Made
 from fleetmeter_exporter.exposition.block import Lines, Subject, in_pieces, picker
@@ -63,6 +63,8 @@ class Rows:
         change = fields.since(among)
         if len(before) == len(among) and len(members) == len(fields):
             return change
+        if isinstance(members, Members) and members.before is before and members.change is not None:
+            return members.change
         return change_of([*picker(before)(change.moved)], [*members])
 
     def _take(

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import compress
 from typing import Self, cast
 
-from fleetmeter.reader.change import Change, Splice
+from fleetmeter.reader.change import Change, Splice, merged
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.heads import Head, Places, Writers, by_layout, ends_of, read_heads, taken_apart, writers_of
 from fleetmeter.reader.plain_lists import PlainLists
@@ -17,6 +17,25 @@ _MOST_LAYOUTS = 16
 
 Columns = list[list[str]]
 """The label values of some fields: the first label's of all fields, then the second's, and so on."""
+
+
+class Members(list[int]):
+    """The places of a layout's statements among those of others. They also say how they became of earlier ones."""
+
+    before: "Sequence[int] | None" = None
+    """Those that were there before, as long as nothing newer was read."""
+    change: Splice | None = None
+    """How these became of those."""
+
+    @classmethod
+    def after(cls, before: Sequence[int], stayed: Sequence[int], came: Sequence[int], gone: Sequence[int]) -> Self:
+        """The places where what was at others before stands now, if it stayed, with new ones in between."""
+        change = Splice(len(before), merged(stayed, came), gone)
+        made = cls(Splice(len(stayed), change.came).carried(stayed, came))
+        made.before, made.change = before, change
+        if isinstance(before, Members):
+            before.before, before.change = None, None
+        return made
 
 
 @dataclass(frozen=True)
@@ -89,7 +108,7 @@ class StatedFields:
         self.writers = frozenset[str]().union(*self._writers.values())
         self.unreadable = places.pop(None, ())
         self._by_layout = {
-            layout: self._stated(at, self._writers[layout], [found[layout]] if layout in found else [])
+            layout: self._stated(layout, at, before, [found[layout]] if layout in found else [])
             for layout, at in places.items()
             if layout is not None
         }
@@ -125,10 +144,14 @@ class StatedFields:
             came.setdefault(head.layout, []).append(place)
         if count and len(self._by_layout.keys() | came.keys()) == 1:
             return {layout: range(count) for layout in (*self._by_layout, *came)}
+        found: Places = {**came}
         for layout, stated in self._by_layout.items():
-            stayed = map(change.moved.__getitem__, stated.places)
-            came[layout] = sorted([*(filter((-1).__lt__, stayed) if change.gone else stayed), *came.get(layout, ())])
-        return {layout: at for layout, at in came.items() if at}
+            stayed, gone = list(map(change.moved.__getitem__, stated.places)), list[int]()
+            if change.gone:
+                gone = [at for at, place in enumerate(stayed) if place < 0]
+                stayed = [place for place in stayed if place >= 0]
+            found[layout] = Members.after(stated.places, stayed, came.get(layout, ()), gone)
+        return {layout: at for layout, at in found.items() if at}
 
     def writers_with(self, new: Sequence[Head | None]) -> Writers:
         """The writers by layout, with those of new heads."""
@@ -138,8 +161,18 @@ class StatedFields:
         """The head of each field; None for one that is no statement."""
         return self._heads
 
-    def _stated(self, places: Sequence[int], writers: frozenset[str], found: list[PlainLists]) -> Stated:
+    def _stated(
+        self, layout: tuple[str, str], places: Sequence[int], before: Self | None, found: list[PlainLists]
+    ) -> Stated:
+        writers = self._writers[layout]
         if len(places) == len(self.fields):
             return Stated(self.fields, places, cast("list[Head]", self._heads), writers, found)
-        heads = cast("list[Head]", list(map(self._heads.__getitem__, places)))
-        return Stated(list(map(self.fields.__getitem__, places)), places, heads, writers, found)
+        known = before.of_layout(*layout) if before is not None else _NOTHING
+        if isinstance(places, Members) and places.before is known.places and places.change is not None:
+            new = list(map(places.__getitem__, places.change.came))
+            fields = places.change.carried(known.fields, map(self.fields.__getitem__, new))
+            heads = places.change.carried(known.heads, cast("list[Head]", list(map(self._heads.__getitem__, new))))
+        else:
+            fields = list(map(self.fields.__getitem__, places))
+            heads = cast("list[Head]", list(map(self._heads.__getitem__, places)))
+        return Stated(fields, places, heads, writers, found)
