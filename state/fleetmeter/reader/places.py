@@ -1,6 +1,6 @@
 """Where the numbers of a packed layout's series stand among its slots."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from itertools import islice
 from operator import itemgetter
@@ -54,9 +54,6 @@ class _First(Sequence[bytes]):
         if isinstance(place, slice):
             return self._items[slice(*place.indices(self._count))]
         return self._items[range(self._count)[place]]
-
-    def __iter__(self) -> Iterator[bytes]:
-        return islice(self._items, self._count)
 
     def __len__(self) -> int:
         return self._count

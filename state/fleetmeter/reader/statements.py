@@ -48,16 +48,15 @@ class Statements:
     def __init__(self, snapshot: Snapshot, before: "Statements | None" = None) -> None:
         self._snapshot = snapshot
         gauges = Hash.of(snapshot.gauges)
-        self.stored: Sequence[bytes] = gauges.texts
-        """The same as `raw`, as it came from the store."""
         found = snapshot.stated
         if found is None or found.fields is not gauges.fields:
             found = StatedFields.of(gauges.fields, before.fields if before is not None else None)
         self.fields: StatedFields = found
-        self.raw: Sequence[bytes] = self.stored
+        self.raw: list[bytes] = gauges.texts
         illegible, unsure = frozenset[int](), cast("Sequence[int]", range(len(self.raw)))
         if before is not None:
             illegible, unsure = self._carried(before)
+            gauges.share(self.raw)
         self.illegible: frozenset[int] = illegible.difference(unsure) | self._found_illegible(unsure)
         self._unreadable = self.illegible.union(self.fields.unreadable)
         self.problems = [
@@ -97,21 +96,19 @@ class Statements:
 
     def _carried(self, before: "Statements") -> tuple[frozenset[int], Sequence[int]]:
         """Take over what an earlier snapshot had, too. Returns what of it is illegible, and what changed or is new."""
-        if before.stored is self.stored:
-            self.raw = before.raw
+        if before.raw is self.raw:
             return before.illegible, ()
-        raw: Sequence[bytes | None] = before.raw
+        raw: list[bytes | None] = [*before.raw]
         illegible = before.illegible
         if before.fields is not self.fields:
             change = self.fields.fields.since(before.fields.fields)
             raw = change.carried(raw, repeat(None, len(change.came)))
             if illegible:
                 illegible = frozenset(map(change.moved.__getitem__, illegible)).difference((-1,))
-        kept = [*raw]
-        changed = list(compress(range(len(kept)), map(ne, self.stored, kept)))
+        changed = list(compress(range(len(raw)), map(ne, self.raw, raw)))
         for place in changed:
-            kept[place] = self.stored[place]
-        self.raw = cast("list[bytes]", kept)
+            raw[place] = self.raw[place]
+        self.raw = cast("list[bytes]", raw)
         return illegible, changed
 
     def _found_illegible(self, places: Sequence[int]) -> frozenset[int]:
