@@ -134,6 +134,18 @@ def test_a_sum_of_fractions_that_only_grows_is_not_looked_at_number_by_number(mo
     assert now.below(before) == {}
 
 
+def test_a_count_is_never_taken_for_a_remainder() -> None:
+    """Blocks of two shapes have their remainders at other places; a lower count is seen, though the sum went up."""
+    blocks = Blocks(LAYOUTS[2]).add(["a"], {"sum": 5, "0.1": 1})
+    for key in "bc":
+        blocks.add([key], {"sum": 5, "0.1": 3}, ("0.1", "+Inf"))
+    following = Following(LAYOUTS[2])
+    before = following.read(blocks)
+    now = following.read(blocks.add(["c"], {"sum": 1, "0.1": -1}, ("0.1", "+Inf")))
+    assert len(now.places.groups) == 2
+    assert now.below(before) == {b'["c","0.1"]': b"3"}
+
+
 def test_slots_that_mean_the_same_number_are_not_lower() -> None:
     """After a carry the whole slot is lower and the high one is not: the number went up by one."""
     following, blocks = Following(LAYOUTS[1]), Blocks(LAYOUTS[1]).add(["a"], {"": BASE - 1})
