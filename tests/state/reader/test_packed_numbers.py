@@ -137,7 +137,7 @@ def test_a_sum_of_fractions_that_only_grows_is_not_looked_at_number_by_number(mo
 def test_a_count_is_never_taken_for_a_remainder() -> None:
     """Blocks of two shapes have their remainders at other places; a lower count is seen, though the sum went up."""
     blocks = Blocks(LAYOUTS[2]).add(["a"], {"sum": 5, "0.1": 1})
-    for key in "bc":
+    for key in "bcdefg":
         blocks.add([key], {"sum": 5, "0.1": 3}, ("0.1", "+Inf"))
     following = Following(LAYOUTS[2])
     before = following.read(blocks)
