@@ -168,7 +168,7 @@ class StatedFields:
         if len(places) == len(self.fields):
             return Stated(self.fields, places, cast("list[Head]", self._heads), writers, found)
         known = before.of_layout(*layout) if before is not None else _NOTHING
-        if isinstance(places, Members) and places.before is known.places and places.change is not None:
+        if isinstance(places, Members) and places.change is not None:
             new = list(map(places.__getitem__, places.change.came))
             fields = places.change.carried(known.fields, map(self.fields.__getitem__, new))
             heads = places.change.carried(known.heads, cast("list[Head]", list(map(self._heads.__getitem__, new))))

@@ -93,6 +93,24 @@ def test_series_come_and_go_anywhere_among_others(store: StoreAddress, fleet: Fl
             assert not exposition._lines
 
 
+@pytest.mark.parametrize("kind", ["gauges, two layouts", "gauges, max of 4", "infos", "enums", "counters, exemplars"])
+def test_a_format_that_is_asked_for_now_and_then_says_what_there_is(
+    store: StoreAddress, fleet: Fleet, kind: str
+) -> None:
+    """It finds what came and changed since it was asked for last, and not only since the last scrape."""
+    often, seldom = (Exposition(form) for form in FORMATS)
+    with closing(State(store.url, store.namespace, KINDS[kind](FEW))) as state:
+        for step in range(5):
+            state.grow(0.1)
+            state.change(0.1)
+            scrape = fleet.scrape()
+            check(often.text([scrape], 0.0).decode(), general(store, FORMATS[0]))
+            if step % 2 == 0:
+                check(seldom.text([scrape], 0.0).decode(), general(store, FORMATS[1]))
+            assert not often._lines
+            assert not seldom._lines
+
+
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "-0.0", "1e+300"])
 @pytest.mark.parametrize("mode", ["all", "sum", "max", "livemin", "mostrecent"])
 def test_one_gauge_that_is_no_ordinary_number_costs_no_other(
