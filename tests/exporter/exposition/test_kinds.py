@@ -15,6 +15,7 @@ from fleetmeter.reader.hashes import Hash
 from fleetmeter.schema.definition import Definition, compact_json
 from fleetmeter.schema.keys import Keys
 from fleetmeter_exporter.answers import Answers, _too_slow
+from fleetmeter_exporter.exposition import fact_rows
 from fleetmeter_exporter.exposition.added_block import AddedBlock
 from fleetmeter_exporter.exposition.body import Body
 from fleetmeter_exporter.exposition.exposition import Exposition
@@ -109,6 +110,24 @@ def test_a_format_that_is_asked_for_now_and_then_says_what_there_is(
                 check(seldom.text([scrape], 0.0).decode(), general(store, FORMATS[1]))
             assert not often._lines
             assert not seldom._lines
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_infos_that_state_other_facts_than_their_neighbours_stand_beside_them(
+    store: StoreAddress, fleet: Fleet, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many of them are taken apart together."""
+    monkeypatch.setattr(fact_rows, "_AT_ONCE", at_once)
+    layout = Definition.of("build", "info", "Help.", "", ("model",), (), "")
+    exposition = Exposition(TEXT)
+    with FixedState(store) as fixed:
+        fixed.writer("w1", "shop", 7)
+        fixed.family(layout)
+        for number in range(6):
+            facts = {"version": "1"} if number % 3 else {"commit": "c", "version": "2"}
+            fixed.gauge(layout, "w1", (f"m{number}",), compact_json(facts))
+        check(exposition.text([fleet.scrape()], 0.0).decode(), general(store, TEXT))
+        assert not exposition._lines
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "-0.0", "1e+300"])
