@@ -112,6 +112,27 @@ def test_a_format_that_is_asked_for_now_and_then_says_what_there_is(
             assert not seldom._lines
 
 
+@pytest.mark.parametrize("mode", ["sum", "max", "mostrecent"])
+def test_a_second_writer_comes_to_series_that_had_one_each(store: StoreAddress, fleet: Fleet, mode: str) -> None:
+    """And goes again; the values of the first one are still known."""
+    exposition = Exposition(TEXT)
+    layout = Definition.of("g", "gauge", "x", "", ["k"], [], mode)
+    with FixedState(store) as fixed, closing(store.client()) as client:
+        fixed.writer("w1", "shop", 7)
+        fixed.writer("w2", "shop", 8)
+        fixed.family(layout)
+        for value in "abc":
+            fixed.gauge(layout, "w1", (value,), "1.5")
+        for step in range(4):
+            if step == 1:
+                fixed.gauge(layout, "w2", ("b",), "0.25")
+            if step == 3:
+                series = compact_json([layout.name, layout.layout, ["b"]])
+                assert client.hdel(Keys(store.namespace).gauges, f"w2 {series}")
+            check(exposition.text([fleet.scrape()], 0.0).decode(), general(store, TEXT))
+            assert not exposition._lines
+
+
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_infos_that_state_other_facts_than_their_neighbours_stand_beside_them(
     store: StoreAddress, fleet: Fleet, at_once: int, monkeypatch: pytest.MonkeyPatch
