@@ -75,9 +75,12 @@ def _below(stored: Mapping[bytes, bytes], served: Mapping[bytes, bytes]) -> dict
 
 
 def _observed(served: Mapping[bytes, bytes], stored: Mapping[bytes, bytes]) -> set[bytes]:
-    """The series of which a count or a bucket changed, so that its sum may have changed too."""
+    """The series of which a count or a bucket changed, so that its sum may have changed too.
+
+    One that is missing is 0: a packed block has all parts, a hash those that were counted.
+    """
     return {
         series_key(number, has_part=True)
         for number, text in stored.items()
-        if text != served.get(number) and not number.endswith(b'"sum"]')
+        if text != served.get(number, b"0") and not number.endswith(b'"sum"]')
     }

@@ -59,6 +59,7 @@ class PackedLayout:
         raw: bytes = reply or b""
         if len(raw) != SLOT * room_for(self._names.slots):
             return Hash([], [])
+        raw = raw[: SLOT * self._names.slots]
         found = self._shown
         if found is None or found.places is not self._places or found.raw != raw:
             found = self._shown = PackedNumbers(self._places, raw)

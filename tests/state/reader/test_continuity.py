@@ -285,6 +285,19 @@ def test_a_sum_that_goes_down_without_an_observation_is_lost(clock: Clock) -> No
     assert sums == {b'["a","sum"]': 90, b'["b","sum"]': 40}
 
 
+def test_a_bucket_that_is_zero_now_and_was_missing_was_not_observed(clock: Clock) -> None:
+    """A hash has only buckets that were counted, a packed block all of them."""
+    histogram = Definition.of("h_seconds", "histogram", "x", "seconds", (), ("0.1", "+Inf"), "")
+    definitions = (StoredDefinition(histogram, 1, 1),)
+    continuity = Continuity(30.0, clock)
+    for raw in (
+        {b'["sum"]': b"9", b'["+Inf"]': b"1"},
+        {b'["sum"]': b"5", b'["0.1"]': b"0", b'["+Inf"]': b"1"},
+    ):
+        shown = continuity.show(store({"w": row(1)}, {}, numbers={histogram.field: raw}, definitions=definitions))
+    assert shown.snapshot.numbers[histogram.field][b'["sum"]'] == b"9"
+
+
 @pytest.mark.parametrize("defined", [True, False])
 def test_a_sum_that_vanished_alone_is_kept(clock: Clock, defined: bool) -> None:
     """A histogram that nobody has observed yet is one number, its sum at 0: gone with its key, or its definition."""

@@ -268,6 +268,16 @@ def test_a_number_dropped_between_two_calls_makes_no_loss(scripts: Scripts) -> N
         assert (seed, run(seed, steps, scripts)) == (seed, None)
 
 
+@pytest.mark.parametrize("seed", [25, 566, 5_083_908])
+def test_a_format_whose_definition_went_lowers_no_sum(seed: int, scripts: Scripts) -> None:
+    """The other format is shown alone then, with as many observations; its buckets of zero are none."""
+    steps: list[Step] = [
+        ("scrape", 0, (), ()), ("record", 0, False), ("flush", 0, ()), ("record", 1, False), ("scrape", 0, (), ()),
+        ("evict", 0),
+    ]  # fmt: skip
+    assert run(seed, steps, scripts) is None
+
+
 def test_a_schedule_is_shortened_to_what_matters() -> None:
     """Of a long schedule those steps are left, in their order, without which it would not fail."""
     steps = [("wait", 1.0), ("record", 0, False), ("flush", 0, ("ok",)), ("crash", 1), ("wipe",)]
