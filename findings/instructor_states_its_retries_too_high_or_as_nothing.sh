@@ -2,7 +2,7 @@
 # instructor 1.17.0: four paid attempts of 120 tokens are reported as 1,200 by one way and as 0 by another.
 #
 # An answer that does not fit the model is asked for again, and each attempt is billed. The exception at the end has
-# `failed_attempts`, and one would expect each of them with its own usage. With the client of OpenAI each one's usage was
+# `failed_attempts`, and one would expect each with its own usage. With the client of OpenAI each one's usage was
 # overwritten by the total so far: 120, 240, 360, 480. Added up, these are 1,200 tokens for 480. With the client of Groq
 # each answer keeps its own usage, but `total_usage` of the exception stays at 0: only usage objects of OpenAI's and
 # Anthropic's own classes are added, and Groq's has the same fields and another class. So neither way is right for both.
@@ -59,7 +59,7 @@ class Person(pydantic.BaseModel):
 
 
 def count(name, client):
-    """Asks four times in vain; returns what was billed, what the hook, the failed attempts the total say."""
+    """Asks four times in vain; returns what was billed, and what the hook, the failed attempts and the total say."""
     BILLED.clear()
     answers = []
     client.on("completion:response", lambda answer: answers.append(answer.usage.total_tokens))
