@@ -1,4 +1,4 @@
-"""Runs seeds, on every core, and prints a shortened schedule for each that fails."""
+"""Runs seeds, on every core, says how far it is, and prints a shortened schedule for each that fails."""
 
 import argparse
 import os
@@ -17,16 +17,20 @@ CHUNK = 100
 SHOWN = 3
 """Failing seeds whose schedules are printed."""
 
+PAUSE = 60.0
+"""Seconds between two lines about how far it is."""
 
-def failing(first: int, count: int) -> list[tuple[int, str]]:
-    """The seeds from `first` on that fail, and how."""
+
+def failing(chunk: tuple[int, int]) -> tuple[int, list[tuple[int, str]]]:
+    """How many seeds a chunk has, given as the first one and their number; and those that fail, and how."""
+    first, count = chunk
     scripts = Scripts(sources())
     found = []
     for seed in range(first, first + count):
         violation = run(seed, draw(seed), scripts)
         if violation is not None:
             found.append((seed, str(violation)))
-    return found
+    return count, found
 
 
 def report(seed: int) -> str:
@@ -49,12 +53,18 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first one")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    started = time.monotonic()
+    started = told = time.monotonic()
+    done = 0
     found: list[tuple[int, str]] = []
     with get_context("fork").Pool(options.processes) as pool:
-        for part in pool.starmap(failing, list(_chunks(options.first, options.seeds)), chunksize=1):
+        for count, part in pool.imap_unordered(failing, _chunks(options.first, options.seeds)):
+            done += count
             found += part
+            if time.monotonic() - told >= PAUSE:
+                told = time.monotonic()
+                print(f"{done} seeds, {len(found)} violations, {told - started:.0f} s", flush=True)
     seconds = time.monotonic() - started
+    found.sort()
     for seed, message in found[:SHOWN]:
         print(message)
         print(report(seed))

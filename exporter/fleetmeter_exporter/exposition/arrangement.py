@@ -25,7 +25,7 @@ class Arrangement:
         self.keys: list[Any] = []
         self.texts = [b""] * len(widths)
         self._widths = widths
-        self._sizes: list[Sequence[int]] = [()] * len(widths)
+        self._sizes = [array("I")] * len(widths)
         self.moves: Change = Splice(0, ())
         """What the last change did to the rows."""
         self.order: Sequence[int] = ()
@@ -34,6 +34,14 @@ class Arrangement:
     def __len__(self) -> int:
         """The number of rows."""
         return len(self.keys)
+
+    def begin(self, keys: Sequence[Any], lines: Sequence[Made]) -> None:
+        """Put in the first rows, whose keys are in order. If one of `lines` raises, nothing was changed."""
+        order = range(len(keys))
+        made = [make(order, keys) for make in lines] if keys else []
+        self.order, self.moves, self.keys = order, Splice(0, order), [*keys]
+        for at, text in enumerate(made):
+            self._put(at, text)
 
     def change(self, gone: Sequence[int], keys: Sequence[Any], lines: Sequence[Made]) -> None:
         """Take out the rows at these ascending places, and put in rows with these new keys.
@@ -103,24 +111,24 @@ class Arrangement:
         fresh = f"\n{lines}".encode()
         before = self.texts[at]
         if not before:
-            self.texts[at], self._sizes[at] = fresh, ()
+            self.texts[at], self._sizes[at] = fresh, array("I")
             return
         sizes, new = self._sizes_of(at), _sizes(fresh, self._widths[at])
-        added = [0, *accumulate(new)]
+        ends, added = list(accumulate(sizes, initial=0)), list(accumulate(new, initial=0))
         pieces: list[bytes] = []
-        last, run, put = 0, 0, 0
-        came = self.moves.came
-        for number, place in enumerate(came):
+        every = array("I")
+        last, run = 0, 0
+        for number, place in enumerate(self.moves.came):
             there = place - number
             if there != last:  # what was new up to here stands before these rows
-                end = put + sum(sizes[last:there])
-                pieces += (fresh[added[run] : added[number]], before[put:end])
-                last, run, put = there, number, end
-        pieces += (fresh[added[run] :], before[put:])
-        self.texts[at] = b"".join(pieces)
-        self._sizes[at] = array("I", Splice(len(sizes), came).carried(sizes, new))
+                pieces += (fresh[added[run] : added[number]], before[ends[last] : ends[there]])
+                every += sizes[last:there]
+                last, run = there, number
+            every.append(new[number])
+        self.texts[at] = b"".join([*pieces, fresh[added[run] :], before[ends[last] :]])
+        self._sizes[at] = every + sizes[last:]
 
-    def _sizes_of(self, at: int) -> Sequence[int]:
+    def _sizes_of(self, at: int) -> "array[int]":
         """Bytes of each row's lines in a text: found when the text changes for the first time."""
         return self._sizes[at] or array("I", _sizes(self.texts[at], self._widths[at]))
 

@@ -142,6 +142,8 @@ def picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
     """A function that returns the items at these places of a list, in this order."""
     if not places:
         return lambda _: ()
+    if isinstance(places, range) and places.step == 1:
+        return itemgetter(slice(places.start, places.stop))
     if len(places) == 1:
         return itemgetter(slice(places[0], places[0] + 1))
     return itemgetter(*places)

@@ -1,6 +1,7 @@
 """Which lines of packed series end with an exemplar."""
 
 from collections.abc import Collection, Mapping
+from itertools import count
 from typing import TYPE_CHECKING
 
 from fleetmeter.reader.numbers import parted, plain_parts
@@ -45,8 +46,11 @@ class ExampleLines:
         return lines
 
     def _see(self, places: Places) -> None:
-        self._places = places
-        self._rows = dict(zip(places.series, range(len(places)), strict=True))
+        before, self._places = self._places, places
+        if before is None or not places.grew_from(before):
+            self._rows = {}
+        known = len(self._rows)
+        self._rows.update(zip(places.series[known:], count(known), strict=False))
         self._parts = [
             (set(group.shape.parts), group.rows if isinstance(group.rows, range) else set(group.rows))
             for group in places.groups

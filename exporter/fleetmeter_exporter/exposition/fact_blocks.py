@@ -6,7 +6,7 @@ from operator import is_not
 
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.stated_fields import Stated
-from fleetmeter.reader.statements import Statements
+from fleetmeter.reader.statements import Statements, said_in
 from fleetmeter.schema.definition import compact_json
 from fleetmeter_exporter.exposition.block import Subject, picker
 from fleetmeter_exporter.exposition.fact_rows import FactRows
@@ -27,11 +27,12 @@ class InfoBlock(StatedBlock):
 
     def _learn(self, members: Sequence[Stated], _replicas: Mapping[str, str], fields: Fields) -> None:
         self._members, self._fields = members, fields
-        self._pick = picker(list(chain.from_iterable(shown.places for shown in members)))
+        places = [shown.places for shown in members]
+        self._pick = picker(places[0] if len(places) == 1 else list(chain.from_iterable(places)))
         self._made_of = None
 
     def _picked(self, statements: Statements) -> _Texts:
-        return self._pick(statements.texts)
+        return self._pick(statements.raw)
 
     def _joined(self, picked: _Texts) -> bytes | None:
         if self._made_of is None or any(map(is_not, self._made_of, picked)):
@@ -66,10 +67,10 @@ class StateBlock(StatedBlock):
         self.samples = len(self._place) * sum(len(rows.places) for rows in self._rows)
 
     def _picked(self, statements: Statements) -> _Texts:
-        return self._pick(statements.texts)
+        return self._pick(statements.raw)
 
     def _joined(self, picked: _Texts) -> bytes | None:
-        places = list(map(self._place.get, picked))
+        places = list(map(self._place.get, said_in(picked)))
         if None in places:
             return None  # a state of an older version, which the newest definition lacks
         texts = [b"0.0"] * self.samples

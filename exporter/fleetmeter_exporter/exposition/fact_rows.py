@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from itertools import chain, compress, count, repeat
-from operator import ne
+from operator import is_not
 
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.spelling import objects_of
 from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.stated_values import facts_of
+from fleetmeter.reader.statements import said_in
 from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.exposition.arrangement import Made, of_rows
 from fleetmeter_exporter.exposition.block import Lines, Subject, in_pieces, is_special
 from fleetmeter_exporter.exposition.rows import Rows, columns_of, sort_keys
+
+_AT_ONCE = 1_000
+"""Statements whose facts are taken apart together."""
 
 _Columns = dict[str, Sequence[str]]
 """Label values by label name, one for each statement."""
@@ -24,28 +28,28 @@ class FactRows(Rows):
     def __init__(self, layout: Definition, subject: Subject) -> None:
         super().__init__(layout, [("_info", ())], subject)
         self._subject, self._names = subject, sorted(layout.labels)
-        self._said: Sequence[bytes] = ()
+        self._raw: Sequence[bytes] = ()
         self._by_names: dict[tuple[str, ...], Lines] = {}
         self._common: tuple[str, ...] = ()  # the names of all rows' labels
         self._mixed = False  # if rows have other names than others, the names must be in the keys
 
-    def learn(self, fields: Fields, stated: Stated, texts: Sequence[bytes]) -> None:
-        """Find the rows of these statements, given what they say; `fields` are those of the hash.
+    def learn(self, fields: Fields, stated: Stated, raw: Sequence[bytes]) -> None:
+        """Find the rows of these statements, given what they are; `fields` are those of the hash.
 
         Raises `Unplain`, and what `facts_of` raises.
         """
         change = self._since(fields, stated.places)
-        said = change.carried(self._said, repeat(None, len(change.came)))
-        new = list(compress(count(), map(ne, texts, said)))
+        before = change.carried(self._raw, repeat(None, len(change.came)))
+        new = list(compress(count(), map(is_not, raw, before)))
         own = dict(zip(self._names, columns_of(self._texts(stated, new)), strict=True))
-        facts = _facts([texts[at] for at in new])
+        facts = _facts(said_in(map(raw.__getitem__, new)))
         names = {tuple(sorted({*own, *found})) for _, found in facts}
         if not self._members and not self._mixed:
             self._common = min(names, default=())
         if not self._mixed and (len(facts) > 1 or not names <= {self._common}):  # a fact may have the name of a label
-            self._mixed, self._said = True, ()
+            self._mixed, self._raw = True, ()
             self._forget()
-            self.learn(fields, stated, texts)
+            self.learn(fields, stated, raw)
             return
         if not self._mixed:
             none: _Columns = dict.fromkeys(self._common, ())
@@ -59,7 +63,7 @@ class FactRows(Rows):
             lines = of_rows(shown)
         again = set(new).difference(change.came) if len(new) > len(change.came) else ()
         self._take(fields, stated.places, change, again, keys, lines)
-        self._said = texts
+        self._raw = raw
 
     def _values(self, labels: _Columns, count: int) -> tuple[list[str], Made]:
         """The keys of rows that all have these labels' names, and what makes their lines."""
@@ -85,10 +89,25 @@ class FactRows(Rows):
         return self._by_names[names]
 
 
+def _together(texts: Sequence[bytes]) -> _Columns:
+    """The facts in texts that all have the same names, as columns; nothing if others are among them, or nobody can say.
+
+    They are taken apart some at a time, so that the pieces stay in the processor's cache.
+    """
+    found: dict[str, list[str]] = {}
+    for first in range(0, len(texts), _AT_ONCE):
+        some = objects_of(texts[first : first + _AT_ONCE])
+        if some is None or (found and found.keys() != some.keys()):
+            return {}
+        for name, values in some.items():
+            found.setdefault(name, []).extend(values)
+    return {**found}
+
+
 def _facts(texts: Sequence[bytes]) -> list[tuple[Sequence[int], _Columns]]:
     """The facts in these texts, those with the same names together: which texts they are, and the facts' columns."""
-    together = objects_of(texts)
-    if together is not None:
+    together = _together(texts)
+    if together:
         return [(range(len(texts)), together)]
     found: dict[tuple[str, ...], list[int]] = {}
     every = [facts_of(text) for text in texts]

@@ -11,7 +11,7 @@ from fleetmeter.reader.digits import floats_in, spelled
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.stated_fields import Stated
 from fleetmeter.reader.stated_values import comparable
-from fleetmeter.reader.statements import Statements
+from fleetmeter.reader.statements import Statements, said_in, times_in
 from fleetmeter_exporter.exposition.block import Subject, picker
 from fleetmeter_exporter.exposition.lines import NOT_FINITE
 from fleetmeter_exporter.exposition.stated_block import StatedBlock
@@ -39,7 +39,7 @@ class GaugeBlock(StatedBlock):
         super().__init__(subject, living=live, folded=self._merges)
         self._row_of: Sequence[int] = ()
         self._read: Sequence[bytes | None] | None = None  # what the values below were read from
-        self._values: list[float] = []
+        self._values: list[float] = []  # of each statement, if a row has several
         self._texts: list[bytes] = []
         rows = MergedRows if self._merges else ReplicaRows
         self._rows = [rows(layout, [("", ())], subject) for layout in subject.layouts]
@@ -88,67 +88,65 @@ class GaugeBlock(StatedBlock):
         of_rows = joined((rows.arrangement.moves, len(rows.arrangement)) for rows in self._rows)
         if of_values is None or of_rows is None:
             return
-        if of_values.gone and (self._starts or self.samples < size):
-            return  # a row may have lost some of its statements
-        before = of_values.count
-        parts = read[:before], read[before:]
-        self._read = [one for part in parts if part for one in of_values.carried(part, repeat(None, size))]
-        self._values = of_values.carried(self._values, repeat(0.0, size))
+        several = self.samples < size
+        if several != bool(self._starts) or (several and of_values.gone):
+            return  # a row may have got its second statement, or lost some
+        self._read = of_values.carried(read, repeat(None, size))
+        if several:
+            self._values = of_values.carried(self._values, repeat(0.0, size))
         self._texts = of_rows.carried(self._texts, repeat(b"", size))
 
     def _picked(self, statements: Statements) -> Sequence[bytes]:
-        texts = self._pick(statements.texts)
-        return (*texts, *self._pick(statements.set_us)) if self._mode == "mostrecent" else texts
+        return self._pick(statements.raw)
 
     def _joined(self, picked: Sequence[bytes]) -> bytes | None:
         count = len(self._row_of)
-        changed: Sequence[int] = ()
+        changed: Sequence[int] = range(count)
+        if self._read is not None and len(self._read) == count:
+            changed = list(compress(changed, map(is_not, picked, self._read)))
+        else:
+            self._texts = [b""] * self.samples
+            self._values = [0.0] * count if self._starts else []
         try:
-            if self._read is not None and len(self._read) == len(picked):
-                changed = [place % count for place in compress(range(len(picked)), map(is_not, picked, self._read))]
-                for place, value in zip(changed, floats_in([picked[place] for place in changed]), strict=True):
-                    self._values[place] = value
-            else:
-                self._values = floats_in(picked[:count])
-                if self._mode == "sum":
-                    self._values = [value + 0.0 for value in self._values]  # as in any sum, a negative zero is 0
-                changed = () if count == self.samples else range(count)
-                self._texts = [b""] * self.samples if changed else _spelled(self._values)
+            values = floats_in(said_in(map(picked.__getitem__, changed)))
         except ValueError:
             self._read = None
             return None
-        self._read, set_us = picked, picked[count:]
-        rows = dict.fromkeys(map(self._row_of.__getitem__, changed))
-        for row, text in zip(rows, _spelled(self._merged([*rows], set_us)), strict=True):
+        self._read, rows = picked, changed
+        if self._starts:
+            for place, value in zip(changed, values, strict=True):
+                self._values[place] = value
+            rows = [*dict.fromkeys(map(self._row_of.__getitem__, changed))]
+            values = self._merged(rows, picked)
+        elif self._mode == "sum":
+            values = [value + 0.0 for value in values]  # as in any sum, a negative zero is 0
+        for row, text in zip(rows, _spelled(values), strict=True):
             self._texts[row] = text
         return self._text % tuple(self._texts)
 
-    def _merged(self, rows: Sequence[int], set_us: Sequence[bytes]) -> list[float]:
-        """The values of rows."""
-        if not self._starts:
-            found = list(map(self._values.__getitem__, rows))
-            return [value + 0.0 for value in found] if self._mode == "sum" else found
+    def _merged(self, rows: Sequence[int], picked: Sequence[bytes]) -> list[float]:
+        """The values of rows, given all statements."""
         by_size: dict[int, list[int]] = {}
         for row in rows:
             by_size.setdefault(self._starts[row + 1] - self._starts[row], []).append(row)
         merged: dict[int, float] = {}
         for size, some in by_size.items():
-            merged.update(zip(some, self._merged_together(some, size, set_us), strict=True))
+            merged.update(zip(some, self._merged_together(some, size, picked), strict=True))
         return list(map(merged.__getitem__, rows))
 
-    def _merged_together(self, rows: Sequence[int], size: int, set_us: Sequence[bytes]) -> list[float]:
+    def _merged_together(self, rows: Sequence[int], size: int, picked: Sequence[bytes]) -> list[float]:
         """The values of rows that have so many statements each: the first of each are a column, and so on."""
         firsts = list(map(self._starts.__getitem__, rows))
         picks = [picker(list(map(at.__add__, firsts))) for at in range(size)]
         values = [pick(self._values) for pick in picks]
-        if set_us and size > 1:
-            times = [map(int, pick(set_us)) for pick in picks]
+        if self._mode == "mostrecent" and size > 1:
+            times = [times_in(pick(picked)) for pick in picks]
             stated = [
                 zip(some, pick(self._writers), column, strict=True)
                 for some, pick, column in zip(times, picks, values, strict=True)
             ]
             return [newest[2] for newest in map(max, *stated)]
-        if set_us:
+        if self._mode == "mostrecent":
             return list(values[0])
         merge = _MERGE[self._mode]
         if not any(isnan(sum(column)) for column in values):

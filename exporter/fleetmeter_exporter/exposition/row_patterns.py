@@ -1,10 +1,10 @@
 """Patterns for the lines of rows, in the order of an exposition: those of neighbours together are one pattern."""
 
-from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby
-from typing import Any
+from itertools import chain
+from typing import Any, Self
 
 from fleetmeter.reader.digits import spelled_together
 from fleetmeter_exporter.exposition.block import picker
@@ -19,15 +19,25 @@ _AT_ONCE = 1 << 5
 
 @dataclass
 class _Neighbours:
-    """Rows that are one pattern: what each is sorted by, and its number."""
+    """Rows that are one pattern: what each is sorted by, and its number.
+
+    `literal` is how many bytes the text has beside the numbers.
+    """
 
     keys: list[Any]
     numbers: list[int]
     pattern: bytes
+    literal: int
 
-    def insert(self, keys: Iterable[Any], numbers: Iterable[int], rows: Iterable[bytes], lines: int) -> None:
+    @classmethod
+    def of(cls, keys: Sequence[Any], numbers: Sequence[int], rows: Sequence[bytes], lines: int) -> Self:
+        """These rows, which have so many lines each."""
+        return cls([*keys], [*numbers], b"\n".join((b"", *rows)), _literal(rows, lines))
+
+    def insert(self, keys: Sequence[Any], numbers: Sequence[int], rows: Sequence[bytes], lines: int) -> None:
         """Put rows among these."""
         every = self.rows(lines)
+        self.literal += _literal(rows, lines)
         for key, number, row in zip(keys, numbers, rows, strict=True):
             place = bisect_right(self.keys, key)
             self.keys.insert(place, key)
@@ -39,10 +49,6 @@ class _Neighbours:
         """The pattern of each row."""
         every = self.pattern.split(b"\n")[1:]  # a line feed in a value of a label is escaped
         return every if lines == 1 else list(map(b"\n".join, zip(*[iter(every)] * lines, strict=True)))
-
-    def literal(self, lines: int) -> int:
-        """How many bytes a text has beside its numbers. Each other % is doubled in the pattern."""
-        return len(self.pattern) - len(b"%b") * lines * len(self.numbers) - self.pattern.count(b"%%")
 
 
 @dataclass
@@ -72,22 +78,22 @@ class RowPatterns:
         if not self._together:
             self._together = [*self._cut(keys, numbers, rows)]
         else:
-            firsts = [some.keys[0] for some in self._together]
-            homes = [max(0, bisect_right(firsts, key) - 1) for key in keys]
-            together: list[Iterable[_Neighbours]] = [(some,) for some in self._together]
-            for home, run in groupby(range(len(keys)), homes.__getitem__):
-                places = [*run]
-                some, new = self._together[home], slice(places[0], places[-1] + 1)
-                some.insert(keys[new], numbers[new], rows[new], self._lines)
+            together: list[_Neighbours] = []
+            ends = [bisect_left(keys, some.keys[0]) for some in self._together[1:]]
+            for some, start, end in zip(self._together, [0, *ends], [*ends, len(keys)], strict=True):
+                if start < end:
+                    some.insert(keys[start:end], numbers[start:end], rows[start:end], self._lines)
                 if len(some.pattern) > 2 * TOGETHER:
-                    together[home] = self._cut(some.keys, some.numbers, some.rows(self._lines))
-            self._together = [*chain.from_iterable(together)]
+                    together += self._cut(some.keys, some.numbers, some.rows(self._lines))
+                else:
+                    together.append(some)
+            self._together = together
         self._pick = picker([*chain.from_iterable(some.numbers for some in self._together)])
         self._pages = [
             _Page(
                 [some.pattern for some in page],
                 [self._lines * len(some.numbers) for some in page],
-                sum(some.literal(self._lines) for some in page),
+                sum(some.literal for some in page),
             )
             for page in (self._together[at : at + _AT_ONCE] for at in range(0, len(self._together), _AT_ONCE))
         ]
@@ -132,4 +138,12 @@ class RowPatterns:
         most = max(1, TOGETHER * len(rows) // max(1, sum(map(len, rows))))
         for start in range(0, len(rows), most):
             some = slice(start, start + most)
-            yield _Neighbours([*keys[some]], [*numbers[some]], b"\n".join((b"", *rows[some])))
+            yield _Neighbours.of(keys[some], numbers[some], rows[some], self._lines)
+
+
+def _literal(rows: Sequence[bytes], lines: int) -> int:
+    """How many bytes the texts of rows have beside their numbers, with the line feed before each.
+
+    Each other % is doubled in the pattern.
+    """
+    return sum(map(len, rows)) + len(rows) * (1 - len(b"%b") * lines) - b"".join(rows).count(b"%%")

@@ -9,7 +9,7 @@ from fleetmeter.reader.change import Change, Shuffle, Splice, change_of, merged
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.sample import Labels
-from fleetmeter.reader.stated_fields import Columns, Stated
+from fleetmeter.reader.stated_fields import Columns, Members, Stated
 from fleetmeter.schema.definition import Definition
 from fleetmeter_exporter.exposition.arrangement import Arrangement, Made
 from fleetmeter_exporter.exposition.block import Lines, Subject, in_pieces, picker
@@ -59,11 +59,13 @@ class Rows:
         if not before:
             return Splice(0, range(len(members)))
         if fields is among:
-            return change_of(before, members) if before != members else Splice(len(members), ())
+            return change_of([*before], [*members]) if before != members else Splice(len(members), ())
         change = fields.since(among)
         if len(before) == len(among) and len(members) == len(fields):
             return change
-        return change_of(list(picker(before)(change.moved)), members)
+        if isinstance(members, Members) and members.before is before and members.change is not None:
+            return members.change
+        return change_of([*picker(before)(change.moved)], [*members])
 
     def _take(
         self,
@@ -118,7 +120,7 @@ class Rows:
         first = order
         if not all(begins):
             first, ordered = list(compress(order, begins)), list(compress(ordered, begins))
-        self.arrangement.change((), ordered, [lambda _, rows: lines(first, rows)])
+        self.arrangement.begin(ordered, [lambda _, rows: lines(first, rows)])
         self.places = picker(order)(members)
         every = len(first) == len(order)
         self.row_of = range(len(order)) if every else list(islice(accumulate(begins, initial=-1), 1, None))

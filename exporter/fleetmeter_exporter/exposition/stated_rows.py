@@ -50,7 +50,7 @@ class ReplicaRows(Rows):
         change = self._since(fields, stated.places)
         new, size = change.came, len(change.came)
         texts: Texts = self._texts(stated, new)
-        writers = list(map(stated.writers.__getitem__, new)) if size < len(stated.writers) else stated.writers
+        writers = [stated.heads[at].writer for at in new]
         every = "".join(names.values())
         if isinstance(texts, PlainLists) and not apart and not is_special(every) and "\0" not in every:
             behind = {writer: f"\0{name}" for writer, name in names.items()}

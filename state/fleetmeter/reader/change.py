@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress, islice, pairwise
-from operator import gt
+from operator import gt, sub
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -37,16 +37,18 @@ class Splice:
         if len(self.gone) == self.count:  # all are new
             return list(islice(new, len(self.came)))
         made: list[T] = []
-        put, last = made.append, 0
-        stayed = self.stayed(before)
-        for number, (place, one) in enumerate(zip(self.came, new, strict=False)):
-            there = place - number
-            if there != last:
-                made += stayed[last:there]
-                last = there
+        put, stayed = made.append, self.stayed(before)
+        for run, one in zip(self._runs, new, strict=False):
+            made += stayed[run]
             put(one)
-        made += stayed[last:]
+        made += stayed[self._runs[-1].stop if self._runs else 0 :]
         return made
+
+    @cached_property
+    def _runs(self) -> list[slice]:
+        """Which of the items that stayed stand before each new one, behind the new one before it."""
+        ends = list(map(sub, self.came, range(len(self.came))))
+        return list(map(slice, [0, *ends], ends))
 
     def stayed(self, before: Sequence[T]) -> Sequence[T]:
         """Those of the old items that stayed."""

@@ -5,8 +5,8 @@ is not asked in others.
 """
 
 from collections.abc import Sequence
-from itertools import repeat
-from operator import truediv
+from itertools import compress, count, repeat
+from operator import gt, le, ne, truediv
 from typing import Any
 
 from fleetmeter.schema.definition import read_json
@@ -74,12 +74,12 @@ def spelled_together(numbers: Sequence[float], floats: Sequence[float] | None = 
         except TypeError:
             pass  # a whole number of more than 64 bits
         else:
-            if _are_as_repr(joined, numbers if floats is None else floats):
+            odd = _otherwise(joined, numbers, numbers if floats is None else floats)
+            if not odd:
                 return joined
             texts = joined.split(b",")
-            for place, size in enumerate(map(abs, numbers)):
-                if not (_LEAST <= size < _MOST or size == 0):
-                    texts[place] = b"%a" % numbers[place]
+            for place in odd:
+                texts[place] = b"%a" % numbers[place]
             return b",".join(texts)
     return (b"%a" % (numbers,))[1:-1].replace(b", ", b",")
 
@@ -98,19 +98,22 @@ def quotients(numbers: list[int], power: int) -> list[float]:
     return list(map(truediv, numbers, repeat(10**power)))
 
 
-def _are_as_repr(joined: bytes, numbers: Sequence[float]) -> bool:
-    """Whether `repr` has the same texts as orjson for these numbers."""
-    if b"n" in joined:  # `null`, for what is not finite
-        return False
-    if b"." not in joined and b"e" not in joined:  # whole numbers
-        return True
-    least, most = min(numbers), max(numbers)
-    if least < _LEAST:
-        sizes = list(map(abs, numbers))
-        most = max(sizes)
-        if min(sizes) < _LEAST and any(0 < size < _LEAST for size in sizes):
-            return False
-    return most < _MOST
+def _otherwise(joined: bytes, numbers: Sequence[float], floats: Sequence[float]) -> Sequence[int]:
+    """The places of numbers that `repr` may spell otherwise than orjson did; `floats` may be so, the others are whole.
+
+    0 is spelled alike.
+    """
+    if b"n" not in joined:  # `null`, for what is not finite
+        if b"." not in joined and b"e" not in joined:
+            return ()
+        least, most = min(floats), max(floats)
+        if most < _MOST and least >= 0:
+            small = compress(count(), map(gt, repeat(_LEAST), numbers)) if least < _LEAST else ()
+            return [place for place in small if numbers[place]]
+    sizes = list(map(abs, numbers))
+    odd = [place for place in compress(count(), map(gt, repeat(_LEAST), sizes)) if sizes[place]]
+    odd += compress(count(), map(le, repeat(_MOST), sizes))
+    return [*odd, *compress(count(), map(ne, sizes, sizes))]  # NaN is not equal to itself
 
 
 def _checked(found: Any, count: int) -> list[float] | None:

@@ -66,6 +66,10 @@ class Hash(Mapping[bytes, bytes]):
         made.before, before.before = before, None
         return made
 
+    def share(self, texts: list[bytes]) -> None:
+        """Take equal texts in the place of these, so that nobody keeps them twice."""
+        self.texts = texts
+
     @cached_property
     def numbers(self) -> list[float] | None:
         """The numbers in the order of the fields, those that are whole as `int`.

@@ -14,8 +14,12 @@ _SERIES = b",["
 _AT_ONCE = 1_000
 """Fields that are parted together: what they are parted into takes little memory, and is quick to reach."""
 
-Places = dict[tuple[str, str] | None, list[int]]
-"""The places of fields by their layout; None has those of fields that are no statements."""
+Places = dict[tuple[str, str] | None, Sequence[int]]
+"""The places of fields by their layout, in a range if no field has another one; None has those that are no statements.
+"""
+
+Writers = dict[tuple[str, str], frozenset[str]]
+"""All writers that state something, by layout."""
 
 
 class Head(NamedTuple):
@@ -30,10 +34,13 @@ def ends_of(fields: Iterable[bytes]) -> list[bytes]:
     return [one.partition(_SERIES)[2] for one in fields]
 
 
-def writers_of(heads: Sequence[Head | None]) -> frozenset[str]:
-    """The writers of statements, many of which share a head."""
-    different = dict(zip(map(id, heads), heads, strict=True)).values()
-    return frozenset(head.writer for head in different if head is not None)
+def writers_of(heads: Sequence[Head | None], known: Writers | None = None) -> Writers:
+    """The writers of statements, many of which share a head, beside those that are known."""
+    found = {layout: {*writers} for layout, writers in (known or {}).items()}
+    for head in dict(zip(map(id, heads), heads, strict=True)).values():
+        if head is not None:
+            found.setdefault(head.layout, set()).add(head.writer)
+    return {layout: frozenset(writers) for layout, writers in found.items()}
 
 
 def read_heads(fields: Sequence[bytes]) -> tuple[list[Head | None], Places, dict[tuple[str, str], PlainLists]]:
@@ -52,9 +59,9 @@ def read_heads(fields: Sequence[bytes]) -> tuple[list[Head | None], Places, dict
     joined = b"\n".join(joins)
     del joins
     layouts = {head.layout if head is not None else None for head in known.values()}
-    places: Places = {layouts.pop(): list(range(len(heads)))} if len(layouts) == 1 else by_layout(heads)
+    places: Places = {layouts.pop(): range(len(heads))} if len(layouts) == 1 else by_layout(heads)
     found: dict[tuple[str, str], PlainLists] = {}
-    others = [places.pop(None, [])]
+    others = [places.pop(None, ())]
     ends: list[bytes] = []  # only if one text of all is not enough
     if joined.count(b"\n") != len(fields) - 1:
         ends = ends_of(fields)  # a line feed is in a field, which no writer would spell so
@@ -91,13 +98,13 @@ def _parted(fields: Sequence[bytes]) -> tuple[list[bytes], bytes]:
 def by_layout(heads: Sequence[Head | None]) -> Places:
     """The places of the heads of each layout; None has those that are None."""
     different = dict(zip(map(id, heads), heads, strict=True))
-    places: Places = {}
+    places: dict[tuple[str, str] | None, list[int]] = {}
     lists = {number: places.setdefault(None if head is None else head.layout, []) for number, head in different.items()}
     if len(places) == 1:
-        return {layout: list(range(len(heads))) for layout in places}
+        return {layout: range(len(heads)) for layout in places}
     for place, own in enumerate(map(lists.__getitem__, map(id, heads))):
         own.append(place)
-    return places
+    return {**places}
 
 
 class _Heads(dict[bytes, Head | None]):

@@ -21,6 +21,9 @@ _AT_ONCE = 1 << 13
 _SIGN = b"\x80" + bytes(SLOT - 1)
 """A slot of which only the sign is set."""
 
+_ROOM = (2**63 - FRACTION).to_bytes(SLOT, "big")
+"""A slot that sets the sign of a remainder which is no proper fraction, if it is added to it."""
+
 
 class PackedNumbers(LikeAHash):
     """Raw field → raw text, in stored units. `raw` is the string of numbers, which fits the places."""
@@ -64,7 +67,8 @@ class PackedNumbers(LikeAHash):
         several = (
             len(self.places.groups) > 1
         )  # then another block may hold a part of a number that is lower in this one
-        if not may_be_lower(self.raw, served.raw if not several else served.raw.ljust(len(self.raw), b"\0")):
+        then = served.raw if not several else served.raw.ljust(len(self.raw), b"\0")
+        if not may_be_lower(self.raw, then, self.places.remainders):
             return {}
         if several:
             return self.as_hash().below(served.as_hash())
@@ -129,27 +133,39 @@ def _slots(raw: bytes) -> "array[int]":
     return slots
 
 
-def may_be_lower(now: bytes, then: bytes) -> bool:
-    """Whether a slot is lower now than it was then, or may be, because it is or was negative and not the same.
+def may_be_lower(now: bytes, then: bytes, remainders: Sequence[bool] = (False,)) -> bool:
+    """Whether a number is lower now than it was then, or may be, because a slot is or was negative and not the same.
 
-    `now` may have more slots. Many slots are compared at once, as one large whole number each: the sign of each slot is
-    set in the one that the other is taken from, and is still set after that unless the slot was lower.
+    `now` may have more slots. `remainders` says for each slot of a block whether it is a remainder. If it is lower,
+    that is no loss, provided that the slot before it is higher: 2.1 is more than 1.9.
+
+    Many slots are compared at once, as one large whole number each: the sign of each slot is set in the one that the
+    other is taken from, and is still set after that unless the slot was lower. A remainder has no sign set, so that it
+    takes one from the slot before it, as with pen and paper; but only if it is a proper fraction, now and then.
     """
-    size = SLOT * _AT_ONCE
+    blocks = max(1, _AT_ONCE // len(remainders))
+    size = SLOT * len(remainders) * blocks
     for start in range(0, len(then), size):
         before = then[start : start + size]
         after = now[start : start + len(before)]
         if after != before:
             larger, smaller = int.from_bytes(after, "big"), int.from_bytes(before, "big")
-            signs = _signs(len(before) // SLOT)
-            if (larger | smaller) & signs or ((larger | signs) - smaller) & signs != signs:
+            every, signs, room = _marks(tuple(remainders), len(before) // SLOT // len(remainders))
+            if (larger | smaller) & every or ((larger + room) | (smaller + room)) & (every ^ signs):
+                return True
+            if ((larger | signs) - smaller) & signs != signs:
                 return True
     return False
 
 
 @lru_cache(maxsize=16)
-def _signs(slots: int) -> int:
-    return int.from_bytes(_SIGN * slots, "big")
+def _marks(remainders: tuple[bool, ...], blocks: int) -> tuple[int, int, int]:
+    """Whole numbers of so many blocks: the sign of every slot, the same without remainders, and their room."""
+    signs = b"".join([bytes(SLOT) if one else _SIGN for one in remainders])
+    room = b"".join([_ROOM if one else bytes(SLOT) for one in remainders])
+    texts = _SIGN * len(remainders), signs, room
+    every, some, rooms = (int.from_bytes(text * blocks, "big") for text in texts)
+    return every, some, rooms
 
 
 def values_of(columns: Sequence[Sequence[int]]) -> list[int]:

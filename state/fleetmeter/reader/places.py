@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from itertools import islice
 from operator import itemgetter
-from typing import Any
+from typing import Any, overload
 
 from fleetmeter.errors import StateError
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.names import Names
 from fleetmeter.schema.definition import compact_json
 from fleetmeter.schema.packing import Shape
+
+_REMAINDER = 2
+"""The slot of a block that is the remainder, if its value has three slots."""
 
 Pick = Callable[[Any], Any]
 """Takes slots out of all slots."""
@@ -36,6 +40,25 @@ class Group:
         return [itemgetter(*(start + at for start in starts)) for at in range(step)]
 
 
+class _First(Sequence[bytes]):
+    """The first items of a list that only grows, as they were however long it becomes; no copy is made of it."""
+
+    def __init__(self, items: list[bytes], count: int) -> None:
+        self._items, self._count = items, count
+
+    @overload
+    def __getitem__(self, place: int) -> bytes: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[bytes]: ...
+    def __getitem__(self, place: int | slice) -> bytes | list[bytes]:
+        if isinstance(place, slice):
+            return self._items[slice(*place.indices(self._count))]
+        return self._items[range(self._count)[place]]
+
+    def __len__(self) -> int:
+        return self._count
+
+
 class Places:
     """The series of a layout as rows, and their blocks in groups: one for each shape, with the newest block last.
 
@@ -44,24 +67,35 @@ class Places:
 
     def __init__(self, names: Names, before: "Places | None" = None) -> None:
         self.names, self.gone, self.blocks = names, len(names.gone), len(names.starts)
-        kinds = set(names.kinds)
+        self.earlier = before if before is not None and self.grew_from(before) else None
+        """What has the fields of an earlier read, until ours are asked for."""
+        known = self.earlier.blocks if self.earlier is not None else 0
+        self.kinds: set[int] = {*names.kinds[known:], *(self.earlier.kinds if self.earlier is not None else ())}
+        """The numbers of all shapes that any block ever had."""
         self.series: Sequence[bytes]
-        if self.gone or len(kinds) > 1:
+        if self.gone or len(self.kinds) > 1:
             self.series, self.groups = _sorted(names)
             distinct = all(len(set(group.rows)) == len(group.rows) for group in self.groups)
         else:
-            self.series = names.series[:]
-            self.groups = [Group(names.shapes[kind], names.starts[:], range(len(self.series))) for kind in kinds]
-            distinct = len(set(self.series)) == len(self.series)
+            self.series = _First(names.series, self.blocks)
+            self.groups = [Group(names.shapes[kind], names.starts[:], range(self.blocks)) for kind in self.kinds]
+            new = set(self.series[known:])
+            distinct = len(new) == self.blocks - known and new.isdisjoint(islice(names.series, known))
         if not distinct:
             raise StateError(names.key, "a series has two blocks of one shape", "bad_value")
-        self.earlier = before if before is not None and self.grew_from(before) else None
-        """What has the fields of an earlier read, until ours are asked for."""
         if before is not None:
             before.earlier = None
 
     def __len__(self) -> int:
         return len(self.series)
+
+    @property
+    def remainders(self) -> Sequence[bool]:
+        """Which slots of a block are remainders, if all blocks ever were of one shape; else one slot that is none."""
+        shapes = [self.names.shapes[kind] for kind in self.kinds]
+        if len(shapes) != 1:
+            return (False,)
+        return [slot == _REMAINDER < shapes[0].value for slot in range(shapes[0].slots)]
 
     def grew_from(self, before: "Places") -> bool:
         """Whether nothing but new blocks came since. Then rows and groups are the same, with new ones behind them."""

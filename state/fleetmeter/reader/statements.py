@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress, repeat
 from operator import ne
+from typing import cast
 
 from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.plain_lists import is_text
@@ -29,6 +30,9 @@ STATED_TYPES = frozenset(("gauge", "info", "stateset"))
 """The types whose values are replaced, not added up."""
 
 
+_AT_ONCE = 1_000
+"""Statements that are looked at together: so few that all of it stays in the processor's cache."""
+
 _OTHERS = bytes(sorted({*range(256)} - {*b" \n"}))
 """All bytes but spaces and line feeds."""
 
@@ -36,27 +40,23 @@ _OTHERS = bytes(sorted({*range(256)} - {*b" \n"}))
 class Statements:
     """The statements of all writers in one snapshot. Methods raise `StateError` for one that cannot be read.
 
-    `fields` says whose they are, `set_us` when each was set and `texts` what it says, in the order of the hash.
-    `problems` lists those of which not even the writer or the family can be read. `before` are the statements of an
-    earlier snapshot: what is the same in this one is not looked at again, and is the same object.
+    `fields` says whose they are, and `raw` when each was set and what it says, in the order of the hash; see `said_in`
+    and `times_in`. `problems` lists those of which not even the writer or the family can be read. `before` are the
+    statements of an earlier snapshot: what is the same in this one is not looked at again, and is the same object.
     """
 
     def __init__(self, snapshot: Snapshot, before: "Statements | None" = None) -> None:
         self._snapshot = snapshot
         gauges = Hash.of(snapshot.gauges)
-        self.raw = gauges.texts
         found = snapshot.stated
         if found is None or found.fields is not gauges.fields:
             found = StatedFields.of(gauges.fields, before.fields if before is not None else None)
         self.fields: StatedFields = found
-        illegible = frozenset[int]()
-        if before is None:
-            self.set_us, self.texts, legible = _parted(self.raw)
-            unsure: Sequence[int] = () if legible else range(len(self.raw))
-        else:
+        self.raw: list[bytes] = gauges.texts
+        illegible, unsure = frozenset[int](), cast("Sequence[int]", range(len(self.raw)))
+        if before is not None:
             illegible, unsure = self._carried(before)
-            for place in unsure:
-                self.set_us[place], _, self.texts[place] = self.raw[place].partition(b" ")
+            gauges.share(self.raw)
         self.illegible: frozenset[int] = illegible.difference(unsure) | self._found_illegible(unsure)
         self._unreadable = self.illegible.union(self.fields.unreadable)
         self.problems = [
@@ -68,10 +68,10 @@ class Statements:
     def ever_set(self, layout: Definition) -> bool:
         """Whether anybody has set a value of this layout."""
         places = self.fields.of_layout(layout.name, layout.layout).places
-        return any(int(self.set_us[place]) for place in places if place not in self._unreadable)
+        return any(int(_time_in(self.raw[place])) for place in places if place not in self._unreadable)
 
     def plain(self, layout: Definition) -> Stated | None:
-        """Places and writers of a layout's statements, for use with `set_us` and `texts`; None if one is unreadable."""
+        """Places and writers of a layout's statements, for use with `raw`; None if one is unreadable."""
         stated = self.fields.of_layout(layout.name, layout.layout)
         return stated if not self._unreadable or self._unreadable.isdisjoint(stated.places) else None
 
@@ -90,38 +90,35 @@ class Statements:
             stated = self.fields.of_layout(*key)
             for place, writer, values in zip(stated.places, stated.writers, stated.values, strict=True):
                 if place not in self._unreadable:
-                    value = GaugeValue(writer, int(self.set_us[place]), self.texts[place].decode())
-                    found[values].append(value)
+                    time, _, text = self.raw[place].partition(b" ")
+                    found[values].append(GaugeValue(writer, int(time), text.decode()))
         return found
 
     def _carried(self, before: "Statements") -> tuple[frozenset[int], Sequence[int]]:
         """Take over what an earlier snapshot had, too. Returns what of it is illegible, and what changed or is new."""
-        raw: Sequence[bytes | None] = before.raw
-        self.set_us, self.texts, illegible = before.set_us[:], before.texts[:], before.illegible
+        if before.raw is self.raw:
+            return before.illegible, ()
+        raw: list[bytes | None] = [*before.raw]
+        illegible = before.illegible
         if before.fields is not self.fields:
             change = self.fields.fields.since(before.fields.fields)
-            new = len(change.came)
-            self.set_us = change.carried(self.set_us, repeat(b"", new))
-            self.texts = change.carried(self.texts, repeat(b"", new))
-            raw = change.carried(raw, repeat(None, new))
+            raw = change.carried(raw, repeat(None, len(change.came)))
             if illegible:
                 illegible = frozenset(map(change.moved.__getitem__, illegible)).difference((-1,))
-        return illegible, list(compress(range(len(self.raw)), map(ne, self.raw, raw)))
+        changed = list(compress(range(len(raw)), map(ne, self.raw, raw)))
+        for place in changed:
+            raw[place] = self.raw[place]
+        self.raw = cast("list[bytes]", raw)
+        return illegible, changed
 
     def _found_illegible(self, places: Sequence[int]) -> frozenset[int]:
-        """The places whose text is not a time and a text. Mostly there are none, as two checks of all show."""
-        times = [self.set_us[place] for place in places]
-        if not times or (_are_times(times) and is_text(b"\n".join([self.texts[place] for place in places]))):
-            return frozenset()
-        return frozenset(place for place in places if not self._legible(place))
-
-    def _legible(self, place: int) -> bool:
-        try:
-            int(self.set_us[place])
-            self.texts[place].decode()
-        except ValueError:
-            return False
-        return True
+        """The places whose text is not a time and a text. Mostly there are none, as a few looks at many show."""
+        found: list[int] = []
+        for first in range(0, len(places), _AT_ONCE):
+            some = places[first : first + _AT_ONCE]
+            if not _are_legible([self.raw[place] for place in some]):
+                found += [place for place in some if not _is_legible(self.raw[place])]
+        return frozenset(found)
 
     def _living(self, members: Iterable[GaugeValue]) -> list[GaugeValue]:
         alive = self._snapshot.alive
@@ -186,16 +183,35 @@ class Statements:
                     yield Sample("", (*labels, replica, (newest.name, state)), float(state == present))
 
 
-def _parted(raw: list[bytes]) -> tuple[list[bytes], list[bytes], bool]:
-    """The times and the texts of statements; and whether they were all seen to be a time and a text in UTF-8."""
+def said_in(raw: Iterable[bytes]) -> list[bytes]:
+    """What statements say."""
+    return [one.partition(b" ")[2] for one in raw]
+
+
+def times_in(raw: Iterable[bytes]) -> list[int]:
+    """When statements were made (µs)."""
+    return list(map(int, map(_time_in, raw)))
+
+
+def _time_in(raw: bytes) -> bytes:
+    return raw.partition(b" ")[0]
+
+
+def _are_legible(raw: list[bytes]) -> bool:
+    """Whether each is a time and a text in UTF-8; False may mean that nobody can say."""
     joined = b"\n".join(raw)
     # if each has one space and no line feed, the texts between spaces are times and texts in turn
-    if raw and joined.translate(None, _OTHERS) == b" \n" * (len(raw) - 1) + b" ":
-        pieces = joined.replace(b"\n", b" ").split(b" ")
-        return pieces[::2], pieces[1::2], _are_times(pieces[::2]) and is_text(joined)
-    parted = [text.partition(b" ") for text in raw]
-    return [time for time, _, _ in parted], [text for _, _, text in parted], False
+    if joined.translate(None, _OTHERS) != b" \n" * (len(raw) - 1) + b" ":
+        return False
+    times = joined.replace(b"\n", b" ").split(b" ")[::2]
+    return all(times) and b"".join(times).isdigit() and max(map(len, times)) <= TIME_DIGITS and is_text(joined)
 
 
-def _are_times(times: Sequence[bytes]) -> bool:
-    return all(times) and b"".join(times).isdigit() and max(map(len, times)) <= TIME_DIGITS
+def _is_legible(raw: bytes) -> bool:
+    time, _, text = raw.partition(b" ")
+    try:
+        int(time)
+        text.decode()
+    except ValueError:
+        return False
+    return True

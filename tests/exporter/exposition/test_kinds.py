@@ -15,6 +15,7 @@ from fleetmeter.reader.hashes import Hash
 from fleetmeter.schema.definition import Definition, compact_json
 from fleetmeter.schema.keys import Keys
 from fleetmeter_exporter.answers import Answers, _too_slow
+from fleetmeter_exporter.exposition import fact_rows
 from fleetmeter_exporter.exposition.added_block import AddedBlock
 from fleetmeter_exporter.exposition.body import Body
 from fleetmeter_exporter.exposition.exposition import Exposition
@@ -91,6 +92,63 @@ def test_series_come_and_go_anywhere_among_others(store: StoreAddress, fleet: Fl
             state.beat()
             check(exposition.text([fleet.scrape()], 0.0).decode(), general(store, form))
             assert not exposition._lines
+
+
+@pytest.mark.parametrize("kind", ["gauges, two layouts", "gauges, max of 4", "infos", "enums", "counters, exemplars"])
+def test_a_format_that_is_asked_for_now_and_then_says_what_there_is(
+    store: StoreAddress, fleet: Fleet, kind: str
+) -> None:
+    """It finds what came and changed since it was asked for last, and not only since the last scrape."""
+    often, seldom = (Exposition(form) for form in FORMATS)
+    with closing(State(store.url, store.namespace, KINDS[kind](FEW))) as state:
+        for step in range(5):
+            state.grow(0.1)
+            state.change(0.1)
+            scrape = fleet.scrape()
+            check(often.text([scrape], 0.0).decode(), general(store, FORMATS[0]))
+            if step % 2 == 0:
+                check(seldom.text([scrape], 0.0).decode(), general(store, FORMATS[1]))
+            assert not often._lines
+            assert not seldom._lines
+
+
+@pytest.mark.parametrize("mode", ["sum", "max", "mostrecent"])
+def test_a_second_writer_comes_to_series_that_had_one_each(store: StoreAddress, fleet: Fleet, mode: str) -> None:
+    """And goes again; the values of the first one are still known."""
+    exposition = Exposition(TEXT)
+    layout = Definition.of("g", "gauge", "x", "", ["k"], [], mode)
+    with FixedState(store) as fixed, closing(store.client()) as client:
+        fixed.writer("w1", "shop", 7)
+        fixed.writer("w2", "shop", 8)
+        fixed.family(layout)
+        for value in "abc":
+            fixed.gauge(layout, "w1", (value,), "1.5")
+        for step in range(4):
+            if step == 1:
+                fixed.gauge(layout, "w2", ("b",), "0.25")
+            if step == 3:
+                series = compact_json([layout.name, layout.layout, ["b"]])
+                assert client.hdel(Keys(store.namespace).gauges, f"w2 {series}")
+            check(exposition.text([fleet.scrape()], 0.0).decode(), general(store, TEXT))
+            assert not exposition._lines
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_infos_that_state_other_facts_than_their_neighbours_stand_beside_them(
+    store: StoreAddress, fleet: Fleet, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many of them are taken apart together."""
+    monkeypatch.setattr(fact_rows, "_AT_ONCE", at_once)
+    layout = Definition.of("build", "info", "Help.", "", ("model",), (), "")
+    exposition = Exposition(TEXT)
+    with FixedState(store) as fixed:
+        fixed.writer("w1", "shop", 7)
+        fixed.family(layout)
+        for number in range(6):
+            facts = {"version": "1"} if number % 3 else {"commit": "c", "version": "2"}
+            fixed.gauge(layout, "w1", (f"m{number}",), compact_json(facts))
+        check(exposition.text([fleet.scrape()], 0.0).decode(), general(store, TEXT))
+        assert not exposition._lines
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "-0.0", "1e+300"])

@@ -98,6 +98,54 @@ def test_a_lower_slot_is_seen_among_many(pairs: list[tuple[int, int]], new: list
         assert found == lower
 
 
+PROPER = st.integers(0, 2) | st.integers(FRACTION - 2, FRACTION - 1)
+
+
+@given(st.lists(st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 3), PROPER, st.integers(0, 2))] * 2)),
+       st.integers(1, 9))  # fmt: skip
+def test_a_remainder_is_lower_only_if_what_stands_before_it_is_no_higher(
+    blocks: list[tuple[tuple[int, int, int, int], tuple[int, int, int, int]]], at_once: int
+) -> None:
+    """Of proper fractions: 2.1 is more than 1.9, and 1.1 is less; the neighbours of a block make no difference."""
+    then, now = [slot for one, _ in blocks for slot in one], [slot for _, one in blocks for slot in one]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fleetmeter.reader.packed._AT_ONCE", at_once)
+        found = may_be_lower(raw_slots(now), raw_slots(then), (False, False, True, False))
+    assert found == any(
+        after[0] < before[0] or after[1:3] < before[1:3] or after[3] < before[3] for before, after in blocks
+    )
+
+
+@pytest.mark.parametrize("remainders", [(FRACTION, 1), (1, FRACTION), (-1, 1), (1, -1)])
+def test_a_remainder_that_is_no_proper_fraction_may_hide_a_lower_number(remainders: tuple[int, int]) -> None:
+    """1 and 10^15 of 10^-15 are as much as 2 and nothing: then nobody can say at once."""
+    now, then = remainders
+    assert may_be_lower(raw_slots([0, 2, now]), raw_slots([0, 1, then]), (False, False, True))
+
+
+def test_a_sum_of_fractions_that_only_grows_is_not_looked_at_number_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its remainder may be lower than before, as that of 2.1 is than that of 1.9."""
+    following, blocks = Following(LAYOUTS[0]), Blocks(LAYOUTS[0]).add(["a"], {"": 19 * FRACTION // 10})
+    before = following.read(blocks)
+    now = following.read(blocks.add(["a"], {"": 2 * FRACTION // 10}))
+    assert now.slots()[2] < before.slots()[2]
+    assert before.below(now) == {b'["a"]': str(21 * FRACTION // 10).encode()}
+    monkeypatch.setattr(PackedNumbers, "_lower", None)
+    assert now.below(before) == {}
+
+
+def test_a_count_is_never_taken_for_a_remainder() -> None:
+    """Blocks of two shapes have their remainders at other places; a lower count is seen, though the sum went up."""
+    blocks = Blocks(LAYOUTS[2]).add(["a"], {"sum": 5, "0.1": 1})
+    for key in "bcdefg":
+        blocks.add([key], {"sum": 5, "0.1": 3}, ("0.1", "+Inf"))
+    following = Following(LAYOUTS[2])
+    before = following.read(blocks)
+    now = following.read(blocks.add(["c"], {"sum": 1, "0.1": -1}, ("0.1", "+Inf")))
+    assert len(now.places.groups) == 2
+    assert now.below(before) == {b'["c","0.1"]': b"3"}
+
+
 def test_slots_that_mean_the_same_number_are_not_lower() -> None:
     """After a carry the whole slot is lower and the high one is not: the number went up by one."""
     following, blocks = Following(LAYOUTS[1]), Blocks(LAYOUTS[1]).add(["a"], {"": BASE - 1})

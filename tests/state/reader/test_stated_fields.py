@@ -8,13 +8,14 @@ from itertools import compress
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetmeter.reader.change import change_of
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.hashes import Hash
 from fleetmeter.reader.heads import Head
 from fleetmeter.reader.plain_lists import PlainLists
 from fleetmeter.reader.snapshot import Snapshot
-from fleetmeter.reader.stated_fields import Stated, StatedFields
-from fleetmeter.reader.statements import Statements
+from fleetmeter.reader.stated_fields import Members, Stated, StatedFields
+from fleetmeter.reader.statements import Statements, said_in
 from fleetmeter.schema.definition import compact_json, read_json
 
 TEXTS = st.sampled_from(["", "a", "b", "é", 'q"', "\\", ",[", "]]", "x\ny", "\0", " "])
@@ -76,12 +77,27 @@ def test_places_stay_right_while_fields_of_several_layouts_come_and_go(
         for number, (writer, layout) in enumerate(heads)
     ]
     fields, stated = Fields(), StatedFields.of(Fields(), None)
-    for _ in range(3):
+    earlier: dict[tuple[str, str], Stated] = {}
+    for _ in range(4):
         there = data.draw(st.lists(st.booleans(), min_size=len(every), max_size=len(every)))
         fields = Fields.after(fields, list(compress(every, there)))
         stated = StatedFields.of(fields, stated)
         assert_right(stated, "all")
         assert stated.writers == {head.writer for head in stated.heads() if head is not None}
+        for layout in {layout for _, layout in heads}:
+            part = stated.of_layout(*layout)
+            assert part.every_writer == set(part.writers)
+            assert part.fields == [fields[place] for place in part.places]
+            known = earlier.setdefault(layout, Stated())
+            if isinstance(part.places, Members) and part.places.before is known.places:
+                change, expected = part.places.change, change_of(known.fields, part.fields)
+                assert change is not None
+                assert (change.count, [*change.came], [*change.gone]) == (
+                    expected.count,
+                    [*expected.came],
+                    [*expected.gone],
+                )
+            earlier[layout] = part
 
 
 def columns(part: Stated, width: int, some: Sequence[int]) -> list[list[str]] | None:
@@ -94,11 +110,11 @@ def assert_right(stated: StatedFields, taken: str) -> None:
     """That all is said as each field says it, also the label values of `all` or `some` of them."""
     read = [by_itself(field) for field in stated.fields]
     assert list(stated.heads()) == [None if one is None else one[0] for one in read]
-    assert stated.unreadable == [place for place, one in enumerate(read) if one is None]
+    assert list(stated.unreadable) == [place for place, one in enumerate(read) if one is None]
     for name, layout in {one[0].layout for one in read if one is not None}:
         own = [(place, *one) for place, one in enumerate(read) if one is not None and one[0].layout == (name, layout)]
         found = stated.of_layout(name, layout)
-        assert found.places == [place for place, _, _ in own]
+        assert list(found.places) == [place for place, _, _ in own]
         assert found.writers == [head.writer for _, head, _ in own]
         assert found.values == [values for _, _, values in own]
         if taken == "none":
@@ -131,8 +147,7 @@ def test_times_and_texts_are_parted_as_each_by_itself(raw: list[bytes]) -> None:
     empty = Snapshot(0, None, {}, (), {}, {}, {}, None)
     statements = Statements(replace(empty, gauges=Hash(fields, raw)))
     parts = [text.partition(b" ") for text in raw]
-    assert list(statements.set_us) == [time for time, _, _ in parts]
-    assert list(statements.texts) == [text for _, _, text in parts]
+    assert said_in(statements.raw) == [text for _, _, text in parts]
     assert statements.illegible == {place for place, (time, _, text) in enumerate(parts) if not is_legible(time, text)}
 
 
@@ -144,3 +159,21 @@ def is_legible(time: bytes, text: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def test_what_is_the_same_in_a_later_snapshot_is_the_same_object() -> None:
+    """Also in the snapshot itself, so that nothing is kept twice; and what was illegible stays so."""
+    empty = Snapshot(0, None, {}, (), {}, {}, {}, None)
+    first = [b"1 5", b"x", b"3 7"]
+    before = Statements(replace(empty, gauges=Hash([b'w ["n","l",["%d"]]' % at for at in range(3)], first)))
+    again = Statements(before._snapshot, before)
+    assert again.raw is before.raw is first
+    assert again.illegible == {1}
+    fields = Fields.after(before.fields.fields, [b'w ["n","l",["%d"]]' % at for at in (0, 9, 1, 2)])
+    gauges = Hash(fields, [bytes([*b"1 5"]), b"\xff", b"x", b"4 7"])
+    later = Statements(replace(empty, gauges=gauges), before)
+    assert later.raw == [b"1 5", b"\xff", b"x", b"4 7"]
+    assert gauges.texts is later.raw
+    assert later.raw[0] is first[0]
+    assert later.raw[2] is first[1]
+    assert later.illegible == {1, 2}
