@@ -22,6 +22,7 @@ from fleetmeter_app.transport.failures import (
     failure_unreadable,
 )
 from fleetmeter_app.transport.places import Place
+from fleetmeter_app.transport.remarks import remark
 from fleetmeter_app.wire.answers import error_of, is_answer, read_document
 
 log = logging.getLogger("fleetmeter.app")
@@ -128,7 +129,7 @@ class ModelCall:
             return reply
         body = await reply.beginning(_MOST_ERROR_BYTES, _ERROR_SECONDS)
         failure = failure_of_status(reply.status, reply.headers, error_of(read_document(body)))
-        log.debug("request %s: %s answered %d", self._call.request_id, place.name, reply.status)
+        log.debug("request %s: %s answered: %s", self._call.request_id, place.name, remark(failure))
         raise failure
 
     def _body(self, place: Place) -> bytes:
@@ -157,18 +158,15 @@ class ModelCall:
         self._settle_in()
         error = self.attempts.failure or error
         if isinstance(error, UpstreamFailure):
-            log.info(
-                "request %s: %s did not answer: %s %s",
-                self._call.request_id,
-                self.attempts.place.name,
-                error.error_type,
-                error.code or "",
-            )
+            self._log(error, "did not answer")
             self._charge(self._accounts.failed(self.running, error))
         elif self.beaten_by is not None:
             self._charge(self._accounts.beaten(self.running, self._as_much_as(self.beaten_by)))
         elif not isinstance(error, CircuitOpenError):
             self._charge(self._accounts.given_up(self.running))
+
+    def _log(self, failure: UpstreamFailure, what: str) -> None:
+        log.info("request %s: %s %s: %s", self._call.request_id, self.attempts.place.name, what, remark(failure))
 
     def _as_much_as(self, other: "ModelCall") -> Usage:
         """The tokens of a call that was not heard to its end: as many as the other call's; of a stream the prompt's."""
@@ -186,6 +184,8 @@ class ModelCall:
 
     def finished(self, stream: OpenStream, failure: UpstreamFailure | None, *, left: bool) -> Charge:
         """Record a stream that has ended: to its end, by a failure, or because the client left."""
+        if failure is not None:
+            self._log(failure, "broke off its stream")
         self.attempts.report(failure)
         self.attempts.release()
         stated = stream.reader.answer()

@@ -5,19 +5,17 @@ import queue
 import threading
 from contextlib import suppress
 from queue import Empty
-from time import monotonic, sleep
+from time import monotonic
 
 from fleetmeter.errors import StoreError
 from fleetmeter.schema.rows import HEARTBEAT
 from fleetmeter.values.accumulator import Accumulator
 from fleetmeter.values.parking import PATIENCE, Parking, is_native
 from fleetmeter.writer.exchange import Exchange
-from fleetmeter.writer.pace import HURRY, Pace
+from fleetmeter.writer.farewell import Farewell
+from fleetmeter.writer.pace import Pace
 from fleetmeter.writer.receipts import Receipt, Receipts, Request
 from fleetmeter.writer.telemetry import Telemetry, log
-
-STILL = 1.0
-"""Seconds to wait, at most, until nobody records, and then until the process is gone."""
 
 START_PAUSE = 1.0
 """Seconds until a thread that could not be had is asked for again."""
@@ -39,6 +37,7 @@ class Flusher:
         self._starting = threading.Lock()
         self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._receipts = Receipts()
+        self._farewell = Farewell(accumulator, exchange, self._receipts)
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()  # a copy of this process, forked in C, has the thread's object and not the thread
         self._due = 0.0
@@ -171,13 +170,9 @@ class Flusher:
             self._send_here(goodbye=True, replicas=0)
 
     def _send_here(self, *, goodbye: bool, replicas: int) -> bool:
-        """Hand over from the calling thread, because no thread of our own can be had."""
+        """Hand over from the calling thread; whether the store acknowledged it."""
         try:
-            self._exchange.hand_over()
-            if replicas:
-                self._exchange.replicate(replicas)
-            if goodbye:
-                self._exchange.say_goodbye()
+            self._farewell.send_here(goodbye=goodbye, replicas=replicas)
         except StoreError as error:
             self._failed(error)
             return False
@@ -214,32 +209,11 @@ class Flusher:
         reached = 0
         for receipt, request in asked:
             if request.last:
-                self._say_last_word(receipt)
+                self._farewell.say_last_word(receipt)
                 continue
             if request.replicas > reached:
                 reached = self._exchange.replicate(request.replicas)
             self._receipts.give(receipt)
-
-    def _say_last_word(self, receipt: Receipt) -> None:
-        """Hand over the rest and say goodbye while no other thread can record, and keep it so until the process ends.
-
-        A record after the goodbye would be lost with the process, or would make it a replica once more. If the signal
-        does not end the process, as with the first process of a container, it goes on after `STILL`.
-        """
-        lock = self._accumulator.lock
-        if not lock.acquire(timeout=STILL):
-            return
-        try:
-            if receipt in self._receipts:
-                self._exchange.hand_over()
-                self._exchange.say_goodbye()
-                receipt.put(None)
-            ends_by = monotonic() + STILL
-            while receipt in self._receipts and monotonic() < ends_by:
-                sleep(HURRY)
-            self.forget(receipt)
-        finally:
-            lock.release()
 
     def _go_on_after(self, signals: "queue.SimpleQueue[None]", pause: float) -> bool:
         """Wait, in seconds, or until somebody signals; False when the thread shall end."""

@@ -1,6 +1,7 @@
 """Whatever an upstream answers: never a 500 of ours, always one call in the counts, nothing of it handed on unseen."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -103,10 +104,10 @@ def test_no_answer_is_our_failure_or_uncounted(replica: Program, upstream: RawUp
     assert grown(replica, before, "http_requests_total", status="500") == 0
 
 
-def asked(replica: Program, **more: Any) -> httpx.Response:
+def asked(replica: Program, headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
     """What a plain request is answered."""
     body = {"model": "cheap", "messages": [{"role": "user", "content": "x"}], **more}
-    return httpx.post(replica.address() + "/v1/chat/completions", json=body, timeout=30)
+    return httpx.post(replica.address() + "/v1/chat/completions", json=body, headers=headers, timeout=30)
 
 
 def grown(replica: Program, before: dict[Any, float], name: str, **labels: str) -> float:
@@ -339,6 +340,33 @@ def test_a_request_goes_on_as_it_came(replica: Program, upstream: RawUpstream) -
     named = sent.replace(b'"model": "gpt-6-luna"', b'"model": "cheap"')
     httpx.post(replica.address() + "/v1/chat/completions", content=named, headers=headers)
     assert upstream.bodies[-1] == sent.replace(b'"model": "gpt-6-luna"', b'"model":"gpt-6-luna"')
+
+
+def logged(replica: Program, pattern: str) -> tuple[str, ...]:
+    """What the pattern's groups are in the log, as soon as it is there."""
+    assert eventually(lambda: re.search(pattern, replica.output()) is not None), replica.output()
+    return tuple(str(group) for group in re.findall(pattern, replica.output())[0])
+
+
+def test_a_failure_is_logged_without_its_message(replica: Program, upstream: RawUpstream) -> None:
+    """An error inside an answer or a stream is known by code, length and mark, which equal messages share."""
+    lines = []
+    for message, stream in (("secret words", False), ("secret words", True), ("secret world", False)):
+        body = with_error(message=message, code="server_error")
+        if stream:
+            upstream.says(
+                b"\n\n".join([chunk(role="assistant"), b"data: " + body, b""]), content_type="text/event-stream"
+            )
+        else:
+            upstream.says(body)
+        named = f"req-{message[-1]}-{stream}".lower()
+        asked(replica, {"x-request-id": named}, stream=stream)
+        pattern = rf"request {named}: (.*) \(status 200, message of 12 characters, mark ([0-9a-f]{{8}})\)"
+        lines.append(logged(replica, pattern))
+    (whole, mark), (part, same), (_, other) = lines
+    assert whole == "default/gpt-6-luna did not answer: APIError server_error"
+    assert part == "default/gpt-6-luna broke off its stream: APIError server_error"
+    assert mark == same != other
 
 
 def test_nothing_of_it_is_in_the_log(replica: Program) -> None:
