@@ -18,6 +18,8 @@ _IN_OUR_WORDS = frozenset({"APIConnectionError", "APITimeoutError", "APIResponse
 def remark(failure: UpstreamFailure) -> str:
     """Class, code and status of a failure, length and mark of its message; equal messages have equal marks.
 
+    A `failure` has the first 500 characters of a message, so longer ones that begin alike have equal marks, too.
+
     Example: `APIError server_error (status 200, message of 57 characters, mark 1f3a9c0e)`.
     """
     details = []

@@ -63,9 +63,8 @@ class Rows:
         change = fields.since(among)
         if len(before) == len(among) and len(members) == len(fields):
             return change
-        if isinstance(members, Members) and members.before is before and members.change is not None:
-            return members.change
-        return change_of([*picker(before)(change.moved)], [*members])
+        known = members.since(before) if isinstance(members, Members) else None
+        return known or change_of([*picker(before)(change.moved)], [*members])
 
     def _take(
         self,

@@ -56,9 +56,12 @@ local function admitted(layout, series, missing, fields, keys, kind, own)
   return born, overflow
 end
 
--- Makes the string of a layout long enough for so many slots in use. A string that grows is given twice the room that it
--- needs; so it is then written in one piece, which takes no more than its length. Returns the error of a string that may
--- not be so long: nothing changed then.
+-- Bytes up to which a string is written in one piece. The store gives a string that grows its length once more, but
+-- never more than 1 MiB: beyond this that is less than an eighth.
+local LONG = 2 ^ 23
+
+-- Makes the string of a layout long enough for so many slots in use, and then writes it in one piece, which takes no more
+-- room than its length. Returns the error of a string that may not be so long: nothing changed then.
 local function make_room(layout, slots)
   local length = 8 * room_for(slots)
   if length == 8 * room_for(layout.slots) then
@@ -68,7 +71,7 @@ local function make_room(layout, slots)
   if type(grown) == 'table' then
     return grown
   end
-  local whole = layout.slots > 0 and redis.pcall('GET', layout.numbers)
+  local whole = layout.slots > 0 and length <= LONG and redis.pcall('GET', layout.numbers)
   if type(whole) == 'string' and #whole == length then
     redis.pcall('DEL', layout.numbers)
     redis.pcall('SETRANGE', layout.numbers, 0, whole)

@@ -3,7 +3,7 @@
 
 local MOST_ARGUMENTS = 2000
 
--- How many slots a string has, given how many are in use: the next step of an eighth at most of these.
+-- How many slots a string has, given how many are in use; see `room_for` in schema/packing.py.
 local function room_for(slots)
   local step = 8
   while 16 * step <= slots do

@@ -28,7 +28,8 @@ class Fields(list[bytes]):
 
     def since(self, before: Sequence[bytes]) -> Change:
         """How another hash's fields became these."""
-        return self.change if before is self.before and self.change is not None else change_of(before, self)
+        change = self.change  # looked at once, and first: a later read, in another thread, takes it away
+        return change if change is not None and before is self.before else change_of(before, self)
 
     def not_in(self, before: Sequence[bytes]) -> list[bytes]:
         """The fields that are new beside another hash's fields."""

@@ -37,6 +37,11 @@ class Members(list[int]):
             before.before, before.change = None, None
         return made
 
+    def since(self, before: Sequence[int]) -> Splice | None:
+        """How other places became these, if that is known still."""
+        change = self.change  # looked at once, and first: a later read, in another thread, takes it away
+        return change if before is self.before else None
+
 
 @dataclass(frozen=True)
 class Stated:

@@ -76,9 +76,9 @@ STATE = "@state"
 
 
 def room_for(slots: int) -> int:
-    """How many slots a string has if so many are in use: up to an eighth more, so that it seldom has to grow.
+    """How many slots a string has if so many are in use: a few more, so that it seldom has to grow.
 
-    They are a multiple of 8, from 128 used ones on of 16, from 256 on of 32, and so on.
+    They are a multiple of 8, from 128 used ones on of 16, from 256 on of 32, and so on: an eighth more at most.
     """
     step = max(8, 1 << slots.bit_length() >> 4)
     return -(-slots // step) * step

@@ -1,10 +1,13 @@
 """A hash's texts as numbers: the same whether they are read alone, together, or from an earlier hash."""
 
+from typing import Any
+
 import pytest
 
 from fleetmeter.reader.change import Shuffle, Splice
 from fleetmeter.reader.fields import Fields
 from fleetmeter.reader.hashes import Hash
+from fleetmeter.reader.stated_fields import Members
 
 FIELDS = [b"a", b"b", b"c", b"d"]
 
@@ -75,3 +78,27 @@ def test_a_number_is_missed_beside_one_that_is_none(odd: bytes) -> None:
     served = Hash([b"a", b"b", b"c"], [b"1.5", b"2", b"3"])
     assert Hash([b"odd", b"a", b"c"], [odd, b"1.5", b"2"]).below(served) == {b"b": b"2", b"c": b"3"}
     assert Hash([b"odd", b"a", b"b", b"c"], [odd, b"2", b"2", b"3"]).below(served) == {}
+
+
+class TakenAway:
+    """What is there when it is looked at first, and gone the next time, as if another thread had read meanwhile."""
+
+    def __init__(self, change: Any) -> None:
+        self._change = change
+
+    def __get__(self, holder: object, of: type | None = None) -> Any:
+        change, self._change = self._change, None
+        return change
+
+
+def test_a_later_read_may_take_a_change_away_meanwhile() -> None:
+    """Pages are written in one thread while another one reads: a change is whole, or it is found out again."""
+    before = Fields([b"a", b"c"])
+    change = Splice(2, [1])
+    fields = type("Late", (Fields,), {"change": TakenAway(change), "before": before})([b"a", b"b", b"c"])
+    assert fields.since(before) is change
+    assert fields.since(before).came == change.came
+    places = [0, 1]
+    members = type("Late", (Members,), {"change": TakenAway(change), "before": places})([0, 1, 2])
+    assert members.since(places) is change
+    assert members.since(places) is None

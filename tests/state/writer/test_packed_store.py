@@ -70,7 +70,7 @@ def test_the_text_of_a_series_stands_once(store: StoreAddress, client: Any, hand
 
 
 def test_numbers_take_hardly_more_room_than_they_need(store: StoreAddress, client: Any, hand: NewHand) -> None:
-    """A string that grows bit by bit is given twice its length by the store; ours is written in one piece then."""
+    """A short string that grows bit by bit is given twice its length by the store; ours is written in one piece."""
     writer = hand()
     numbers = store.keys.packed(PLAIN.field)[0]
     for first in range(0, 1_000, 7):
